@@ -1,0 +1,90 @@
+/*
+ * file.h - reading by mapping, writing by rename, and paths.
+ *
+ * Nothing on disk is ever half-written: file_write() goes through a temporary
+ * file in the same directory, fsync, rename and fsync of the directory.
+ */
+#ifndef PLUMB_BASE_FILE_H
+#define PLUMB_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define FILE_PATH_MAX 4096
+
+/* A read-only view of a whole file; valid until file_unmap(). */
+struct file_map {
+    const unsigned char *data; // NULL when the file is empty
+    size_t len;
+};
+
+/* Map a regular file.  ERR_IO: absent or unreadable (the text says which). */
+enum status file_map(struct file_map *map, const char *path, struct err *err)
+    MUST_CHECK;
+void file_unmap(struct file_map *map);
+
+/* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max. */
+enum status file_read(struct buf *out, const char *path, struct err *err)
+    MUST_CHECK;
+
+/* Write or replace a file atomically and durably. */
+enum status file_write(const char *path, const void *data, size_t len,
+                       struct err *err) MUST_CHECK;
+
+/* Create a directory and its missing parents; fine when it exists. */
+enum status file_make_dir(const char *path, struct err *err) MUST_CHECK;
+
+/* Flush a file or directory to the disk. */
+enum status file_sync(const char *path, struct err *err) MUST_CHECK;
+
+/* rename(2) plus fsync of the target's directory. */
+enum status file_rename(const char *from, const char *to, struct err *err)
+    MUST_CHECK;
+
+/* Cut a file to its first `len` bytes. */
+enum status file_truncate(const char *path, uint64_t len, struct err *err)
+    MUST_CHECK;
+
+/* Remove a file or a directory with all it holds; fine when absent.  Does not
+ * follow symbolic links. */
+enum status file_remove(const char *path, struct err *err) MUST_CHECK;
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+
+/* Names in a directory, sorted bytewise, without "." and ".."; free with
+ * file_list_free(). */
+struct file_list {
+    char **name;
+    size_t n;
+};
+enum status file_list(struct file_list *out, const char *dir, struct err *err)
+    MUST_CHECK;
+void file_list_free(struct file_list *list);
+
+/*
+ * "dir/name" into out[FILE_PATH_MAX]; an absolute name or an empty dir gives
+ * the name alone.  ERR_LIMIT when it does not fit.
+ */
+enum status file_join(char out[FILE_PATH_MAX], const char *dir,
+                      const char *name, struct err *err) MUST_CHECK;
+
+/* The directory part of a path ("." when it has none). */
+enum status file_dirname(char out[FILE_PATH_MAX], const char *path,
+                         struct err *err) MUST_CHECK;
+
+/* The path that leads from directory `from` to `to`, both resolved first:
+ * file_relative(out, "D/ppo", "D/sft") gives "../sft". */
+enum status file_relative(char out[FILE_PATH_MAX], const char *from,
+                          const char *to, struct err *err) MUST_CHECK;
+
+/* SHA-256 in lower-case hex (64 digits and a NUL) of bytes, of a file. */
+void file_hash_bytes(char out[65], const void *data, size_t len);
+enum status file_hash(char out[65], const char *path, struct err *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * run.h - a stage's directory: config, metrics, events, checkpoints, lock.
+ *
+ *     config.yaml            resolved options; parents by path and SHA-256
+ *     metrics.jsonl          one object a step: {"step":N, "name":value, ...}
+ *     timing.jsonl           the same steps: wall time, seconds, rates
+ *     events.out.tfevents.*  both of the above for TensorBoard
+ *     rollouts/000123.jsonl.zst
+ *     checkpoints/000123/    model/checkpoint.h
+ *     result.json            written last: the stage is complete
+ *     LOCK                   held while a process writes here
+ *
+ * Only timing.jsonl and the event file hold times; every other byte follows
+ * from the inputs and the seed.  Metrics reach the disk before the checkpoint
+ * of the same step, so that a resumed run can cut them back to it.
+ */
+#ifndef PLUMB_IO_RUN_H
+#define PLUMB_IO_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+enum run_mode {
+    RUN_NEW,       // the directory must not hold a run: ERR_ARG otherwise
+    RUN_RESUME,    // go on from its last checkpoint, or start it
+    RUN_OVERWRITE, // remove the run that is there
+};
+
+struct run {
+    char dir[FILE_PATH_MAX];
+    int lock;
+    FILE *metrics, *timing;
+    struct tfevents *events;
+    double (*clock)(void);
+    int64_t checkpoint; // newest whole checkpoint's step, -1 when there is none
+    bool is_complete;   // result.json is there
+};
+
+struct metric {
+    const char *name; // "objective/kl"
+    double value;     // not finite: null in metrics.jsonl, left out of events
+};
+
+/*
+ * Take the directory: create it, lock it (ERR_BUSY names the holder's pid),
+ * find the newest checkpoint, remove leftovers of a killed process, cut
+ * metrics, timing and rollouts back to that checkpoint and rebuild the event
+ * file from them.  On RUN_RESUME a recorded config.yaml that differs from
+ * `config` is ERR_MISMATCH naming the first differing line.
+ */
+enum status run_open(struct run *r, const char *dir, enum run_mode mode,
+                     const char *config, double (*clock)(void),
+                     struct err *err) MUST_CHECK;
+void run_close(struct run *r);
+
+/* One step's metrics, in the order given, and how long it took.  `units`
+ * counts episodes (PPO) or sequences; the rate "eps" is units/seconds. */
+enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
+                        size_t n, double seconds, double units,
+                        struct err *err) MUST_CHECK;
+
+/* Put what was logged on the disk; call before writing a checkpoint. */
+enum status run_flush(struct run *r, struct err *err) MUST_CHECK;
+
+/* dir/checkpoints/000123 and dir/rollouts/000123.jsonl.zst. */
+enum status run_checkpoint_path(char out[FILE_PATH_MAX], const struct run *r,
+                                int64_t step, struct err *err) MUST_CHECK;
+enum status run_rollout_path(char out[FILE_PATH_MAX], const struct run *r,
+                             int64_t step, struct err *err) MUST_CHECK;
+
+/* Write result.json (a whole JSON document). */
+enum status run_finish(struct run *r, const char *json, struct err *err)
+    MUST_CHECK;
+
+/*
+ * The model a user means by a path: a Hugging Face folder is itself, a run
+ * directory is its newest checkpoint, a project D is D/ppo's (or D/<stage>'s
+ * when `stage` is given).  ERR_MISSING says what was looked for.
+ */
+enum status run_find_model(char out[FILE_PATH_MAX], const char *path,
+                           const char *stage, struct err *err) MUST_CHECK;
+
+/* The checkpoints of a run directory in order; free with mem_free. */
+enum status run_checkpoints(int64_t **steps, size_t *n, const char *dir,
+                            struct err *err) MUST_CHECK;
+
+/*
+ * metrics.jsonl read back: for each step, in order.  Columns are looked up by
+ * name; absent values are NaN.
+ */
+struct run_table {
+    int64_t *step;
+    double *value; // [n * columns]
+    char **name;   // [columns]
+    size_t n, columns;
+};
+enum status run_table_read(struct run_table *out, const char *path,
+                           struct err *err) MUST_CHECK;
+void run_table_free(struct run_table *t);
+/* Column index, or SIZE_MAX. */
+size_t run_table_find(const struct run_table *t, const char *name);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * safetensors.h - tensors in a file: u64 header length, JSON header, data.
+ *
+ * Reading maps the file and checks everything before anything is handed out:
+ * header length against file and cap, dtype and shape against the byte range,
+ * ranges against the file, no overlap and no hole, no duplicate name.
+ */
+#ifndef PLUMB_IO_SAFETENSORS_H
+#define PLUMB_IO_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER };
+
+#define TENSOR_DIMS_MAX 8
+
+/* One tensor of an open file; data points into the map. */
+struct tensor_view {
+    const char *name;
+    enum tensor_type type;
+    char dtype[8]; // as written: "F32"
+    size_t n_dim;
+    uint64_t dim[TENSOR_DIMS_MAX];
+    size_t count;              // product of dim
+    const unsigned char *data; // not necessarily aligned
+    size_t len;                // bytes
+};
+
+struct safetensors {
+    struct file_map map;
+    struct tensor_view *tensor; // in file order
+    size_t n;
+    struct json *header; // owns the names
+};
+
+/* ERR_IO, or ERR_FORMAT naming the file and the tensor. */
+enum status safetensors_open(struct safetensors *out, const char *path,
+                             struct err *err) MUST_CHECK;
+/* The same from bytes that outlive the result (tests, fuzzing). */
+enum status safetensors_parse(struct safetensors *out,
+                              const unsigned char *data, size_t len,
+                              const char *name, struct err *err) MUST_CHECK;
+void safetensors_close(struct safetensors *s);
+
+/* By name, or NULL. */
+const struct tensor_view *safetensors_find(const struct safetensors *s,
+                                           const char *name);
+
+/* Copy a tensor's values out as float, whatever its type; ERR_MISMATCH for
+ * TENSOR_OTHER.  out has t->count floats. */
+enum status safetensors_floats(float *out, const struct tensor_view *t,
+                               struct err *err) MUST_CHECK;
+
+/* Write F32 tensors, in the order given, atomically. */
+struct tensor_out {
+    const char *name;
+    size_t n_dim;
+    size_t dim[TENSOR_DIMS_MAX];
+    const float *data;
+};
+enum status safetensors_write(const char *path, const struct tensor_out *t,
+                              size_t n, struct err *err) MUST_CHECK;
+
+#endif

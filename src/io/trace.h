@@ -1,0 +1,65 @@
+/*
+ * trace.h - rollouts on disk: one JSON object per response, one zstd file per
+ * PPO iteration (rollouts/000123.jsonl.zst).
+ *
+ * Per response: run, step, prompt_id, sample, prompt, response, tokens, tags,
+ * finish ("eos" or "length"), score_raw, score, beta, temperature,
+ * template_hash, extra.  Per token of the response, index t for the state
+ * before token t and the token itself:
+ *
+ *     logp_sample    as the sampler recorded it
+ *     logp           training forward, before the update
+ *     logp_ref       reference
+ *     kl             exact, full vocabulary, policy to reference, nats
+ *     entropy  p_eos  p_eos_ref
+ *     value          value model's estimate
+ *     reward         what the token was paid, score and KL part together
+ *     reward_kl      its KL part, -beta * estimator
+ *     advantage      GAE, before whitening
+ *     advantage_white  after whitening
+ */
+#ifndef PLUMB_IO_TRACE_H
+#define PLUMB_IO_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct trace_row {
+    const char *run;
+    int64_t step;
+    const char *prompt_id;
+    int64_t sample;
+    const char *prompt, *response;
+    const char *tags;  // JSON text, or NULL
+    const char *extra; // members of a JSON object without its braces ("gold":
+                       // ...), appended to the row; or NULL
+    bool is_eos;
+    double score_raw; // reward model's output
+    double score;     // normalised, after penalties: what PPO was paid
+    double beta, temperature;
+    const char *template_hash;
+    size_t len; // tokens; every array below has this many
+    const int32_t *token;
+    const float *logp_sample, *logp, *logp_ref;
+    const float *kl, *entropy, *p_eos, *p_eos_ref;
+    const float *value, *reward, *reward_kl, *advantage, *advantage_white;
+};
+
+/* One row as a line of JSON, appended.  A NULL array is left out. */
+void trace_write_row(struct buf *out, const struct trace_row *row);
+
+/* Compress the text of one iteration and write it atomically; the bytes
+ * depend on the text only. */
+enum status trace_write_file(const char *path, const struct buf *text,
+                             struct err *err) MUST_CHECK;
+
+/* Decompress a .jsonl.zst (or plain .jsonl) into `out`, bounded by out->max;
+ * ERR_FORMAT when corrupt or cut short. */
+enum status trace_read_file(struct buf *out, const char *path,
+                            struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * checkpoint.h - models on disk as Hugging Face folders.
+ *
+ *     config.json             shape, head, special tokens
+ *     model.safetensors       parameters in f32 under Hugging Face's names
+ *     generation_config.json  eos, suppress_tokens
+ *     tokenizer.json  tokenizer_config.json   copied bytes
+ *     trainer.json  trainer.safetensors       Plumb's state, to go on training
+ *
+ * A folder is written under a temporary name beside its own, flushed, and
+ * renamed: it exists whole or not at all.
+ */
+#ifndef PLUMB_MODEL_CHECKPOINT_H
+#define PLUMB_MODEL_CHECKPOINT_H
+
+#include "io/tokenizer.h"
+#include "model/transformer.h"
+
+/* A named array of floats in trainer.safetensors. */
+struct checkpoint_array {
+    const char *name;
+    float *data;
+    size_t n;
+};
+
+struct checkpoint {
+    const struct model *model;
+    const struct tokenizer *tokenizer;
+    const char *trainer_json; // NULL: a model only, no trainer state
+    const struct checkpoint_array *array;
+    size_t n_array;
+};
+
+/* Write the folder `dir` (replacing one that is there). */
+enum status checkpoint_write(const char *dir, const struct checkpoint *c,
+                             struct err *err) MUST_CHECK;
+
+/*
+ * Read a model.  ERR_MISSING: no such folder.  ERR_FORMAT: corrupt file.
+ * ERR_MISMATCH: a tensor is absent, extra, of another shape or type, or not
+ * finite; the text names it.  A score head is wanted when `head` is
+ * HEAD_SCORE, and likewise a language model.
+ */
+enum status checkpoint_read(struct model *out, const char *dir,
+                            enum model_head head, struct err *err) MUST_CHECK;
+
+/* Read back what checkpoint_write put beside the model: the JSON text and the
+ * arrays, whose names and sizes must match exactly. */
+enum status checkpoint_read_trainer(struct buf *trainer_json,
+                                    struct checkpoint_array *array,
+                                    size_t n_array, const char *dir,
+                                    struct err *err) MUST_CHECK;
+
+/* Does the tokenizer fit the model?  ERR_MISMATCH saying both sizes. */
+enum status checkpoint_check_tokenizer(const struct model *m,
+                                       const struct tokenizer *t,
+                                       const char *dir, struct err *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * attention.h - causal grouped-query attention over packed sequences.
+ *
+ * qkv [N, (H+2G)*D]: each row holds H query heads, then G key heads, then G
+ * value heads, rotary positions already applied.  Query head h reads key and
+ * value head g = h / (H/G).  Within a sequence, for query row t and key rows
+ * s <= t of the same sequence:
+ *
+ *     a[t,s] = q[t,h] . k[s,g] / sqrt(D)
+ *     p[t,:] = softmax over s of a[t,:]
+ *     out[t,h,:] = sum_s p[t,s] v[s,g,:]
+ *     lse[t,h] = log sum_s exp(a[t,s])        (kept for the backward pass)
+ *
+ * The score matrix of one (sequence, head) is at most T x T in scratch; it is
+ * recomputed in the backward pass from lse.  Twins in nn/attention_ref.h.
+ */
+#ifndef PLUMB_NN_ATTENTION_H
+#define PLUMB_NN_ATTENTION_H
+
+#include "nn/tensor.h"
+
+/* Floats of scratch for sequences of at most T tokens. */
+size_t attention_scratch(size_t T, size_t D);
+
+/* out [N,H*D], lse [N,H] (NULL in inference); scratch as above. */
+void attention_forward(float *restrict out, float *restrict lse,
+                       const float *restrict qkv, const struct pack *pack,
+                       size_t H, size_t G, size_t D, float *restrict scratch);
+
+/* SETS dqkv [N,(H+2G)*D] from dout [N,H*D]. */
+void attention_backward(float *restrict dqkv, const float *restrict dout,
+                        const float *restrict out, const float *restrict lse,
+                        const float *restrict qkv, const struct pack *pack,
+                        size_t H, size_t G, size_t D,
+                        float *restrict scratch);
+
+/*
+ * One new token for each of B sequences.  Sequence b has len[b] tokens in its
+ * cache rows, the new one already stored there (so len[b] >= 1).
+ *   out   [B,H*D]
+ *   qkv   [B,(H+2G)*D]  only its queries are read
+ *   key, value  cache of one layer, [slots, T_max, G*D]; sequence b uses slot
+ *         slot[b]
+ */
+void attention_decode(float *restrict out, const float *restrict qkv,
+                      const float *restrict key, const float *restrict value,
+                      const size_t *slot, const size_t *len, size_t B,
+                      size_t T_max, size_t H, size_t G, size_t D,
+                      float *restrict scratch);
+
+#endif

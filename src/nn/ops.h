@@ -1,0 +1,67 @@
+/*
+ * ops.h - what stands between the matrix products: embedding, RMSNorm, RoPE,
+ * SwiGLU, residual sums.  Conventions in nn/tensor.h.  None of these can fail
+ * or allocates; twins in nn/ops_ref.h.
+ */
+#ifndef PLUMB_NN_OPS_H
+#define PLUMB_NN_OPS_H
+
+#include <stdbool.h>
+
+#include "nn/tensor.h"
+
+/* out[n,:] = table[token[n],:]; table [V,C], 0 <= token < V (the caller has
+ * checked). */
+void embed_forward(float *restrict out, const float *restrict table,
+                   const int32_t *restrict token, size_t N, size_t C);
+/* dtable[token[n],:] += dout[n,:] */
+void embed_backward(float *restrict dtable, const float *restrict dout,
+                    const int32_t *restrict token, size_t N, size_t C);
+
+/*
+ * Zhang and Sennrich 2019:
+ *     rstd[n] = 1 / sqrt(mean_c x[n,c]^2 + eps)
+ *     out[n,c] = x[n,c] * rstd[n] * weight[c]
+ * rstd [N] is kept for the backward pass; it may be NULL in inference.
+ */
+void rmsnorm_forward(float *restrict out, float *restrict rstd,
+                     const float *restrict x, const float *restrict weight,
+                     size_t N, size_t C, float eps);
+void rmsnorm_backward(float *restrict dx, float *restrict dweight,
+                      const float *restrict dout, const float *restrict x,
+                      const float *restrict weight, const float *restrict rstd,
+                      size_t N, size_t C);
+
+/*
+ * Rotary positions (Su et al. 2021) in the half-split form of Hugging Face
+ * files: within a head, channel i < D/2 is paired with i + D/2 and turned by
+ * the angle position * theta^(-2i/D).
+ *
+ * rope_table: cos and sin for positions 0..T-1, [T, D] with cos in the first
+ * D/2 columns and sin in the rest; computed in double.
+ * rope_apply: turns the first `heads` heads of each row in place; rows are
+ * `stride` floats apart.  `inverse` turns back, which is also the backward
+ * pass, the map being orthogonal.
+ */
+void rope_table(float *table, size_t T, size_t D, double theta);
+void rope_apply(float *restrict x, size_t stride,
+                const float *restrict table, const int32_t *restrict position,
+                size_t N, size_t heads, size_t D, bool inverse);
+
+/*
+ * SwiGLU (Shazeer 2020): gate_up [N,2F] holds the gate in the first F columns
+ * and the up projection in the rest.
+ *     out[n,f] = silu(gate[n,f]) * up[n,f],  silu(z) = z / (1 + exp(-z))
+ * backward SETS dgate_up.
+ */
+void swiglu_forward(float *restrict out, const float *restrict gate_up,
+                    size_t N, size_t F);
+void swiglu_backward(float *restrict dgate_up, const float *restrict dout,
+                     const float *restrict gate_up, size_t N, size_t F);
+
+/* out[i] = a[i] + b[i]; out may be a or b. */
+void add_forward(float *out, const float *a, const float *b, size_t n);
+/* x[i] += y[i] */
+void add_into(float *restrict x, const float *restrict y, size_t n);
+
+#endif
