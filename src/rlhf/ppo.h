@@ -1,0 +1,68 @@
+/*
+ * ppo.h - proximal policy optimisation against a reward model, with a KL
+ * penalty to a frozen reference.
+ *
+ * One iteration: prompts -> rollout -> score -> KL -> advantage -> updates ->
+ * trace.  The formulas are in rlhf/kl.h, rlhf/advantage.h and rlhf/ppo_loss.h.
+ */
+#ifndef PLUMB_RLHF_PPO_H
+#define PLUMB_RLHF_PPO_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "io/dataset.h"
+#include "rlhf/advantage.h"
+#include "rlhf/kl.h"
+#include "rlhf/ppo_loss.h"
+#include "rlhf/stage.h"
+
+enum score_norm {
+    SCORE_NORM_NONE,
+    SCORE_NORM_REFERENCE, // mean 0, deviation 1 on reference samples, fixed
+};
+
+struct ppo_config {
+    const char *model;        // policy to start from; also the reference
+    const char *reference;    // another reference, or NULL
+    const char *reward_model; // folder or run
+    const char *prompts;      // JSON Lines
+    int64_t iterations;
+    int64_t batch;   // prompts per iteration
+    int64_t samples; // responses per prompt
+    int64_t max_new;
+    double temperature;
+    int64_t epochs, minibatches;
+    struct ppo_loss_config loss;
+    struct advantage_config advantage;
+    struct kl_config kl;
+    double missing_eos; // subtracted from the score of a response without EOS
+    double score_clip;  // |score| bound after normalisation, 0: off
+    int score_norm;     // enum score_norm
+    int64_t norm_prompts;
+    bool value_init_reward; // value trunk from the reward model, else policy
+    bool value_freeze;
+    double lr_value;
+    struct optimizer_config optimizer;
+    int64_t save_every, trace_every;
+    double ratio_gate; // largest |ratio - 1| on the first minibatch
+};
+
+/*
+ * Lets the caller add what it knows about a response to its trace row: the
+ * support desk's gold judgement, say.  Writes members of a JSON object without
+ * braces ("\"gold\":1.5") and may set *gold, whose mean is then logged as
+ * world/gold.  Called from workers, several at a time.
+ */
+struct ppo_annotator {
+    enum status (*annotate)(void *ctx, const struct record *prompt,
+                            const char *response, bool is_eos,
+                            struct buf *extra, double *gold, struct err *err);
+    void *ctx;
+};
+
+enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
+                    const struct ppo_annotator *annotator, struct err *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * reward_model.h - training a reward model from rankings.
+ *
+ * All K responses of a prompt, and so all their pairs, are one element of a
+ * batch (Ouyang et al. 2022).  The score is read at the last real token (EOS,
+ * or the last one of a truncated response) by a head without bias.
+ */
+#ifndef PLUMB_RLHF_REWARD_MODEL_H
+#define PLUMB_RLHF_REWARD_MODEL_H
+
+#include "rlhf/reward_loss.h"
+#include "rlhf/stage.h"
+
+struct reward_config {
+    const char *data;  // rankings, JSON Lines
+    const char *model; // folder or run whose trunk it starts from
+    int64_t epochs;
+    int64_t batch;     // prompts per update
+    int64_t max_steps; // 0: as many as the epochs give
+    double holdout;    // share of prompts kept for held-out accuracy
+    int64_t save_every;
+    int64_t log_every;
+    int64_t max_tokens;
+    struct reward_loss_config loss;
+    struct optimizer_config optimizer;
+};
+
+enum status reward_model_run(const struct reward_config *c,
+                             const struct stage *stage, struct err *err)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * schedule.h - learning rate over updates.
+ */
+#ifndef PLUMB_RLHF_SCHEDULE_H
+#define PLUMB_RLHF_SCHEDULE_H
+
+#include <stdint.h>
+
+enum schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
+
+/*
+ * The factor on lr for update t = 1..total: rises linearly to 1 over the first
+ * `warmup` updates (t/warmup), then stays (constant), or falls to `low` at
+ * t = total linearly or along half a cosine.
+ */
+double schedule_factor(enum schedule kind, int64_t t, int64_t total,
+                       int64_t warmup, double low);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * scorer.h - models looking at finished responses: reward scores, values, and
+ * two policies compared token by token.  Work is cut into fixed groups over
+ * the team, so results do not depend on the thread count.
+ */
+#ifndef PLUMB_RLHF_SCORER_H
+#define PLUMB_RLHF_SCORER_H
+
+#include "base/context.h"
+#include "model/transformer.h"
+#include "rlhf/batch.h"
+
+/* score[i]: the reward model's number at the last real token of seq[i]. */
+enum status scorer_score(double *score, const struct model *reward_model,
+                         const struct sequence *seq, size_t n,
+                         const struct context *context, struct err *err)
+    MUST_CHECK;
+
+/*
+ * value[offset[s] + t]: the value model's number for the state before token t
+ * of seq[s]; after[s] (may be NULL) for the state after its last token.
+ */
+enum status scorer_values(float *value, float *after, const struct model *m,
+                          const struct sequence *seq, size_t n,
+                          const size_t *offset, const struct context *context,
+                          struct err *err) MUST_CHECK;
+
+/*
+ * Every response token under a policy and a reference (model/transformer.h,
+ * nn/lmhead.h): arrays of `out` are indexed offset[s] + t, and those that are
+ * NULL are not computed.
+ */
+enum status scorer_compare(const struct lmhead_pair *out,
+                           const struct model *policy,
+                           const struct model *reference,
+                           const struct sequence *seq, size_t n,
+                           const size_t *offset, double temperature,
+                           const struct context *context, struct err *err)
+    MUST_CHECK;
+
+/* Mean and deviation (n-1) of scores: the scale PPO's beta refers to. */
+struct score_scale {
+    double mean, sd;
+};
+struct score_scale scorer_scale(const double *score, size_t n);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * sft.h - supervised fine-tuning on demonstrations.
+ *
+ *     loss = sum over reply tokens of -logp
+ *          + prompt_weight * sum over prompt tokens of -logp,
+ *     divided by the data set's mean reply tokens per batch: a constant, so
+ *     that a batch of short replies does not weigh more per token.
+ *
+ * A target that may never be sampled (<agent>) does not count.
+ */
+#ifndef PLUMB_RLHF_SFT_H
+#define PLUMB_RLHF_SFT_H
+
+#include <stdbool.h>
+
+#include "rlhf/stage.h"
+
+struct sft_config {
+    const char *data;      // demonstrations, JSON Lines
+    const char *model;     // folder to start from, or NULL: a new model
+    const char *tokenizer; // tokenizer folder, needed for a new model
+    int64_t epochs;
+    int64_t batch; // sequences per update
+    double prompt_weight;
+    int64_t save_every; // updates between checkpoints, 0: only the last
+    int64_t log_every;
+    int64_t max_tokens; // longer sequences are refused
+    double holdout;     // share of the data kept for validation
+    struct optimizer_config optimizer;
+    /* shape of a new model */
+    int64_t channels, layers, heads, kv_heads, feed_forward, positions;
+    bool tied;
+};
+
+enum status sft_run(const struct sft_config *c, const struct stage *stage,
+                    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * stage.h - what every training stage is told besides its own settings.
+ */
+#ifndef PLUMB_RLHF_STAGE_H
+#define PLUMB_RLHF_STAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "io/run.h"
+
+struct stage {
+    const char *out;    // run directory
+    enum run_mode mode;
+    const char *config; // text of config.yaml, every option resolved
+    uint64_t seed;
+    size_t shards; // pieces a batch is cut into; part of the result
+    struct context *context;
+};
+
+/* Settings of AdamW and its schedule, shared by all stages. */
+struct optimizer_config {
+    double lr;
+    double lr_min;      // the schedule ends at lr * lr_min
+    int64_t warmup;     // updates of linear warm-up
+    int schedule;       // enum schedule of rlhf/schedule.h
+    double beta1, beta2, eps;
+    double weight_decay;
+    double clip;        // gradient norm bound, 0: off
+};
+
+#endif
