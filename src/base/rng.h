@@ -43,8 +43,8 @@ struct rng {
     int used;          // words of it already given out
 };
 
-/* Start a stream.  `b` counts up to 2^32, `a` up to 2^24 (it shares its word
- * with the purpose). */
+/* Start a stream; `a` and `b` are any 32-bit numbers, and the stream has 2^34
+ * words. */
 void rng_init(struct rng *r, uint64_t seed, enum rng_purpose purpose,
               uint32_t a, uint32_t b);
 

@@ -1,0 +1,77 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum status err_set(struct err *err, enum status code, const char *fmt, ...)
+{
+    if (err == NULL)
+        return code;
+    va_list args;
+    va_start(args, fmt);
+    // A text that is too long is cut by vsnprintf; that is the contract.
+    if (vsnprintf(err->text, sizeof err->text, fmt, args) < 0)
+        err->text[0] = '\0';
+    va_end(args);
+    err->code = code;
+    return code;
+}
+
+enum status err_context(struct err *err, const char *fmt, ...)
+{
+    if (err == NULL || err->code == OK)
+        return OK;
+    char front[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(front, sizeof front, fmt, args);
+    va_end(args);
+    if (n < 0)
+        return err->code;
+    size_t used = (size_t)n < sizeof front ? (size_t)n : sizeof front - 1;
+
+    // "front: old text", moved in place so that no second buffer is needed.
+    size_t shift = used + 2;
+    if (shift >= sizeof err->text) {
+        memcpy(err->text, front, sizeof front);
+        return err->code;
+    }
+    size_t keep = strlen(err->text);
+    if (keep > sizeof err->text - 1 - shift)
+        keep = sizeof err->text - 1 - shift;
+    memmove(err->text + shift, err->text, keep);
+    memcpy(err->text, front, used);
+    memcpy(err->text + used, ": ", 2);
+    err->text[shift + keep] = '\0';
+    return err->code;
+}
+
+const char *err_name(enum status code)
+{
+    switch (code) {
+    case OK:
+        return "ok";
+    case ERR_MEMORY:
+        return "out of memory";
+    case ERR_IO:
+        return "input or output failed";
+    case ERR_FORMAT:
+        return "corrupt data";
+    case ERR_MISMATCH:
+        return "data does not fit";
+    case ERR_ARG:
+        return "wrong usage";
+    case ERR_LIMIT:
+        return "limit exceeded";
+    case ERR_NUMERIC:
+        return "numeric failure";
+    case ERR_MISSING:
+        return "resource missing";
+    case ERR_BUSY:
+        return "in use by another process";
+    case ERR_STOPPED:
+        return "stopped";
+    }
+    return "unknown status";
+}

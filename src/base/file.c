@@ -1,0 +1,503 @@
+// glibc counts realpath() among the X/Open functions.
+#define _XOPEN_SOURCE 700
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define CHUNK ((size_t)64 * 1024)
+
+/* Directories deeper than this are not removed: each level holds a
+ * descriptor, and nothing of ours nests further. */
+#define DEPTH_MAX 64
+
+/* What the system said, in words of the thread's own. */
+static enum status fail(struct err *err, const char *verb, const char *path)
+{
+    int code = errno;
+    char text[128];
+    if (strerror_r(code, text, sizeof text) != 0)
+        text[0] = '\0';
+    return err_set(err, ERR_IO, "cannot %s %s: %s", verb, path, text);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+enum status file_map(struct file_map *map, const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path);
+    enum status status = OK;
+    struct stat st;
+    void *data = NULL;
+    if (fstat(fd, &st) != 0) {
+        status = fail(err, "read", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        status = err_set(err, ERR_IO, "%s is not a regular file", path);
+    } else if (st.st_size > 0) {
+        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = fail(err, "map", path);
+    }
+    close(fd);
+    if (status == OK)
+        *map = (struct file_map){.data = data, .len = (size_t)st.st_size};
+    return status;
+}
+
+void file_unmap(struct file_map *map)
+{
+    // munmap wants a pointer to bytes it may change; it does not change any.
+    union {
+        const unsigned char *data;
+        void *address;
+    } view = {map->data};
+    if (map->data != NULL)
+        munmap(view.address, map->len);
+    *map = (struct file_map){0};
+}
+
+enum status file_read(struct buf *out, const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path);
+    enum status status = OK;
+    size_t before = out->len;
+    char chunk[CHUNK];
+    buf_append(out, "", 0);
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = fail(err, "read", path);
+        if (n <= 0)
+            break;
+        buf_append(out, chunk, (size_t)n);
+        if (out->code != OK)
+            break;
+    }
+    close(fd);
+    if (status == OK && out->code == ERR_LIMIT)
+        status = err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", path,
+                         out->max - before);
+    if (status == OK)
+        status = buf_status(out, err);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static enum status write_all(int fd, const unsigned char *data, size_t len,
+                             const char *path, struct err *err)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(err, "write", path);
+        data += n;
+        len -= (size_t)n;
+    }
+    return OK;
+}
+
+/* "dir/.name.tmp" for "dir/name". */
+static enum status temporary(char out[FILE_PATH_MAX], const char *path,
+                             struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    int n = snprintf(out, FILE_PATH_MAX, "%.*s.%s.tmp", (int)(name - path),
+                     path, name);
+    if (n < 0 || n >= FILE_PATH_MAX)
+        return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+    return OK;
+}
+
+enum status file_write(const char *path, const void *data, size_t len,
+                       struct err *err)
+{
+    char tmp[FILE_PATH_MAX];
+    TRY(temporary(tmp, path, err));
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(err, "create", tmp);
+    enum status status = write_all(fd, data, len, tmp, err);
+    if (status == OK && fsync(fd) != 0)
+        status = fail(err, "flush", tmp);
+    if (close(fd) != 0 && status == OK)
+        status = fail(err, "close", tmp);
+    if (status == OK)
+        status = file_rename(tmp, path, err);
+    if (status != OK)
+        unlink(tmp);
+    return status;
+}
+
+enum status file_sync(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path);
+    enum status status = fsync(fd) == 0 ? OK : fail(err, "flush", path);
+    close(fd);
+    return status;
+}
+
+enum status file_rename(const char *from, const char *to, struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    TRY(file_dirname(dir, to, err));
+    if (rename(from, to) != 0)
+        return fail(err, "rename to", to);
+    return file_sync(dir, err);
+}
+
+enum status file_truncate(const char *path, uint64_t len, struct err *err)
+{
+    if (len > INT64_MAX)
+        return err_set(err, ERR_LIMIT, "%s: length out of range", path);
+    if (truncate(path, (off_t)len) != 0)
+        return fail(err, "cut", path);
+    return OK;
+}
+
+enum status file_make_dir(const char *path, struct err *err)
+{
+    char part[FILE_PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part)
+        return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+    if (len == 0)
+        return err_set(err, ERR_IO, "cannot create a directory without name");
+    // Each prefix that ends before a slash, then the whole; one that is there
+    // already is fine, whether or not we could have made it.
+    for (size_t i = 1; i <= len; i++) {
+        if (i < len && path[i] != '/')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (!file_is_dir(part) && mkdir(part, 0777) != 0 &&
+            !(errno == EEXIST && file_is_dir(part)))
+            return fail(err, "create directory", part);
+    }
+    return OK;
+}
+
+static enum status remove_at(int parent, const char *name, int depth,
+                             const char *path, struct err *err);
+
+/* Remove what the directory `fd` holds; closes it. */
+static enum status empty_dir(int fd, int depth, const char *path,
+                             struct err *err)
+{
+    DIR *dir = fdopendir(fd);
+    if (dir == NULL) {
+        enum status status = fail(err, "list", path);
+        close(fd);
+        return status;
+    }
+    enum status status = OK;
+    while (status == OK) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL) {
+            if (errno != 0)
+                status = fail(err, "list", path);
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        status = remove_at(fd, entry->d_name, depth, path, err);
+    }
+    closedir(dir);
+    return status;
+}
+
+static enum status remove_at(int parent, const char *name, int depth,
+                             const char *path, struct err *err)
+{
+    struct stat st;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? OK : fail(err, "remove", path);
+    if (!S_ISDIR(st.st_mode)) {
+        if (unlinkat(parent, name, 0) != 0 && errno != ENOENT)
+            return fail(err, "remove", path);
+        return OK;
+    }
+    if (depth == DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: deeper than %d directories", path,
+                       DEPTH_MAX);
+    int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path);
+    TRY(empty_dir(fd, depth + 1, path, err));
+    if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        return fail(err, "remove", path);
+    return OK;
+}
+
+enum status file_remove(const char *path, struct err *err)
+{
+    return remove_at(AT_FDCWD, path, 0, path, err);
+}
+
+/* ---- directories -------------------------------------------------------- */
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum status add_name(struct file_list *list, size_t *room,
+                            const char *name, struct err *err)
+{
+    if (list->n == *room) {
+        size_t more = *room == 0 ? 16 : *room * 2;
+        char **grown = mem_grow(list->name, list->n, more, sizeof *list->name);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu names", more);
+        list->name = grown;
+        *room = more;
+    }
+    list->name[list->n] = mem_strdup(name);
+    if (list->name[list->n] == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory for a file name");
+    list->n++;
+    return OK;
+}
+
+enum status file_list(struct file_list *out, const char *dir, struct err *err)
+{
+    DIR *d = opendir(dir);
+    if (d == NULL)
+        return fail(err, "list", dir);
+    struct file_list list = {0};
+    size_t room = 0;
+    enum status status = OK;
+    while (status == OK) {
+        errno = 0;
+        const struct dirent *entry = readdir(d);
+        if (entry == NULL) {
+            if (errno != 0)
+                status = fail(err, "list", dir);
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            status = add_name(&list, &room, entry->d_name, err);
+    }
+    closedir(d);
+    if (status != OK) {
+        file_list_free(&list);
+        return status;
+    }
+    if (list.n > 1)
+        qsort(list.name, list.n, sizeof *list.name, by_name);
+    *out = list;
+    return OK;
+}
+
+void file_list_free(struct file_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        mem_free(list->name[i]);
+    mem_free(list->name);
+    *list = (struct file_list){0};
+}
+
+/* ---- paths -------------------------------------------------------------- */
+
+enum status file_join(char out[FILE_PATH_MAX], const char *dir,
+                      const char *name, struct err *err)
+{
+    size_t len = strlen(dir);
+    bool alone = name[0] == '/' || len == 0;
+    const char *between = alone || dir[len - 1] == '/' ? "" : "/";
+    int n =
+        snprintf(out, FILE_PATH_MAX, "%s%s%s", alone ? "" : dir, between, name);
+    if (n < 0 || n >= FILE_PATH_MAX)
+        return err_set(err, ERR_LIMIT, "path is too long: %.100s.../%.100s",
+                       dir, name);
+    return OK;
+}
+
+enum status file_dirname(char out[FILE_PATH_MAX], const char *path,
+                         struct err *err)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (len >= FILE_PATH_MAX)
+        return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+    if (len == 0) {
+        memcpy(out, ".", 2);
+        return OK;
+    }
+    memmove(out, path, len);
+    out[len] = '\0';
+    return OK;
+}
+
+/* Put the components of `rest` after the absolute path `out`, taking "." and
+ * ".." by their letters: these parts do not exist, so no link can mislead. */
+static enum status append_parts(char out[FILE_PATH_MAX], const char *rest,
+                                struct err *err)
+{
+    size_t used = strcmp(out, "/") == 0 ? 0 : strlen(out);
+    while (*rest != '\0') {
+        size_t len = strcspn(rest, "/");
+        if (len == 2 && memcmp(rest, "..", 2) == 0) {
+            while (used > 0 && out[used - 1] != '/')
+                used--;
+            if (used > 0)
+                used--;
+        } else if (len > 0 && !(len == 1 && rest[0] == '.')) {
+            if (used + 1 + len >= FILE_PATH_MAX)
+                return err_set(err, ERR_LIMIT, "path is too long");
+            out[used++] = '/';
+            memcpy(out + used, rest, len);
+            used += len;
+        }
+        rest += len;
+        if (*rest == '/')
+            rest++;
+    }
+    if (used == 0)
+        out[used++] = '/';
+    out[used] = '\0';
+    return OK;
+}
+
+/* The absolute path with links resolved as far as it exists. */
+static enum status resolve(char out[FILE_PATH_MAX], const char *path,
+                           struct err *err)
+{
+    char whole[FILE_PATH_MAX], cwd[FILE_PATH_MAX] = "";
+    if (path[0] != '/' && getcwd(cwd, sizeof cwd) == NULL)
+        return fail(err, "find the directory of", path);
+    TRY(file_join(whole, cwd, path, err));
+    for (size_t end = strlen(whole);; end--) {
+        // Prefixes that end before a slash, from the longest; "/" exists.
+        if (end > 0 && whole[end] != '/' && whole[end] != '\0')
+            continue;
+        char kept = whole[end];
+        whole[end] = '\0';
+        bool found = realpath(end > 0 ? whole : "/", out) != NULL;
+        whole[end] = kept;
+        if (found)
+            return append_parts(out, whole + end, err);
+        if (end == 0)
+            return fail(err, "resolve", path);
+    }
+}
+
+enum status file_relative(char out[FILE_PATH_MAX], const char *from,
+                          const char *to, struct err *err)
+{
+    char a[FILE_PATH_MAX], b[FILE_PATH_MAX];
+    TRY(resolve(a, from, err));
+    TRY(resolve(b, to, err));
+    // The common part ends at a slash, or at the end of one of the two.
+    size_t common = 0;
+    for (size_t i = 0;; i++) {
+        bool a_ends = a[i] == '/' || a[i] == '\0';
+        bool b_ends = b[i] == '/' || b[i] == '\0';
+        if (a_ends && b_ends)
+            common = i;
+        if (a[i] != b[i] || a[i] == '\0')
+            break;
+    }
+    struct buf text;
+    buf_init(&text, FILE_PATH_MAX - 1);
+    for (const char *p = a + common; *p != '\0'; p++)
+        if (*p == '/' && p[1] != '\0')
+            buf_puts(&text, text.len == 0 ? ".." : "/..");
+    const char *rest = b + common + (b[common] == '/');
+    if (*rest != '\0' && text.len != 0)
+        buf_putc(&text, '/');
+    buf_puts(&text, rest);
+    if (text.len == 0)
+        buf_putc(&text, '.');
+    enum status status = buf_status(&text, err);
+    if (status == OK)
+        memcpy(out, text.data, text.len + 1);
+    buf_free(&text);
+    return status;
+}
+
+/* ---- hashes ------------------------------------------------------------- */
+
+static void hex(char out[65], const unsigned char digest[32])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 32; i++) {
+        out[2 * i] = digits[digest[i] >> 4];
+        out[2 * i + 1] = digits[digest[i] & 15];
+    }
+    out[64] = '\0';
+}
+
+void file_hash_bytes(char out[65], const void *data, size_t len)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(digest, data, len);
+    hex(out, digest);
+}
+
+enum status file_hash(char out[65], const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, "open", path);
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    unsigned char chunk[CHUNK];
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        crypto_hash_sha256_update(&state, chunk, (size_t)n);
+    }
+    enum status status = n < 0 ? fail(err, "read", path) : OK;
+    close(fd);
+    if (status != OK)
+        return status;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_final(&state, digest);
+    hex(out, digest);
+    return OK;
+}

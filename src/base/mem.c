@@ -1,0 +1,80 @@
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long allocations; // since the last mem_fail_at()
+static atomic_long fail_left = -1;
+
+/* Is this the allocation a test wants to fail? */
+static int must_fail(void)
+{
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&fail_left, memory_order_relaxed) < 0)
+        return 0;
+    // The counter passes 0 for exactly one caller and then stays negative.
+    return atomic_fetch_sub_explicit(&fail_left, 1, memory_order_relaxed) == 0;
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    if (size != 0 && n > SIZE_MAX / size)
+        return NULL;
+    size_t bytes = n * size;
+    void *p = NULL;
+    if (posix_memalign(&p, MEM_ALIGN, bytes != 0 ? bytes : 1) != 0)
+        return NULL;
+    memset(p, 0, bytes);
+    return p;
+}
+
+void *mem_grow(void *p, size_t n_old, size_t n_new, size_t size)
+{
+    // realloc would not keep the alignment, so the array always moves.
+    void *grown = mem_calloc(n_new, size);
+    if (grown == NULL)
+        return NULL;
+    size_t kept = n_old < n_new ? n_old : n_new;
+    if (p != NULL && kept * size != 0)
+        memcpy(grown, p, kept * size);
+    mem_free(p);
+    return grown;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t len = strlen(text) + 1;
+    char *copy = mem_calloc(len, 1);
+    if (copy != NULL)
+        memcpy(copy, text, len);
+    return copy;
+}
+
+enum status mem_multiply(size_t *out, size_t a, size_t b, struct err *err)
+{
+    if (b != 0 && a > SIZE_MAX / b)
+        return err_set(err, ERR_LIMIT, "%zu x %zu does not fit in memory", a,
+                       b);
+    *out = a * b;
+    return OK;
+}
+
+void mem_fail_at(long n)
+{
+    atomic_store(&allocations, 0);
+    atomic_store(&fail_left, n < 0 ? -1 : n);
+}
+
+long mem_count(void)
+{
+    return atomic_load(&allocations);
+}
