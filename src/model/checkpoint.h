@@ -8,7 +8,9 @@
  *     trainer.json  trainer.safetensors       Plumb's state, to go on training
  *
  * A folder is written under a temporary name beside its own, flushed, and
- * renamed: it exists whole or not at all.
+ * renamed: it exists whole or not at all.  Replacing one takes two renames;
+ * killed between them, the former folder stands whole under ".NAME.old" beside
+ * its place, and reading says so.
  */
 #ifndef PLUMB_MODEL_CHECKPOINT_H
 #define PLUMB_MODEL_CHECKPOINT_H
@@ -25,8 +27,8 @@ struct checkpoint_array {
 
 struct checkpoint {
     const struct model *model;
-    const struct tokenizer *tokenizer;
-    const char *trainer_json; // NULL: a model only, no trainer state
+    const struct tokenizer *tokenizer; // NULL: no tokenizer files
+    const char *trainer_json;          // NULL: a model only, no trainer state
     const struct checkpoint_array *array;
     size_t n_array;
 };
@@ -45,7 +47,8 @@ enum status checkpoint_read(struct model *out, const char *dir,
                             enum model_head head, struct err *err) MUST_CHECK;
 
 /* Read back what checkpoint_write put beside the model: the JSON text and the
- * arrays, whose names and sizes must match exactly. */
+ * arrays, whose names and sizes must match exactly and whose values must be
+ * finite. */
 enum status checkpoint_read_trainer(struct buf *trainer_json,
                                     struct checkpoint_array *array,
                                     size_t n_array, const char *dir,
@@ -54,7 +57,7 @@ enum status checkpoint_read_trainer(struct buf *trainer_json,
 /* Does the tokenizer fit the model?  ERR_MISMATCH saying both sizes. */
 enum status checkpoint_check_tokenizer(const struct model *m,
                                        const struct tokenizer *t,
-                                       const char *dir, struct err *err)
-    MUST_CHECK;
+                                       const char *dir,
+                                       struct err *err) MUST_CHECK;
 
 #endif

@@ -33,12 +33,18 @@ enum status model_config_parse(struct model_config *out,
                                const struct json *json, const char *what,
                                struct err *err) MUST_CHECK;
 
+/* A token id of config.json or generation_config.json: an id, a list of one
+ * id, or null or absent (-1). */
+enum status model_config_parse_token(int32_t *out, const struct json *json,
+                                     const char *key, const char *what,
+                                     struct err *err) MUST_CHECK;
+
 /* Write as LlamaForCausalLM or LlamaForSequenceClassification (num_labels
  * 1), with v4 names for old readers. */
 void model_config_write(struct buf *out, const struct model_config *c);
 
 /* Every bound the code relies on, checked: ERR_ARG naming the value. */
-enum status model_config_check(const struct model_config *c, struct err *err)
-    MUST_CHECK;
+enum status model_config_check(const struct model_config *c,
+                               struct err *err) MUST_CHECK;
 
 #endif

@@ -40,7 +40,7 @@ struct generate_job {
  */
 enum status generate_run(struct generate_job *job, size_t n,
                          const struct model *m, const struct sampling *s,
-                         const struct context *context, struct err *err)
-    MUST_CHECK;
+                         const struct context *context,
+                         struct err *err) MUST_CHECK;
 
 #endif

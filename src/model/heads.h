@@ -12,8 +12,8 @@
 #include "model/transformer.h"
 
 /* out [n] from rows row[0..n-1] of hidden [N,C]; asserts HEAD_SCORE. */
-void head_score_forward(float *out, const struct model *m,
-                        const float *hidden, const size_t *row, size_t n);
+void head_score_forward(float *out, const struct model *m, const float *hidden,
+                        const size_t *row, size_t n);
 
 /* dhidden[row[i],:] += dout[i] score; grad's score weights += sum dout[i]
  * hidden[row[i],:].  grad may be NULL (frozen head). */

@@ -21,9 +21,9 @@
 
 struct model {
     struct model_config config;
-    float *params;      // [params_count]
-    uint8_t *banned;    // [V] tokens never sampled (suppress_tokens), or NULL
-    float *rope;        // table for T_max positions
+    float *params;   // [params_count]
+    uint8_t *banned; // [V] tokens never sampled (suppress_tokens), or NULL
+    float *rope;     // table for T_max positions
 };
 
 /* A model with uninitialised (zero) parameters; model_free() ends it. */
@@ -52,18 +52,17 @@ float *model_lmhead_grad(const struct model *m, float *grad);
 /* What the backward pass needs from the forward pass of one pack. */
 struct activations {
     size_t N;
-    bool keep;           // false: inference, only `hidden` survives
-    float *hidden;       // [N,C] after the last norm
-    float *last;         // [N,C] before it
-    float *last_rstd;    // [N]
-    struct layer_activations *layer; // [L], or one reused
+    bool keep;                       // false: inference, only `hidden` survives
+    float *hidden;                   // [N,C] after the last norm
+    float *last;                     // [N,C] before it
+    float *last_rstd;                // [N]
+    struct layer_activations *layer; // [L]; they share memory without keep
 };
 
 /* Room for a pack of N tokens from the arena. */
 enum status activations_place(struct activations *a,
-                              const struct model_config *c, size_t N,
-                              bool keep, struct arena *arena, struct err *err)
-    MUST_CHECK;
+                              const struct model_config *c, size_t N, bool keep,
+                              struct arena *arena, struct err *err) MUST_CHECK;
 
 /* Fill `a`; a->N must be pack->N.  Tokens must lie in [0,V) and positions in
  * [0,T_max): ERR_MISMATCH otherwise.  Scratch comes from the arena. */
@@ -73,8 +72,7 @@ enum status transformer_forward(struct activations *a, const struct model *m,
 
 /* Add the gradient of sum(dhidden * hidden) to grad [params_count]. */
 enum status transformer_backward(float *grad, const struct activations *a,
-                                 const struct model *m,
-                                 const struct pack *pack,
+                                 const struct model *m, const struct pack *pack,
                                  const float *dhidden, struct arena *arena,
                                  struct err *err) MUST_CHECK;
 

@@ -1,0 +1,508 @@
+#include "model/checkpoint.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "io/safetensors.h"
+
+/* A config.json is a few kilobytes, a trainer.json at most a few more. */
+#define JSON_BYTES_MAX ((size_t)16 << 20)
+
+/* ---- Writing ---- */
+
+/* Where a folder is built, where it goes, and where one in its way waits to
+ * be removed.  All three lie side by side, so that rename(2) works. */
+struct places {
+    char target[FILE_PATH_MAX];
+    char building[FILE_PATH_MAX];
+    char replaced[FILE_PATH_MAX];
+};
+
+static enum status places_of(struct places *p, const char *dir, struct err *err)
+{
+    char parent[FILE_PATH_MAX];
+    char hidden[FILE_PATH_MAX];
+    const char *name;
+    size_t len;
+    struct buf text;
+    enum status status = OK;
+
+    buf_init(&text, FILE_PATH_MAX - 1);
+    TRY_DONE(file_join(p->target, "", dir, err));
+    len = strlen(p->target);
+    while (len > 1 && p->target[len - 1] == '/')
+        p->target[--len] = '\0';
+    name = strrchr(p->target, '/');
+    name = name == NULL ? p->target : name + 1;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        TRY_DONE(err_set(err, ERR_ARG, "%s: no name for a folder", dir));
+
+    TRY_DONE(file_dirname(parent, p->target, err));
+    buf_printf(&text, ".%s.tmp", name);
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(file_join(hidden, parent, buf_text(&text), err));
+    memcpy(p->building, hidden, sizeof hidden);
+    buf_clear(&text);
+    buf_printf(&text, ".%s.old", name);
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(file_join(p->replaced, parent, buf_text(&text), err));
+done:
+    buf_free(&text);
+    return status;
+}
+
+static enum status write_bytes(const char *dir, const char *name,
+                               const void *data, size_t len, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+
+    TRY(file_join(path, dir, name, err));
+    return file_write(path, data, len, err);
+}
+
+static enum status write_buf(const char *dir, const char *name,
+                             const struct buf *text, struct err *err)
+{
+    TRY(buf_status(text, err));
+    return write_bytes(dir, name, text->data, text->len, err);
+}
+
+static void put_generation_config(struct buf *out, const struct model *m)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, true);
+    json_open(&w, '{');
+    if (m->config.eos >= 0)
+        json_field_int(&w, "eos_token_id", m->config.eos);
+    if (m->config.pad >= 0)
+        json_field_int(&w, "pad_token_id", m->config.pad);
+    if (m->banned != NULL) {
+        json_put_key(&w, "suppress_tokens");
+        json_open(&w, '[');
+        for (size_t v = 0; v < m->config.V; v++)
+            if (m->banned[v])
+                json_put_int(&w, (int64_t)v);
+        json_close(&w, ']');
+    }
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+}
+
+static enum status write_configs(const char *dir, const struct model *m,
+                                 struct err *err)
+{
+    struct buf text;
+    enum status status = OK;
+
+    buf_init(&text, JSON_BYTES_MAX);
+    model_config_write(&text, &m->config);
+    TRY_DONE(write_buf(dir, "config.json", &text, err));
+    if (m->config.head == HEAD_LM) {
+        buf_clear(&text);
+        put_generation_config(&text, m);
+        TRY_DONE(write_buf(dir, "generation_config.json", &text, err));
+    }
+done:
+    buf_free(&text);
+    return status;
+}
+
+static enum status write_params(const char *dir, const struct model *m,
+                                struct err *err)
+{
+    size_t n = params_tensors(&m->config);
+    struct param_view *view = NULL;
+    struct tensor_out *tensor = NULL;
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+
+    TRY_DONE(MEM_NEW(view, n, err));
+    TRY_DONE(MEM_NEW(tensor, n, err));
+    for (size_t i = 0; i < n; i++) {
+        view[i] = params_view(&m->config, i);
+        tensor[i] = (struct tensor_out){
+            .name = view[i].name,
+            .n_dim = view[i].is_vector ? 1 : 2,
+            .dim = {view[i].is_vector ? view[i].cols : view[i].rows,
+                    view[i].is_vector ? 0 : view[i].cols},
+            .data = m->params + view[i].offset,
+        };
+    }
+    TRY_DONE(file_join(path, dir, "model.safetensors", err));
+    TRY_DONE(safetensors_write(path, tensor, n, err));
+done:
+    mem_free(tensor);
+    mem_free(view);
+    return status;
+}
+
+static enum status write_tokenizer(const char *dir, const struct tokenizer *t,
+                                   struct err *err)
+{
+    size_t len = 0;
+    const char *json = tokenizer_json(t, &len);
+
+    TRY(write_bytes(dir, "tokenizer.json", json, len, err));
+    json = tokenizer_config_json(t, &len);
+    if (json == NULL)
+        return OK;
+    return write_bytes(dir, "tokenizer_config.json", json, len, err);
+}
+
+static enum status write_trainer(const char *dir, const struct checkpoint *c,
+                                 struct err *err)
+{
+    struct tensor_out *tensor = NULL;
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+
+    TRY(write_bytes(dir, "trainer.json", c->trainer_json,
+                    strlen(c->trainer_json), err));
+    TRY(file_join(path, dir, "trainer.safetensors", err));
+    TRY(MEM_NEW(tensor, c->n_array, err));
+    for (size_t i = 0; i < c->n_array; i++)
+        tensor[i] = (struct tensor_out){
+            .name = c->array[i].name,
+            .n_dim = 1,
+            .dim = {c->array[i].n},
+            .data = c->array[i].data,
+        };
+    status = safetensors_write(path, tensor, c->n_array, err);
+    mem_free(tensor);
+    return status;
+}
+
+static enum status write_all(const char *dir, const struct checkpoint *c,
+                             struct err *err)
+{
+    TRY(file_make_dir(dir, err));
+    TRY(write_configs(dir, c->model, err));
+    TRY(write_params(dir, c->model, err));
+    if (c->tokenizer != NULL)
+        TRY(write_tokenizer(dir, c->tokenizer, err));
+    if (c->trainer_json != NULL)
+        TRY(write_trainer(dir, c, err));
+    return file_sync(dir, err);
+}
+
+/* Put the finished folder in its place. */
+static enum status publish(const struct places *p, struct err *err)
+{
+    if (!file_exists(p->target))
+        return file_rename(p->building, p->target, err);
+    TRY(file_remove(p->replaced, err));
+    TRY(file_rename(p->target, p->replaced, err));
+    TRY(file_rename(p->building, p->target, err));
+    return file_remove(p->replaced, err);
+}
+
+enum status checkpoint_write(const char *dir, const struct checkpoint *c,
+                             struct err *err)
+{
+    struct places p;
+    enum status status;
+    enum status removed;
+
+    TRY(places_of(&p, dir, err));
+    TRY(file_remove(p.building, err));
+    status = write_all(p.building, c, err);
+    if (status == OK)
+        return publish(&p, err);
+    /* The failure above is the one to report. */
+    removed = file_remove(p.building, NULL);
+    (void)removed;
+    return status;
+}
+
+/* ---- Reading ---- */
+
+static enum status need_file(char path[FILE_PATH_MAX], const char *dir,
+                             const char *name, struct err *err)
+{
+    TRY(file_join(path, dir, name, err));
+    if (!file_exists(path))
+        return err_set(err, ERR_MISSING, "%s: no such file", path);
+    return OK;
+}
+
+/* The folder, or a word on where an interrupted replacement left it. */
+static enum status need_folder(const char *dir, struct err *err)
+{
+    struct places p;
+
+    if (file_is_dir(dir))
+        return OK;
+    TRY(places_of(&p, dir, err));
+    if (file_is_dir(p.replaced))
+        return err_set(err, ERR_MISSING,
+                       "%s: no such folder; a write was interrupted, the "
+                       "former one is %s",
+                       dir, p.replaced);
+    return err_set(err, ERR_MISSING, "%s: no such folder", dir);
+}
+
+static enum status read_config(struct model_config *out, const char *dir,
+                               enum model_head head, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct json *json = NULL;
+    enum status status = OK;
+
+    TRY(need_file(path, dir, "config.json", err));
+    TRY(json_read(&json, path, JSON_BYTES_MAX, err));
+    TRY_DONE(model_config_parse(out, json, path, err));
+    if (out->head != head)
+        TRY_DONE(err_set(err, ERR_MISMATCH, "%s: %s, where %s is wanted", path,
+                         out->head == HEAD_LM ? "a language model"
+                                              : "a model with a score head",
+                         head == HEAD_LM ? "a language model"
+                                         : "one with a score head"));
+done:
+    json_free(json);
+    return status;
+}
+
+/* suppress_tokens as a mask; at least one token must stay. */
+static enum status parse_banned(uint8_t **out, const struct json *list,
+                                size_t V, const char *what, struct err *err)
+{
+    uint8_t *banned;
+    size_t n_banned = 0;
+
+    if (list == NULL || json_is_null(list) || json_size(list) == 0)
+        return OK;
+    TRY(MEM_NEW(banned, V, err));
+    for (size_t i = 0; i < json_size(list); i++) {
+        int64_t id = json_int(json_at(list, i), -1);
+
+        if (id < 0 || id >= (int64_t)V) {
+            mem_free(banned);
+            return err_set(err, ERR_MISMATCH,
+                           "%s: suppress_tokens[%zu] is not a token id below "
+                           "%zu",
+                           what, i, V);
+        }
+        n_banned += banned[id] == 0;
+        banned[id] = 1;
+    }
+    if (n_banned == V) {
+        mem_free(banned);
+        return err_set(err, ERR_MISMATCH, "%s: suppress_tokens leaves no token",
+                       what);
+    }
+    *out = banned;
+    return OK;
+}
+
+/* What generation_config.json adds: its eos is the one generation heeds. */
+static enum status read_generation(struct model *m, const char *dir,
+                                   struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct json *json = NULL;
+    int32_t eos;
+    enum status status = OK;
+
+    TRY(file_join(path, dir, "generation_config.json", err));
+    if (!file_exists(path))
+        return OK;
+    TRY(json_read(&json, path, JSON_BYTES_MAX, err));
+    TRY_DONE(model_config_parse_token(&eos, json, "eos_token_id", path, err));
+    if (eos >= 0 && (size_t)eos >= m->config.V)
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%s: eos_token_id %" PRId32
+                         " is outside the vocabulary of %zu",
+                         path, eos, m->config.V));
+    if (eos >= 0)
+        m->config.eos = eos;
+    TRY_DONE(parse_banned(&m->banned, json_get(json, "suppress_tokens"),
+                          m->config.V, path, err));
+done:
+    json_free(json);
+    return status;
+}
+
+static enum status check_shape(const struct tensor_view *t,
+                               const struct param_view *want, const char *path,
+                               struct err *err)
+{
+    bool fits = want->is_vector ? t->n_dim == 1 && t->dim[0] == want->cols
+                                : t->n_dim == 2 && t->dim[0] == want->rows &&
+                                      t->dim[1] == want->cols;
+    struct buf text;
+
+    if (t->type == TENSOR_OTHER)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: tensor %s is %s; F32, F16 and BF16 are read", path,
+                       want->name, t->dtype);
+    if (fits)
+        return OK;
+    buf_init(&text, 256);
+    for (size_t i = 0; i < t->n_dim; i++)
+        buf_printf(&text, "%s%" PRIu64, i == 0 ? "" : ",", t->dim[i]);
+    (void)(want->is_vector
+               ? err_set(err, ERR_MISMATCH,
+                         "%s: tensor %s is [%s]; config.json says [%zu]", path,
+                         want->name, buf_text(&text), want->cols)
+               : err_set(err, ERR_MISMATCH,
+                         "%s: tensor %s is [%s]; config.json says [%zu,%zu]",
+                         path, want->name, buf_text(&text), want->rows,
+                         want->cols));
+    buf_free(&text);
+    return ERR_MISMATCH;
+}
+
+/* Every tensor the shape asks for, none else; before anything is allocated
+ * for parameters, so that a config cannot ask for memory its file lacks. */
+static enum status check_tensors(const struct safetensors *file,
+                                 const struct model_config *c, const char *path,
+                                 struct err *err)
+{
+    size_t n = params_tensors(c);
+    bool *is_known = NULL;
+    enum status status = OK;
+
+    if (file->n > 2 * n + 16)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: %zu tensors where config.json asks for %zu", path,
+                       file->n, n);
+    TRY(MEM_NEW(is_known, file->n, err));
+    for (size_t i = 0; i < n; i++) {
+        struct param_view view = params_view(c, i);
+        const struct tensor_view *t = safetensors_find(file, view.name);
+
+        if (t == NULL)
+            TRY_DONE(err_set(err, ERR_MISMATCH, "%s: no tensor %s", path,
+                             view.name));
+        TRY_DONE(check_shape(t, &view, path, err));
+        is_known[t - file->tensor] = true;
+    }
+    for (size_t i = 0; i < file->n; i++)
+        if (!is_known[i])
+            TRY_DONE(err_set(err, ERR_MISMATCH,
+                             "%s: tensor %.100s is not part of such a model",
+                             path, file->tensor[i].name));
+done:
+    mem_free(is_known);
+    return status;
+}
+
+/* Copy one tensor out and look at every value. */
+static enum status read_floats(float *out, const struct tensor_view *t,
+                               const char *path, struct err *err)
+{
+    TRY(safetensors_floats(out, t, err));
+    for (size_t i = 0; i < t->count; i++)
+        if (!isfinite(out[i]))
+            return err_set(err, ERR_MISMATCH,
+                           "%s: tensor %.100s has a value that is not finite "
+                           "at %zu",
+                           path, t->name, i);
+    return OK;
+}
+
+static enum status read_params(struct model *out, const struct model_config *c,
+                               const char *dir, struct err *err)
+{
+    struct safetensors file;
+    struct model m = {0};
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+
+    TRY(need_file(path, dir, "model.safetensors", err));
+    TRY(safetensors_open(&file, path, err));
+    TRY_DONE(check_tensors(&file, c, path, err));
+    TRY_DONE(model_create(&m, c, err));
+    for (size_t i = 0; i < params_tensors(c); i++) {
+        struct param_view view = params_view(c, i);
+
+        TRY_DONE(read_floats(m.params + view.offset,
+                             safetensors_find(&file, view.name), path, err));
+    }
+    *out = m;
+    m = (struct model){0};
+done:
+    model_free(&m);
+    safetensors_close(&file);
+    return status;
+}
+
+enum status checkpoint_read(struct model *out, const char *dir,
+                            enum model_head head, struct err *err)
+{
+    struct model_config c;
+    struct model m;
+
+    TRY(need_folder(dir, err));
+    TRY(read_config(&c, dir, head, err));
+    TRY(read_params(&m, &c, dir, err));
+    if (head == HEAD_LM) {
+        enum status status = read_generation(&m, dir, err);
+
+        if (status != OK) {
+            model_free(&m);
+            return status;
+        }
+    }
+    *out = m;
+    return OK;
+}
+
+static enum status read_arrays(struct checkpoint_array *array, size_t n,
+                               const char *dir, struct err *err)
+{
+    struct safetensors file;
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+
+    TRY(need_file(path, dir, "trainer.safetensors", err));
+    TRY(safetensors_open(&file, path, err));
+    if (file.n != n)
+        TRY_DONE(err_set(err, ERR_MISMATCH, "%s: %zu arrays, want %zu", path,
+                         file.n, n));
+    for (size_t i = 0; i < n; i++) {
+        const struct tensor_view *t = safetensors_find(&file, array[i].name);
+
+        if (t == NULL)
+            TRY_DONE(err_set(err, ERR_MISMATCH, "%s: no array %s", path,
+                             array[i].name));
+        if (t->type != TENSOR_F32 || t->n_dim != 1 || t->count != array[i].n)
+            TRY_DONE(err_set(err, ERR_MISMATCH,
+                             "%s: array %s holds %zu values of %s, want %zu "
+                             "of F32",
+                             path, array[i].name, t->count, t->dtype,
+                             array[i].n));
+        TRY_DONE(read_floats(array[i].data, t, path, err));
+    }
+done:
+    safetensors_close(&file);
+    return status;
+}
+
+enum status checkpoint_read_trainer(struct buf *trainer_json,
+                                    struct checkpoint_array *array,
+                                    size_t n_array, const char *dir,
+                                    struct err *err)
+{
+    char path[FILE_PATH_MAX];
+
+    TRY(need_folder(dir, err));
+    TRY(need_file(path, dir, "trainer.json", err));
+    TRY(file_read(trainer_json, path, err));
+    return read_arrays(array, n_array, dir, err);
+}
+
+enum status checkpoint_check_tokenizer(const struct model *m,
+                                       const struct tokenizer *t,
+                                       const char *dir, struct err *err)
+{
+    if (tokenizer_size(t) != m->config.V)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: the tokenizer has %zu tokens, the model %zu", dir,
+                       tokenizer_size(t), m->config.V);
+    return OK;
+}

@@ -1,0 +1,386 @@
+#include "model/transformer_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "nn/attention.h"
+#include "nn/gemm.h"
+#include "nn/ops.h"
+
+/* More tokens than this in one pack is a bug; it bounds every product of
+ * sizes below (config.h bounds the other factors). */
+#define PACK_TOKENS_MAX ((size_t)1 << 31)
+
+/*
+ * One layer's values, in the order they are computed.  In inference all
+ * layers share one set, and x and mid are the same array, updated in place.
+ */
+struct layer_activations {
+    float *x;       // [N,C] residual stream coming in
+    float *rstd1;   // [N], NULL in inference
+    float *norm1;   // [N,C]
+    float *qkv;     // [N,(H+2G)*D] after the rotation
+    float *attn;    // [N,H*D] heads' outputs
+    float *lse;     // [N,H], NULL in inference
+    float *mid;     // [N,C] residual stream between the halves
+    float *rstd2;   // [N], NULL in inference
+    float *norm2;   // [N,C]
+    float *gate_up; // [N,2F]
+    float *act;     // [N,F]
+};
+
+/* How attention is to be done: over the pack, and perhaps with a cache. */
+struct attend {
+    const struct pack *pack;        // NULL: one decoding step
+    const struct decode_step *step; // NULL: over a pack
+    struct kv_cache *cache;         // NULL: none
+    const size_t *source;           // prefill: which sequence a slot copies
+    float *scratch;
+};
+
+static size_t qkv_width(const struct model_config *c)
+{
+    return (c->H + 2 * c->G) * c->D;
+}
+
+/* One layer's buffers; every size of `struct layer_activations` is here. */
+static enum status layer_place(struct layer_activations *a,
+                               const struct model_config *c, size_t N,
+                               bool keep, struct arena *arena, struct err *err)
+{
+    if (keep) {
+        TRY(ARENA_NEW(arena, a->x, N * c->C, err));
+        TRY(ARENA_NEW(arena, a->mid, N * c->C, err));
+        TRY(ARENA_NEW(arena, a->rstd1, N, err));
+        TRY(ARENA_NEW(arena, a->rstd2, N, err));
+        TRY(ARENA_NEW(arena, a->lse, N * c->H, err));
+    }
+    TRY(ARENA_NEW(arena, a->norm1, N * c->C, err));
+    TRY(ARENA_NEW(arena, a->qkv, N * qkv_width(c), err));
+    TRY(ARENA_NEW(arena, a->attn, N * c->H * c->D, err));
+    a->norm2 = a->norm1;
+    if (keep)
+        TRY(ARENA_NEW(arena, a->norm2, N * c->C, err));
+    TRY(ARENA_NEW(arena, a->gate_up, N * 2 * c->F, err));
+    return ARENA_NEW(arena, a->act, N * c->F, err);
+}
+
+enum status activations_place(struct activations *a,
+                              const struct model_config *c, size_t N, bool keep,
+                              struct arena *arena, struct err *err)
+{
+    struct activations out = {.N = N, .keep = keep};
+
+    if (N > PACK_TOKENS_MAX)
+        return err_set(err, ERR_LIMIT, "a pack of %zu tokens; at most %zu", N,
+                       PACK_TOKENS_MAX);
+    TRY(ARENA_NEW(arena, out.hidden, N * c->C, err));
+    TRY(ARENA_NEW(arena, out.last, N * c->C, err));
+    if (keep)
+        TRY(ARENA_NEW(arena, out.last_rstd, N, err));
+    TRY(ARENA_NEW(arena, out.layer, c->L, err));
+    for (size_t l = 0; l < c->L; l++) {
+        out.layer[l] =
+            l == 0 || keep ? (struct layer_activations){0} : out.layer[0];
+        if (l == 0 || keep)
+            TRY(layer_place(&out.layer[l], c, N, keep, arena, err));
+        if (!keep)
+            out.layer[l].x = out.layer[l].mid = out.last;
+    }
+    *a = out;
+    return OK;
+}
+
+/* Keys and values of row n to position t of a slot, in one layer. */
+static void cache_store(struct kv_cache *cache, const struct model_config *c,
+                        size_t layer, size_t slot, size_t t, const float *qkv)
+{
+    size_t width = c->G * c->D;
+    size_t at = ((layer * cache->slots + slot) * cache->T + t) * width;
+
+    memcpy(cache->key + at, qkv + c->H * c->D, width * sizeof(float));
+    memcpy(cache->value + at, qkv + c->H * c->D + width, width * sizeof(float));
+}
+
+/* Keys and values of whole prompts to the slots that want them. */
+static void cache_prompts(const struct attend *how,
+                          const struct model_config *c, size_t layer,
+                          const float *qkv)
+{
+    for (size_t i = 0; i < how->cache->slots; i++) {
+        size_t begin = how->pack->start[how->source[i]];
+        size_t end = how->pack->start[how->source[i] + 1];
+
+        for (size_t n = begin; n < end; n++)
+            cache_store(how->cache, c, layer, i, n - begin,
+                        qkv + n * qkv_width(c));
+    }
+}
+
+static void attend_forward(struct layer_activations *a,
+                           const struct attend *how,
+                           const struct model_config *c, size_t layer)
+{
+    const struct decode_step *step = how->step;
+    struct kv_cache *cache = how->cache;
+
+    if (step == NULL) {
+        if (cache != NULL)
+            cache_prompts(how, c, layer, a->qkv);
+        attention_forward(a->attn, a->lse, a->qkv, how->pack, c->H, c->G, c->D,
+                          how->scratch);
+        return;
+    }
+    for (size_t b = 0; b < step->B; b++)
+        cache_store(cache, c, layer, step->slot[b], (size_t)step->position[b],
+                    a->qkv + b * qkv_width(c));
+    size_t at = layer * cache->slots * cache->T * c->G * c->D;
+    attention_decode(a->attn, a->qkv, cache->key + at, cache->value + at,
+                     step->slot, step->len, step->B, cache->T, c->H, c->G, c->D,
+                     how->scratch);
+}
+
+/* out = x + y weight^T: a half layer's end, added onto the stream. */
+static enum status residual_forward(float *out, const float *x, const float *y,
+                                    const float *weight, size_t N, size_t C,
+                                    size_t K, struct err *err)
+{
+    if (out != x)
+        memcpy(out, x, N * C * sizeof *out);
+    return gemm_nt(out, y, weight, N, C, K, true, err);
+}
+
+/* One layer: a->x to `out`, the next layer's x. */
+static enum status layer_forward(float *out, struct layer_activations *a,
+                                 const struct model *m, size_t layer, size_t N,
+                                 const int32_t *position,
+                                 const struct attend *how, struct err *err)
+{
+    const struct model_config *c = &m->config;
+    const float *w = m->params;
+    float eps = (float)c->norm_eps;
+
+    rmsnorm_forward(a->norm1, a->rstd1, a->x,
+                    w + params_offset(c, PARAM_NORM1, layer), N, c->C, eps);
+    /* q, k and v are neighbours, so one product makes all three. */
+    TRY(gemm_nt(a->qkv, a->norm1, w + params_offset(c, PARAM_Q, layer), N,
+                qkv_width(c), c->C, false, err));
+    rope_apply(a->qkv, qkv_width(c), m->rope, position, N, c->H + c->G, c->D,
+               false);
+    attend_forward(a, how, c, layer);
+    TRY(residual_forward(a->mid, a->x, a->attn,
+                         w + params_offset(c, PARAM_O, layer), N, c->C,
+                         c->H * c->D, err));
+
+    rmsnorm_forward(a->norm2, a->rstd2, a->mid,
+                    w + params_offset(c, PARAM_NORM2, layer), N, c->C, eps);
+    TRY(gemm_nt(a->gate_up, a->norm2, w + params_offset(c, PARAM_GATE, layer),
+                N, 2 * c->F, c->C, false, err));
+    swiglu_forward(a->act, a->gate_up, N, c->F);
+    return residual_forward(out, a->mid, a->act,
+                            w + params_offset(c, PARAM_DOWN, layer), N, c->C,
+                            c->F, err);
+}
+
+static enum status check_tokens(const int32_t *token, const int32_t *position,
+                                size_t N, const struct model_config *c,
+                                struct err *err)
+{
+    for (size_t n = 0; n < N; n++) {
+        if (token[n] < 0 || (size_t)token[n] >= c->V)
+            return err_set(err, ERR_MISMATCH,
+                           "token id %d is outside the vocabulary of %zu",
+                           (int)token[n], c->V);
+        if (position[n] < 0 || (size_t)position[n] >= c->T_max)
+            return err_set(err, ERR_MISMATCH,
+                           "position %d is outside the model's %zu",
+                           (int)position[n], c->T_max);
+    }
+    return OK;
+}
+
+static enum status trunk_forward(struct activations *a, const struct model *m,
+                                 const int32_t *token, const int32_t *position,
+                                 size_t N, const struct attend *how,
+                                 struct err *err)
+{
+    const struct model_config *c = &m->config;
+
+    TRY(check_tokens(token, position, N, c, err));
+    embed_forward(a->layer[0].x, m->params + params_offset(c, PARAM_EMBED, 0),
+                  token, N, c->C);
+    for (size_t l = 0; l < c->L; l++)
+        TRY(layer_forward(l + 1 < c->L ? a->layer[l + 1].x : a->last,
+                          &a->layer[l], m, l, N, position, how, err));
+    rmsnorm_forward(a->hidden, a->last_rstd, a->last,
+                    m->params + params_offset(c, PARAM_NORM, 0), N, c->C,
+                    (float)c->norm_eps);
+    return OK;
+}
+
+/* Scratch for attention over the longest sequence of a pack. */
+static enum status scratch_place(float **out, const struct pack *pack, size_t D,
+                                 struct arena *arena, struct err *err)
+{
+    size_t longest = 0;
+
+    for (size_t s = 0; s < pack->n_seq; s++)
+        if (pack->start[s + 1] - pack->start[s] > longest)
+            longest = pack->start[s + 1] - pack->start[s];
+    return ARENA_NEW(arena, *out, attention_scratch(longest, D), err);
+}
+
+enum status transformer_forward(struct activations *a, const struct model *m,
+                                const struct pack *pack, struct arena *arena,
+                                struct err *err)
+{
+    struct attend how = {.pack = pack};
+
+    assert(a->N == pack->N);
+    TRY(scratch_place(&how.scratch, pack, m->config.D, arena, err));
+    return trunk_forward(a, m, pack->token, pack->position, pack->N, &how, err);
+}
+
+enum status transformer_cache_place(struct kv_cache *out,
+                                    const struct model_config *c, size_t slots,
+                                    size_t T, struct arena *arena,
+                                    struct err *err)
+{
+    struct kv_cache cache = {.slots = slots, .T = T};
+    size_t row = c->G * c->D;
+
+    /* L * G*D <= 2^24 and T <= 2^20 (config.h), so only the number of slots
+     * can make the product overflow. */
+    if (slots > PACK_TOKENS_MAX / c->T_max)
+        return err_set(err, ERR_LIMIT,
+                       "%zu sequences at once over %zu positions", slots,
+                       c->T_max);
+    TRY(ARENA_NEW(arena, cache.key, c->L * slots * T * row, err));
+    TRY(ARENA_NEW(arena, cache.value, c->L * slots * T * row, err));
+    TRY(ARENA_NEW(arena, cache.scratch, attention_scratch(T, c->D), err));
+    *out = cache;
+    return OK;
+}
+
+enum status transformer_prefill(struct activations *a, const struct model *m,
+                                const struct pack *pack, struct kv_cache *cache,
+                                const size_t *source, struct arena *arena,
+                                struct err *err)
+{
+    struct attend how = {.pack = pack, .cache = cache, .source = source};
+
+    assert(a->N == pack->N);
+    TRY(scratch_place(&how.scratch, pack, m->config.D, arena, err));
+    return trunk_forward(a, m, pack->token, pack->position, pack->N, &how, err);
+}
+
+enum status transformer_decode(struct activations *a, const struct model *m,
+                               const struct decode_step *step,
+                               struct kv_cache *cache, struct err *err)
+{
+    struct attend how = {
+        .step = step, .cache = cache, .scratch = cache->scratch};
+
+    assert(!a->keep && step->B <= a->N);
+    return trunk_forward(a, m, step->token, step->position, step->B, &how, err);
+}
+
+/* Buffers of the backward pass, shared by all layers. */
+struct backward {
+    float *dx;       // [N,C] gradient of the residual stream
+    float *dnorm;    // [N,C]
+    float *dqkv;     // [N,(H+2G)*D]
+    float *dattn;    // [N,H*D]
+    float *dgate_up; // [N,2F]
+    float *dact;     // [N,F]
+    float *scratch;
+};
+
+static enum status backward_place(struct backward *b,
+                                  const struct model_config *c,
+                                  const struct pack *pack, struct arena *arena,
+                                  struct err *err)
+{
+    size_t N = pack->N;
+
+    TRY(ARENA_NEW(arena, b->dx, N * c->C, err));
+    TRY(ARENA_NEW(arena, b->dnorm, N * c->C, err));
+    TRY(ARENA_NEW(arena, b->dqkv, N * qkv_width(c), err));
+    TRY(ARENA_NEW(arena, b->dattn, N * c->H * c->D, err));
+    TRY(ARENA_NEW(arena, b->dgate_up, N * 2 * c->F, err));
+    TRY(ARENA_NEW(arena, b->dact, N * c->F, err));
+    return scratch_place(&b->scratch, pack, c->D, arena, err);
+}
+
+/* y = x weight^T, weight [M,K]: SETS dx and adds to dweight. */
+static enum status linear_backward(float *dx, float *dweight, const float *dy,
+                                   const float *x, const float *weight,
+                                   size_t N, size_t M, size_t K,
+                                   struct err *err)
+{
+    TRY(gemm_tn(dweight, dy, x, M, K, N, true, err));
+    return gemm_nn(dx, dy, weight, N, K, M, false, err);
+}
+
+/* One layer backwards: b->dx is the gradient of its output and becomes that
+ * of its input.  The residual sums leave dx as it is, and each half adds its
+ * own share through its norm. */
+static enum status layer_backward(float *grad, struct backward *b,
+                                  const struct layer_activations *a,
+                                  const struct model *m, size_t layer,
+                                  const struct pack *pack, struct err *err)
+{
+    const struct model_config *c = &m->config;
+    const float *w = m->params;
+    size_t N = pack->N;
+    size_t at;
+
+    /* out = mid + act down^T */
+    at = params_offset(c, PARAM_DOWN, layer);
+    TRY(linear_backward(b->dact, grad + at, b->dx, a->act, w + at, N, c->C,
+                        c->F, err));
+    swiglu_backward(b->dgate_up, b->dact, a->gate_up, N, c->F);
+    at = params_offset(c, PARAM_GATE, layer);
+    TRY(linear_backward(b->dnorm, grad + at, b->dgate_up, a->norm2, w + at, N,
+                        2 * c->F, c->C, err));
+    at = params_offset(c, PARAM_NORM2, layer);
+    rmsnorm_backward(b->dx, grad + at, b->dnorm, a->mid, w + at, a->rstd2, N,
+                     c->C);
+
+    /* mid = x + attn o^T */
+    at = params_offset(c, PARAM_O, layer);
+    TRY(linear_backward(b->dattn, grad + at, b->dx, a->attn, w + at, N, c->C,
+                        c->H * c->D, err));
+    attention_backward(b->dqkv, b->dattn, a->attn, a->lse, a->qkv, pack, c->H,
+                       c->G, c->D, b->scratch);
+    rope_apply(b->dqkv, qkv_width(c), m->rope, pack->position, N, c->H + c->G,
+               c->D, true);
+    at = params_offset(c, PARAM_Q, layer);
+    TRY(linear_backward(b->dnorm, grad + at, b->dqkv, a->norm1, w + at, N,
+                        qkv_width(c), c->C, err));
+    at = params_offset(c, PARAM_NORM1, layer);
+    rmsnorm_backward(b->dx, grad + at, b->dnorm, a->x, w + at, a->rstd1, N,
+                     c->C);
+    return OK;
+}
+
+enum status transformer_backward(float *grad, const struct activations *a,
+                                 const struct model *m, const struct pack *pack,
+                                 const float *dhidden, struct arena *arena,
+                                 struct err *err)
+{
+    const struct model_config *c = &m->config;
+    size_t at = params_offset(c, PARAM_NORM, 0);
+    struct backward b;
+
+    assert(a->keep && a->N == pack->N);
+    TRY(backward_place(&b, c, pack, arena, err));
+    memset(b.dx, 0, pack->N * c->C * sizeof *b.dx);
+    rmsnorm_backward(b.dx, grad + at, dhidden, a->last, m->params + at,
+                     a->last_rstd, pack->N, c->C);
+    for (size_t l = c->L; l-- > 0;)
+        TRY(layer_backward(grad, &b, &a->layer[l], m, l, pack, err));
+    embed_backward(grad + params_offset(c, PARAM_EMBED, 0), b.dx, pack->token,
+                   pack->N, c->C);
+    return OK;
+}
