@@ -426,7 +426,7 @@ static enum status resolve(char out[FILE_PATH_MAX], const char *path,
 enum status file_relative(char out[FILE_PATH_MAX], const char *from,
                           const char *to, struct err *err)
 {
-    char a[FILE_PATH_MAX], b[FILE_PATH_MAX];
+    char a[FILE_PATH_MAX] = "", b[FILE_PATH_MAX] = "";
     TRY(resolve(a, from, err));
     TRY(resolve(b, to, err));
     // The common part ends at a slash, or at the end of one of the two.

@@ -291,7 +291,8 @@ static void put_float_slowly(struct buf *out, float x)
  * The candidate m*10^e, computed in double, is off by less than 2^-51 of
  * itself, so it is trusted only that far inside; the rest goes the plain way.
  * Any decimal of up to 6 digits survives a float (FLT_DIG), so the shorter
- * ones are the 6-digit one without its trailing zeros.
+ * ones are the 6-digit one without its trailing zeros.  Integers below 10^15
+ * are written out, not shortened: 3100786432 rather than 3.1007864e9.
  */
 void json_put_float(struct json_writer *w, float x)
 {
