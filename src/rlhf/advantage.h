@@ -20,7 +20,11 @@ enum score_position {
     SCORE_LAST_SLOT, // the last slot of a fixed width (lm-human-preferences)
 };
 
-enum whiten { WHITEN_OFF, WHITEN_UNBIASED, WHITEN_BIASED };
+enum whiten {
+    WHITEN_OFF,
+    WHITEN_UNBIASED,
+    WHITEN_BIASED
+};
 
 struct advantage_config {
     double gamma, lambda;
@@ -30,13 +34,15 @@ struct advantage_config {
     double whiten_eps;
 };
 
-/* Slots a response of `len` tokens occupies. */
+/* Slots a response of `len` <= max_new tokens occupies: len, len + 1 (len when
+ * it filled max_new and has no room for another), or max_new. */
 size_t advantage_slots(enum score_position p, size_t len, size_t max_new);
 
 /*
  * reward[slots] = reward_kl for the tokens, 0 beyond, plus `score` at its
  * position (SCORE_AFTER_EOS: slot len, or the last token when the response
- * filled max_new).
+ * filled max_new).  slots >= advantage_slots(p, len, max_new); a response
+ * without any slot is not paid.
  */
 void advantage_rewards(float *reward, const float *reward_kl, size_t len,
                        size_t slots, double score, enum score_position p,
@@ -57,8 +63,10 @@ void advantage_gae(float *adv, float *ret, const float *reward,
 
 /*
  * (x - mean) / sqrt(var + eps) over all entries where mask is not 0 (NULL: all
- * ones); others become 0.  keep_mean adds the mean back (scale only).  Returns
- * the constants used, for the record: out = (x - shift) * scale.
+ * ones); others become 0 and are never read.  keep_mean adds the mean back
+ * (scale only).  out may be x.  Returns the constants used, for the record:
+ * out = (x - shift) * scale.  WHITEN_OFF copies (shift 0, scale 1) and reports
+ * the unbiased deviation; fewer entries than the variance needs: deviation 0.
  */
 struct whitening {
     double mean, sd; // before
@@ -66,10 +74,10 @@ struct whitening {
 };
 struct whitening advantage_whiten(float *out, const float *x,
                                   const uint8_t *mask, size_t n,
-                                  enum whiten kind, bool keep_mean,
-                                  double eps);
+                                  enum whiten kind, bool keep_mean, double eps);
 
-/* Leave-one-out baseline: adv[i] = n/(n-1) * (score[i] - mean). */
+/* Leave-one-out baseline: adv[i] = n/(n-1) * (score[i] - mean).  One score
+ * alone has no others to be compared with and stays as it is. */
 void advantage_rloo(double *adv, const double *score, size_t n);
 
 #endif

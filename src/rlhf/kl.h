@@ -7,7 +7,7 @@
  *
  * Where it acts (kl_mode).  In the reward the value is a constant of the
  * update: reward_kl[t] = -beta * estimate.  In the loss it is differentiated.
- * Expected gradients on-policy (docs and tests/rlhf/test_kl.c, exact by
+ * Expected gradients on-policy (docs and tests/rlhf/test_identities.c, exact by
  * enumeration): k1 in the reward and k2 in the loss give grad KL(policy ||
  * reference); k3 in the loss gives grad KL(reference || policy); k1 in the
  * loss gives zero; k3 in the reward gives their difference, which cancels to
@@ -29,17 +29,20 @@ enum kl_mode {
     KL_K1_CLAMP, // max(0, k1) in the reward
 };
 
-enum kl_control { KL_FIXED, KL_ADAPTIVE };
+enum kl_control {
+    KL_FIXED,
+    KL_ADAPTIVE
+};
 
 struct kl_config {
-    double beta; // penalty coefficient, per unit of normalised score
-    int mode;    // enum kl_mode
-    int control; // enum kl_control
-    double target;   // adaptive: nats per sequence
-    double horizon;  // adaptive: episodes
+    double beta;      // penalty coefficient, per unit of normalised score
+    int mode;         // enum kl_mode
+    int control;      // enum kl_control
+    double target;    // adaptive: nats per sequence
+    double horizon;   // adaptive: episodes
     double max_error; // adaptive: relative error is clipped to +-this
-    double budget;   // stop when mean KL per sequence exceeds it; 0: off
-    double clamp;    // |estimate| per token bound, counted; 0: off
+    double budget;    // stop when mean KL per sequence exceeds it; 0: off
+    double clamp;     // |estimate| per token bound, counted; 0: off
 };
 
 double kl_k1(double logp, double logp_ref);
@@ -47,6 +50,17 @@ double kl_k2(double logp, double logp_ref);
 double kl_k3(double logp, double logp_ref); // through expm1
 
 bool kl_in_reward(enum kl_mode mode);
+
+/* The number a mode charges for one token, before any clamp, and its
+ * derivative by logp, which is 0 for modes in the reward.  kl_reward and
+ * kl_loss are made of these two. */
+double kl_estimate(enum kl_mode mode, double logp, double logp_ref);
+double kl_derivative(enum kl_mode mode, double logp, double logp_ref);
+
+/* How many of n estimates the configured clamp bounds: zero when it is off.
+ * The count that goes with kl_loss. */
+size_t kl_count_clamped(const float *logp, const float *logp_ref, size_t n,
+                        const struct kl_config *c);
 
 /* reward_kl[t] = -beta * estimate[t] for modes in the reward, else 0.
  * Returns how many estimates were clamped. */
@@ -56,6 +70,7 @@ size_t kl_reward(float *reward_kl, const float *logp, const float *logp_ref,
 /*
  * Modes in the loss: returns beta * sum_t weight[t] * estimate[t] and adds its
  * derivative by logp[t] to dlogp[t].  Modes in the reward: 0, nothing added.
+ * A clamped estimate is the constant it was clamped to and adds no derivative.
  */
 double kl_loss(float *dlogp, const float *logp, const float *logp_ref,
                const float *weight, size_t n, const struct kl_config *c,

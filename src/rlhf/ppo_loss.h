@@ -18,11 +18,11 @@ enum objective {
 };
 
 enum loss_aggregation {
-    AGG_TOKEN_MEAN,    // sum / tokens of the minibatch
-    AGG_TOKEN_SUM,     // sum
-    AGG_SEQ_SUM,       // mean over sequences of token sums
-    AGG_SEQ_SUM_NORM,  // sequence sums / (sequences * max_new)
-    AGG_SEQ_MEAN,      // mean over sequences of token means
+    AGG_TOKEN_MEAN,   // sum / tokens of the minibatch
+    AGG_TOKEN_SUM,    // sum
+    AGG_SEQ_SUM,      // mean over sequences of token sums
+    AGG_SEQ_SUM_NORM, // sequence sums / (sequences * max_new)
+    AGG_SEQ_MEAN,     // mean over sequences of token means
 };
 
 struct ppo_loss_config {
@@ -38,7 +38,8 @@ struct ppo_loss_config {
 
 /*
  * weight[t] for sequences start[0..n_seq] (tokens of sequence s are
- * start[s]..start[s+1]-1).  max_new is AGG_SEQ_SUM_NORM's constant.
+ * start[s]..start[s+1]-1).  max_new is AGG_SEQ_SUM_NORM's constant.  An empty
+ * sequence has no token to weigh but counts among the n_seq.
  */
 void ppo_weights(float *weight, const size_t *start, size_t n_seq,
                  enum loss_aggregation mode, size_t max_new);
@@ -48,24 +49,27 @@ struct ppo_stats {
     double policy_loss, value_loss, entropy_loss, kl_loss; // weighted sums
     double tokens;
     double ratio, ratio_square, ratio_max_error; // sum, sum, max |ratio - 1|
-    double approx_kl;   // sum of (logp - logp_old)^2 / 2
-    double policy_kl;   // sum of logp_old - logp
+    double approx_kl; // sum of (logp - logp_old)^2 / 2
+    double policy_kl; // sum of logp_old - logp
     /* tokens by cell: sign of A, where the ratio lies; [0] A >= 0, [1] A < 0;
      * second index below / inside / above the bounds */
     double cell[2][3];
-    double clipped;       // tokens whose clipped loss is the larger one
+    double clipped; // tokens whose clipped loss is the larger one
     double dual_clipped;
     double value_clipped;
-    double entropy; // sum
+    double exponent_clamped; // tokens with |logp - logp_old| > 20
+    double entropy;          // sum
 };
 void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part);
 
 /*
- * ratio = exp(logp - logp_old), exponent clamped to +-20.
+ * ratio = exp(logp - logp_old), exponent clamped to +-20 and counted; beyond
+ * it the clipped objective is constant and adds no derivative.
  *     clip: l = max(-A ratio, -A clip(ratio, 1 - low, 1 + high)),
  *           for A < 0 and dual_clip: min(that, -A dual_clip)
  *     pg:   l = -A logp
- * Adds dl/dlogp * weight to dlogp and the sums to stats.
+ * ADDS dl/dlogp * weight to dlogp and the sums to stats.  A NaN goes through
+ * to both.
  */
 void ppo_policy_loss(float *dlogp, struct ppo_stats *stats, const float *logp,
                      const float *logp_old, const float *adv,
@@ -74,7 +78,8 @@ void ppo_policy_loss(float *dlogp, struct ppo_stats *stats, const float *logp,
 
 /*
  * l = 1/2 max((v - ret)^2, (clip(v, v_old +- value_clip) - ret)^2).  SETS
- * dvalue[t] = value_coef * weight[t] * dl/dv.
+ * dvalue[t] = value_coef * weight[t] * dl/dv; stats->value_loss is without the
+ * coefficient.
  */
 void ppo_value_loss(float *dvalue, struct ppo_stats *stats, const float *value,
                     const float *value_old, const float *ret,

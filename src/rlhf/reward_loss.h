@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 enum ranking_loss {
-    RANKING_PAIRS,          // Bradley-Terry over all pairs
-    RANKING_PLACKETT_LUCE,  // likelihood of the whole order
-    RANKING_BEST,           // softmax: the best of K (Ziegler et al. 2019)
+    RANKING_PAIRS,         // Bradley-Terry over all pairs
+    RANKING_PLACKETT_LUCE, // likelihood of the whole order
+    RANKING_BEST,          // softmax: the best of K (Ziegler et al. 2019)
 };
 
 struct reward_loss_config {
@@ -41,7 +41,7 @@ double reward_loss(double *dscore, const double *score, const int32_t *rank,
                    size_t K, double scale, const struct reward_loss_config *c);
 
 /* Pairs that the scores order as the ranks do; ties in rank are left out,
- * equal scores count one half. */
+ * equal scores count one half.  ADDS to sum; len NULL: only right and pairs. */
 struct pair_count {
     double right, pairs;
     double right_longer, longer;   // among pairs whose better one is longer

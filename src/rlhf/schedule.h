@@ -6,7 +6,11 @@
 
 #include <stdint.h>
 
-enum schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
+enum schedule {
+    SCHEDULE_CONSTANT,
+    SCHEDULE_LINEAR,
+    SCHEDULE_COSINE
+};
 
 /*
  * The factor on lr for update t = 1..total: rises linearly to 1 over the first
