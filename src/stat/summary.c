@@ -1,0 +1,237 @@
+#include "stat/summary.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+struct estimate summary_nothing(void)
+{
+    return (struct estimate){NAN, NAN, NAN, 0};
+}
+
+double summary_mean(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return n > 0 ? sum / (double)n : (double)NAN;
+}
+
+double summary_sd(const double *x, size_t n)
+{
+    if (n < 2)
+        return (double)NAN;
+    double mean = summary_mean(x, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
+    return sqrt(sum / (double)(n - 1));
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void summary_sort(double *x, size_t n)
+{
+    if (n > 1)
+        qsort(x, n, sizeof *x, ascending);
+}
+
+double summary_quantile(const double *sorted, size_t n, double q)
+{
+    assert(q >= 0 && q <= 1);
+    if (n == 0)
+        return (double)NAN;
+    double h = (double)(n - 1) * q;
+    size_t below = (size_t)h;
+    if (below + 1 >= n)
+        return sorted[n - 1];
+    double part = h - (double)below;
+    return sorted[below] + part * (sorted[below + 1] - sorted[below]);
+}
+
+double summary_median(double *x, size_t n)
+{
+    summary_sort(x, n);
+    return summary_quantile(x, n, 0.5);
+}
+
+struct bootstrap summary_plan(const struct bootstrap *plan)
+{
+    struct bootstrap p = *plan;
+    if (p.resamples == 0)
+        p.resamples = 2000;
+    if (!(p.level > 0))
+        p.level = 0.95;
+    return p;
+}
+
+void summary_resample(size_t *index, size_t n, const struct bootstrap *plan,
+                      size_t r)
+{
+    assert(n <= UINT32_MAX && r <= UINT32_MAX);
+    struct rng rng;
+    rng_init(&rng, plan->seed, RNG_BOOTSTRAP, 0, (uint32_t)r);
+    for (size_t i = 0; i < n; i++)
+        index[i] = rng_below(&rng, (uint32_t)n);
+}
+
+enum status summary_bootstrap(struct estimate *out, summary_statistic fn,
+                              void *ctx, size_t n, const struct bootstrap *plan,
+                              struct err *err)
+{
+    enum status status = OK;
+    struct bootstrap p = summary_plan(plan);
+    size_t *index = NULL;
+    double *value = NULL;
+    TRY_DONE(MEM_NEW(index, n, err));
+    TRY_DONE(MEM_NEW(value, p.resamples, err));
+
+    for (size_t i = 0; i < n; i++)
+        index[i] = i;
+    struct estimate e = summary_nothing();
+    e.n = n;
+    e.estimate = n > 0 ? fn(ctx, index, n) : (double)NAN;
+
+    size_t kept = 0;
+    for (size_t r = 0; n >= 2 && r < p.resamples; r++) {
+        summary_resample(index, n, &p, r);
+        double x = fn(ctx, index, n);
+        if (isfinite(x))
+            value[kept++] = x;
+    }
+    /* A statistic undefined on many resamples would leave an interval that
+     * describes only the lucky ones. */
+    if (isfinite(e.estimate) && kept > 0 && kept * 20 >= p.resamples * 19) {
+        summary_sort(value, kept);
+        e.low = summary_quantile(value, kept, (1 - p.level) / 2);
+        e.high = summary_quantile(value, kept, (1 + p.level) / 2);
+    }
+    *out = e;
+done:
+    mem_free(value);
+    mem_free(index);
+    return status;
+}
+
+/* Up to four values per prompt; what the ready-made statistics look at. */
+struct columns {
+    const double *a, *b, *c, *d;
+};
+
+static double statistic_mean(void *ctx, const size_t *index, size_t n)
+{
+    const struct columns *x = ctx;
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        double v = x->a[index[i]];
+        if (x->b != NULL)
+            v -= x->b[index[i]];
+        if (isnan(v))
+            continue;
+        sum += v;
+        count++;
+    }
+    return count > 0 ? sum / (double)count : (double)NAN;
+}
+
+static double ratio(const double *a, const double *b, const size_t *index,
+                    size_t n)
+{
+    double above = 0;
+    double below = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = index[i];
+        if (isnan(a[k]) || isnan(b[k]))
+            continue;
+        above += a[k];
+        below += b[k];
+    }
+    return below != 0 ? above / below : (double)NAN;
+}
+
+static double statistic_ratio(void *ctx, const size_t *index, size_t n)
+{
+    const struct columns *x = ctx;
+    return ratio(x->a, x->b, index, n);
+}
+
+static double statistic_excess(void *ctx, const size_t *index, size_t n)
+{
+    const struct columns *x = ctx;
+    return ratio(x->a, x->b, index, n) - ratio(x->c, x->d, index, n);
+}
+
+/* Does prompt i contribute to a statistic of these columns? */
+static bool measured(const struct columns *x, size_t i)
+{
+    bool first = !isnan(x->a[i]) && (x->b == NULL || !isnan(x->b[i]));
+    if (x->c == NULL)
+        return first;
+    return first || (!isnan(x->c[i]) && !isnan(x->d[i]));
+}
+
+static enum status estimate(struct estimate *out, summary_statistic fn,
+                            struct columns x, size_t n,
+                            const struct bootstrap *plan, struct err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += measured(&x, i);
+    if (count == 0) {
+        *out = summary_nothing();
+        return OK;
+    }
+    struct estimate e;
+    TRY(summary_bootstrap(&e, fn, &x, n, plan, err));
+    e.n = count;
+    if (count < 2)
+        e.low = e.high = NAN;
+    *out = e;
+    return OK;
+}
+
+enum status summary_estimate_mean(struct estimate *out, const double *x,
+                                  size_t n, const struct bootstrap *plan,
+                                  struct err *err)
+{
+    return estimate(out, statistic_mean, (struct columns){.a = x}, n, plan,
+                    err);
+}
+
+enum status summary_estimate_difference(struct estimate *out, const double *a,
+                                        const double *b, size_t n,
+                                        const struct bootstrap *plan,
+                                        struct err *err)
+{
+    return estimate(out, statistic_mean, (struct columns){.a = a, .b = b}, n,
+                    plan, err);
+}
+
+enum status summary_estimate_ratio(struct estimate *out, const double *a,
+                                   const double *b, size_t n,
+                                   const struct bootstrap *plan,
+                                   struct err *err)
+{
+    return estimate(out, statistic_ratio, (struct columns){.a = a, .b = b}, n,
+                    plan, err);
+}
+
+enum status summary_estimate_excess(struct estimate *out, const double *a,
+                                    const double *b, const double *c,
+                                    const double *d, size_t n,
+                                    const struct bootstrap *plan,
+                                    struct err *err)
+{
+    return estimate(out, statistic_excess, (struct columns){a, b, c, d}, n,
+                    plan, err);
+}

@@ -1,0 +1,168 @@
+#include "stat/trend.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+/* What one fit needs: scratch for all pairs, for a sort and for prompts. */
+struct scratch {
+    double *pair;     // [m(m-1)/2]
+    double *y;        // [m] the series of one resample
+    double *mean;     // [m] the series itself
+    double *residual; // [m] around the line
+    double *sorted;   // [m]
+    double *value;    // [resamples]
+    size_t *index;    // [n]
+};
+
+static enum status scratch_init(struct scratch *s, size_t m, size_t n,
+                                size_t resamples, struct err *err)
+{
+    TRY(MEM_NEW(s->pair, m * (m - 1) / 2, err));
+    TRY(MEM_NEW(s->y, m, err));
+    TRY(MEM_NEW(s->mean, m, err));
+    TRY(MEM_NEW(s->residual, m, err));
+    TRY(MEM_NEW(s->sorted, m, err));
+    TRY(MEM_NEW(s->value, resamples, err));
+    return MEM_NEW(s->index, n, err);
+}
+
+static void scratch_free(struct scratch *s)
+{
+    mem_free(s->pair);
+    mem_free(s->y);
+    mem_free(s->mean);
+    mem_free(s->residual);
+    mem_free(s->sorted);
+    mem_free(s->value);
+    mem_free(s->index);
+}
+
+static double theil_sen(double *pair, const double *t, const double *y,
+                        size_t m)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = i + 1; j < m; j++)
+            pair[k++] = (y[j] - y[i]) / (t[j] - t[i]);
+    return summary_median(pair, k);
+}
+
+static double sign(double x)
+{
+    return (x > 0) - (x < 0);
+}
+
+static void mann_kendall(struct trend *out, const double *y, double *sorted,
+                         size_t m)
+{
+    double s = 0;
+    for (size_t i = 0; i < m; i++) {
+        sorted[i] = y[i];
+        for (size_t j = i + 1; j < m; j++)
+            s += sign(y[j] - y[i]);
+    }
+    summary_sort(sorted, m);
+    double md = (double)m;
+    double variance = md * (md - 1) * (2 * md + 5);
+    double tied = 0; // pairs of equal values
+    for (size_t i = 0; i < m;) {
+        size_t j = i;
+        while (j < m && sorted[j] == sorted[i])
+            j++;
+        double g = (double)(j - i);
+        variance -= g * (g - 1) * (2 * g + 5);
+        tied += g * (g - 1) / 2;
+        i = j;
+    }
+    variance /= 18;
+    double pairs = md * (md - 1) / 2;
+    out->s = s;
+    out->tau = s / sqrt(pairs * (pairs - tied));
+    out->z = variance > 0 ? (s - sign(s)) / sqrt(variance) : (double)NAN;
+    out->p = erfc(fabs(out->z) / sqrt(2.0));
+}
+
+/* Mean over the prompts in index of each point's row of y. */
+static void series(double *out, const double *y, const size_t *index, size_t m,
+                   size_t n)
+{
+    for (size_t c = 0; c < m; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += y[c * n + index[i]];
+        out[c] = sum / (double)n;
+    }
+}
+
+/* One resample: the line, the prompts' deviation from all prompts, and blocks
+ * of residuals laid end to end. */
+static double resampled_slope(struct scratch *s, const struct trend *fit,
+                              const double *t, const double *y, size_t m,
+                              size_t n, const struct bootstrap *plan, size_t r)
+{
+    size_t block = (size_t)lround(cbrt((double)m));
+    summary_resample(s->index, n, plan, r);
+    series(s->y, y, s->index, m, n);
+    struct rng rng;
+    rng_init(&rng, plan->seed, RNG_BOOTSTRAP, 1, (uint32_t)r);
+    size_t first = 0;
+    for (size_t c = 0; c < m; c++) {
+        if (c % block == 0)
+            first = rng_below(&rng, (uint32_t)m);
+        double line = fit->intercept + fit->slope.estimate * t[c];
+        s->y[c] += line - s->mean[c] + s->residual[(first + c % block) % m];
+    }
+    return theil_sen(s->pair, t, s->y, m);
+}
+
+enum status trend_fit(struct trend *out, const double *t, const double *y,
+                      size_t m, size_t n, const struct bootstrap *plan,
+                      struct err *err)
+{
+    struct trend fit = {.slope = summary_nothing(),
+                        .intercept = NAN,
+                        .s = NAN,
+                        .z = NAN,
+                        .p = NAN,
+                        .tau = NAN};
+    fit.slope.n = m;
+    if (m < 2 || n == 0) {
+        *out = fit;
+        return OK;
+    }
+    enum status status = OK;
+    struct bootstrap p = summary_plan(plan);
+    struct scratch s = {0};
+    TRY_DONE(scratch_init(&s, m, n, p.resamples, err));
+
+    for (size_t i = 0; i < n; i++)
+        s.index[i] = i;
+    series(s.mean, y, s.index, m, n);
+    fit.slope.estimate = theil_sen(s.pair, t, s.mean, m);
+    mann_kendall(&fit, s.mean, s.sorted, m); // leaves the values sorted
+    double middle = summary_quantile(s.sorted, m, 0.5);
+    fit.intercept = middle - fit.slope.estimate * summary_quantile(t, m, 0.5);
+    /* A fitted line takes two degrees of freedom from its residuals; without
+     * the correction the interval of few points is too narrow. */
+    double widen = m > 2 ? sqrt((double)m / (double)(m - 2)) : 1;
+    for (size_t c = 0; c < m; c++)
+        s.residual[c] =
+            widen * (s.mean[c] - fit.intercept - fit.slope.estimate * t[c]);
+
+    if (m >= TREND_MIN) {
+        for (size_t r = 0; r < p.resamples; r++)
+            s.value[r] = resampled_slope(&s, &fit, t, y, m, n, &p, r);
+        summary_sort(s.value, p.resamples);
+        fit.slope.low =
+            summary_quantile(s.value, p.resamples, (1 - p.level) / 2);
+        fit.slope.high =
+            summary_quantile(s.value, p.resamples, (1 + p.level) / 2);
+    }
+    *out = fit;
+done:
+    scratch_free(&s);
+    return status;
+}

@@ -1,0 +1,41 @@
+/*
+ * trend.h - does a series rise?  Slope and rank test for a handful of points
+ * that are neither normal nor independent.
+ *
+ *     Theil-Sen slope   median of (y[j] - y[i]) / (t[j] - t[i]), i < j
+ *     Mann-Kendall      S = sum over i < j of sign(y[j] - y[i]),
+ *                       var S = (m(m-1)(2m+5) - sum g(g-1)(2g+5)) / 18
+ *                       over groups of g equal values,
+ *                       z = (S - sign S) / sqrt(var S)
+ *
+ * (Sen 1968; Kendall 1975.)  The interval of the slope holds two sources of
+ * noise: prompts are drawn with replacement, the same ones at every point, and
+ * what is left around the fitted line is drawn in circular blocks of
+ * round(m^(1/3)) neighbours (Kunsch 1989), since checkpoints of one run
+ * resemble the ones next to them.  The two overlap a little, so it errs on the
+ * wide side.  One run is one seed: it says nothing about another seed.
+ */
+#ifndef PLUMB_STAT_TREND_H
+#define PLUMB_STAT_TREND_H
+
+#include "stat/summary.h"
+
+/* Points below which no interval is given. */
+#define TREND_MIN 4
+
+struct trend {
+    struct estimate slope; // per unit of t; n is the number of points
+    double intercept;      // median(y) - slope * median(t)
+    double s, z, p;        // Mann-Kendall, p two-sided
+    double tau;            // Kendall's tau-b of t and y
+};
+
+/*
+ * Points t[m], strictly increasing, and y[c * n + i]: the value of prompt i at
+ * point c.  A series without prompts has n = 1.  Below two points all is NaN.
+ */
+enum status trend_fit(struct trend *out, const double *t, const double *y,
+                      size_t m, size_t n, const struct bootstrap *plan,
+                      struct err *err) MUST_CHECK;
+
+#endif
