@@ -65,10 +65,10 @@ def mann_kendall(t, y):
 
 
 def trend(name, t, y):
-    slope, intercept = stats.theilslopes(y, t)[:2]
+    slope, intercept, low, high = stats.theilslopes(y, t)
     array(name + "_t", t)
     array(name + "_y", y)
-    array(name, [slope, intercept, *mann_kendall(t, y)])
+    array(name, [slope, intercept, *mann_kendall(t, y), low, high])
 
 
 def bradley_terry(wins):

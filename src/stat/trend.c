@@ -55,8 +55,9 @@ static double sign(double x)
     return (x > 0) - (x < 0);
 }
 
-static void mann_kendall(struct trend *out, const double *y, double *sorted,
-                         size_t m)
+/* Leaves y in order in `sorted` and returns the variance of S. */
+static double mann_kendall(struct trend *out, const double *y, double *sorted,
+                           size_t m)
 {
     double s = 0;
     for (size_t i = 0; i < m; i++) {
@@ -83,6 +84,35 @@ static void mann_kendall(struct trend *out, const double *y, double *sorted,
     out->tau = s / sqrt(pairs * (pairs - tied));
     out->z = variance > 0 ? (s - sign(s)) / sqrt(variance) : (double)NAN;
     out->p = erfc(fabs(out->z) / sqrt(2.0));
+    return variance;
+}
+
+/* z with P(|Z| <= z) = level, by halving; Z standard normal. */
+static double normal_limit(double level)
+{
+    double low = 0;
+    double high = 40;
+    for (int i = 0; i < 64; i++) {
+        double middle = (low + high) / 2;
+        if (erfc(middle / sqrt(2.0)) > 1 - level)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (low + high) / 2;
+}
+
+/* Sen 1968, equation 2.6: the ranks of the pairwise slopes at which a test of
+ * S would just reject. */
+static void rank_interval(struct estimate *slope, double *pair, size_t k,
+                          double variance, double level)
+{
+    double reach = normal_limit(level) * sqrt(variance);
+    long low = lround(((double)k - reach) / 2) - 1;
+    long high = lround(((double)k + reach) / 2);
+    summary_sort(pair, k);
+    slope->low = pair[low > 0 ? low : 0];
+    slope->high = pair[high < (long)k ? high : (long)k - 1];
 }
 
 /* Mean over the prompts in index of each point's row of y. */
@@ -118,6 +148,21 @@ static double resampled_slope(struct scratch *s, const struct trend *fit,
     return theil_sen(s->pair, t, s->y, m);
 }
 
+/* Widen the slope's interval to hold the resampled one. */
+static void bootstrap_interval(struct trend *fit, struct scratch *s,
+                               const double *t, const double *y, size_t m,
+                               size_t n, const struct bootstrap *p)
+{
+    for (size_t r = 0; r < p->resamples; r++)
+        s->value[r] = resampled_slope(s, fit, t, y, m, n, p, r);
+    summary_sort(s->value, p->resamples);
+    double tail = (1 - p->level) / 2;
+    double low = summary_quantile(s->value, p->resamples, tail);
+    double high = summary_quantile(s->value, p->resamples, 1 - tail);
+    fit->slope.low = fmin(fit->slope.low, low);
+    fit->slope.high = fmax(fit->slope.high, high);
+}
+
 enum status trend_fit(struct trend *out, const double *t, const double *y,
                       size_t m, size_t n, const struct bootstrap *plan,
                       struct err *err)
@@ -142,7 +187,7 @@ enum status trend_fit(struct trend *out, const double *t, const double *y,
         s.index[i] = i;
     series(s.mean, y, s.index, m, n);
     fit.slope.estimate = theil_sen(s.pair, t, s.mean, m);
-    mann_kendall(&fit, s.mean, s.sorted, m); // leaves the values sorted
+    double variance = mann_kendall(&fit, s.mean, s.sorted, m);
     double middle = summary_quantile(s.sorted, m, 0.5);
     fit.intercept = middle - fit.slope.estimate * summary_quantile(t, m, 0.5);
     /* A fitted line takes two degrees of freedom from its residuals; without
@@ -153,13 +198,8 @@ enum status trend_fit(struct trend *out, const double *t, const double *y,
             widen * (s.mean[c] - fit.intercept - fit.slope.estimate * t[c]);
 
     if (m >= TREND_MIN) {
-        for (size_t r = 0; r < p.resamples; r++)
-            s.value[r] = resampled_slope(&s, &fit, t, y, m, n, &p, r);
-        summary_sort(s.value, p.resamples);
-        fit.slope.low =
-            summary_quantile(s.value, p.resamples, (1 - p.level) / 2);
-        fit.slope.high =
-            summary_quantile(s.value, p.resamples, (1 + p.level) / 2);
+        rank_interval(&fit.slope, s.pair, m * (m - 1) / 2, variance, p.level);
+        bootstrap_interval(&fit, &s, t, y, m, n, &p);
     }
     *out = fit;
 done:

@@ -8,12 +8,13 @@
  *                       over groups of g equal values,
  *                       z = (S - sign S) / sqrt(var S)
  *
- * (Sen 1968; Kendall 1975.)  The interval of the slope holds two sources of
- * noise: prompts are drawn with replacement, the same ones at every point, and
- * what is left around the fitted line is drawn in circular blocks of
- * round(m^(1/3)) neighbours (Kunsch 1989), since checkpoints of one run
- * resemble the ones next to them.  The two overlap a little, so it errs on the
- * wide side.  One run is one seed: it says nothing about another seed.
+ * (Sen 1968; Kendall 1975.)  The interval of the slope is the hull of two.
+ * One is Sen's, from ranks: good for a handful of independent points, blind to
+ * what a point is a mean of.  The other draws prompts with replacement, the
+ * same ones at every point, and lays blocks of round(m^(1/3)) neighbouring
+ * residuals around the fitted line (Kunsch 1989), since checkpoints of one run
+ * resemble the ones next to them; alone it is too narrow for few points.  One
+ * run is one seed: neither says anything about another seed.
  */
 #ifndef PLUMB_STAT_TREND_H
 #define PLUMB_STAT_TREND_H
