@@ -30,10 +30,22 @@
  */
 #if defined(PLUMB_CLONES) && defined(__x86_64__)
 #define NN_CLONES                                                              \
-    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3",           \
-                                 "default")))
+    __attribute__((                                                            \
+        target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define NN_CLONES
+#endif
+
+/*
+ * Cloning happens after the early inliner has run: a helper that was not
+ * inlined by then would be called from the clones and stay at the lowest
+ * level.  It is also how a function is written once and instantiated for
+ * several constant sizes.
+ */
+#if defined(__GNUC__)
+#define NN_INLINE static inline __attribute__((always_inline))
+#else
+#define NN_INLINE static inline
 #endif
 
 /*

@@ -1,0 +1,428 @@
+#include "nn/attention.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "nn/fastmath.h"
+
+/*
+ * Query rows are worked off ROWS at a time, so that every key and value loaded
+ * serves all of them; keys and channels in tiles, for which the sums stay in
+ * registers.  Scores of keys behind a row's own position (the rest of its last
+ * tile) are set to MASKED, whose exponential is exactly 0.
+ *
+ * The helpers are inlined into the three public functions, once for each of
+ * the usual head sizes as a constant and once for any other.
+ */
+#define ROWS 4
+#define KEYS 8
+#define CHANNELS 16
+#define MASKED (-1e30f)
+
+/* One key/value head of one sequence, and scratch to work in. */
+struct view {
+    const float *query, *key, *value; // first row; rows are `stride` apart
+    size_t stride;
+    size_t T, T_tile; // T_tile: T rounded up to a multiple of KEYS
+    float scale;      // 1 / sqrt(D)
+    float *key_t;     // [D,T_tile] transposed keys, zero behind T
+    float *value_t;   // [D,T_tile]
+    float *p;         // [ROWS,T_tile]
+    float *ds;        // [ROWS,T_tile]
+};
+
+static size_t tiled(size_t T)
+{
+    return (T + KEYS - 1) / KEYS * KEYS;
+}
+
+size_t attention_scratch(size_t T, size_t D)
+{
+    return tiled(T) * (2 * D + 2 * ROWS);
+}
+
+/* Rows first..first+T-1, key/value head g; query is its first query head. */
+static struct view view_of(const float *qkv, size_t first, size_t T, size_t g,
+                           size_t H, size_t G, size_t D, float *scratch)
+{
+    size_t stride = (H + 2 * G) * D;
+    const float *row = qkv + first * stride;
+    struct view a = {.stride = stride, .T = T, .T_tile = tiled(T)};
+    a.query = row + g * (H / G) * D;
+    a.key = row + (H + g) * D;
+    a.value = row + (H + G + g) * D;
+    a.scale = (float)(1.0 / sqrt((double)D));
+    a.key_t = scratch;
+    a.value_t = a.key_t + D * a.T_tile;
+    a.p = a.value_t + D * a.T_tile;
+    a.ds = a.p + ROWS * a.T_tile;
+    return a;
+}
+
+/* out[D,T_tile] = transpose of T rows of x, zero behind T. */
+NN_INLINE void transpose(float *restrict out, const float *restrict x,
+                         size_t stride, size_t T, size_t T_tile, size_t D)
+{
+    for (size_t d = 0; d < D; d++) {
+        float *out_d = out + d * T_tile;
+        for (size_t s = 0; s < T; s++)
+            out_d[s] = x[s * stride + d];
+        for (size_t s = T; s < T_tile; s++)
+            out_d[s] = 0.0f;
+    }
+}
+
+/*
+ * out[r,s] = x[r,:] . y_t[:,s] for s < n, a multiple of KEYS.  Rows from
+ * `rows` on repeat the last one, so that the loops have known lengths.
+ */
+NN_INLINE void dot_rows(float *restrict out, const float *restrict x,
+                        size_t stride, size_t rows, const float *restrict y_t,
+                        size_t T_tile, size_t n, size_t D)
+{
+    const float *x_row[ROWS];
+    for (size_t r = 0; r < ROWS; r++)
+        x_row[r] = x + (r < rows ? r : rows - 1) * stride;
+    for (size_t s = 0; s < n; s += KEYS) {
+        float sum[ROWS][KEYS] = {{0}};
+        for (size_t d = 0; d < D; d++) {
+            const float *y = y_t + d * T_tile + s;
+            for (size_t r = 0; r < ROWS; r++) {
+                float x_rd = x_row[r][d];
+#pragma omp simd
+                for (size_t j = 0; j < KEYS; j++)
+                    sum[r][j] += x_rd * y[j];
+            }
+        }
+        for (size_t r = 0; r < ROWS; r++)
+            memcpy(out + r * T_tile + s, sum[r], sizeof sum[r]);
+    }
+}
+
+/* One tile of weighted_rows(): `width` channels from the d-th on. */
+NN_INLINE void weighted_tile(float *restrict out, size_t out_stride,
+                             size_t rows, const float *restrict weight,
+                             size_t T_tile, const float *restrict x,
+                             size_t stride, size_t n, size_t width)
+{
+    float sum[ROWS][CHANNELS] = {{0}};
+    for (size_t s = 0; s < n; s++) {
+        const float *x_s = x + s * stride;
+        for (size_t r = 0; r < ROWS; r++) {
+            float w = weight[r * T_tile + s];
+#pragma omp simd
+            for (size_t j = 0; j < width; j++)
+                sum[r][j] += w * x_s[j];
+        }
+    }
+    for (size_t r = 0; r < rows; r++)
+        memcpy(out + r * out_stride, sum[r], width * sizeof(float));
+}
+
+/* out[r,:] = sum over s < n of weight[r,s] x[s,:], for r < rows. */
+NN_INLINE void weighted_rows(float *restrict out, size_t out_stride,
+                             size_t rows, const float *restrict weight,
+                             size_t T_tile, const float *restrict x,
+                             size_t stride, size_t n, size_t D)
+{
+    size_t d = 0;
+    for (; d + CHANNELS <= D; d += CHANNELS)
+        weighted_tile(out + d, out_stride, rows, weight, T_tile, x + d, stride,
+                      n, CHANNELS);
+    if (d < D)
+        weighted_tile(out + d, out_stride, rows, weight, T_tile, x + d, stride,
+                      n, D - d);
+}
+
+/* dx[s,:] += sum over r < ROWS of weight[r,s] dy[r,:], for s < n; dy rows
+ * from `rows` on repeat the last one and have weight zero. */
+NN_INLINE void spread_rows(float *restrict dx, size_t stride,
+                           const float *restrict weight, size_t T_tile,
+                           const float *restrict dy, size_t dy_stride,
+                           size_t rows, size_t n, size_t D)
+{
+    const float *y[ROWS];
+    for (size_t r = 0; r < ROWS; r++)
+        y[r] = dy + (r < rows ? r : rows - 1) * dy_stride;
+    for (size_t s = 0; s < n; s++) {
+        float *dx_s = dx + s * stride;
+        const float *w = weight + s;
+        float w0 = w[0], w1 = w[T_tile];
+        float w2 = w[2 * T_tile], w3 = w[3 * T_tile];
+#pragma omp simd
+        for (size_t d = 0; d < D; d++)
+            dx_s[d] +=
+                (w0 * y[0][d] + w1 * y[1][d]) + (w2 * y[2][d] + w3 * y[3][d]);
+    }
+}
+
+/* Scores a[0..n-1], of which the first `valid` count, become exp(a - max);
+ * the sum and max come back. */
+NN_INLINE float softmax_row(float *restrict a, size_t valid, size_t n,
+                            float scale, float *max_out)
+{
+    float max = MASKED;
+#pragma omp simd reduction(max : max)
+    for (size_t s = 0; s < n; s++) {
+        a[s] = s < valid ? a[s] * scale : MASKED;
+        max = a[s] > max ? a[s] : max;
+    }
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (size_t s = 0; s < n; s++) {
+        a[s] = fastmath_exp(a[s] - max);
+        sum += a[s];
+    }
+    *max_out = max;
+    return sum;
+}
+
+/* All rows of one query head; rows of out are H*D apart, of lse H. */
+NN_INLINE void forward_head(float *restrict out, float *restrict lse,
+                            const struct view *a, size_t H, size_t D)
+{
+    for (size_t t = 0; t < a->T; t += ROWS) {
+        size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
+        size_t n = tiled(t + rows);
+        dot_rows(a->p, a->query + t * a->stride, a->stride, rows, a->key_t,
+                 a->T_tile, n, D);
+        float sum[ROWS];
+        for (size_t r = 0; r < rows; r++) {
+            float max;
+            sum[r] =
+                softmax_row(a->p + r * a->T_tile, t + r + 1, n, a->scale, &max);
+            if (lse != NULL)
+                lse[(t + r) * H] = max + logf(sum[r]);
+        }
+        float *out_t = out + t * H * D;
+        weighted_rows(out_t, H * D, rows, a->p, a->T_tile, a->value, a->stride,
+                      t + rows, D);
+        for (size_t r = 0; r < rows; r++) {
+            float inverse = 1.0f / sum[r];
+#pragma omp simd
+            for (size_t d = 0; d < D; d++)
+                out_t[r * H * D + d] *= inverse;
+        }
+    }
+}
+
+NN_INLINE void forward(float *restrict out, float *restrict lse,
+                       const float *restrict qkv, const struct pack *pack,
+                       size_t H, size_t G, size_t D, float *restrict scratch)
+{
+    for (size_t i = 0; i < pack->n_seq; i++) {
+        size_t first = pack->start[i], T = pack->start[i + 1] - first;
+        for (size_t g = 0; g < G; g++) {
+            struct view a = view_of(qkv, first, T, g, H, G, D, scratch);
+            transpose(a.key_t, a.key, a.stride, T, a.T_tile, D);
+            for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
+                forward_head(out + first * H * D + h * D,
+                             lse == NULL ? NULL : lse + first * H + h, &a, H,
+                             D);
+                a.query += D;
+            }
+        }
+    }
+}
+
+NN_CLONES void attention_forward(float *restrict out, float *restrict lse,
+                                 const float *restrict qkv,
+                                 const struct pack *pack, size_t H, size_t G,
+                                 size_t D, float *restrict scratch)
+{
+    assert(G > 0 && H % G == 0);
+    if (D == 16)
+        forward(out, lse, qkv, pack, H, G, 16, scratch);
+    else if (D == 64)
+        forward(out, lse, qkv, pack, H, G, 64, scratch);
+    else
+        forward(out, lse, qkv, pack, H, G, D, scratch);
+}
+
+/* Where the gradients of one head go, and what they come from. */
+struct gradient {
+    float *dquery, *dkey, *dvalue; // first row; rows as far apart as qkv's
+    const float *dout, *out;       // first row; rows H*D apart
+    const float *lse;              // rows H apart
+};
+
+/*
+ * Scores a[0..n-1] become p = exp(a scale - lse), and
+ *     dp[s] = dout . value[s]      becomes
+ *     ds[s] = p[s] (dp[s] - delta) scale,   delta = sum_s p dp = dout . out
+ */
+NN_INLINE void softmax_backward_row(float *restrict a, float *restrict ds,
+                                    size_t valid, size_t n, float scale,
+                                    float lse, float delta)
+{
+#pragma omp simd
+    for (size_t s = 0; s < n; s++) {
+        float p = fastmath_exp(s < valid ? a[s] * scale - lse : MASKED);
+        a[s] = p;
+        ds[s] = p * (ds[s] - delta) * scale;
+    }
+}
+
+NN_INLINE void backward_head(const struct gradient *d, const struct view *a,
+                             size_t H, size_t D)
+{
+    size_t T_tile = a->T_tile, HD = H * D;
+    for (size_t t = 0; t < a->T; t += ROWS) {
+        size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
+        size_t n = tiled(t + rows);
+        const float *query = a->query + t * a->stride;
+        const float *dout = d->dout + t * HD;
+        const float *out = d->out + t * HD;
+        dot_rows(a->p, query, a->stride, rows, a->key_t, T_tile, n, D);
+        dot_rows(a->ds, dout, HD, rows, a->value_t, T_tile, n, D);
+        for (size_t r = 0; r < rows; r++) {
+            float delta = 0.0f;
+#pragma omp simd reduction(+ : delta)
+            for (size_t c = 0; c < D; c++)
+                delta += dout[r * HD + c] * out[r * HD + c];
+            softmax_backward_row(a->p + r * T_tile, a->ds + r * T_tile,
+                                 t + r + 1, n, a->scale, d->lse[(t + r) * H],
+                                 delta);
+        }
+        for (size_t r = rows; r < ROWS; r++) {
+            memset(a->p + r * T_tile, 0, n * sizeof(float));
+            memset(a->ds + r * T_tile, 0, n * sizeof(float));
+        }
+        /* a = q . k */
+        weighted_rows(d->dquery + t * a->stride, a->stride, rows, a->ds, T_tile,
+                      a->key, a->stride, t + rows, D);
+        spread_rows(d->dkey, a->stride, a->ds, T_tile, query, a->stride, rows,
+                    t + rows, D);
+        /* out = p v */
+        spread_rows(d->dvalue, a->stride, a->p, T_tile, dout, HD, rows,
+                    t + rows, D);
+    }
+}
+
+NN_INLINE void backward(float *restrict dqkv, const float *restrict dout,
+                        const float *restrict out, const float *restrict lse,
+                        const float *restrict qkv, const struct pack *pack,
+                        size_t H, size_t G, size_t D, float *restrict scratch)
+{
+    size_t stride = (H + 2 * G) * D;
+    for (size_t i = 0; i < pack->n_seq; i++) {
+        size_t first = pack->start[i], T = pack->start[i + 1] - first;
+        float *drow = dqkv + first * stride;
+        memset(drow, 0, T * stride * sizeof *drow);
+        for (size_t g = 0; g < G; g++) {
+            struct view a = view_of(qkv, first, T, g, H, G, D, scratch);
+            transpose(a.key_t, a.key, stride, T, a.T_tile, D);
+            transpose(a.value_t, a.value, stride, T, a.T_tile, D);
+            for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
+                struct gradient d = {
+                    .dquery = drow + h * D,
+                    .dkey = drow + (H + g) * D,
+                    .dvalue = drow + (H + G + g) * D,
+                    .dout = dout + (first * H + h) * D,
+                    .out = out + (first * H + h) * D,
+                    .lse = lse + first * H + h,
+                };
+                backward_head(&d, &a, H, D);
+                a.query += D;
+            }
+        }
+    }
+}
+
+NN_CLONES void
+attention_backward(float *restrict dqkv, const float *restrict dout,
+                   const float *restrict out, const float *restrict lse,
+                   const float *restrict qkv, const struct pack *pack, size_t H,
+                   size_t G, size_t D, float *restrict scratch)
+{
+    assert(G > 0 && H % G == 0);
+    if (D == 16)
+        backward(dqkv, dout, out, lse, qkv, pack, H, G, 16, scratch);
+    else if (D == 64)
+        backward(dqkv, dout, out, lse, qkv, pack, H, G, 64, scratch);
+    else
+        backward(dqkv, dout, out, lse, qkv, pack, H, G, D, scratch);
+}
+
+/* out[j] = sum over s < n of weight[s] x[s,j] for `width` channels; four sums
+ * run side by side, since one would wait for each addition. */
+NN_INLINE void weighted_sum(float *restrict out, const float *restrict weight,
+                            const float *restrict x, size_t stride, size_t n,
+                            size_t width, float factor)
+{
+    float sum[ROWS][CHANNELS] = {{0}};
+    size_t s = 0;
+    for (; s + ROWS <= n; s += ROWS) {
+        for (size_t r = 0; r < ROWS; r++) {
+            const float *x_s = x + (s + r) * stride;
+            float w = weight[s + r];
+#pragma omp simd
+            for (size_t j = 0; j < width; j++)
+                sum[r][j] += w * x_s[j];
+        }
+    }
+    for (; s < n; s++) {
+        for (size_t j = 0; j < width; j++)
+            sum[0][j] += weight[s] * x[s * stride + j];
+    }
+    for (size_t j = 0; j < width; j++)
+        out[j] = ((sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j])) * factor;
+}
+
+/* One query head of one sequence with n cached rows `stride` apart. */
+NN_INLINE void decode_head(float *restrict out, const float *restrict query,
+                           const float *restrict key,
+                           const float *restrict value, size_t stride, size_t n,
+                           size_t D, float *restrict p)
+{
+    for (size_t s = 0; s < n; s++) {
+        const float *k = key + s * stride;
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (size_t d = 0; d < D; d++)
+            sum += query[d] * k[d];
+        p[s] = sum;
+    }
+    float max;
+    float sum = softmax_row(p, n, n, (float)(1.0 / sqrt((double)D)), &max);
+    size_t d = 0;
+    for (; d + CHANNELS <= D; d += CHANNELS)
+        weighted_sum(out + d, p, value + d, stride, n, CHANNELS, 1.0f / sum);
+    if (d < D)
+        weighted_sum(out + d, p, value + d, stride, n, D - d, 1.0f / sum);
+}
+
+NN_INLINE void decode(float *restrict out, const float *restrict qkv,
+                      const float *restrict key, const float *restrict value,
+                      const size_t *slot, const size_t *len, size_t B,
+                      size_t T_max, size_t H, size_t G, size_t D,
+                      float *restrict scratch)
+{
+    for (size_t b = 0; b < B; b++) {
+        assert(len[b] >= 1 && len[b] <= T_max);
+        size_t cache = slot[b] * T_max * G * D;
+        for (size_t h = 0; h < H; h++) {
+            size_t g = h / (H / G);
+            decode_head(out + (b * H + h) * D,
+                        qkv + b * (H + 2 * G) * D + h * D, key + cache + g * D,
+                        value + cache + g * D, G * D, len[b], D, scratch);
+        }
+    }
+}
+
+NN_CLONES void attention_decode(float *restrict out, const float *restrict qkv,
+                                const float *restrict key,
+                                const float *restrict value, const size_t *slot,
+                                const size_t *len, size_t B, size_t T_max,
+                                size_t H, size_t G, size_t D,
+                                float *restrict scratch)
+{
+    assert(G > 0 && H % G == 0);
+    if (D == 16)
+        decode(out, qkv, key, value, slot, len, B, T_max, H, G, 16, scratch);
+    else if (D == 64)
+        decode(out, qkv, key, value, slot, len, B, T_max, H, G, 64, scratch);
+    else
+        decode(out, qkv, key, value, slot, len, B, T_max, H, G, D, scratch);
+}

@@ -1,0 +1,174 @@
+#include "nn/ops.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "nn/fastmath.h"
+
+void embed_forward(float *restrict out, const float *restrict table,
+                   const int32_t *restrict token, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++) {
+        assert(token[n] >= 0);
+        memcpy(out + n * C, table + (size_t)token[n] * C, C * sizeof *out);
+    }
+}
+
+void embed_backward(float *restrict dtable, const float *restrict dout,
+                    const int32_t *restrict token, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++) {
+        assert(token[n] >= 0);
+        add_into(dtable + (size_t)token[n] * C, dout + n * C, C);
+    }
+}
+
+NN_CLONES void rmsnorm_forward(float *restrict out, float *restrict rstd,
+                               const float *restrict x,
+                               const float *restrict weight, size_t N, size_t C,
+                               float eps)
+{
+    for (size_t n = 0; n < N; n++) {
+        const float *x_n = x + n * C;
+        float *out_n = out + n * C;
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (size_t c = 0; c < C; c++)
+            sum += x_n[c] * x_n[c];
+        float scale = 1.0f / sqrtf(sum / (float)C + eps);
+#pragma omp simd
+        for (size_t c = 0; c < C; c++)
+            out_n[c] = x_n[c] * scale * weight[c];
+        if (rstd != NULL)
+            rstd[n] = scale;
+    }
+}
+
+/*
+ * out = x rstd weight, and rstd depends on every x of the row:
+ *     drstd/dx[c] = -rstd^3 x[c] / C
+ */
+NN_CLONES void rmsnorm_backward(float *restrict dx, float *restrict dweight,
+                                const float *restrict dout,
+                                const float *restrict x,
+                                const float *restrict weight,
+                                const float *restrict rstd, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++) {
+        const float *x_n = x + n * C;
+        const float *dout_n = dout + n * C;
+        float *dx_n = dx + n * C;
+        float scale = rstd[n];
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (size_t c = 0; c < C; c++)
+            sum += dout_n[c] * weight[c] * x_n[c];
+        float pull = sum * scale * scale * scale / (float)C;
+#pragma omp simd
+        for (size_t c = 0; c < C; c++) {
+            dx_n[c] += dout_n[c] * weight[c] * scale - x_n[c] * pull;
+            dweight[c] += dout_n[c] * x_n[c] * scale;
+        }
+    }
+}
+
+void rope_table(float *table, size_t T, size_t D, double theta)
+{
+    assert(D % 2 == 0);
+    size_t half = D / 2;
+    for (size_t i = 0; i < half; i++) {
+        double rate = pow(theta, -2.0 * (double)i / (double)D);
+        for (size_t t = 0; t < T; t++) {
+            table[t * D + i] = (float)cos((double)t * rate);
+            table[t * D + half + i] = (float)sin((double)t * rate);
+        }
+    }
+}
+
+/* Turn `heads` heads of one row by the angles of one table row; `sign` is -1
+ * to turn back. */
+NN_INLINE void turn_row(float *x, const float *angle, size_t heads, size_t half,
+                        float sign)
+{
+    for (size_t h = 0; h < heads; h++) {
+        float *lo = x + h * 2 * half;
+        float *hi = lo + half;
+#pragma omp simd
+        for (size_t i = 0; i < half; i++) {
+            float c = angle[i], s = sign * angle[half + i];
+            float a = lo[i], b = hi[i];
+            lo[i] = a * c - b * s;
+            hi[i] = b * c + a * s;
+        }
+    }
+}
+
+NN_CLONES void rope_apply(float *restrict x, size_t stride,
+                          const float *restrict table,
+                          const int32_t *restrict position, size_t N,
+                          size_t heads, size_t D, bool inverse)
+{
+    assert(D % 2 == 0);
+    float sign = inverse ? -1.0f : 1.0f;
+    for (size_t n = 0; n < N; n++) {
+        float *x_n = x + n * stride;
+        const float *angle = table + (size_t)position[n] * D;
+        /* The usual head sizes get loops of known length. */
+        if (D == 16)
+            turn_row(x_n, angle, heads, 8, sign);
+        else if (D == 64)
+            turn_row(x_n, angle, heads, 32, sign);
+        else
+            turn_row(x_n, angle, heads, D / 2, sign);
+    }
+}
+
+NN_CLONES void swiglu_forward(float *restrict out,
+                              const float *restrict gate_up, size_t N, size_t F)
+{
+    for (size_t n = 0; n < N; n++) {
+        const float *gate = gate_up + n * 2 * F;
+        const float *up = gate + F;
+        float *out_n = out + n * F;
+#pragma omp simd
+        for (size_t f = 0; f < F; f++)
+            out_n[f] = gate[f] / (1.0f + fastmath_exp(-gate[f])) * up[f];
+    }
+}
+
+/* With s = sigmoid(z): silu'(z) = s (1 + z (1 - s)). */
+NN_CLONES void swiglu_backward(float *restrict dgate_up,
+                               const float *restrict dout,
+                               const float *restrict gate_up, size_t N,
+                               size_t F)
+{
+    for (size_t n = 0; n < N; n++) {
+        const float *gate = gate_up + n * 2 * F;
+        const float *up = gate + F;
+        const float *dout_n = dout + n * F;
+        float *dgate = dgate_up + n * 2 * F;
+        float *dup = dgate + F;
+#pragma omp simd
+        for (size_t f = 0; f < F; f++) {
+            float z = gate[f];
+            float s = 1.0f / (1.0f + fastmath_exp(-z));
+            dgate[f] = dout_n[f] * up[f] * s * (1.0f + z * (1.0f - s));
+            dup[f] = dout_n[f] * z * s;
+        }
+    }
+}
+
+NN_CLONES void add_forward(float *out, const float *a, const float *b, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        out[i] = a[i] + b[i];
+}
+
+NN_CLONES void add_into(float *restrict x, const float *restrict y, size_t n)
+{
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
