@@ -263,10 +263,15 @@ static void put_decimal(struct buf *out, bool is_negative, uint64_t m, int e)
     } else {
         if (point <= 0)
             text[len++] = '0';
+        // Places from the first written one on; those before and after the
+        // digits are zeros.
         for (int i = point < 0 ? point : 0; i < n || i < point; i++) {
-            if (i == point && i < n)
+            if (i == point)
                 text[len++] = '.';
-            text[len++] = i >= 0 && i < n ? digits[i] : '0';
+            text[len] = '0';
+            if (i >= 0 && i < n)
+                text[len] = digits[i];
+            len++;
         }
     }
     buf_append(out, text, (size_t)len);
