@@ -22,7 +22,8 @@ void *mem_calloc(size_t n, size_t size)
 {
     if (must_fail())
         return NULL;
-    if (size != 0 && n > SIZE_MAX / size)
+    // No object can be larger than PTRDIFF_MAX bytes.
+    if (size != 0 && n > PTRDIFF_MAX / size)
         return NULL;
     size_t bytes = n * size;
     void *p = NULL;

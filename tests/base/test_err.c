@@ -1,0 +1,102 @@
+/* test_err.c - messages are cut, prefixed and named, never overrun. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/err.h"
+
+static void test_set(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(err_set(&err, ERR_FORMAT, "%s: %d", "x", 7), ERR_FORMAT);
+    assert_int_equal(err.code, ERR_FORMAT);
+    assert_string_equal(err.text, "x: 7");
+    assert_int_equal(err_set(NULL, ERR_IO, "%d", 1), ERR_IO);
+}
+
+static void test_long_text_is_cut(void **state)
+{
+    (void)state;
+    char text[2 * ERR_TEXT_MAX];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    struct err err = {0};
+    err_set(&err, ERR_ARG, "%s", text);
+    assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+
+    // A prefix pushes the end out; a prefix of full length leaves only itself.
+    err_context(&err, "front");
+    assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+    assert_memory_equal(err.text, "front: aaa", 10);
+    err_context(&err, "%s", text);
+    assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
+    assert_int_equal(err.text[0], 'a');
+}
+
+static void test_context(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(err_context(NULL, "x"), OK);
+    assert_int_equal(err_context(&err, "x"), OK);
+    assert_string_equal(err.text, "");
+    err_set(&err, ERR_LIMIT, "too long");
+    assert_int_equal(err_context(&err, "line %d", 3), ERR_LIMIT);
+    assert_string_equal(err.text, "line 3: too long");
+}
+
+static void test_names_differ(void **state)
+{
+    (void)state;
+    for (int a = OK; a <= ERR_STOPPED; a++)
+        for (int b = OK; b < a; b++)
+            assert_string_not_equal(err_name((enum status)a),
+                                    err_name((enum status)b));
+}
+
+static enum status pass_on(enum status code, int *reached)
+{
+    TRY(code);
+    *reached = 1;
+    return OK;
+}
+
+static enum status clean_up(enum status code, int *cleaned)
+{
+    enum status status;
+    TRY_DONE(code);
+    *cleaned += 10;
+done:
+    *cleaned += 1;
+    return status;
+}
+
+static void test_try(void **state)
+{
+    (void)state;
+    int reached = 0, cleaned = 0;
+    assert_int_equal(pass_on(ERR_IO, &reached), ERR_IO);
+    assert_int_equal(reached, 0);
+    assert_int_equal(pass_on(OK, &reached), OK);
+    assert_int_equal(reached, 1);
+    assert_int_equal(clean_up(ERR_BUSY, &cleaned), ERR_BUSY);
+    assert_int_equal(cleaned, 1);
+    assert_int_equal(clean_up(OK, &cleaned), OK);
+    assert_int_equal(cleaned, 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_set),     cmocka_unit_test(test_long_text_is_cut),
+        cmocka_unit_test(test_context), cmocka_unit_test(test_names_differ),
+        cmocka_unit_test(test_try),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+/* test_mem.c - zeroed, aligned, overflow-checked; failures on request. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/mem.h"
+
+static void test_zeroed_and_aligned(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 300; n += 7) {
+        unsigned char *p = mem_calloc(n, 3);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % MEM_ALIGN, 0);
+        for (size_t i = 0; i < 3 * n; i++)
+            assert_int_equal(p[i], 0);
+        // What is left behind must not show in the next one.
+        memset(p, 0xA5, 3 * n);
+        mem_free(p);
+    }
+    mem_free(NULL);
+}
+
+static void test_overflow(void **state)
+{
+    (void)state;
+    assert_null(mem_calloc(SIZE_MAX / 2, 3));
+    assert_null(mem_calloc(SIZE_MAX, SIZE_MAX));
+    size_t product = 5;
+    struct err err = {0};
+    assert_int_equal(mem_multiply(&product, SIZE_MAX, 2, &err), ERR_LIMIT);
+    assert_int_equal(product, 5);
+    assert_int_equal(mem_multiply(&product, SIZE_MAX, 1, &err), OK);
+    assert_true(product == SIZE_MAX);
+    assert_int_equal(mem_multiply(&product, 6, 0, &err), OK);
+    assert_int_equal(product, 0);
+}
+
+static void test_grow(void **state)
+{
+    (void)state;
+    int *p = mem_grow(NULL, 0, 3, sizeof *p);
+    assert_non_null(p);
+    for (int i = 0; i < 3; i++)
+        p[i] = i + 1;
+    p = mem_grow(p, 3, 50, sizeof *p);
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % MEM_ALIGN, 0);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(p[i], i < 3 ? i + 1 : 0);
+    p = mem_grow(p, 50, 2, sizeof *p);
+    assert_int_equal(p[1], 2);
+    mem_fail_at(0);
+    assert_null(mem_grow(p, 2, 4, sizeof *p));
+    assert_int_equal(p[1], 2);
+    mem_free(p);
+}
+
+static void test_failure_on_request(void **state)
+{
+    (void)state;
+    mem_fail_at(2);
+    for (int i = 0; i < 6; i++) {
+        void *p = mem_calloc(1, 1);
+        if (i == 2)
+            assert_null(p);
+        else
+            assert_non_null(p);
+        mem_free(p);
+    }
+    assert_int_equal(mem_count(), 6);
+    mem_fail_at(0);
+    mem_fail_at(-1);
+    void *p = mem_calloc(1, 1);
+    assert_non_null(p);
+    mem_free(p);
+    assert_int_equal(mem_count(), 1);
+
+    char *many = NULL;
+    struct err err = {0};
+    mem_fail_at(0);
+    assert_int_equal(MEM_NEW(many, 4, &err), ERR_MEMORY);
+    assert_string_equal(err.text, "out of memory: 4 x 1 bytes for many");
+}
+
+static void test_strdup(void **state)
+{
+    (void)state;
+    char *copy = mem_strdup("plumb");
+    assert_string_equal(copy, "plumb");
+    mem_free(copy);
+    mem_fail_at(0);
+    assert_null(mem_strdup("x"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zeroed_and_aligned),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_failure_on_request),
+        cmocka_unit_test(test_strdup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
