@@ -62,7 +62,7 @@ struct ppo_annotator {
 };
 
 enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
-                    const struct ppo_annotator *annotator, struct err *err)
-    MUST_CHECK;
+                    const struct ppo_annotator *annotator,
+                    struct err *err) MUST_CHECK;
 
 #endif

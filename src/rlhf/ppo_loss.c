@@ -38,6 +38,13 @@ void ppo_weights(float *weight, const size_t *start, size_t n_seq,
     }
 }
 
+/* *top = max(*top, x), where a NaN on either side survives, unlike in fmax. */
+static void raise_to(double *top, double x)
+{
+    if (x > *top || isnan(x))
+        *top = x;
+}
+
 void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part)
 {
     sum->policy_loss += part->policy_loss;
@@ -47,9 +54,7 @@ void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part)
     sum->tokens += part->tokens;
     sum->ratio += part->ratio;
     sum->ratio_square += part->ratio_square;
-    /* A NaN on either side must survive, hence not fmax. */
-    if (!(part->ratio_max_error <= sum->ratio_max_error))
-        sum->ratio_max_error = part->ratio_max_error;
+    raise_to(&sum->ratio_max_error, part->ratio_max_error);
     sum->approx_kl += part->approx_kl;
     sum->policy_kl += part->policy_kl;
     for (size_t a = 0; a < 2; a++)
@@ -104,9 +109,7 @@ static void count_token(struct ppo_stats *stats, double adv, double ratio,
     stats->tokens += 1.0;
     stats->ratio += ratio;
     stats->ratio_square += ratio * ratio;
-    double error = fabs(ratio - 1.0);
-    if (!(error <= stats->ratio_max_error))
-        stats->ratio_max_error = error;
+    raise_to(&stats->ratio_max_error, fabs(ratio - 1.0));
     stats->approx_kl += 0.5 * change * change;
     stats->policy_kl -= change;
 }

@@ -26,7 +26,7 @@ struct reward_config {
 };
 
 enum status reward_model_run(const struct reward_config *c,
-                             const struct stage *stage, struct err *err)
-    MUST_CHECK;
+                             const struct stage *stage,
+                             struct err *err) MUST_CHECK;
 
 #endif

@@ -13,8 +13,8 @@
 /* score[i]: the reward model's number at the last real token of seq[i]. */
 enum status scorer_score(double *score, const struct model *reward_model,
                          const struct sequence *seq, size_t n,
-                         const struct context *context, struct err *err)
-    MUST_CHECK;
+                         const struct context *context,
+                         struct err *err) MUST_CHECK;
 
 /*
  * value[offset[s] + t]: the value model's number for the state before token t
@@ -30,13 +30,11 @@ enum status scorer_values(float *value, float *after, const struct model *m,
  * nn/lmhead.h): arrays of `out` are indexed offset[s] + t, and those that are
  * NULL are not computed.
  */
-enum status scorer_compare(const struct lmhead_pair *out,
-                           const struct model *policy,
-                           const struct model *reference,
-                           const struct sequence *seq, size_t n,
-                           const size_t *offset, double temperature,
-                           const struct context *context, struct err *err)
-    MUST_CHECK;
+enum status
+scorer_compare(const struct lmhead_pair *out, const struct model *policy,
+               const struct model *reference, const struct sequence *seq,
+               size_t n, const size_t *offset, double temperature,
+               const struct context *context, struct err *err) MUST_CHECK;
 
 /* Mean and deviation (n-1) of scores: the scale PPO's beta refers to. */
 struct score_scale {

@@ -1,0 +1,413 @@
+#include "rlhf/ppo.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/checkpoint.h"
+#include "rlhf/ppo_internal.h"
+#include "rlhf/trainer.h"
+
+/* Every array of a PPO checkpoint beside the policy itself. */
+#define ARRAYS 6
+
+static void name_arrays(struct checkpoint_array array[ARRAYS],
+                        const struct ppo *p)
+{
+    const struct optimizer *policy = &p->policy_optimizer;
+    const struct optimizer *value = &p->value_optimizer;
+    const struct checkpoint_array all[ARRAYS] = {
+        {"policy.adam.m", policy->m, policy->n},
+        {"policy.adam.v", policy->v, policy->n},
+        {"value.params", p->value.params, value->n},
+        {"value.adam.m", value->m, value->n},
+        {"value.adam.v", value->v, value->n},
+        {"previous.params", p->previous.params, policy->n},
+    };
+    memcpy(array, all, sizeof all);
+}
+
+static enum status save(struct ppo *p, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct checkpoint_array array[ARRAYS];
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, 4096);
+    json_writer_init(&w, &text, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.trainer/1");
+    json_field_int(&w, "step", p->step);
+    json_field_number(&w, "beta", p->beta);
+    json_field_number(&w, "score_mean", p->scale.mean);
+    json_field_number(&w, "score_sd", p->scale.sd);
+    json_field_int(&w, "policy_updates", p->policy_optimizer.t);
+    json_field_int(&w, "value_updates", p->value_optimizer.t);
+    json_close(&w, '}');
+    TRY_DONE(buf_status(&text, err));
+    name_arrays(array, p);
+    TRY_DONE(run_flush(&p->run, err));
+    TRY_DONE(run_checkpoint_path(path, &p->run, p->step, err));
+    struct checkpoint c = {.model = &p->policy,
+                           .tokenizer = p->tokenizer,
+                           .trainer_json = buf_text(&text),
+                           .array = array,
+                           .n_array = ARRAYS};
+    TRY_DONE(checkpoint_write(path, &c, err));
+    p->run.checkpoint = p->step;
+done:
+    buf_free(&text);
+    return status;
+}
+
+static enum status read_state(struct ppo *p, const struct buf *text,
+                              const char *path, struct err *err)
+{
+    enum status status = OK;
+    struct json *json = NULL;
+    int64_t policy, value;
+    TRY(json_parse(&json, buf_text(text), text->len, path, err));
+    TRY_DONE(json_need_number(&p->beta, json, "beta", path, err));
+    TRY_DONE(json_need_number(&p->scale.mean, json, "score_mean", path, err));
+    TRY_DONE(json_need_number(&p->scale.sd, json, "score_sd", path, err));
+    TRY_DONE(json_need_int(&policy, json, "policy_updates", 0, INT64_MAX, path,
+                           err));
+    TRY_DONE(
+        json_need_int(&value, json, "value_updates", 0, INT64_MAX, path, err));
+    p->policy_optimizer.t = policy;
+    p->value_optimizer.t = value;
+done:
+    json_free(json);
+    return status;
+}
+
+static enum status resume(struct ppo *p, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct model policy;
+    struct checkpoint_array array[ARRAYS];
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    name_arrays(array, p);
+    TRY_DONE(run_checkpoint_path(path, &p->run, p->run.checkpoint, err));
+    TRY_DONE(checkpoint_read(&policy, path, HEAD_LM, err));
+    model_free(&p->policy);
+    p->policy = policy;
+    if (params_count(&policy.config) != p->policy_optimizer.n) {
+        status = err_set(err, ERR_MISMATCH,
+                         "%s is not a checkpoint of this run's model", path);
+        goto done;
+    }
+    TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, path, err));
+    TRY_DONE(read_state(p, &text, path, err));
+    p->step = p->run.checkpoint;
+done:
+    buf_free(&text);
+    return status;
+}
+
+/* A model's folder, its tokenizer checked against the policy's. */
+static enum status load_reward_model(struct ppo *p, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(run_find_model(path, p->config->reward_model, NULL, err));
+    TRY(checkpoint_read(&p->reward_model, path, HEAD_SCORE, err));
+    if (p->reward_model.config.V != p->policy.config.V)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: the reward model has %zu tokens, the policy %zu",
+                       path, p->reward_model.config.V, p->policy.config.V);
+    return OK;
+}
+
+/* Do two models draw from the same tokens? */
+static bool same_tokens(const struct model *a, const struct model *b)
+{
+    if (a->config.V != b->config.V || a->config.eos != b->config.eos)
+        return false;
+    for (size_t v = 0; v < a->config.V; v++)
+        if ((a->banned != NULL && a->banned[v]) !=
+            (b->banned != NULL && b->banned[v]))
+            return false;
+    return true;
+}
+
+static enum status load_models(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    char path[FILE_PATH_MAX];
+    TRY(run_find_model(path, c->model, NULL, err));
+    TRY(tokenizer_open(&p->tokenizer, path, err));
+    TRY(checkpoint_read(&p->policy, path, HEAD_LM, err));
+    TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, path, err));
+    if (c->reference != NULL)
+        TRY(run_find_model(path, c->reference, NULL, err));
+    TRY(checkpoint_read(&p->reference, path, HEAD_LM, err));
+    if (!same_tokens(&p->reference, &p->policy))
+        return err_set(err, ERR_MISMATCH,
+                       "%s: the reference allows other tokens than the policy",
+                       path);
+    TRY(model_clone(&p->previous, &p->policy, err));
+    TRY(load_reward_model(p, err));
+    return model_clone_as_score(
+        &p->value, c->value_init_reward ? &p->reward_model : &p->policy, err);
+}
+
+static enum status load(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    enum chat_template chat;
+    TRY(load_models(p, err));
+    TRY(chat_detect(&chat, p->tokenizer, err));
+    chat_hash(p->template_hash, chat);
+    TRY(dataset_read(&p->prompts, c->prompts, DATASET_PROMPTS, err));
+    if (p->prompts.n == 0)
+        return err_set(err, ERR_FORMAT, "%s: no prompts", c->prompts);
+    size_t T_max = p->policy.config.T_max;
+    if ((size_t)c->max_new >= T_max)
+        return err_set(err, ERR_ARG,
+                       "ppo.max_new = %lld leaves no room for a prompt in %zu "
+                       "positions",
+                       (long long)c->max_new, T_max);
+    return corpus_encode(&p->corpus, &p->prompts, p->tokenizer,
+                         p->policy.config.eos, T_max - (size_t)c->max_new, err);
+}
+
+static struct sampling sampling_of(const struct ppo_config *c)
+{
+    return (struct sampling){.temperature = c->temperature,
+                             .top_p = 1,
+                             .max_new = (size_t)c->max_new};
+}
+
+/* Mean and deviation of the reward model on samples of the reference: the
+ * unit in which beta is stated. */
+static enum status calibrate(struct ppo *p, struct err *err)
+{
+    enum status status = OK;
+    const struct ppo_config *c = p->config;
+    struct rollout r = {.n = 0};
+    struct sampling how = sampling_of(c);
+    p->scale = (struct score_scale){.mean = 0, .sd = 1};
+    if (c->score_norm == SCORE_NORM_NONE)
+        return OK;
+    TRY(rollout_create(&r, (size_t)c->norm_prompts, (size_t)c->max_new, err));
+    for (size_t i = 0; i < r.n; i++) {
+        r.prompt[i] = i % p->prompts.n;
+        r.sample[i] = i / p->prompts.n;
+    }
+    size_t samples = 1 + r.n / p->prompts.n;
+    TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, samples, &how,
+                            p->stage->seed, RNG_CALIBRATE, 0, p->context, err));
+    TRY_DONE(scorer_score(r.score_raw, &p->reward_model, r.seq, r.n, p->context,
+                          err));
+    p->scale = scorer_scale(r.score_raw, r.n);
+    context_info(p->context,
+                 "reward model on the reference: mean %.3f, deviation %.3f",
+                 p->scale.mean, p->scale.sd);
+done:
+    rollout_free(&r);
+    return status;
+}
+
+/* The prompts of iteration `step`: the data set in a shuffled order of its
+ * own for every pass. */
+static enum status choose_prompts(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    size_t n = p->prompts.n, batch = (size_t)c->batch;
+    size_t samples = (size_t)c->samples;
+    size_t *order, pass = SIZE_MAX;
+    TRY(MEM_NEW(order, n, err));
+    for (size_t i = 0; i < batch; i++) {
+        size_t at = (size_t)p->step * batch + i;
+        if (at / n != pass) {
+            pass = at / n;
+            trainer_order(order, n, p->stage->seed, (int64_t)pass);
+        }
+        for (size_t k = 0; k < samples; k++) {
+            p->rollout.prompt[i * samples + k] = order[at % n];
+            p->rollout.sample[i * samples + k] = pass * samples + k;
+        }
+    }
+    mem_free(order);
+    return OK;
+}
+
+static enum status check_ratio(const struct ppo *p, struct err *err)
+{
+    double error = rollout_ratio_error(&p->rollout);
+    if (!(error <= p->config->ratio_gate))
+        return err_set(err, ERR_NUMERIC,
+                       "training and sampling disagree on a token's "
+                       "probability by a ratio of 1 +- %.2g (gate %.2g)",
+                       error, p->config->ratio_gate);
+    return OK;
+}
+
+/* prompts -> rollout -> score -> KL -> advantage */
+static enum status collect(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    struct rollout *r = &p->rollout;
+    struct sampling how = sampling_of(c);
+    TRY(choose_prompts(p, err));
+    size_t passes = 1 + (size_t)(c->iterations * c->batch) / p->prompts.n;
+    TRY(rollout_sample(r, &p->policy, p->corpus.seq,
+                       passes * (size_t)c->samples, &how, p->stage->seed,
+                       RNG_SAMPLE, p->step, p->context, err));
+    TRY(rollout_score(r, &p->reward_model, &p->scale, c->missing_eos,
+                      c->score_clip, p->context, err));
+    TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
+                        c->temperature, p->context, err));
+    TRY(check_ratio(p, err));
+    return rollout_advantages(r, &p->value, &c->advantage, &c->kl, p->beta,
+                              p->context, err);
+}
+
+static enum status one_iteration(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    struct ppo_update_report update;
+    double gold = (double)NAN;
+    p->started = context_time(p->context);
+    TRY(collect(p, err));
+    TRY(ppo_report_trace(p, &gold, err));
+    memcpy(p->previous.params, p->policy.params,
+           p->policy_optimizer.n * sizeof *p->policy.params);
+    TRY(ppo_update_run(&update, p, err));
+    TRY(ppo_report_metrics(p, &update, gold, err));
+    double kl = 0;
+    for (size_t t = 0; t < p->rollout.offset[p->rollout.n]; t++)
+        kl += kl_k1((double)p->rollout.logp[t], (double)p->rollout.logp_ref[t]);
+    p->beta = kl_next_beta(p->beta, kl / (double)p->rollout.n,
+                           (double)p->rollout.n, &c->kl);
+    p->step++;
+    return OK;
+}
+
+static bool over_budget(const struct ppo *p)
+{
+    double budget = p->config->kl.budget;
+    return budget > 0 && ppo_sequence_mean(&p->rollout, p->rollout.kl) > budget;
+}
+
+static enum status finish(struct ppo *p, const char *ended, struct err *err)
+{
+    enum status status = OK;
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, 1 << 16);
+    json_writer_init(&w, &text, true);
+    trainer_result_open(&w, "ppo", p->step);
+    json_field_text(&w, "ended", ended);
+    json_field_number(&w, "beta", p->beta);
+    json_field_number(&w, "score_mean", p->scale.mean);
+    json_field_number(&w, "score_sd", p->scale.sd);
+    json_close(&w, '}');
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(run_finish(&p->run, buf_text(&text), err));
+done:
+    buf_free(&text);
+    return status;
+}
+
+static enum status loop(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    const char *ended = "iterations";
+    while (p->step < c->iterations) {
+        if (context_stopped(p->context)) {
+            if (p->run.checkpoint != p->step)
+                TRY(save(p, err));
+            return err_set(err, ERR_STOPPED,
+                           "stopped at iteration %lld of %lld; --resume goes "
+                           "on",
+                           (long long)p->step, (long long)c->iterations);
+        }
+        enum status status = one_iteration(p, err);
+        if (status != OK)
+            return trainer_explain(&p->run, p->step + 1, status, err);
+        bool is_last = p->step == c->iterations;
+        if (over_budget(p)) {
+            ended = "kl_budget";
+            is_last = true;
+        }
+        if (is_last || (c->save_every > 0 && p->step % c->save_every == 0))
+            TRY(save(p, err));
+        if (is_last)
+            break;
+    }
+    return p->run.is_complete ? OK : finish(p, ended, err);
+}
+
+static enum status prepare(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    const struct stage *stage = p->stage;
+    struct optimizer_config value = c->optimizer;
+    int64_t updates = c->iterations * c->epochs * c->minibatches;
+    size_t n;
+    value.lr = c->lr_value;
+    TRY(mem_multiply(&n, (size_t)c->batch, (size_t)c->samples, err));
+    if ((size_t)c->minibatches > n)
+        return err_set(err, ERR_ARG,
+                       "ppo.minibatches = %lld, but an iteration has only %zu "
+                       "responses",
+                       (long long)c->minibatches, n);
+    /* Warm-up is stated in iterations; the optimiser counts updates. */
+    struct optimizer_config policy = c->optimizer;
+    policy.warmup *= c->epochs * c->minibatches;
+    value.warmup = policy.warmup;
+    TRY(optimizer_create(&p->policy_optimizer, &p->policy, &policy, updates,
+                         stage->shards, err));
+    TRY(optimizer_create(&p->value_optimizer, &p->value, &value, updates,
+                         stage->shards, err));
+    TRY(workspace_create(&p->workspace, team_size(p->context->team), err));
+    TRY(rollout_create(&p->rollout, n, (size_t)c->max_new, err));
+    return run_open(&p->run, stage->out, stage->mode, stage->config,
+                    p->context->clock, err);
+}
+
+static void close_all(struct ppo *p)
+{
+    run_close(&p->run);
+    rollout_free(&p->rollout);
+    workspace_free(&p->workspace);
+    optimizer_free(&p->value_optimizer);
+    optimizer_free(&p->policy_optimizer);
+    struct model *model[] = {&p->policy, &p->reference, &p->previous, &p->value,
+                             &p->reward_model};
+    for (size_t i = 0; i < sizeof model / sizeof *model; i++)
+        model_free(model[i]);
+    corpus_free(&p->corpus);
+    dataset_free(&p->prompts);
+    tokenizer_free(p->tokenizer);
+}
+
+enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
+                    const struct ppo_annotator *annotator, struct err *err)
+{
+    enum status status = OK;
+    struct ppo p = {.config = c,
+                    .stage = stage,
+                    .annotator = annotator,
+                    .context = stage->context,
+                    .beta = c->kl.beta,
+                    .run = {.lock = -1}};
+    context_stage(stage->context, "ppo",
+                  "policy optimisation against the reward model");
+    TRY_DONE(load(&p, err));
+    TRY_DONE(prepare(&p, err));
+    if (p.run.checkpoint >= 0)
+        TRY_DONE(resume(&p, err));
+    else
+        TRY_DONE(calibrate(&p, err));
+    status = loop(&p, err);
+done:
+    close_all(&p);
+    return status;
+}

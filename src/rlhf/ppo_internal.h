@@ -1,0 +1,61 @@
+/*
+ * ppo_internal.h - the state of a PPO run, shared by ppo.c (the loop),
+ * ppo_update.c (the updates) and ppo_report.c (metrics and traces).
+ */
+#ifndef PLUMB_RLHF_PPO_INTERNAL_H
+#define PLUMB_RLHF_PPO_INTERNAL_H
+
+#include "io/chat.h"
+#include "io/tokenizer.h"
+#include "rlhf/corpus.h"
+#include "rlhf/optimizer.h"
+#include "rlhf/ppo.h"
+#include "rlhf/rollout.h"
+
+struct ppo {
+    const struct ppo_config *config;
+    const struct stage *stage;
+    const struct ppo_annotator *annotator; // or NULL
+    struct context *context;
+    struct run run;
+    struct tokenizer *tokenizer;
+    struct dataset prompts;
+    struct corpus corpus;
+    char template_hash[17];
+    /* The reference is read from its own file into its own memory and never
+     * written; `previous` is the policy one iteration ago. */
+    struct model policy, reference, previous, value, reward_model;
+    struct optimizer policy_optimizer, value_optimizer;
+    struct workspace workspace;
+    struct rollout rollout;
+    struct score_scale scale;
+    double beta;
+    int64_t step; // iterations done
+    double started;
+};
+
+/* What the updates of one iteration did. */
+struct ppo_update_report {
+    struct ppo_stats stats; // over all epochs and minibatches
+    double cells;           // minibatches done
+    double policy_loss, value_loss, entropy_loss, kl_loss; // means over them
+    double ratio_mean, ratio_var;   // of minibatch mean ratios
+    double first_ratio_error;       // first minibatch: max |ratio - 1|
+    double policy_norm, value_norm; // mean gradient norms
+    double lr;
+};
+
+/* All epochs and minibatches on p->rollout. */
+enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,
+                           struct err *err) MUST_CHECK;
+
+/* Write the iteration's trace file and metrics row. */
+enum status ppo_report_trace(struct ppo *p, double *gold,
+                             struct err *err) MUST_CHECK;
+enum status ppo_report_metrics(struct ppo *p, const struct ppo_update_report *u,
+                               double gold, struct err *err) MUST_CHECK;
+
+/* Mean over responses of the sum over tokens: nats per sequence. */
+double ppo_sequence_mean(const struct rollout *r, const float *per_token);
+
+#endif

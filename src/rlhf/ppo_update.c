@@ -1,0 +1,315 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/heads.h"
+#include "rlhf/ppo_internal.h"
+
+/* One minibatch: which responses, where their tokens and slots lie in arrays
+ * of its own, and what each weighs. */
+struct minibatch {
+    struct ppo *p;
+    const size_t *index; // responses of the rollout
+    size_t n;
+    size_t *start, *slot_start; // [n+1]
+    float *weight;              // per token
+    float *slot_weight;         // per slot
+    struct ppo_stats *stats;    // [2 * shards]
+};
+
+/* Slots whose value is trained: the tokens', and the one behind them when the
+ * score stands there. */
+static size_t value_slots(const struct ppo *p, size_t i)
+{
+    const struct rollout *r = &p->rollout;
+    size_t len = r->seq[i].len_response;
+    if (p->config->advantage.score_position == SCORE_AFTER_EOS)
+        return r->slot[i + 1] - r->slot[i];
+    return len;
+}
+
+static enum status pack_shard(struct pack *pack, const struct minibatch *b,
+                              size_t first, size_t last, struct arena *arena,
+                              struct err *err)
+{
+    struct sequence *seq;
+    TRY(ARENA_NEW(arena, seq, last - first, err));
+    for (size_t i = first; i < last; i++)
+        seq[i - first] = b->p->rollout.seq[b->index[i]];
+    return batch_pack(pack, seq, last - first, arena, err);
+}
+
+/* A shard's tokens with everything the policy loss reads. */
+struct policy_rows {
+    size_t n;
+    size_t *row;
+    int32_t *target;
+    float *logp_old, *logp_ref, *adv;
+    const float *weight;
+};
+
+static enum status gather_policy(struct policy_rows *out,
+                                 const struct minibatch *b, size_t first,
+                                 size_t last, const struct pack *pack,
+                                 struct arena *arena, struct err *err)
+{
+    const struct rollout *r = &b->p->rollout;
+    struct policy_rows x = {.n = b->start[last] - b->start[first],
+                            .weight = b->weight + b->start[first]};
+    TRY(ARENA_NEW(arena, x.row, x.n, err));
+    TRY(ARENA_NEW(arena, x.target, x.n, err));
+    TRY(ARENA_NEW(arena, x.logp_old, x.n, err));
+    TRY(ARENA_NEW(arena, x.logp_ref, x.n, err));
+    TRY(ARENA_NEW(arena, x.adv, x.n, err));
+    size_t at = 0;
+    for (size_t s = first; s < last; s++) {
+        size_t i = b->index[s];
+        for (size_t t = 0; t < r->seq[i].len_response; t++, at++) {
+            x.row[at] =
+                batch_state_row(pack, s - first, r->seq[i].len_prompt, t);
+            x.target[at] = r->seq[i].response[t];
+            x.logp_old[at] = r->logp[r->offset[i] + t];
+            x.logp_ref[at] = r->logp_ref[r->offset[i] + t];
+            x.adv[at] = r->advantage_white[r->slot[i] + t];
+        }
+    }
+    *out = x;
+    return OK;
+}
+
+/* Gradients of the policy's losses over one shard. */
+static enum status policy_shard(const struct minibatch *b, size_t shard,
+                                size_t first, size_t last,
+                                struct ppo_stats *stats, struct arena *arena,
+                                struct err *err)
+{
+    struct ppo *p = b->p;
+    const struct ppo_loss_config *c = &p->config->loss;
+    struct model *m = &p->policy;
+    struct lmhead head = model_lmhead(m, (float)p->config->temperature);
+    struct pack pack;
+    struct activations a;
+    struct policy_rows x;
+    size_t C = m->config.C;
+    float *hidden, *drows, *dhidden, *logp, *entropy, *dlogp, *dentropy;
+    float *scratch;
+    bool has_entropy = c->entropy_coef != 0;
+    TRY(pack_shard(&pack, b, first, last, arena, err));
+    TRY(activations_place(&a, &m->config, pack.N, true, arena, err));
+    TRY(transformer_forward(&a, m, &pack, arena, err));
+    TRY(gather_policy(&x, b, first, last, &pack, arena, err));
+    TRY(ARENA_NEW(arena, hidden, x.n * C, err));
+    TRY(ARENA_NEW(arena, drows, x.n * C, err));
+    TRY(ARENA_NEW(arena, dhidden, pack.N * C, err));
+    TRY(ARENA_NEW(arena, logp, x.n, err));
+    TRY(ARENA_NEW(arena, entropy, x.n, err));
+    TRY(ARENA_NEW(arena, dlogp, x.n, err));
+    TRY(ARENA_NEW(arena, dentropy, x.n, err));
+    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
+    memset(drows, 0, x.n * C * sizeof *drows);
+    memset(dhidden, 0, pack.N * C * sizeof *dhidden);
+    memset(dlogp, 0, x.n * sizeof *dlogp);
+
+    batch_gather(hidden, a.hidden, x.row, x.n, C);
+    TRY(lmhead_forward(logp, has_entropy ? entropy : NULL, NULL, &head, hidden,
+                       x.target, x.n, m->config.eos, scratch, err));
+    ppo_policy_loss(dlogp, stats, logp, x.logp_old, x.adv, x.weight, x.n, c);
+    stats->kl_loss += kl_loss(dlogp, logp, x.logp_ref, x.weight, x.n,
+                              &p->config->kl, p->beta);
+    for (size_t t = 0; has_entropy && t < x.n; t++) {
+        double bonus = c->entropy_coef * (double)x.weight[t];
+        stats->entropy_loss -= bonus * (double)entropy[t];
+        stats->entropy += (double)entropy[t];
+        dentropy[t] = (float)-bonus;
+    }
+    float *grad = optimizer_grad(&p->policy_optimizer, shard);
+    TRY(lmhead_backward(drows, model_lmhead_grad(m, grad), &head, hidden,
+                        x.target, dlogp, has_entropy ? dentropy : NULL, x.n,
+                        scratch, err));
+    batch_scatter_add(dhidden, drows, x.row, x.n, C);
+    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+}
+
+/* Gradients of the value loss over one shard. */
+static enum status value_shard(const struct minibatch *b, size_t shard,
+                               size_t first, size_t last,
+                               struct ppo_stats *stats, struct arena *arena,
+                               struct err *err)
+{
+    struct ppo *p = b->p;
+    const struct rollout *r = &p->rollout;
+    struct model *m = &p->value;
+    struct pack pack;
+    struct activations a;
+    size_t n = b->slot_start[last] - b->slot_start[first], at = 0;
+    size_t *row;
+    float *value, *old, *ret, *dvalue, *dhidden;
+    TRY(pack_shard(&pack, b, first, last, arena, err));
+    TRY(activations_place(&a, &m->config, pack.N, true, arena, err));
+    TRY(transformer_forward(&a, m, &pack, arena, err));
+    TRY(ARENA_NEW(arena, row, n, err));
+    TRY(ARENA_NEW(arena, value, n, err));
+    TRY(ARENA_NEW(arena, old, n, err));
+    TRY(ARENA_NEW(arena, ret, n, err));
+    TRY(ARENA_NEW(arena, dvalue, n, err));
+    TRY(ARENA_NEW(arena, dhidden, pack.N * m->config.C, err));
+    memset(dhidden, 0, pack.N * m->config.C * sizeof *dhidden);
+    for (size_t s = first; s < last; s++) {
+        size_t i = b->index[s];
+        for (size_t t = 0; t < value_slots(p, i); t++, at++) {
+            row[at] =
+                batch_state_row(&pack, s - first, r->seq[i].len_prompt, t);
+            old[at] = r->value[r->slot[i] + t];
+            ret[at] = r->ret[r->slot[i] + t];
+        }
+    }
+    head_score_forward(value, m, a.hidden, row, n);
+    ppo_value_loss(dvalue, stats, value, old, ret,
+                   b->slot_weight + b->slot_start[first], n, &p->config->loss);
+    float *grad = optimizer_grad(&p->value_optimizer, shard);
+    head_score_backward(dhidden, grad, m, a.hidden, row, dvalue, n);
+    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+}
+
+/* Even items are a shard's policy part, odd ones its value part. */
+static enum status run_item(void *ctx, size_t item, size_t worker,
+                            struct err *err)
+{
+    const struct minibatch *b = ctx;
+    struct ppo *p = b->p;
+    struct arena *arena = workspace_arena(&p->workspace, worker);
+    size_t shard = item / 2, first, last;
+    struct ppo_stats *stats = &b->stats[item];
+    *stats = (struct ppo_stats){.tokens = 0};
+    batch_shard(&first, &last, b->n, p->stage->shards, shard);
+    if (first == last || (item % 2 == 1 && p->config->value_freeze))
+        return OK;
+    if (item % 2 == 0)
+        return policy_shard(b, shard, first, last, stats, arena, err);
+    return value_shard(b, shard, first, last, stats, arena, err);
+}
+
+static enum status weigh(struct minibatch *b, struct arena *arena,
+                         struct err *err)
+{
+    struct ppo *p = b->p;
+    const struct rollout *r = &p->rollout;
+    enum loss_aggregation mode =
+        (enum loss_aggregation)p->config->loss.aggregation;
+    TRY(ARENA_NEW(arena, b->start, b->n + 1, err));
+    TRY(ARENA_NEW(arena, b->slot_start, b->n + 1, err));
+    b->start[0] = b->slot_start[0] = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        size_t len = r->seq[b->index[i]].len_response;
+        b->start[i + 1] = b->start[i] + len;
+        b->slot_start[i + 1] = b->slot_start[i] + value_slots(p, b->index[i]);
+    }
+    TRY(ARENA_NEW(arena, b->weight, b->start[b->n], err));
+    TRY(ARENA_NEW(arena, b->slot_weight, b->slot_start[b->n], err));
+    TRY(ARENA_NEW(arena, b->stats, 2 * p->stage->shards, err));
+    ppo_weights(b->weight, b->start, b->n, mode, r->max_new);
+    ppo_weights(b->slot_weight, b->slot_start, b->n, mode, r->max_new);
+    return OK;
+}
+
+/* Gradients of one minibatch, then both models' updates. */
+static enum status run_minibatch(struct ppo_stats *sum,
+                                 struct optimizer_report *policy,
+                                 struct optimizer_report *value,
+                                 struct minibatch *b, struct err *err)
+{
+    struct ppo *p = b->p;
+    TRY(team_run(p->context->team, 2 * p->stage->shards, run_item, b, err));
+    *sum = (struct ppo_stats){.tokens = 0};
+    for (size_t i = 0; i < 2 * p->stage->shards; i++)
+        ppo_stats_add(sum, &b->stats[i]);
+    if (!isfinite(sum->policy_loss))
+        return err_set(err, ERR_NUMERIC, "the policy loss is not finite");
+    if (!isfinite(sum->value_loss))
+        return err_set(err, ERR_NUMERIC, "the value loss is not finite");
+    enum status status = optimizer_step(policy, &p->policy_optimizer,
+                                        &p->policy, p->context, err);
+    if (status != OK) {
+        err_context(err, "policy");
+        return status;
+    }
+    *value = (struct optimizer_report){.lr = 0};
+    if (p->config->value_freeze)
+        return OK;
+    status =
+        optimizer_step(value, &p->value_optimizer, &p->value, p->context, err);
+    if (status != OK)
+        err_context(err, "value model");
+    return status;
+}
+
+static void add_minibatch(struct ppo_update_report *u,
+                          const struct ppo_stats *s,
+                          const struct optimizer_report *policy,
+                          const struct optimizer_report *value)
+{
+    double ratio = s->tokens > 0 ? s->ratio / s->tokens : 1;
+    if (u->cells == 0)
+        u->first_ratio_error = s->ratio_max_error;
+    u->cells++;
+    double delta = ratio - u->ratio_mean;
+    u->ratio_mean += delta / u->cells;
+    u->ratio_var += delta * (ratio - u->ratio_mean);
+    u->policy_loss += s->policy_loss;
+    u->value_loss += s->value_loss;
+    u->entropy_loss += s->entropy_loss;
+    u->kl_loss += s->kl_loss;
+    u->policy_norm += policy->grad_norm;
+    u->value_norm += value->grad_norm;
+    u->lr = policy->lr;
+    ppo_stats_add(&u->stats, s);
+}
+
+static void finish_report(struct ppo_update_report *u)
+{
+    u->ratio_var /= u->cells > 1 ? u->cells - 1 : 1;
+    u->policy_loss /= u->cells;
+    u->value_loss /= u->cells;
+    u->entropy_loss /= u->cells;
+    u->kl_loss /= u->cells;
+    u->policy_norm /= u->cells;
+    u->value_norm /= u->cells;
+}
+
+enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,
+                           struct err *err)
+{
+    enum status status = OK;
+    const struct ppo_config *c = p->config;
+    struct ppo_update_report u = {.cells = 0};
+    struct arena arena = {.block = NULL};
+    size_t n = p->rollout.n, parts = (size_t)c->minibatches;
+    size_t *order = NULL;
+    TRY_DONE(MEM_NEW(order, n, err));
+    for (int64_t epoch = 0; epoch < c->epochs; epoch++) {
+        struct rng rng;
+        rng_init(&rng, p->stage->seed, RNG_MINIBATCH, (uint32_t)p->step,
+                 (uint32_t)epoch);
+        for (size_t i = 0; i < n; i++)
+            order[i] = i;
+        rng_shuffle(&rng, order, n);
+        for (size_t k = 0; k < parts; k++) {
+            size_t first, last;
+            struct ppo_stats sum;
+            struct optimizer_report policy, value;
+            arena_reset(&arena);
+            batch_shard(&first, &last, n, parts, k);
+            struct minibatch b = {
+                .p = p, .index = order + first, .n = last - first};
+            TRY_DONE(weigh(&b, &arena, err));
+            TRY_DONE(run_minibatch(&sum, &policy, &value, &b, err));
+            add_minibatch(&u, &sum, &policy, &value);
+        }
+    }
+    finish_report(&u);
+    *report = u;
+done:
+    arena_free(&arena);
+    mem_free(order);
+    return status;
+}

@@ -1,0 +1,340 @@
+#include "rlhf/reward_model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/checkpoint.h"
+#include "model/heads.h"
+#include "rlhf/corpus.h"
+#include "rlhf/trainer.h"
+
+/* What one shard's prompts gave. */
+struct tally {
+    double loss;
+    double score, score_min, score_max, responses; // sum, ..., count
+    double margin; // sum over pairs of better minus worse
+    double tokens;
+    struct pair_count pairs;
+};
+
+struct reward_training {
+    const struct reward_config *config;
+    struct tokenizer *tokenizer;
+    struct dataset data;
+    struct corpus corpus;
+    size_t n_train; // prompts; the rest is held out
+    size_t batch;
+    size_t *order;
+    int64_t order_epoch;
+    struct trainer trainer;
+    /* the batch being worked on */
+    const size_t *item;
+    size_t n_item;
+    bool is_training;
+    struct tally *tally; // [shards]
+};
+
+static void tally_margins(struct tally *t, const double *score,
+                          const int32_t *rank, size_t K)
+{
+    for (size_t i = 0; i < K; i++) {
+        t->score += score[i];
+        t->score_min = fmin(t->score_min, score[i]);
+        t->score_max = fmax(t->score_max, score[i]);
+        t->responses++;
+        for (size_t j = 0; j < K; j++)
+            if (rank[i] < rank[j])
+                t->margin += score[i] - score[j];
+    }
+}
+
+/* Loss of one prompt's K responses; their score derivatives in dscore. */
+static enum status prompt_loss(struct reward_training *r, struct tally *t,
+                               size_t prompt, const float *score, float *dscore,
+                               struct arena *arena, struct err *err)
+{
+    const struct record *record = &r->data.record[prompt];
+    const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
+    size_t K = record->n_responses;
+    double scale = 1.0 / (double)r->n_item;
+    double *x, *dx;
+    size_t *len;
+    TRY(ARENA_NEW(arena, x, K, err));
+    TRY(ARENA_NEW(arena, dx, K, err));
+    TRY(ARENA_NEW(arena, len, K, err));
+    for (size_t k = 0; k < K; k++) {
+        x[k] = (double)score[k];
+        dx[k] = 0;
+        len[k] = seq[k].len_response;
+        t->tokens += (double)len[k];
+    }
+    t->loss +=
+        scale * reward_loss(dx, x, record->ranking, K, scale, &r->config->loss);
+    reward_count_pairs(&t->pairs, x, record->ranking, len, K);
+    tally_margins(t, x, record->ranking, K);
+    for (size_t k = 0; k < K; k++)
+        dscore[k] = (float)dx[k];
+    return OK;
+}
+
+/* The responses of prompts item[first..last-1], one pack. */
+static enum status collect(struct sequence **out, size_t *n,
+                           const struct reward_training *r, size_t first,
+                           size_t last, struct arena *arena, struct err *err)
+{
+    const size_t *at = r->corpus.first;
+    *n = 0;
+    for (size_t i = first; i < last; i++)
+        *n += at[r->item[i] + 1] - at[r->item[i]];
+    TRY(ARENA_NEW(arena, *out, *n, err));
+    size_t to = 0;
+    for (size_t i = first; i < last; i++)
+        for (size_t s = at[r->item[i]]; s < at[r->item[i] + 1]; s++)
+            (*out)[to++] = r->corpus.seq[s];
+    return OK;
+}
+
+static enum status run_shard(void *ctx, size_t shard, size_t worker,
+                             struct err *err)
+{
+    struct reward_training *r = ctx;
+    struct model *m = &r->trainer.model;
+    struct arena *arena = workspace_arena(&r->trainer.workspace, worker);
+    struct sequence *seq;
+    struct pack pack;
+    struct activations a;
+    size_t first, last, n, at = 0;
+    r->tally[shard] =
+        (struct tally){.score_min = INFINITY, .score_max = -INFINITY};
+    batch_shard(&first, &last, r->n_item, r->trainer.optimizer.shards, shard);
+    if (first == last)
+        return OK;
+    TRY(collect(&seq, &n, r, first, last, arena, err));
+    TRY(batch_pack(&pack, seq, n, arena, err));
+    TRY(activations_place(&a, &m->config, pack.N, r->is_training, arena, err));
+    TRY(transformer_forward(&a, m, &pack, arena, err));
+    size_t *row;
+    float *score, *dscore, *dhidden;
+    TRY(ARENA_NEW(arena, row, n, err));
+    TRY(ARENA_NEW(arena, score, n, err));
+    TRY(ARENA_NEW(arena, dscore, n, err));
+    for (size_t s = 0; s < n; s++)
+        row[s] = pack.start[s + 1] - 1;
+    head_score_forward(score, m, a.hidden, row, n);
+    for (size_t i = first; i < last; i++) {
+        TRY(prompt_loss(r, &r->tally[shard], r->item[i], score + at,
+                        dscore + at, arena, err));
+        at += r->data.record[r->item[i]].n_responses;
+    }
+    if (!r->is_training)
+        return OK;
+    float *grad = optimizer_grad(&r->trainer.optimizer, shard);
+    TRY(ARENA_NEW(arena, dhidden, pack.N * m->config.C, err));
+    memset(dhidden, 0, pack.N * m->config.C * sizeof *dhidden);
+    head_score_backward(dhidden, grad, m, a.hidden, row, dscore, n);
+    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+}
+
+static void add_pairs(struct pair_count *sum, const struct pair_count *p)
+{
+    sum->right += p->right;
+    sum->pairs += p->pairs;
+    sum->right_longer += p->right_longer;
+    sum->longer += p->longer;
+    sum->right_shorter += p->right_shorter;
+    sum->shorter += p->shorter;
+    sum->longer_wins += p->longer_wins;
+    sum->unequal += p->unequal;
+}
+
+static enum status run_items(struct tally *sum, struct reward_training *r,
+                             const size_t *item, size_t n, struct err *err)
+{
+    size_t shards = r->trainer.optimizer.shards;
+    r->item = item;
+    r->n_item = n;
+    TRY(team_run(r->trainer.context->team, shards, run_shard, r, err));
+    *sum = (struct tally){.score_min = INFINITY, .score_max = -INFINITY};
+    for (size_t i = 0; i < shards; i++) {
+        const struct tally *t = &r->tally[i];
+        sum->loss += t->loss;
+        sum->score += t->score;
+        sum->score_min = fmin(sum->score_min, t->score_min);
+        sum->score_max = fmax(sum->score_max, t->score_max);
+        sum->responses += t->responses;
+        sum->margin += t->margin;
+        sum->tokens += t->tokens;
+        add_pairs(&sum->pairs, &t->pairs);
+    }
+    return OK;
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : (double)NAN;
+}
+
+static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
+                              struct trainer_batch *b, struct err *err)
+{
+    struct reward_training *r = ctx;
+    int64_t per_epoch = (int64_t)(r->n_train / r->batch);
+    int64_t epoch = step / per_epoch;
+    struct tally sum;
+    (void)t;
+    if (epoch != r->order_epoch) {
+        trainer_order(r->order, r->n_train, r->trainer.stage->seed, epoch);
+        r->order_epoch = epoch;
+    }
+    r->is_training = true;
+    TRY(run_items(&sum, r, r->order + (size_t)(step % per_epoch) * r->batch,
+                  r->batch, err));
+    b->loss = sum.loss;
+    b->sequences = (size_t)sum.responses;
+    const struct metric metric[] = {
+        {"epoch", (double)(step + 1) / (double)per_epoch},
+        {"accuracy", ratio(sum.pairs.right, sum.pairs.pairs)},
+        {"margin", ratio(sum.margin, sum.pairs.pairs)},
+        {"min_reward", sum.score_min},
+        {"mean_reward", ratio(sum.score, sum.responses)},
+        {"max_reward", sum.score_max},
+        {"num_tokens", sum.tokens},
+    };
+    for (size_t i = 0; i < sizeof metric / sizeof *metric; i++)
+        b->metric[b->n_metric++] = metric[i];
+    return OK;
+}
+
+/* Pair accuracy on the prompts held out. */
+static enum status validate(struct tally *sum, struct reward_training *r,
+                            struct err *err)
+{
+    size_t n = r->corpus.n_record - r->n_train;
+    *sum = (struct tally){.loss = 0};
+    r->is_training = false;
+    for (size_t at = 0; at < n; at += 64) {
+        size_t item[64];
+        size_t k = n - at < 64 ? n - at : 64;
+        struct tally part;
+        for (size_t i = 0; i < k; i++)
+            item[i] = r->n_train + at + i;
+        TRY(run_items(&part, r, item, k, err));
+        sum->loss += part.loss * (double)k / (double)n;
+        add_pairs(&sum->pairs, &part.pairs);
+    }
+    return OK;
+}
+
+/* The language model's trunk under a new score head of small weights. */
+static enum status start_model(struct model *out, struct tokenizer **tokenizer,
+                               const struct reward_config *c,
+                               const struct stage *stage, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct model base = {.params = NULL};
+    TRY(run_find_model(path, c->model, NULL, err));
+    TRY_DONE(tokenizer_open(tokenizer, path, err));
+    TRY_DONE(checkpoint_read(&base, path, HEAD_LM, err));
+    TRY_DONE(checkpoint_check_tokenizer(&base, *tokenizer, path, err));
+    TRY_DONE(model_clone_as_score(out, &base, err));
+    size_t at = params_offset(&out->config, PARAM_SCORE, 0);
+    struct rng rng;
+    rng_init(&rng, stage->seed, RNG_INIT, PARAM_SCORE, 0);
+    for (size_t i = 0; i < out->config.C; i++)
+        out->params[at + i] = (float)(0.02 * rng_normal(&rng));
+done:
+    model_free(&base);
+    return status;
+}
+
+static enum status plan(struct reward_training *r, const struct stage *stage,
+                        int64_t *total, struct err *err)
+{
+    const struct reward_config *c = r->config;
+    size_t n = r->corpus.n_record;
+    r->batch = (size_t)c->batch;
+    r->n_train = n - (size_t)(c->holdout * (double)n);
+    if (r->n_train < r->batch)
+        return err_set(err, ERR_ARG,
+                       "%s: %zu training prompts do not fill a batch of %zu",
+                       c->data, r->n_train, r->batch);
+    r->order_epoch = -1;
+    TRY(MEM_NEW(r->order, r->n_train, err));
+    TRY(MEM_NEW(r->tally, stage->shards, err));
+    *total = c->epochs * (int64_t)(r->n_train / r->batch);
+    if (c->max_steps > 0 && c->max_steps < *total)
+        *total = c->max_steps;
+    return OK;
+}
+
+static enum status finish(struct reward_training *r, struct err *err)
+{
+    enum status status = OK;
+    struct tally sum;
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, 1 << 16);
+    TRY_DONE(validate(&sum, r, err));
+    const struct pair_count *p = &sum.pairs;
+    json_writer_init(&w, &text, true);
+    trainer_result_open(&w, "reward", r->trainer.step);
+    json_field_int(&w, "training_prompts", (int64_t)r->n_train);
+    json_field_int(&w, "heldout_prompts",
+                   (int64_t)(r->corpus.n_record - r->n_train));
+    json_field_number(&w, "heldout_loss",
+                      p->pairs > 0 ? sum.loss : (double)NAN);
+    json_field_number(&w, "heldout_pairs", p->pairs);
+    json_field_number(&w, "accuracy", ratio(p->right, p->pairs));
+    json_field_number(&w, "accuracy_chosen_longer",
+                      ratio(p->right_longer, p->longer));
+    json_field_number(&w, "accuracy_chosen_shorter",
+                      ratio(p->right_shorter, p->shorter));
+    json_field_number(&w, "length_rule_accuracy",
+                      ratio(p->longer_wins, p->unequal));
+    json_close(&w, '}');
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(run_finish(&r->trainer.run, buf_text(&text), err));
+    context_info(r->trainer.context,
+                 "held-out pairs ordered right: %.3f (the longer one: %.3f)",
+                 ratio(p->right, p->pairs), ratio(p->longer_wins, p->unequal));
+done:
+    buf_free(&text);
+    return status;
+}
+
+enum status reward_model_run(const struct reward_config *c,
+                             const struct stage *stage, struct err *err)
+{
+    enum status status = OK;
+    struct reward_training r = {.config = c, .trainer = {.run = {.lock = -1}}};
+    struct model model = {.params = NULL};
+    int64_t total;
+    context_stage(stage->context, "reward", "training the reward model");
+    TRY_DONE(start_model(&model, &r.tokenizer, c, stage, err));
+    TRY_DONE(dataset_read(&r.data, c->data, DATASET_RANKINGS, err));
+    size_t max_tokens = (size_t)c->max_tokens < model.config.T_max
+                            ? (size_t)c->max_tokens
+                            : model.config.T_max;
+    TRY_DONE(corpus_encode(&r.corpus, &r.data, r.tokenizer, model.config.eos,
+                           max_tokens, err));
+    TRY_DONE(plan(&r, stage, &total, err));
+    TRY_DONE(trainer_open(&r.trainer, stage, &model, r.tokenizer, &c->optimizer,
+                          total, err));
+    r.trainer.save_every = c->save_every;
+    r.trainer.log_every = c->log_every;
+    status = trainer_loop(&r.trainer, step_batch, &r, err);
+    if (status == OK && !r.trainer.run.is_complete)
+        status = finish(&r, err);
+    trainer_close(&r.trainer);
+done:
+    model_free(&model);
+    corpus_free(&r.corpus);
+    dataset_free(&r.data);
+    tokenizer_free(r.tokenizer);
+    mem_free(r.order);
+    mem_free(r.tally);
+    return status;
+}

@@ -1,0 +1,229 @@
+#include "rlhf/rollout.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum status rollout_create(struct rollout *out, size_t n, size_t max_new,
+                           struct err *err)
+{
+    enum status status = OK;
+    struct rollout r = {.n = n, .max_new = max_new};
+    size_t tokens, slots;
+    TRY(mem_multiply(&tokens, n, max_new, err));
+    TRY(mem_multiply(&slots, n, max_new + 1, err));
+    TRY_DONE(MEM_NEW(r.prompt, n, err));
+    TRY_DONE(MEM_NEW(r.sample, n, err));
+    TRY_DONE(MEM_NEW(r.seq, n, err));
+    TRY_DONE(MEM_NEW(r.job, n, err));
+    TRY_DONE(MEM_NEW(r.is_eos, n, err));
+    TRY_DONE(MEM_NEW(r.offset, n + 1, err));
+    TRY_DONE(MEM_NEW(r.slot, n + 1, err));
+    TRY_DONE(MEM_NEW(r.score_raw, n, err));
+    TRY_DONE(MEM_NEW(r.score, n, err));
+    TRY_DONE(MEM_NEW(r.token, tokens, err));
+    float **per_token[] = {&r.logp_sample, &r.logp,    &r.logp_ref,
+                           &r.kl,          &r.entropy, &r.p_eos,
+                           &r.p_eos_ref,   &r.kl_step, &r.reward_kl};
+    for (size_t i = 0; i < sizeof per_token / sizeof *per_token; i++)
+        TRY_DONE(MEM_NEW(*per_token[i], tokens, err));
+    float **per_slot[] = {&r.value, &r.reward, &r.advantage, &r.advantage_white,
+                          &r.ret};
+    for (size_t i = 0; i < sizeof per_slot / sizeof *per_slot; i++)
+        TRY_DONE(MEM_NEW(*per_slot[i], slots, err));
+    TRY_DONE(MEM_NEW(r.is_real, slots, err));
+    *out = r;
+done:
+    if (status != OK)
+        rollout_free(&r);
+    return status;
+}
+
+void rollout_free(struct rollout *r)
+{
+    void *owned[] = {r->prompt,
+                     r->sample,
+                     r->seq,
+                     r->job,
+                     r->is_eos,
+                     r->offset,
+                     r->slot,
+                     r->score_raw,
+                     r->score,
+                     r->token,
+                     r->logp_sample,
+                     r->logp,
+                     r->logp_ref,
+                     r->kl,
+                     r->entropy,
+                     r->p_eos,
+                     r->p_eos_ref,
+                     r->kl_step,
+                     r->reward_kl,
+                     r->value,
+                     r->reward,
+                     r->advantage,
+                     r->advantage_white,
+                     r->ret,
+                     r->is_real};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        mem_free(owned[i]);
+    memset(r, 0, sizeof *r);
+}
+
+/* Move the sampler's log-probs from one row per response to one after the
+ * other; rows only move towards the front. */
+static void pack_logp(struct rollout *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        memmove(r->logp_sample + r->offset[i], r->logp_sample + i * r->max_new,
+                r->seq[i].len_response * sizeof *r->logp_sample);
+}
+
+enum status rollout_sample(struct rollout *r, const struct model *policy,
+                           const struct sequence *prompts, size_t samples,
+                           const struct sampling *how, uint64_t seed,
+                           enum rng_purpose purpose, int64_t step,
+                           const struct context *context, struct err *err)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct sequence *prompt = &prompts[r->prompt[i]];
+        r->job[i] = (struct generate_job){
+            .prompt = prompt->prompt,
+            .len_prompt = prompt->len_prompt,
+            .token = r->token + i * r->max_new,
+            .logp = r->logp_sample + i * r->max_new,
+        };
+        rng_init(&r->job[i].rng, seed, purpose, (uint32_t)step,
+                 (uint32_t)(r->prompt[i] * samples + r->sample[i]));
+    }
+    TRY(generate_run(r->job, r->n, policy, how, context, err));
+    for (size_t i = 0; i < r->n; i++) {
+        r->is_eos[i] = r->job[i].is_eos;
+        r->seq[i] = (struct sequence){
+            .prompt = r->job[i].prompt,
+            .len_prompt = r->job[i].len_prompt,
+            .response = r->job[i].token,
+            .len_response = r->job[i].len,
+        };
+    }
+    batch_offsets(r->offset, r->seq, r->n);
+    pack_logp(r);
+    return OK;
+}
+
+enum status rollout_score(struct rollout *r, const struct model *reward_model,
+                          const struct score_scale *scale, double missing_eos,
+                          double clip, const struct context *context,
+                          struct err *err)
+{
+    TRY(scorer_score(r->score_raw, reward_model, r->seq, r->n, context, err));
+    for (size_t i = 0; i < r->n; i++) {
+        double score = (r->score_raw[i] - scale->mean) / scale->sd;
+        if (!r->is_eos[i])
+            score -= missing_eos;
+        if (clip > 0)
+            score = fmax(-clip, fmin(clip, score));
+        r->score[i] = score;
+    }
+    return OK;
+}
+
+enum status rollout_compare(struct rollout *r, const struct model *policy,
+                            const struct model *reference,
+                            const struct model *previous, double temperature,
+                            const struct context *context, struct err *err)
+{
+    struct lmhead_pair out = {
+        .logp = r->logp,
+        .logp_ref = r->logp_ref,
+        .entropy = r->entropy,
+        .p_eos = r->p_eos,
+        .p_eos_ref = r->p_eos_ref,
+        .kl = r->kl,
+    };
+    TRY(scorer_compare(&out, policy, reference, r->seq, r->n, r->offset,
+                       temperature, context, err));
+    struct lmhead_pair step = {.kl = r->kl_step};
+    if (previous != NULL)
+        TRY(scorer_compare(&step, policy, previous, r->seq, r->n, r->offset,
+                           temperature, context, err));
+    return OK;
+}
+
+double rollout_ratio_error(const struct rollout *r)
+{
+    double worst = 0;
+    for (size_t t = 0; t < r->offset[r->n]; t++) {
+        double error =
+            fabs(expm1((double)r->logp[t] - (double)r->logp_sample[t]));
+        if (!(error <= worst))
+            worst = isnan(error) ? (double)INFINITY : error;
+    }
+    return worst;
+}
+
+/* Values of the token states, spread over slots, with the state after the
+ * last token where the score stands there. */
+static enum status fill_values(struct rollout *r, const struct model *m,
+                               const struct advantage_config *c,
+                               const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    float *value = NULL, *after = NULL;
+    TRY_DONE(MEM_NEW(value, r->offset[r->n], err));
+    TRY_DONE(MEM_NEW(after, r->n, err));
+    TRY_DONE(
+        scorer_values(value, after, m, r->seq, r->n, r->offset, context, err));
+    r->slot[0] = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        enum score_position position = (enum score_position)c->score_position;
+        size_t len = r->seq[i].len_response;
+        size_t slots = advantage_slots(position, len, r->max_new);
+        for (size_t t = 0; t < slots; t++) {
+            size_t at = r->slot[i] + t;
+            r->is_real[at] = t < len;
+            r->value[at] = t < len ? value[r->offset[i] + t] : 0;
+            if (t == len && position == SCORE_AFTER_EOS)
+                r->value[at] = after[i];
+        }
+        r->slot[i + 1] = r->slot[i] + slots;
+    }
+done:
+    mem_free(value);
+    mem_free(after);
+    return status;
+}
+
+enum status rollout_advantages(struct rollout *r, const struct model *value,
+                               const struct advantage_config *c,
+                               const struct kl_config *kl, double beta,
+                               const struct context *context, struct err *err)
+{
+    enum score_position position = (enum score_position)c->score_position;
+    TRY(fill_values(r, value, c, context, err));
+    r->kl_clamped = kl_reward(r->reward_kl, r->logp, r->logp_ref,
+                              r->offset[r->n], kl, beta);
+    for (size_t i = 0; i < r->n; i++)
+        advantage_rewards(r->reward + r->slot[i], r->reward_kl + r->offset[i],
+                          r->seq[i].len_response, r->slot[i + 1] - r->slot[i],
+                          r->score[i], position, r->max_new);
+    size_t n_slot = r->slot[r->n];
+    if (c->whiten_reward != WHITEN_OFF)
+        advantage_whiten(r->reward, r->reward, NULL, n_slot,
+                         (enum whiten)c->whiten_reward, true, c->whiten_eps);
+    for (size_t i = 0; i < r->n; i++) {
+        size_t at = r->slot[i];
+        advantage_gae(r->advantage + at, r->ret + at, r->reward + at,
+                      r->value + at, NULL, r->slot[i + 1] - at, c->gamma,
+                      c->lambda);
+    }
+    r->whitening = (struct whitening){.sd = 1, .scale = 1};
+    memcpy(r->advantage_white, r->advantage, n_slot * sizeof *r->advantage);
+    if (c->whiten != WHITEN_OFF)
+        r->whitening = advantage_whiten(
+            r->advantage_white, r->advantage, r->is_real, n_slot,
+            (enum whiten)c->whiten, false, c->whiten_eps);
+    return OK;
+}

@@ -1,0 +1,87 @@
+/*
+ * rollout.h - the responses of one PPO iteration and all that is known about
+ * them.
+ *
+ * Arrays per token are indexed offset[i] + t for token t of response i; arrays
+ * per slot (rlhf/advantage.h) slot[i] + t.  With the score at EOS, the
+ * default, slots are the tokens.
+ */
+#ifndef PLUMB_RLHF_ROLLOUT_H
+#define PLUMB_RLHF_ROLLOUT_H
+
+#include <stdbool.h>
+
+#include "model/generate.h"
+#include "rlhf/advantage.h"
+#include "rlhf/batch.h"
+#include "rlhf/kl.h"
+#include "rlhf/scorer.h"
+
+struct rollout {
+    size_t n;                  // responses
+    size_t max_new;            // room for tokens of each
+    size_t *prompt;            // [n] index of the prompt in its data set
+    size_t *sample;            // [n] which sample of that prompt
+    struct sequence *seq;      // [n]
+    struct generate_job *job;  // [n]
+    bool *is_eos;              // [n]
+    size_t *offset;            // [n+1]
+    size_t *slot;              // [n+1]
+    int32_t *token;            // [n * max_new], response i at i * max_new
+    double *score_raw, *score; // [n]
+    /* per token */
+    float *logp_sample; // as drawn, response i at i * max_new until packed
+    float *logp, *logp_ref, *kl, *entropy, *p_eos, *p_eos_ref;
+    float *kl_step; // exact KL to the previous policy
+    float *reward_kl;
+    /* per slot */
+    float *value, *reward, *advantage, *advantage_white, *ret;
+    uint8_t *is_real; // a token's slot, not padding
+    struct whitening whitening;
+    size_t kl_clamped; // estimates that met kl_config.clamp
+};
+
+/* Room for n responses of up to max_new tokens. */
+enum status rollout_create(struct rollout *out, size_t n, size_t max_new,
+                           struct err *err) MUST_CHECK;
+void rollout_free(struct rollout *r);
+
+/*
+ * Draw response i to prompts[r->prompt[i]], sample r->sample[i], from its own
+ * random stream (seed, purpose, step, prompt, sample), and fill seq, offset,
+ * is_eos and logp_sample.
+ */
+enum status rollout_sample(struct rollout *r, const struct model *policy,
+                           const struct sequence *prompts, size_t samples,
+                           const struct sampling *how, uint64_t seed,
+                           enum rng_purpose purpose, int64_t step,
+                           const struct context *context,
+                           struct err *err) MUST_CHECK;
+
+/* Scores of all responses: raw, and normalised with `missing_eos` subtracted
+ * where there is no EOS and clipped to +-clip (0: off). */
+enum status rollout_score(struct rollout *r, const struct model *reward_model,
+                          const struct score_scale *scale, double missing_eos,
+                          double clip, const struct context *context,
+                          struct err *err) MUST_CHECK;
+
+/* Log-probs, exact KL, entropy under policy and reference; `previous` (may be
+ * NULL) fills kl_step. */
+enum status rollout_compare(struct rollout *r, const struct model *policy,
+                            const struct model *reference,
+                            const struct model *previous, double temperature,
+                            const struct context *context,
+                            struct err *err) MUST_CHECK;
+
+/* The largest |exp(logp - logp_sample) - 1|: how far what was sampled is from
+ * what training computes.  NaN counts as infinite. */
+double rollout_ratio_error(const struct rollout *r);
+
+/* Values, rewards, advantages, returns. */
+enum status rollout_advantages(struct rollout *r, const struct model *value,
+                               const struct advantage_config *c,
+                               const struct kl_config *kl, double beta,
+                               const struct context *context,
+                               struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,205 @@
+#include "rlhf/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "model/checkpoint.h"
+
+/* Moments under stable names, so that a checkpoint says what it holds. */
+static void name_arrays(struct checkpoint_array array[2],
+                        const struct optimizer *o)
+{
+    array[0] = (struct checkpoint_array){"adam.m", o->m, o->n};
+    array[1] = (struct checkpoint_array){"adam.v", o->v, o->n};
+}
+
+static enum status save(struct trainer *t, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct checkpoint_array array[2];
+    struct buf text;
+    struct json_writer w;
+    name_arrays(array, &t->optimizer);
+    buf_init(&text, 4096);
+    json_writer_init(&w, &text, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.trainer/1");
+    json_field_int(&w, "step", t->step);
+    json_close(&w, '}');
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(run_flush(&t->run, err));
+    TRY_DONE(run_checkpoint_path(path, &t->run, t->step, err));
+    struct checkpoint c = {.model = &t->model,
+                           .tokenizer = t->tokenizer,
+                           .trainer_json = buf_text(&text),
+                           .array = array,
+                           .n_array = 2};
+    TRY_DONE(checkpoint_write(path, &c, err));
+    t->run.checkpoint = t->step;
+done:
+    buf_free(&text);
+    return status;
+}
+
+/* Replace the initial model by the newest checkpoint's and take its state. */
+static enum status resume(struct trainer *t, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct model model;
+    struct checkpoint_array array[2];
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    name_arrays(array, &t->optimizer);
+    TRY_DONE(run_checkpoint_path(path, &t->run, t->run.checkpoint, err));
+    TRY_DONE(checkpoint_read(&model, path, t->model.config.head, err));
+    model_free(&t->model);
+    t->model = model;
+    if (params_count(&model.config) != t->optimizer.n) {
+        status = err_set(err, ERR_MISMATCH,
+                         "%s: the model has %zu parameters, this stage's %zu",
+                         path, params_count(&model.config), t->optimizer.n);
+        goto done;
+    }
+    TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
+    t->step = t->run.checkpoint;
+    t->optimizer.t = t->step;
+done:
+    buf_free(&text);
+    return status;
+}
+
+enum status trainer_open(struct trainer *t, const struct stage *stage,
+                         struct model *initial,
+                         const struct tokenizer *tokenizer,
+                         const struct optimizer_config *optimizer,
+                         int64_t total, struct err *err)
+{
+    enum status status = OK;
+    struct context *context = stage->context;
+    *t = (struct trainer){.stage = stage,
+                          .context = context,
+                          .tokenizer = tokenizer,
+                          .model = *initial,
+                          .total = total,
+                          .run = {.lock = -1},
+                          .log_every = 1};
+    memset(initial, 0, sizeof *initial);
+    TRY_DONE(optimizer_create(&t->optimizer, &t->model, optimizer, total,
+                              stage->shards, err));
+    TRY_DONE(workspace_create(&t->workspace, team_size(context->team), err));
+    TRY_DONE(run_open(&t->run, stage->out, stage->mode, stage->config,
+                      context->clock, err));
+    if (t->run.checkpoint >= 0)
+        TRY_DONE(resume(t, err));
+    t->step_started = context_time(context);
+    t->step_logged = t->step;
+done:
+    if (status != OK)
+        trainer_close(t);
+    return status;
+}
+
+void trainer_close(struct trainer *t)
+{
+    run_close(&t->run);
+    workspace_free(&t->workspace);
+    optimizer_free(&t->optimizer);
+    model_free(&t->model);
+}
+
+enum status trainer_explain(const struct run *run, int64_t step,
+                            enum status status, struct err *err)
+{
+    if (status != ERR_NUMERIC)
+        return status;
+    if (run->checkpoint >= 0)
+        return err_context(err, "step %lld (last good checkpoint: %lld)",
+                           (long long)step, (long long)run->checkpoint);
+    return err_context(err, "step %lld (no checkpoint yet)", (long long)step);
+}
+
+static enum status log_step(struct trainer *t, struct trainer_batch *b,
+                            const struct optimizer_report *report,
+                            struct err *err)
+{
+    double now = context_time(t->context);
+    double steps = (double)(t->step - t->step_logged);
+    struct metric row[TRAINER_METRICS_MAX + 3];
+    size_t n = 0;
+    row[n++] = (struct metric){"loss", b->loss};
+    for (size_t i = 0; i < b->n_metric; i++)
+        row[n++] = b->metric[i];
+    row[n++] = (struct metric){"learning_rate", report->lr};
+    row[n++] = (struct metric){"grad_norm", report->grad_norm};
+    TRY(run_metrics(&t->run, t->step, row, n, now - t->step_started,
+                    steps * (double)b->sequences, err));
+    t->step_started = now;
+    t->step_logged = t->step;
+    return OK;
+}
+
+static enum status one_step(struct trainer *t, trainer_fn fn, void *ctx,
+                            struct err *err)
+{
+    struct trainer_batch b = {.n_metric = 0};
+    struct optimizer_report report;
+    TRY(fn(ctx, t, t->step, &b, err));
+    if (!isfinite(b.loss))
+        return err_set(err, ERR_NUMERIC, "the loss is not finite");
+    TRY(optimizer_step(&report, &t->optimizer, &t->model, t->context, err));
+    t->step++;
+    bool is_last = t->step == t->total;
+    if (is_last || t->step % t->log_every == 0)
+        TRY(log_step(t, &b, &report, err));
+    char text[64];
+    (void)snprintf(text, sizeof text, "loss %.4f", b.loss);
+    context_progress(t->context, (double)t->step, (double)t->total, "step",
+                     text);
+    if (is_last || (t->save_every > 0 && t->step % t->save_every == 0))
+        TRY(save(t, err));
+    return OK;
+}
+
+enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
+                         struct err *err)
+{
+    while (t->step < t->total) {
+        if (context_stopped(t->context)) {
+            if (t->run.checkpoint != t->step)
+                TRY(save(t, err));
+            return err_set(err, ERR_STOPPED,
+                           "stopped at step %lld of %lld; --resume goes on",
+                           (long long)t->step, (long long)t->total);
+        }
+        enum status status = one_step(t, fn, ctx, err);
+        if (status != OK)
+            return trainer_explain(&t->run, t->step + 1, status, err);
+    }
+    return run_flush(&t->run, err);
+}
+
+void trainer_order(size_t *order, size_t n, uint64_t seed, int64_t epoch)
+{
+    struct rng rng;
+    rng_init(&rng, seed, RNG_SHUFFLE, (uint32_t)epoch, 0);
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    rng_shuffle(&rng, order, n);
+}
+
+void trainer_result_open(struct json_writer *w, const char *stage, int64_t step)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "checkpoints/%06lld", (long long)step);
+    json_open(w, '{');
+    json_field_text(w, "schema", "plumb.result/1");
+    json_field_text(w, "plumb_version", PLUMB_VERSION);
+    json_field_text(w, "stage", stage);
+    json_field_int(w, "steps", step);
+    json_field_text(w, "checkpoint", path);
+}

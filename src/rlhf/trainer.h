@@ -1,0 +1,73 @@
+/*
+ * trainer.h - the loop that SFT and reward-model training share: open or
+ * resume a run directory, step, log, checkpoint, finish.
+ */
+#ifndef PLUMB_RLHF_TRAINER_H
+#define PLUMB_RLHF_TRAINER_H
+
+#include "io/tokenizer.h"
+#include "rlhf/optimizer.h"
+#include "rlhf/stage.h"
+
+#define TRAINER_METRICS_MAX 32
+
+struct trainer {
+    const struct stage *stage;
+    struct context *context;
+    struct run run;
+    struct model model;
+    const struct tokenizer *tokenizer;
+    struct optimizer optimizer;
+    struct workspace workspace;
+    int64_t step, total; // updates done and planned
+    int64_t save_every, log_every;
+    double step_started; // clock, for timing.jsonl
+    int64_t step_logged; // step of the last metrics row
+};
+
+/*
+ * Take the run directory and the initial model (whose ownership moves into
+ * the trainer, also on failure); when a checkpoint is there, continue from it.
+ */
+enum status trainer_open(struct trainer *t, const struct stage *stage,
+                         struct model *initial,
+                         const struct tokenizer *tokenizer,
+                         const struct optimizer_config *optimizer,
+                         int64_t total, struct err *err) MUST_CHECK;
+void trainer_close(struct trainer *t);
+
+/*
+ * One update: fill the gradients (optimizer_grad) of batch number `step`,
+ * counted from 0, and report what it was; the trainer then updates the model.
+ * metric[] has room for TRAINER_METRICS_MAX entries; *sequences counts what
+ * was processed.
+ */
+struct trainer_batch {
+    struct metric metric[TRAINER_METRICS_MAX];
+    size_t n_metric;
+    double loss;
+    size_t sequences;
+};
+typedef enum status (*trainer_fn)(void *ctx, struct trainer *t, int64_t step,
+                                  struct trainer_batch *batch, struct err *err);
+
+/* Run all remaining steps.  ERR_STOPPED after a checkpoint when asked to
+ * stop; ERR_NUMERIC names step, tensor and the last good checkpoint. */
+enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
+                         struct err *err) MUST_CHECK;
+
+/* Order of n items in an epoch: a permutation of its own for each epoch.
+ * `order` has room for n indices. */
+void trainer_order(size_t *order, size_t n, uint64_t seed, int64_t epoch);
+
+/* Begin the result document of a stage: schema, version, stage, steps and the
+ * final checkpoint's path; the caller adds members and closes it. */
+struct json_writer;
+void trainer_result_open(struct json_writer *w, const char *stage,
+                         int64_t step);
+
+/* Put "step N" and the newest checkpoint in front of a numeric failure. */
+enum status trainer_explain(const struct run *run, int64_t step,
+                            enum status status, struct err *err);
+
+#endif
