@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum status err_set(struct err *err, enum status code, const char *fmt, ...)
+void err_record(struct err *err, enum status code, const char *fmt, ...)
 {
     if (err == NULL)
-        return code;
+        return;
     va_list args;
     va_start(args, fmt);
     // A text that is too long is cut by vsnprintf; that is the contract.
@@ -15,7 +15,6 @@ enum status err_set(struct err *err, enum status code, const char *fmt, ...)
         err->text[0] = '\0';
     va_end(args);
     err->code = code;
-    return code;
 }
 
 enum status err_context(struct err *err, const char *fmt, ...)

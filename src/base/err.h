@@ -53,8 +53,12 @@ struct err {
  * `return err_set(err, ERR_FORMAT, "...", ...)`.  The text names the thing,
  * the value and the limit, in lower case, without a full stop.  A text that
  * is too long is cut.  `err` may be NULL when the caller wants only the code.
+ *
+ * A macro, so that the compiler sees which code is returned and can tell that
+ * an out-parameter left untouched is not read.
  */
-enum status err_set(struct err *err, enum status code, const char *fmt, ...)
+#define err_set(err, code, ...) (err_record((err), (code), __VA_ARGS__), (code))
+void err_record(struct err *err, enum status code, const char *fmt, ...)
     ERR_PRINTF(3, 4);
 
 /*
