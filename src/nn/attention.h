@@ -31,8 +31,7 @@ void attention_forward(float *restrict out, float *restrict lse,
 void attention_backward(float *restrict dqkv, const float *restrict dout,
                         const float *restrict out, const float *restrict lse,
                         const float *restrict qkv, const struct pack *pack,
-                        size_t H, size_t G, size_t D,
-                        float *restrict scratch);
+                        size_t H, size_t G, size_t D, float *restrict scratch);
 
 /*
  * One new token for each of B sequences.  Sequence b has len[b] tokens in its

@@ -21,17 +21,17 @@
 
 /* C[M,N] = A[M,K] B[N,K]^T (+ C if accumulate) */
 enum status gemm_nt(float *C, const float *A, const float *B, size_t M,
-                    size_t N, size_t K, bool accumulate, struct err *err)
-    MUST_CHECK;
+                    size_t N, size_t K, bool accumulate,
+                    struct err *err) MUST_CHECK;
 
 /* C[M,N] = A[M,K] B[K,N] (+ C if accumulate) */
 enum status gemm_nn(float *C, const float *A, const float *B, size_t M,
-                    size_t N, size_t K, bool accumulate, struct err *err)
-    MUST_CHECK;
+                    size_t N, size_t K, bool accumulate,
+                    struct err *err) MUST_CHECK;
 
 /* C[M,N] = A[K,M]^T B[K,N] (+ C if accumulate) */
 enum status gemm_tn(float *C, const float *A, const float *B, size_t M,
-                    size_t N, size_t K, bool accumulate, struct err *err)
-    MUST_CHECK;
+                    size_t N, size_t K, bool accumulate,
+                    struct err *err) MUST_CHECK;
 
 #endif

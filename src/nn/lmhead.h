@@ -87,7 +87,7 @@ double lmhead_softmax(float *z, const struct lmhead *head);
 
 /* The next-token logits of N rows: logits[N,V] = hidden weight^T, unscaled. */
 enum status lmhead_logits(float *logits, const struct lmhead *head,
-                          const float *hidden, size_t N, struct err *err)
-    MUST_CHECK;
+                          const float *hidden, size_t N,
+                          struct err *err) MUST_CHECK;
 
 #endif

@@ -44,9 +44,9 @@ void rmsnorm_backward(float *restrict dx, float *restrict dweight,
  * pass, the map being orthogonal.
  */
 void rope_table(float *table, size_t T, size_t D, double theta);
-void rope_apply(float *restrict x, size_t stride,
-                const float *restrict table, const int32_t *restrict position,
-                size_t N, size_t heads, size_t D, bool inverse);
+void rope_apply(float *restrict x, size_t stride, const float *restrict table,
+                const int32_t *restrict position, size_t N, size_t heads,
+                size_t D, bool inverse);
 
 /*
  * SwiGLU (Shazeer 2020): gate_up [N,2F] holds the gate in the first F columns

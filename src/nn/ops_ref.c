@@ -1,1 +1,109 @@
-typedef int placeholder_ops_ref;
+#include "nn/ops_ref.h"
+
+#include <math.h>
+
+void embed_forward_ref(double *out, const double *table, const int32_t *token,
+                       size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++)
+        for (size_t c = 0; c < C; c++)
+            out[n * C + c] = table[(size_t)token[n] * C + c];
+}
+
+void embed_backward_ref(double *dtable, const double *dout,
+                        const int32_t *token, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++)
+        for (size_t c = 0; c < C; c++)
+            dtable[(size_t)token[n] * C + c] += dout[n * C + c];
+}
+
+void rmsnorm_forward_ref(double *out, double *rstd, const double *x,
+                         const double *weight, size_t N, size_t C, double eps)
+{
+    for (size_t n = 0; n < N; n++) {
+        double mean = 0.0;
+        for (size_t c = 0; c < C; c++)
+            mean += x[n * C + c] * x[n * C + c] / (double)C;
+        rstd[n] = 1.0 / sqrt(mean + eps);
+        for (size_t c = 0; c < C; c++)
+            out[n * C + c] = x[n * C + c] * rstd[n] * weight[c];
+    }
+}
+
+void rmsnorm_backward_ref(double *dx, double *dweight, const double *dout,
+                          const double *x, const double *weight,
+                          const double *rstd, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++) {
+        /* out[c] = x[c] rstd weight[c] */
+        double drstd = 0.0;
+        for (size_t c = 0; c < C; c++) {
+            double dout_c = dout[n * C + c], x_c = x[n * C + c];
+            dweight[c] += dout_c * x_c * rstd[n];
+            dx[n * C + c] += dout_c * rstd[n] * weight[c];
+            drstd += dout_c * x_c * weight[c];
+        }
+        /* rstd = (mean x^2 + eps)^(-1/2) */
+        double dmean = drstd * -0.5 * pow(rstd[n], 3.0);
+        for (size_t c = 0; c < C; c++)
+            dx[n * C + c] += dmean * 2.0 * x[n * C + c] / (double)C;
+    }
+}
+
+void rope_table_ref(double *table, size_t T, size_t D, double theta)
+{
+    for (size_t t = 0; t < T; t++) {
+        for (size_t i = 0; i < D / 2; i++) {
+            double angle = (double)t / pow(theta, 2.0 * (double)i / (double)D);
+            table[t * D + i] = cos(angle);
+            table[t * D + D / 2 + i] = sin(angle);
+        }
+    }
+}
+
+void rope_apply_ref(double *x, size_t stride, const double *table,
+                    const int32_t *position, size_t N, size_t heads, size_t D,
+                    bool inverse)
+{
+    for (size_t n = 0; n < N; n++) {
+        const double *angle = table + (size_t)position[n] * D;
+        for (size_t h = 0; h < heads; h++) {
+            double *head = x + n * stride + h * D;
+            for (size_t i = 0; i < D / 2; i++) {
+                double c = angle[i], s = angle[D / 2 + i];
+                if (inverse)
+                    s = -s;
+                double a = head[i], b = head[i + D / 2];
+                head[i] = a * c - b * s;
+                head[i + D / 2] = a * s + b * c;
+            }
+        }
+    }
+}
+
+void swiglu_forward_ref(double *out, const double *gate_up, size_t N, size_t F)
+{
+    for (size_t n = 0; n < N; n++) {
+        for (size_t f = 0; f < F; f++) {
+            double gate = gate_up[n * 2 * F + f];
+            double up = gate_up[n * 2 * F + F + f];
+            out[n * F + f] = gate / (1.0 + exp(-gate)) * up;
+        }
+    }
+}
+
+void swiglu_backward_ref(double *dgate_up, const double *dout,
+                         const double *gate_up, size_t N, size_t F)
+{
+    for (size_t n = 0; n < N; n++) {
+        for (size_t f = 0; f < F; f++) {
+            double gate = gate_up[n * 2 * F + f];
+            double up = gate_up[n * 2 * F + F + f];
+            double sigmoid = 1.0 / (1.0 + exp(-gate));
+            double dsilu = sigmoid + gate * sigmoid * (1.0 - sigmoid);
+            dgate_up[n * 2 * F + f] = dout[n * F + f] * up * dsilu;
+            dgate_up[n * 2 * F + F + f] = dout[n * F + f] * gate * sigmoid;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/*
+ * ops_ref.h - nn/ops.h in plain double loops, to be read first and tested
+ * against.  Same names with _ref, same argument order, same meaning.
+ */
+#ifndef PLUMB_NN_OPS_REF_H
+#define PLUMB_NN_OPS_REF_H
+
+#include <stdbool.h>
+
+#include "nn/tensor.h"
+
+void embed_forward_ref(double *out, const double *table, const int32_t *token,
+                       size_t N, size_t C);
+void embed_backward_ref(double *dtable, const double *dout,
+                        const int32_t *token, size_t N, size_t C);
+
+void rmsnorm_forward_ref(double *out, double *rstd, const double *x,
+                         const double *weight, size_t N, size_t C, double eps);
+void rmsnorm_backward_ref(double *dx, double *dweight, const double *dout,
+                          const double *x, const double *weight,
+                          const double *rstd, size_t N, size_t C);
+
+void rope_table_ref(double *table, size_t T, size_t D, double theta);
+void rope_apply_ref(double *x, size_t stride, const double *table,
+                    const int32_t *position, size_t N, size_t heads, size_t D,
+                    bool inverse);
+
+void swiglu_forward_ref(double *out, const double *gate_up, size_t N, size_t F);
+void swiglu_backward_ref(double *dgate_up, const double *dout,
+                         const double *gate_up, size_t N, size_t F);
+
+#endif
