@@ -1,0 +1,88 @@
+#include "cli/command.h"
+
+#include <string.h>
+
+const struct command command_table[] = {
+    {"demo", FOR_DEMO, "", 0, 0,
+     "the whole loop on the built-in support desk, with its report",
+     "Runs every stage through the same code as the single commands: "
+     "tickets, demonstrations, sft, candidate replies, rankings, reward, ppo, "
+     "held-out evaluation, report.  Any key of any stage can be given with "
+     "--set or -c.",
+     "plumb demo --scenario healthy --out plumb-demo", cmd_demo},
+    {"world", FOR_WORLD, "tickets|demos|rank|judge", 1, 1,
+     "the support desk: prompts, demonstrations, rankings, judgements",
+     "tickets writes prompts, demos writes demonstrations, rank orders "
+     "candidate replies as a population of raters does, judge gives replies "
+     "their worth.  All of them read and write JSON Lines, so that any of "
+     "them can be replaced by real data.",
+     "plumb world demos --demos 12000 --out demos.jsonl", cmd_world},
+    {"sft", FOR_SFT, "", 0, 0, "supervised fine-tuning on demonstrations",
+     "Trains a new model, or goes on from one, on the replies of a file of "
+     "demonstrations.  Leaves a run directory whose checkpoints are Hugging "
+     "Face folders.",
+     "plumb sft --data demos.jsonl --tokenizer desk --out sft", cmd_sft},
+    {"reward", FOR_REWARD, "", 0, 0, "a reward model from rankings",
+     "Trains a reward model on ranked candidate replies, ties allowed; all "
+     "pairs of a prompt are one element of a batch.",
+     "plumb reward --model sft --data rankings.jsonl --out reward", cmd_reward},
+    {"ppo", FOR_PPO, "", 0, 0,
+     "policy optimisation with a KL penalty to the frozen reference",
+     "Maximises the reward model's score with proximal policy optimisation.  "
+     "metrics.jsonl and the TensorBoard event file carry the exact KL beside "
+     "its estimates, rollouts/ every token of every reply.",
+     "plumb ppo --model sft --reward-model reward --prompts prompts.jsonl "
+     "--out ppo",
+     cmd_ppo},
+    {"eval", FOR_EVAL, "RUN", 1, 1,
+     "compare a policy with its reference on held-out prompts",
+     "Samples replies from policy and reference to prompts never trained on "
+     "and compares score, gold, length, repetition and KL, each with a "
+     "bootstrap interval over prompts.",
+     "plumb eval plumb-demo --json", cmd_eval},
+    {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
+     "Answers one prompt, or writes candidate sets for a file of prompts.",
+     "plumb generate -m plumb-demo/ppo --prompt \"where is order #Q4?\"",
+     cmd_generate},
+    {"inspect", FOR_INSPECT, "MODEL|RUN|FILE", 1, 1,
+     "what a model, a run or a data file holds",
+     "Shows shape and parameters of a model folder, settings, progress and "
+     "checkpoints of a run, the tensors of a safetensors file, the fields of "
+     "a JSON Lines file (plain or zstd).",
+     "plumb inspect plumb-demo/ppo", cmd_inspect},
+    {"help", FOR_PLAIN, "[COMMAND]", 0, 1, "what the commands do",
+     "Without a command: the list of commands.  With --json: every option "
+     "of every command.",
+     "plumb help ppo", cmd_help},
+    {"man", FOR_PLAIN, "[COMMAND]", 0, 1, "print a manual page (mdoc)",
+     "The pages that installation puts where man(1) finds them.",
+     "plumb man ppo | mandoc -l", cmd_man},
+    {"version", FOR_PLAIN, "", 0, 0, "print the version",
+     "With --json also the compiler and the libraries.", "plumb version",
+     cmd_version},
+};
+
+const size_t command_count = sizeof command_table / sizeof command_table[0];
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        if (strcmp(command_table[i].name, name) == 0)
+            return &command_table[i];
+    }
+    return NULL;
+}
+
+const char *command_nearest(const char *name)
+{
+    const char *best = NULL;
+    size_t least = 3;
+    for (size_t i = 0; i < command_count; i++) {
+        size_t d = options_distance(name, command_table[i].name);
+        if (d < least) {
+            least = d;
+            best = command_table[i].name;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,110 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/help.h"
+#include "cli/stop.h"
+#include "cli/terminal.h"
+
+#define TEXT_MAX ((size_t)1 << 20)
+
+/* What a failure means to a shell, and what to try next: `hint`, with the
+ * command's name before it when it starts with a blank. */
+static const struct outcome {
+    enum status status;
+    int code;
+    const char *hint;
+} outcomes[] = {
+    {OK, 0, NULL},
+    {ERR_MEMORY, 1, " with a smaller batch"},
+    {ERR_IO, 1, NULL},
+    {ERR_FORMAT, 4, NULL},
+    {ERR_MISMATCH, 4, NULL},
+    {ERR_ARG, 2, " --help"},
+    {ERR_LIMIT, 4, NULL},
+    {ERR_NUMERIC, 1, " with a lower learning rate"},
+    {ERR_MISSING, 5, NULL},
+    {ERR_BUSY, 1, "another --out, or wait for that process"},
+    {ERR_STOPPED, 128, "the same command with --resume"},
+};
+
+static const struct outcome *find_outcome(enum status status)
+{
+    size_t n = sizeof outcomes / sizeof outcomes[0];
+    for (size_t i = 0; i < n; i++) {
+        if (outcomes[i].status == status)
+            return &outcomes[i];
+    }
+    return &outcomes[1];
+}
+
+/* Tell what went wrong and return the exit code. */
+static int finish(enum status status, const struct err *err,
+                  const char *command)
+{
+    const struct outcome *outcome = find_outcome(status);
+    if (status == OK)
+        return 0;
+    char hint[160] = "";
+    if (outcome->hint)
+        snprintf(hint, sizeof hint, "%s%s%s",
+                 outcome->hint[0] == ' ' ? "plumb " : "",
+                 outcome->hint[0] == ' ' ? command : "", outcome->hint);
+    terminal_error(err->text[0] ? err->text : err_name(status),
+                   outcome->hint ? hint : NULL);
+    if (status == ERR_STOPPED)
+        return 128 + (*stop_flag() ? (int)*stop_flag() : SIGINT);
+    return outcome->code;
+}
+
+static enum status print_help(const struct command *command, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    if (command)
+        help_command(&text, command);
+    else
+        help_overview(&text);
+    enum status status = terminal_print(&text, err);
+    buf_free(&text);
+    return status;
+}
+
+static enum status run(const struct command *command, int argc,
+                       char *const *argv, struct err *err)
+{
+    struct options o;
+    TRY(options_init(&o, err));
+    enum status status = args_read(&o, command, argc, argv, err);
+    if (status == OK && o.help)
+        status = print_help(command, err);
+    else if (status == OK)
+        status = command->run(&o, err);
+    options_free(&o);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {OK, ""};
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return finish(print_help(NULL, &err), &err, "help");
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct command *command = command_find(name);
+    if (!command) {
+        const char *near = *name ? command_nearest(name) : NULL;
+        char what[120] = "a command is wanted";
+        if (near)
+            snprintf(what, sizeof what,
+                     "unknown command '%.40s'; did you mean '%s'?", name, near);
+        else if (*name)
+            snprintf(what, sizeof what, "unknown command '%.40s'", name);
+        terminal_error(what, "plumb help");
+        return find_outcome(ERR_ARG)->code;
+    }
+    stop_install();
+    return finish(run(command, argc - 2, argv + 2, &err), &err, command->name);
+}

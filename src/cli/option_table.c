@@ -1,0 +1,377 @@
+#include "cli/options.h"
+
+#include <float.h>
+
+/*
+ * AT(field, type) is the offset of a member of struct option_values, and does
+ * not compile when the member has another type than the row will write.
+ */
+#define AT(field, type)                                                        \
+    (offsetof(struct option_values, field) +                                   \
+     0 * sizeof(_Generic(((struct option_values *)0)->field, type : 1)))
+
+#define BOOL(key, field, fallback, help, commands, marks)                      \
+    {                                                                          \
+        key, 0, OPTION_BOOL, AT(field, bool), fallback, 0, 0, NULL, help,      \
+            commands, marks, PARENT_NONE                                       \
+    }
+#define INT(key, field, fallback, low, high, help, commands, marks)            \
+    {                                                                          \
+        key, 0, OPTION_INT, AT(field, int64_t), fallback, low, high, NULL,     \
+            help, commands, marks, PARENT_NONE                                 \
+    }
+#define REAL(key, field, fallback, low, high, help, commands, marks)           \
+    {                                                                          \
+        key, 0, OPTION_REAL, AT(field, double), fallback, low, high, NULL,     \
+            help, commands, marks, PARENT_NONE                                 \
+    }
+#define CHOICE(key, field, fallback, choices, help, commands, marks)           \
+    {                                                                          \
+        key, 0, OPTION_CHOICE, AT(field, int), fallback, 0, 0, choices, help,  \
+            commands, marks, PARENT_NONE                                       \
+    }
+#define TEXT(key, field, fallback, help, commands, marks)                      \
+    {                                                                          \
+        key, 0, OPTION_TEXT, AT(field, const char *), fallback, 0, 0, NULL,    \
+            help, commands, marks, PARENT_NONE                                 \
+    }
+#define PATH(key, letter, field, help, commands, marks, parent)                \
+    {                                                                          \
+        key, letter, OPTION_PATH, AT(field, const char *), NULL, 0, 0, NULL,   \
+            help, commands, marks, parent                                      \
+    }
+
+#define MANY 1e12 // more than anybody will ask for, and exact as a double
+
+#define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
+#define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
+#define FOR_ALL (FOR_WORK | FOR_INSPECT | FOR_PLAIN)
+#define FOR_WRITING (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL)
+#define RECORDED OPTION_RECORDED
+#define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
+
+/* AdamW and its schedule: the same rows in every training stage. */
+#define OPTIMIZER(name, at, stage, peak, end, rise, curve, second, small, wd)  \
+    REAL(name ".lr", at.lr, peak, 0, 1, "learning rate at its peak", stage,    \
+         RECORDED),                                                            \
+        REAL(name ".lr_min", at.lr_min, end, 0, 1,                             \
+             "the schedule ends at this share of the learning rate", stage,    \
+             RECORDED),                                                        \
+        INT(name ".warmup", at.warmup, rise, 0, MANY,                          \
+            "updates of linear warm-up", stage, RECORDED),                     \
+        CHOICE(name ".schedule", at.schedule, curve, "constant|linear|cosine", \
+               "learning rate after the warm-up", stage, RECORDED),            \
+        REAL(name ".beta1", at.beta1, "0.9", 0, 0.999999,                      \
+             "AdamW: decay of the first moment", stage, RECORDED),             \
+        REAL(name ".beta2", at.beta2, second, 0, 0.999999,                     \
+             "AdamW: decay of the second moment", stage, RECORDED),            \
+        REAL(name ".eps", at.eps, small, 0, 1,                                 \
+             "AdamW: added to the root of the second moment", stage,           \
+             RECORDED),                                                        \
+        REAL(name ".weight_decay", at.weight_decay, wd, 0, 1,                  \
+             "AdamW: decoupled weight decay of the matrices", stage,           \
+             RECORDED),                                                        \
+        REAL(name ".grad_clip", at.clip, "1", 0, 1e6,                          \
+             "bound on the gradient's norm; 0 is off", stage, RECORDED)
+
+const struct option option_table[] = {
+    /* settings of all commands */
+    INT("seed", common.seed, "1", 0, 9007199254740991.0,
+        "names every random stream; the same seed gives the same bytes",
+        FOR_WORK, RECORDED),
+    INT("shards", common.shards, "8", 1, 64,
+        "pieces a batch is cut into; part of the result, unlike threads",
+        FOR_STAGES | FOR_DEMO, RECORDED),
+    INT("threads", common.threads, "0", 0, 1024,
+        "workers; 0 is one per processor; does not change the result", FOR_WORK,
+        0),
+    PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
+         PARENT_NONE),
+    BOOL("resume", common.resume, "false",
+         "go on from the last checkpoint, or start when there is none",
+         FOR_STAGES | FOR_DEMO, 0),
+    BOOL("overwrite", common.overwrite, "false",
+         "remove what an earlier run left in the directory",
+         FOR_STAGES | FOR_DEMO, 0),
+    BOOL("dry_run", common.dry_run, "false",
+         "print the plan and its memory, and stop", FOR_STAGES, 0),
+    BOOL("json", common.json, "false",
+         "print one JSON document on standard output", FOR_ALL, 0),
+    BOOL("quiet", common.quiet, "false", "no progress on standard error",
+         FOR_ALL, 0),
+
+    /* the demo */
+    CHOICE("demo.scenario", demo.scenario, "paradox", "paradox|healthy|weak-rm",
+           "who ranks and how long is trained: hurried raters; careful ones; "
+           "careful ones and a reward model trained too little",
+           FOR_DEMO, RECORDED),
+    BOOL("demo.quick", demo.quick, "false",
+         "everything smaller: shows the path, not the result", FOR_DEMO,
+         RECORDED),
+
+    /* the support desk */
+    INT("world.tickets", world.tickets, "4096", 1, 10000000, "prompts to write",
+        FOR_WORLD, RECORDED),
+    INT("world.demos", world.demos, "12000", 1, 10000000,
+        "demonstrations to write", FOR_WORLD, RECORDED),
+    INT("world.rank_prompts", world.rank_prompts, "4000", 1, 10000000,
+        "prompts whose candidates are ranked", FOR_WORLD, RECORDED),
+    INT("world.candidates", world.candidates, "4", 2, 64,
+        "candidate replies per prompt", FOR_WORLD, RECORDED),
+    INT("world.first", world.first, "0", 0, 100000000,
+        "number of the first ticket; tickets of different numbers are drawn "
+        "independently",
+        FOR_WORLD, RECORDED),
+    PATH("world.data", 'd', world.data,
+         "rank, judge: candidate sets, JSON Lines", FOR_WORLD, 0, PARENT_FILE),
+    PATH("world.model", 'm', world.model,
+         "rank: model that writes the candidates when --data is absent",
+         FOR_WORLD, 0, PARENT_SFT),
+    CHOICE("world.panel", world.panel, "gold", "gold|careful",
+           "judge: the gold rubric, or the simulated spot-checkers", FOR_WORLD,
+           RECORDED),
+    REAL("rater.hurried", world.hurried, "0.7", 0, 1,
+         "share of prompts that a hurried rater ranks", FOR_WORLD, RECORDED),
+    REAL("rater.tau", world.tau, "0.4", 0, 100,
+         "noise of a ranking, in units of utility", FOR_WORLD, RECORDED),
+
+    /* supervised fine-tuning */
+    PATH("sft.data", 'd', sft.data, "demonstrations, JSON Lines", FOR_SFT,
+         NEEDED, PARENT_FILE),
+    PATH("sft.model", 'm', sft.model,
+         "model to start from; absent: a new one of the shape below", FOR_SFT,
+         RECORDED, PARENT_MODEL),
+    PATH("sft.tokenizer", 0, sft.tokenizer,
+         "folder with the tokenizer of a new model", FOR_SFT, RECORDED,
+         PARENT_TOKENIZER),
+    INT("sft.epochs", sft.epochs, "5", 1, 10000, "passes over the data",
+        FOR_SFT, RECORDED),
+    INT("sft.batch", sft.batch, "32", 1, 65536, "sequences per update", FOR_SFT,
+        RECORDED),
+    REAL("sft.prompt_weight", sft.prompt_weight, "0.3", 0, 1,
+         "weight of a prompt token's loss beside a reply token's", FOR_SFT,
+         RECORDED),
+    INT("sft.max_tokens", sft.max_tokens, "160", 2, 1048576,
+        "longer sequences are refused", FOR_SFT, RECORDED),
+    REAL("sft.holdout", sft.holdout, "0.02", 0, 0.9,
+         "share of the data kept for validation", FOR_SFT, RECORDED),
+    INT("sft.save_every", sft.save_every, "250", 0, MANY,
+        "updates between checkpoints; 0: only the last", FOR_SFT, RECORDED),
+    INT("sft.log_every", sft.log_every, "25", 1, MANY,
+        "updates between lines of metrics.jsonl", FOR_SFT, RECORDED),
+    OPTIMIZER("sft", sft.optimizer, FOR_SFT, "3e-3", "0.05", "50", "cosine",
+              "0.98", "1e-8", "0.01"),
+    INT("sft.channels", sft.channels, "64", 2, 65536,
+        "new model: width of the residual stream", FOR_SFT, RECORDED),
+    INT("sft.layers", sft.layers, "2", 1, 1024, "new model: layers", FOR_SFT,
+        RECORDED),
+    INT("sft.heads", sft.heads, "4", 1, 1024, "new model: query heads", FOR_SFT,
+        RECORDED),
+    INT("sft.kv_heads", sft.kv_heads, "4", 1, 1024,
+        "new model: key and value heads, a divisor of the query heads", FOR_SFT,
+        RECORDED),
+    INT("sft.feed_forward", sft.feed_forward, "160", 1, 1048576,
+        "new model: width of the feed-forward layer", FOR_SFT, RECORDED),
+    INT("sft.positions", sft.positions, "160", 2, 1048576,
+        "new model: longest sequence", FOR_SFT, RECORDED),
+    BOOL("sft.tied", sft.tied, "false",
+         "new model: output embedding shared with the input's", FOR_SFT,
+         RECORDED),
+
+    /* the reward model */
+    PATH("reward.data", 'd', reward.data, "rankings, JSON Lines", FOR_REWARD,
+         NEEDED, PARENT_FILE),
+    PATH("reward.model", 'm', reward.model,
+         "model or run whose trunk it starts from", FOR_REWARD, NEEDED,
+         PARENT_SFT),
+    INT("reward.epochs", reward.epochs, "3", 1, 10000, "passes over the data",
+        FOR_REWARD, RECORDED),
+    INT("reward.batch", reward.batch, "6", 1, 65536,
+        "prompts per update, each with all its pairs", FOR_REWARD, RECORDED),
+    INT("reward.max_steps", reward.max_steps, "0", 0, MANY,
+        "updates at most; 0: as many as the epochs give", FOR_REWARD, RECORDED),
+    INT("reward.max_tokens", reward.max_tokens, "160", 2, 1048576,
+        "longer sequences are refused", FOR_REWARD, RECORDED),
+    REAL("reward.holdout", reward.holdout, "0.05", 0, 0.9,
+         "share of the prompts kept for held-out accuracy", FOR_REWARD,
+         RECORDED),
+    INT("reward.save_every", reward.save_every, "250", 0, MANY,
+        "updates between checkpoints; 0: only the last", FOR_REWARD, RECORDED),
+    INT("reward.log_every", reward.log_every, "25", 1, MANY,
+        "updates between lines of metrics.jsonl", FOR_REWARD, RECORDED),
+    CHOICE("reward.loss", reward.loss.kind, "pairs", "pairs|plackett_luce|best",
+           "Bradley-Terry over all pairs; likelihood of the whole order; "
+           "softmax on the best",
+           FOR_REWARD, RECORDED),
+    REAL("reward.margin", reward.loss.margin, "0", 0, 100,
+         "pairs: subtracted from the difference of scores", FOR_REWARD,
+         RECORDED),
+    REAL("reward.smoothing", reward.loss.smoothing, "0", 0, 0.5,
+         "pairs: weight of the opposite outcome", FOR_REWARD, RECORDED),
+    REAL("reward.centring", reward.loss.centring, "0.005", 0, 100,
+         "pull of a prompt's mean score towards 0", FOR_REWARD, RECORDED),
+    OPTIMIZER("reward", reward.optimizer, FOR_REWARD, "2e-3", "0.1", "20",
+              "cosine", "0.98", "1e-8", "0.01"),
+
+    /* PPO */
+    CHOICE("ppo.preset", ppo_preset, "none",
+           "none|trl-0.11|trl-exp|openrlhf|verl|lhp",
+           "another trainer's conventions, where not set otherwise", FOR_PPO,
+           RECORDED),
+    PATH("ppo.model", 'm', ppo.model,
+         "policy to start from; also the frozen reference", FOR_PPO, NEEDED,
+         PARENT_SFT),
+    PATH("ppo.reference", 0, ppo.reference, "another reference", FOR_PPO,
+         RECORDED, PARENT_SFT),
+    PATH("ppo.reward_model", 0, ppo.reward_model, "reward model or its run",
+         FOR_PPO, NEEDED, PARENT_REWARD),
+    PATH("ppo.prompts", 0, ppo.prompts, "prompts, JSON Lines", FOR_PPO, NEEDED,
+         PARENT_FILE),
+    INT("ppo.iterations", ppo.iterations, "60", 1, 1000000,
+        "rollouts, each followed by its updates", FOR_PPO, RECORDED),
+    INT("ppo.batch", ppo.batch, "64", 1, 65536, "prompts per iteration",
+        FOR_PPO, RECORDED),
+    INT("ppo.samples", ppo.samples, "1", 1, 1024, "responses per prompt",
+        FOR_PPO, RECORDED),
+    INT("ppo.max_new", ppo.max_new, "96", 1, 65536,
+        "tokens of a response at most, EOS included", FOR_PPO, RECORDED),
+    REAL("ppo.temperature", ppo.temperature, "1", 0.01, 100,
+         "of sampling and of every log-probability alike", FOR_PPO, RECORDED),
+    INT("ppo.epochs", ppo.epochs, "2", 1, 1000, "passes over a rollout",
+        FOR_PPO, RECORDED),
+    INT("ppo.minibatches", ppo.minibatches, "2", 1, 65536, "updates per pass",
+        FOR_PPO, RECORDED),
+    CHOICE("ppo.objective", ppo.loss.objective, "clip", "clip|pg",
+           "clipped surrogate, or plain policy gradient", FOR_PPO, RECORDED),
+    REAL("ppo.clip_low", ppo.loss.clip_low, "0.2", 0, DBL_MAX,
+         "the ratio may fall to 1 - this; inf is off", FOR_PPO,
+         RECORDED | OPTION_INFINITE),
+    REAL("ppo.clip_high", ppo.loss.clip_high, "0.2", 0, DBL_MAX,
+         "the ratio may rise to 1 + this; inf is off", FOR_PPO,
+         RECORDED | OPTION_INFINITE),
+    REAL("ppo.dual_clip", ppo.loss.dual_clip, "0", 0, 1000,
+         "bound on the loss where the advantage is negative; 0 is off", FOR_PPO,
+         RECORDED),
+    REAL("ppo.value_clip", ppo.loss.value_clip, "0.2", 0, 1e6,
+         "a value moves at most this from its old one; 0 is off", FOR_PPO,
+         RECORDED),
+    REAL("ppo.value_coef", ppo.loss.value_coef, "1", 0, 1000,
+         "weight of the value loss", FOR_PPO, RECORDED),
+    REAL("ppo.entropy_coef", ppo.loss.entropy_coef, "0", 0, 10,
+         "weight of the entropy bonus", FOR_PPO, RECORDED),
+    CHOICE("ppo.loss_aggregation", ppo.loss.aggregation, "token-mean",
+           "token-mean|token-sum|seq-mean-token-sum|seq-mean-token-sum-norm|"
+           "seq-mean-token-mean",
+           "how per-token losses become one number", FOR_PPO, RECORDED),
+    REAL("ppo.gamma", ppo.advantage.gamma, "1", 0, 1, "discount", FOR_PPO,
+         RECORDED),
+    REAL("ppo.lambda", ppo.advantage.lambda, "0.95", 0, 1,
+         "GAE: weight of longer returns", FOR_PPO, RECORDED),
+    CHOICE("ppo.score_position", ppo.advantage.score_position, "eos",
+           "eos|after_eos|last_slot", "the token that is paid the score",
+           FOR_PPO, RECORDED),
+    CHOICE(
+        "ppo.whiten", ppo.advantage.whiten, "unbiased", "off|unbiased|biased",
+        "advantages to mean 0, variance 1; which variance", FOR_PPO, RECORDED),
+    CHOICE("ppo.whiten_reward", ppo.advantage.whiten_reward, "off",
+           "off|unbiased|biased", "rewards to variance 1 before GAE", FOR_PPO,
+           RECORDED),
+    REAL("ppo.whiten_eps", ppo.advantage.whiten_eps, "1e-8", 0, 1,
+         "added to the variance when whitening", FOR_PPO, RECORDED),
+    REAL("ppo.beta", ppo.kl.beta, "0.05", 0, 10,
+         "KL penalty per nat, in units of the normalised score", FOR_PPO,
+         RECORDED),
+    CHOICE("ppo.kl_mode", ppo.kl.mode, "k1_reward",
+           "k1_reward|k2_loss|k3_loss|k1_loss|k3_reward|k1_clamp",
+           "estimator of the KL penalty, and where it acts", FOR_PPO, RECORDED),
+    CHOICE("ppo.kl_control", ppo.kl.control, "fixed", "fixed|adaptive",
+           "beta stays, or follows a target (Ziegler et al. 2019)", FOR_PPO,
+           RECORDED),
+    REAL("ppo.kl_target", ppo.kl.target, "6", 0, 1e6,
+         "adaptive: wanted KL, nats per sequence", FOR_PPO, RECORDED),
+    REAL("ppo.kl_horizon", ppo.kl.horizon, "10000", 1, 1e12,
+         "adaptive: episodes it takes to react", FOR_PPO, RECORDED),
+    REAL("ppo.kl_max_error", ppo.kl.max_error, "0.2", 0, 1e6,
+         "adaptive: bound on the relative error", FOR_PPO, RECORDED),
+    REAL("ppo.kl_budget", ppo.kl.budget, "0", 0, 1e6,
+         "stop when the KL per sequence exceeds this; 0 is off", FOR_PPO,
+         RECORDED),
+    REAL("ppo.kl_clamp", ppo.kl.clamp, "0", 0, 1e6,
+         "bound on a token's estimate; 0 is off", FOR_PPO, RECORDED),
+    REAL("ppo.missing_eos", ppo.missing_eos, "1", 0, 1e6,
+         "subtracted from the score of a response without EOS", FOR_PPO,
+         RECORDED),
+    REAL("ppo.score_clip", ppo.score_clip, "0", 0, 1e6,
+         "bound on the normalised score; 0 is off", FOR_PPO, RECORDED),
+    CHOICE("ppo.score_norm", ppo.score_norm, "reference", "none|reference",
+           "scores to mean 0, deviation 1 on reference samples", FOR_PPO,
+           RECORDED),
+    INT("ppo.norm_prompts", ppo.norm_prompts, "256", 2, 1000000,
+        "reference samples that fix the score's scale", FOR_PPO, RECORDED),
+    BOOL("ppo.value_init_reward", ppo.value_init_reward, "true",
+         "the value model starts from the reward model, not the policy",
+         FOR_PPO, RECORDED),
+    BOOL("ppo.value_freeze", ppo.value_freeze, "false",
+         "the value model does not learn", FOR_PPO, RECORDED),
+    REAL("ppo.lr_value", ppo.lr_value, "3e-4", 0, 1,
+         "learning rate of the value model", FOR_PPO, RECORDED),
+    INT("ppo.save_every", ppo.save_every, "10", 0, MANY,
+        "iterations between checkpoints; 0: only the last", FOR_PPO, RECORDED),
+    INT("ppo.trace_every", ppo.trace_every, "1", 0, MANY,
+        "iterations between rollout files; 0: none", FOR_PPO, RECORDED),
+    REAL("ppo.ratio_gate", ppo.ratio_gate, "1e-4", 0, DBL_MAX,
+         "stop when training and sampling disagree: largest |ratio - 1| on "
+         "the first minibatch; inf is off",
+         FOR_PPO, RECORDED | OPTION_INFINITE),
+    OPTIMIZER("ppo", ppo.optimizer, FOR_PPO, "3e-4", "0", "5", "constant",
+              "0.95", "1e-5", "0"),
+
+    /* held-out evaluation */
+    PATH("eval.model", 'm', eval.model,
+         "policy; without it, the run's own checkpoints", FOR_EVAL, 0,
+         PARENT_MODEL),
+    PATH("eval.reference", 0, eval.reference,
+         "reference; without it, the run's own", FOR_EVAL, 0, PARENT_SFT),
+    PATH("eval.reward_model", 0, eval.reward_model,
+         "reward model; without it, the run's own", FOR_EVAL, 0, PARENT_REWARD),
+    PATH("eval.prompts", 0, eval.prompts,
+         "held-out prompts, JSON Lines; without it, fresh tickets of the "
+         "support desk",
+         FOR_EVAL, 0, PARENT_FILE),
+    INT("eval.n_prompts", eval.n_prompts, "256", 2, 1000000, "held-out prompts",
+        FOR_EVAL, RECORDED),
+    INT("eval.samples", eval.samples, "4", 1, 1024,
+        "responses per prompt and model", FOR_EVAL, RECORDED),
+    INT("eval.max_new", eval.max_new, "96", 1, 65536,
+        "tokens of a response at most", FOR_EVAL, RECORDED),
+    REAL("eval.temperature", eval.temperature, "1", 0, 100,
+         "serving temperature, evaluated beside 1; 0 is greedy", FOR_EVAL,
+         RECORDED),
+    REAL("eval.top_p", eval.top_p, "1", 0.001, 1,
+         "serving nucleus, evaluated beside 1", FOR_EVAL, RECORDED),
+    BOOL("eval.curve", eval.curve, "true",
+         "evaluate every checkpoint, not only the last", FOR_EVAL, RECORDED),
+
+    /* generation */
+    PATH("generate.model", 'm', generate.model, "model folder or run",
+         FOR_GENERATE, OPTION_NEEDED, PARENT_MODEL),
+    TEXT("generate.prompt", generate.prompt, NULL, "one prompt", FOR_GENERATE,
+         0),
+    PATH("generate.prompts", 0, generate.prompts,
+         "prompts, JSON Lines; writes candidate sets, JSON Lines", FOR_GENERATE,
+         0, PARENT_FILE),
+    INT("generate.samples", generate.samples, "1", 1, 64,
+        "responses per prompt", FOR_GENERATE, 0),
+    INT("generate.max_new", generate.max_new, "96", 1, 65536,
+        "tokens of a response at most, EOS included", FOR_GENERATE, 0),
+    REAL("generate.temperature", generate.temperature, "1", 0, 100,
+         "of sampling; 0 is greedy", FOR_GENERATE, 0),
+    REAL("generate.top_p", generate.top_p, "1", 0.001, 1,
+         "sample from the likeliest tokens of this mass", FOR_GENERATE, 0),
+    INT("generate.top_k", generate.top_k, "0", 0, 1000000,
+        "sample from this many likeliest tokens; 0 is all", FOR_GENERATE, 0),
+    BOOL("generate.greedy", generate.greedy, "false",
+         "always the likeliest token", FOR_GENERATE, 0),
+};
+
+const size_t option_count = sizeof option_table / sizeof option_table[0];

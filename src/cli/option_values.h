@@ -1,0 +1,69 @@
+/*
+ * option_values.h - the values that the option table fills in: every stage's
+ * own configuration, plus what only commands need.
+ */
+#ifndef PLUMB_CLI_OPTION_VALUES_H
+#define PLUMB_CLI_OPTION_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rlhf/ppo.h"
+#include "rlhf/reward_model.h"
+#include "rlhf/sft.h"
+
+struct common_values {
+    int64_t seed;
+    int64_t shards;
+    int64_t threads; // 0: one per processor
+    const char *out;
+    bool resume, overwrite, json, quiet, dry_run;
+};
+
+/* plumb world, and the demo's own data. */
+struct world_values {
+    int64_t tickets, demos, rank_prompts, candidates;
+    int64_t first; // number of the first ticket
+    const char *data, *model;
+    double hurried, tau;
+    int panel; // enum world_panel
+};
+
+struct eval_values {
+    const char *model, *reference, *reward_model, *prompts;
+    int64_t n_prompts, samples, max_new;
+    double temperature, top_p;
+    bool curve;
+};
+
+struct generate_values {
+    const char *model, *prompt, *prompts;
+    int64_t samples, max_new, top_k;
+    double temperature, top_p;
+    bool greedy;
+};
+
+enum demo_scenario {
+    DEMO_PARADOX,
+    DEMO_HEALTHY,
+    DEMO_WEAK_RM
+};
+
+struct demo_values {
+    int scenario; // enum demo_scenario
+    bool quick;
+};
+
+struct option_values {
+    struct common_values common;
+    struct world_values world;
+    struct sft_config sft;
+    struct reward_config reward;
+    struct ppo_config ppo;
+    int ppo_preset; // index into the choices of ppo.preset
+    struct eval_values eval;
+    struct generate_values generate;
+    struct demo_values demo;
+};
+
+#endif

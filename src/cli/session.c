@@ -1,0 +1,125 @@
+#include "cli/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "cli/record.h"
+#include "cli/stop.h"
+
+#define CONFIG_MAX ((size_t)1 << 20)
+#define RESULT_MAX ((size_t)16 << 20)
+
+double session_clock(void)
+{
+    const char *fixed = getenv("SOURCE_DATE_EPOCH");
+    if (fixed && *fixed) {
+        char *end;
+        double t = strtod(fixed, &end);
+        if (*end == '\0' && t >= 0)
+            return t;
+    }
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+enum status session_open(struct session *s, const struct options *o,
+                         const char *stage, struct err *err)
+{
+    size_t threads = (size_t)o->v.common.threads;
+    memset(s, 0, sizeof *s);
+    TRY(team_create(&s->team, threads ? threads : team_processors(), err));
+    terminal_init(&s->terminal, o->v.common.quiet);
+    s->context = (struct context){
+        .team = s->team,
+        .sink = terminal_event,
+        .sink_ctx = &s->terminal,
+        .stage = stage,
+        .clock = session_clock,
+        .stop = stop_flag(),
+    };
+    return OK;
+}
+
+void session_close(struct session *s)
+{
+    terminal_finish(&s->terminal);
+    team_destroy(s->team);
+    s->team = NULL;
+}
+
+enum status session_mode(enum run_mode *out, const struct options *o,
+                         struct err *err)
+{
+    if (o->v.common.resume && o->v.common.overwrite)
+        return err_set(err, ERR_ARG,
+                       "--resume and --overwrite contradict each other");
+    *out = o->v.common.resume      ? RUN_RESUME
+           : o->v.common.overwrite ? RUN_OVERWRITE
+                                   : RUN_NEW;
+    return OK;
+}
+
+enum status session_stage(struct stage *out, struct buf *config,
+                          struct options *o, enum option_command command,
+                          const char *dir, struct session *s, struct err *err)
+{
+    enum run_mode mode;
+    TRY(session_mode(&mode, o, err));
+    if (!dir)
+        return err_set(err, ERR_ARG, "out is not set: directory to write");
+    TRY(options_check_needed(o, command, err));
+    TRY(file_make_dir(dir, err));
+    TRY(record_config(config, o, command, dir, err));
+    *out = (struct stage){
+        .out = dir,
+        .mode = mode,
+        .config = buf_text(config),
+        .seed = (uint64_t)o->v.common.seed,
+        .shards = (size_t)o->v.common.shards,
+        .context = &s->context,
+    };
+    return OK;
+}
+
+/* The document a finished stage left, for --json. */
+static enum status print_result(const char *dir, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct buf text;
+    TRY(file_join(path, dir, "result.json", err));
+    buf_init(&text, RESULT_MAX);
+    enum status status = file_read(&text, path, err);
+    if (status == OK)
+        status = terminal_print(&text, err);
+    buf_free(&text);
+    return status;
+}
+
+static enum status train(struct options *o, enum option_command command,
+                         struct session *s, session_fn fn, struct buf *config,
+                         struct err *err)
+{
+    struct stage stage;
+    const char *dir = o->v.common.out;
+    TRY(session_stage(&stage, config, o, command, dir, s, err));
+    if (o->v.common.dry_run)
+        return terminal_print(config, err);
+    TRY(fn(o, &stage, err));
+    return o->v.common.json ? print_result(dir, err) : OK;
+}
+
+enum status session_train(struct options *o, enum option_command command,
+                          const char *name, session_fn fn, struct err *err)
+{
+    struct session s;
+    struct buf config;
+    TRY(session_open(&s, o, name, err));
+    buf_init(&config, CONFIG_MAX);
+    enum status status = train(o, command, &s, fn, &config, err);
+    buf_free(&config);
+    session_close(&s);
+    return status;
+}

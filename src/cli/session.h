@@ -1,0 +1,54 @@
+/*
+ * session.h - what a command needs around its library call: workers, a
+ * terminal to draw on, a clock, the request to stop.
+ */
+#ifndef PLUMB_CLI_SESSION_H
+#define PLUMB_CLI_SESSION_H
+
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "rlhf/stage.h"
+
+struct session {
+    struct team *team;
+    struct terminal terminal;
+    struct context context;
+};
+
+/* Start the workers that --threads asks for. */
+enum status session_open(struct session *s, const struct options *o,
+                         const char *stage, struct err *err) MUST_CHECK;
+void session_close(struct session *s);
+
+/*
+ * Seconds since the epoch; SOURCE_DATE_EPOCH when it is set, so that every
+ * byte written can be the same again.
+ */
+double session_clock(void);
+
+/* How --resume and --overwrite ask a run directory to be opened. */
+enum status session_mode(enum run_mode *out, const struct options *o,
+                         struct err *err) MUST_CHECK;
+
+/*
+ * Prepare a training stage: its directory exists, parents are found and
+ * hashed, `config` holds the text of config.yaml.  The stage points into
+ * `dir`, `config` and `s`, which must outlive it.
+ */
+enum status session_stage(struct stage *out, struct buf *config,
+                          struct options *o, enum option_command command,
+                          const char *dir, struct session *s,
+                          struct err *err) MUST_CHECK;
+
+/*
+ * A training command from start to end: session, stage, fn, and result.json
+ * on standard output when --json asks for it.  With --dry-run only the plan
+ * is printed.
+ */
+typedef enum status (*session_fn)(const struct options *o,
+                                  const struct stage *stage, struct err *err);
+enum status session_train(struct options *o, enum option_command command,
+                          const char *name, session_fn fn,
+                          struct err *err) MUST_CHECK;
+
+#endif
