@@ -122,6 +122,9 @@ enum status sampler_draw(int32_t *token, double *logp, float *z,
             keep_top(z, V, s->top_p * mass_of(z, V), true);
         drawn = invert(z, V, rng_uniform(rng));
     }
+    /* With nothing allowed the softmax is one over banned tokens. */
+    if (head->banned != NULL && head->banned[drawn])
+        return ERR_NUMERIC;
     *token = (int32_t)drawn;
     *logp = log((double)z[drawn]);
     return OK;

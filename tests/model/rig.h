@@ -1,0 +1,63 @@
+/*
+ * rig.h - what the tests of src/model share: a pack from a list of sequences,
+ * and forward and backward passes run inside a worker.
+ *
+ * All of these assert success; what they hand out is freed with mem_free().
+ */
+#ifndef PLUMB_TESTS_RIG_H
+#define PLUMB_TESTS_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/context.h"
+#include "base/mem.h"
+#include "model_ref.h"
+
+#define RIG_TOKENS_MAX 256
+#define RIG_SEQUENCES_MAX 32
+
+/* A pack that owns its arrays. */
+struct rig_pack {
+    int32_t token[RIG_TOKENS_MAX];
+    int32_t position[RIG_TOKENS_MAX];
+    size_t start[RIG_SEQUENCES_MAX + 1];
+    struct pack pack;
+};
+
+void rig_pack_init(struct rig_pack *p);
+void rig_pack_add(struct rig_pack *p, const int32_t *token, size_t len);
+
+/* A small shape: V=11 C=8 L=2 H=2 G=1 D=4 F=12, 32 positions. */
+struct model_config rig_config(void);
+
+/* A model with random weights, norms too, wide enough that every part of it
+ * matters. */
+void rig_model(struct model *out, const struct model_config *c, uint64_t seed);
+
+/* Run fn(ctx, arena, err) as the only item of a team of one; its status. */
+typedef enum status (*rig_fn)(void *ctx, struct arena *arena, struct err *err);
+enum status rig_run(rig_fn fn, void *ctx, struct err *err);
+
+/* hidden [N,C]; with or without what a backward pass needs. */
+void rig_hidden(float *hidden, const struct model *m, const struct pack *pack,
+                bool keep);
+
+/* Logits [N,V]. */
+void rig_logits(float *logits, const struct model *m, const struct pack *pack);
+
+/* SETS grad [params_count] to the gradient of a loss. */
+void rig_gradient(float *grad, const struct model *m, const struct pack *pack,
+                  const struct loss *loss);
+
+/* The largest |a[i]-b[i]|. */
+double rig_distance(const float *a, const float *b, size_t n);
+
+/* Euclidean |a - b| / |b|; 0 when both vanish. */
+double rig_relative(const float *a, const float *b, size_t n);
+
+#endif

@@ -1,0 +1,343 @@
+/*
+ * Generation: its log-probs are those of the training forward, its tokens
+ * depend on nothing but the job, and it ends where it should.
+ */
+#include "rig.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/generate.h"
+
+#define JOBS 37
+#define NEW 12
+
+/* Jobs over a few prompts of uneven length, some of them the same. */
+struct jobs {
+    int32_t prompt[JOBS][8];
+    int32_t token[JOBS][NEW];
+    float logp[JOBS][NEW];
+    struct generate_job job[JOBS];
+};
+
+static void jobs_init(struct jobs *j, size_t V)
+{
+    memset(j, 0, sizeof *j);
+    for (size_t i = 0; i < JOBS; i++) {
+        size_t kind = i % 9;
+
+        for (size_t t = 0; t < 8; t++)
+            j->prompt[i][t] = (int32_t)((kind * 5 + t * 3 + 1) % V);
+        j->job[i] = (struct generate_job){
+            .prompt = j->prompt[i],
+            .len_prompt = 1 + kind % 8,
+            .token = j->token[i],
+            .logp = j->logp[i],
+        };
+        rng_init(&j->job[i].rng, 11, RNG_TEST, 7, (uint32_t)i);
+    }
+}
+
+static void run(struct generate_job *job, size_t n, const struct model *m,
+                const struct sampling *s, size_t workers)
+{
+    struct context context = {0};
+    struct err err = {0};
+
+    assert_int_equal(team_create(&context.team, workers, &err), OK);
+    if (generate_run(job, n, m, s, &context, &err) != OK)
+        fail_msg("%s", err.text);
+    team_destroy(context.team);
+}
+
+static void some_model(struct model *m)
+{
+    struct model_config c = rig_config();
+
+    rig_model(m, &c, 8);
+    m->banned = mem_calloc(c.V, 1);
+    m->banned[0] = 1;
+    m->banned[6] = 1;
+}
+
+struct check {
+    float *logp;
+    const struct model *m;
+    const struct pack *pack;
+    const int32_t *target;
+    float temperature;
+};
+
+static enum status training_logp(void *ctx, struct arena *arena,
+                                 struct err *err)
+{
+    const struct check *k = ctx;
+    struct lmhead head = model_lmhead(k->m, k->temperature);
+    struct activations a;
+    float *scratch;
+
+    TRY(activations_place(&a, &k->m->config, k->pack->N, true, arena, err));
+    TRY(transformer_forward(&a, k->m, k->pack, arena, err));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V), err));
+    return lmhead_forward(k->logp, NULL, NULL, &head, a.hidden, k->target,
+                          k->pack->N, -1, scratch, err);
+}
+
+/* What the sampler recorded is what training computes for the same tokens. */
+static void check_logp(const struct jobs *j, const struct model *m,
+                       double temperature)
+{
+    for (size_t i = 0; i < JOBS; i++) {
+        const struct generate_job *job = &j->job[i];
+        float logp[RIG_TOKENS_MAX];
+        int32_t target[RIG_TOKENS_MAX];
+        struct err err = {0};
+        struct rig_pack p;
+        int32_t all[8 + NEW];
+        struct check k = {logp, m, &p.pack, target, (float)temperature};
+
+        memcpy(all, job->prompt, job->len_prompt * sizeof *all);
+        memcpy(all + job->len_prompt, job->token, job->len * sizeof *all);
+        rig_pack_init(&p);
+        rig_pack_add(&p, all, job->len_prompt + job->len - 1);
+        for (size_t n = 0; n < p.pack.N; n++) // the prompt's own may be banned
+            target[n] = n + 1 < job->len_prompt ? 1 : all[n + 1];
+        assert_int_equal(rig_run(training_logp, &k, &err), OK);
+        for (size_t t = 0; t < job->len; t++)
+            assert_true(fabs((double)job->logp[t] -
+                             (double)logp[job->len_prompt - 1 + t]) <= 1e-5);
+    }
+}
+
+static void test_logp_is_training_logp(void **state)
+{
+    struct sampling s = {.temperature = 0.7, .top_p = 1, .max_new = NEW};
+    struct jobs j;
+    struct model m;
+
+    (void)state;
+    some_model(&m);
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    check_logp(&j, &m, 0.7);
+    /* Cutting the distribution changes what is drawn, not how it counts. */
+    s.top_k = 4;
+    s.top_p = 0.9;
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    check_logp(&j, &m, 0.7);
+    s = (struct sampling){.temperature = 0, .top_p = 1, .max_new = NEW};
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    check_logp(&j, &m, 1);
+    model_free(&m);
+}
+
+static void assert_same_jobs(const struct jobs *a, const struct jobs *b)
+{
+    assert_memory_equal(a->token, b->token, sizeof a->token);
+    assert_memory_equal(a->logp, b->logp, sizeof a->logp);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_int_equal(a->job[i].len, b->job[i].len);
+        assert_int_equal(a->job[i].is_eos, b->job[i].is_eos);
+        assert_memory_equal(&a->job[i].rng, &b->job[i].rng,
+                            sizeof a->job[i].rng);
+    }
+}
+
+/* The same bits from one, two and five workers, and when run again. */
+static void test_workers(void **state)
+{
+    static const size_t workers[] = {1, 2, 5};
+    struct sampling s = {
+        .temperature = 1, .top_p = 0.95, .max_new = NEW, .group = 4};
+    static struct jobs one;
+    static struct jobs other;
+    struct model m;
+
+    (void)state;
+    some_model(&m);
+    jobs_init(&one, m.config.V);
+    run(one.job, JOBS, &m, &s, 1);
+    for (size_t i = 0; i < 3; i++) {
+        jobs_init(&other, m.config.V);
+        run(other.job, JOBS, &m, &s, workers[i]);
+        assert_same_jobs(&one, &other);
+    }
+    model_free(&m);
+}
+
+/* Any job can be drawn again alone, whatever group it was in. */
+static void test_redraw_alone(void **state)
+{
+    struct sampling s = {.temperature = 1, .top_p = 1, .max_new = NEW};
+    static struct jobs all;
+    static struct jobs again;
+    struct model m;
+
+    (void)state;
+    some_model(&m);
+    jobs_init(&all, m.config.V);
+    run(all.job, JOBS, &m, &s, 1);
+    jobs_init(&again, m.config.V);
+    for (size_t i = 0; i < JOBS; i++) {
+        run(&again.job[i], 1, &m, &s, 1);
+        assert_int_equal(again.job[i].len, all.job[i].len);
+        assert_memory_equal(again.token[i], all.token[i], sizeof all.token[i]);
+        assert_true(rig_distance(again.logp[i], all.logp[i], NEW) <= 1e-5);
+    }
+    model_free(&m);
+}
+
+/* Responses end at EOS, at max_new, or at the model's last position; banned
+ * tokens do not occur. */
+static void test_ends(void **state)
+{
+    struct sampling s = {.temperature = 1.5, .top_p = 1, .max_new = NEW};
+    struct jobs j;
+    struct model m;
+    size_t n_eos = 0;
+    size_t n_long = 0;
+
+    (void)state;
+    some_model(&m);
+    m.config.T_max = 14; // the rope table has more rows than that
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        const struct generate_job *job = &j.job[i];
+        size_t room = 14 - job->len_prompt;
+        size_t limit = room < NEW ? room : NEW;
+
+        assert_in_range(job->len, 1, limit);
+        for (size_t t = 0; t < job->len; t++) {
+            bool is_eos = job->token[t] == m.config.eos;
+
+            assert_true(job->token[t] != 0 && job->token[t] != 6);
+            assert_true(!is_eos || t + 1 == job->len);
+        }
+        assert_int_equal(job->is_eos, job->token[job->len - 1] == m.config.eos);
+        assert_true(job->is_eos || job->len == limit);
+        n_eos += job->is_eos;
+        n_long += !job->is_eos && limit < NEW;
+    }
+    assert_true(n_eos > 0 && n_long > 0); // both ways of ending occurred
+    model_free(&m);
+}
+
+static void test_no_room(void **state)
+{
+    struct sampling s = {.temperature = 1, .top_p = 1, .max_new = 0};
+    struct jobs j;
+    struct model m;
+
+    (void)state;
+    some_model(&m);
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_true(j.job[i].len == 0 && !j.job[i].is_eos);
+    /* One job has no room left, its neighbours go on. */
+    s.max_new = NEW;
+    m.config.T_max = 8;
+    run(j.job, JOBS, &m, &s, 1);
+    assert_int_equal(j.job[7].len_prompt, 8);
+    assert_int_equal(j.job[7].len, 0);
+    assert_true(j.job[6].len == 1 && j.job[0].len > 0);
+    run(j.job, 0, &m, &s, 1);
+    model_free(&m);
+}
+
+static void test_bad_arguments(void **state)
+{
+    static const struct {
+        struct sampling s;
+        const char *word;
+    } bad[] = {
+        {{.temperature = -1, .top_p = 1, .max_new = 1}, "temperature"},
+        {{.temperature = NAN, .top_p = 1, .max_new = 1}, "temperature"},
+        {{.temperature = 1, .top_p = 0, .max_new = 1}, "top_p"},
+        {{.temperature = 1, .top_p = 1.1, .max_new = 1}, "top_p"},
+        {{.temperature = 1, .top_p = NAN, .max_new = 1}, "top_p"},
+        {{.temperature = 1, .top_p = 1, .max_new = 1, .group = 100000},
+         "group"},
+    };
+    struct sampling fine = {.temperature = 1, .top_p = 1, .max_new = 2};
+    struct context context = {0};
+    struct err err = {0};
+    struct jobs j;
+    struct model m;
+
+    (void)state;
+    some_model(&m);
+    jobs_init(&j, m.config.V);
+    assert_int_equal(team_create(&context.team, 2, &err), OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(
+            generate_run(j.job, JOBS, &m, &bad[i].s, &context, &err), ERR_ARG);
+        assert_non_null(strstr(err.text, bad[i].word));
+    }
+    j.job[3].len_prompt = 0;
+    assert_int_equal(generate_run(j.job, JOBS, &m, &fine, &context, &err),
+                     ERR_MISMATCH);
+    j.job[3].len_prompt = 33;
+    assert_int_equal(generate_run(j.job, JOBS, &m, &fine, &context, &err),
+                     ERR_MISMATCH);
+    j.job[3].len_prompt = 4;
+    j.prompt[3][1] = 11;
+    assert_int_equal(generate_run(j.job, JOBS, &m, &fine, &context, &err),
+                     ERR_MISMATCH);
+    j.prompt[3][1] = 1;
+    m.params[params_offset(&m.config, PARAM_NORM, 0)] = NAN;
+    assert_int_equal(generate_run(j.job, JOBS, &m, &fine, &context, &err),
+                     ERR_NUMERIC);
+    team_destroy(context.team);
+    model_free(&m);
+}
+
+/* Each allocation that fails is reported and leaks nothing. */
+static void test_memory_failures(void **state)
+{
+    struct sampling s = {
+        .temperature = 1, .top_p = 1, .max_new = NEW, .group = 16};
+    struct model_config c = rig_config();
+    struct context context = {0};
+    struct err err = {0};
+    struct model m;
+    struct jobs j;
+    int failures = 0;
+
+    (void)state;
+    c.V = 3000; // so that arenas need more than their first block
+    rig_model(&m, &c, 9);
+    assert_int_equal(team_create(&context.team, 1, &err), OK);
+    /* An arena tries a smaller block before it gives up, so not every failure
+     * is the caller's. */
+    for (long n = 0; n < 12; n++) {
+        enum status status;
+
+        jobs_init(&j, 11);
+        mem_fail_at(n);
+        status = generate_run(j.job, JOBS, &m, &s, &context, &err);
+        mem_fail_at(-1);
+        assert_true(status == OK || status == ERR_MEMORY);
+        failures += status != OK;
+    }
+    assert_true(failures >= 2);
+    team_destroy(context.team);
+    model_free(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_logp_is_training_logp),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_redraw_alone),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_memory_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
