@@ -13,7 +13,8 @@ NN_CLONES void adamw_update(float *restrict w, float *restrict m,
     double correct2 = 1.0 - pow(a->beta2, (double)a->t);
     float step = (float)(a->lr / correct1);
     float inverse2 = (float)(1.0 / correct2);
-    /* Subtracted as a product of its own: 1 - lr * decay has too few bits. */
+    /* Added to the move first: on its own, less than half a unit of the
+     * weight would always be rounded away. */
     float shrink = (float)(decay ? a->lr * a->weight_decay : 0.0);
     float beta1 = (float)a->beta1, rest1 = (float)(1.0 - a->beta1);
     float beta2 = (float)a->beta2, rest2 = (float)(1.0 - a->beta2);

@@ -1,0 +1,341 @@
+/* test_ops.c - embedding, RMSNorm, RoPE, SwiGLU and sums: the twins against
+ * finite differences, the kernels against the twins. */
+#include "nn/compare.h"
+
+#include "nn/fastmath.h"
+#include "nn/ops.h"
+#include "nn/ops_ref.h"
+
+#define EPS 1e-5f
+
+/* What the finite differences turn and weigh. */
+struct pass {
+    size_t N, C;
+    struct array x, weight, out, dout, rstd, table;
+    const int32_t *position;
+};
+
+/* Numbers of tokens and of channels: one, odd, off and on the vector width. */
+static const size_t sizes[][2] = {
+    {1, 1}, {1, 7}, {3, 16}, {5, 63}, {4, 64}, {2, 65}, {33, 160}, {2, 576},
+};
+#define SIZES (sizeof sizes / sizeof sizes[0])
+
+static double rmsnorm_loss(void *ctx)
+{
+    struct pass *p = ctx;
+    rmsnorm_forward_ref(p->out.d, p->rstd.d, p->x.d, p->weight.d, p->N, p->C,
+                        (double)EPS);
+    return weighted_total(p->dout.d, p->out.d, p->out.n);
+}
+
+static void test_rmsnorm_twin(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 0, 0);
+    enum {
+        N = 3,
+        C = 5
+    };
+    struct pass p = {.N = N, .C = C};
+    p.x = array_normal(N * C, &r, 1.0);
+    p.weight = array_normal(C, &r, 1.0);
+    p.dout = array_normal(N * C, &r, 1.0);
+    p.out = array_new(N * C);
+    p.rstd = array_new(N);
+    struct array dx = array_new(N * C), dweight = array_new(C);
+    rmsnorm_loss(&p);
+    rmsnorm_backward_ref(dx.d, dweight.d, p.dout.d, p.x.d, p.weight.d, p.rstd.d,
+                         N, C);
+    fd_check("x", p.x.d, dx.d, N * C, rmsnorm_loss, &p);
+    fd_check("weight", p.weight.d, dweight.d, C, rmsnorm_loss, &p);
+    struct array *all[] = {&p.x,    &p.weight, &p.dout, &p.out,
+                           &p.rstd, &dx,       &dweight};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        array_free(all[i]);
+}
+
+static void rmsnorm_case(size_t N, size_t C, struct rng *r)
+{
+    struct array x = array_normal(N * C, r, 2.0);
+    struct array weight = array_normal(C, r, 1.0);
+    struct array dout = array_normal(N * C, r, 1.0);
+    /* Backward adds, so its outputs start from something. */
+    struct array dx = array_normal(N * C, r, 1.0);
+    struct array dweight = array_normal(C, r, 1.0);
+    struct array out = array_nan(N * C), rstd = array_nan(N);
+    rmsnorm_forward(out.f, rstd.f, x.f, weight.f, N, C, EPS);
+    rmsnorm_forward_ref(out.d, rstd.d, x.d, weight.d, N, C, (double)EPS);
+    compare_array("rmsnorm", &out, sum_tolerance(C));
+    compare_array("rstd", &rstd, sum_tolerance(C));
+    /* Inference keeps no rstd and computes the same. */
+    struct array again = array_nan(N * C);
+    rmsnorm_forward(again.f, NULL, x.f, weight.f, N, C, EPS);
+    assert_memory_equal(again.f, out.f, N * C * sizeof(float));
+    for (int k = 0; k < 2; k++) {
+        rmsnorm_backward(dx.f, dweight.f, dout.f, x.f, weight.f, rstd.f, N, C);
+        rmsnorm_backward_ref(dx.d, dweight.d, dout.d, x.d, weight.d, rstd.d, N,
+                             C);
+    }
+    compare_array("rmsnorm dx", &dx, sum_tolerance(C));
+    compare_array("rmsnorm dweight", &dweight, sum_tolerance(2 * N));
+    struct array *all[] = {&x,       &weight, &dout, &dx,
+                           &dweight, &out,    &rstd, &again};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        array_free(all[i]);
+}
+
+static void test_rmsnorm(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 1, 0);
+    for (size_t i = 0; i < SIZES; i++)
+        rmsnorm_case(sizes[i][0], sizes[i][1], &r);
+}
+
+static void test_embed(void **state)
+{
+    (void)state;
+    enum {
+        V = 5,
+        C = 19,
+        N = 6
+    };
+    const int32_t token[N] = {4, 0, 2, 4, 4, 1}; // 3 never, 4 three times
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 2, 0);
+    struct array table = array_normal((size_t)V * C, &r, 1.0);
+    struct array out = array_nan((size_t)N * C);
+    embed_forward(out.f, table.f, token, N, C);
+    embed_forward_ref(out.d, table.d, token, N, C);
+    compare_array("embed", &out, 0.0);
+    struct array dout = array_normal((size_t)N * C, &r, 1.0);
+    embed_backward(table.f, dout.f, token, N, C);
+    embed_backward_ref(table.d, dout.d, token, N, C);
+    compare_array("dtable", &table, sum_tolerance(3));
+    array_free(&table);
+    array_free(&out);
+    array_free(&dout);
+}
+
+static double rope_loss(void *ctx)
+{
+    struct pass *p = ctx;
+    memcpy(p->out.d, p->x.d, p->x.n * sizeof(double));
+    rope_apply_ref(p->out.d, p->C, p->table.d, p->position, p->N, 2, 4, false);
+    return weighted_total(p->dout.d, p->out.d, p->out.n);
+}
+
+static void test_rope_twin(void **state)
+{
+    (void)state;
+    enum {
+        N = 3,
+        D = 4,
+        STRIDE = 3 * D,
+        T = 8
+    };
+    const int32_t position[N] = {0, 7, 3};
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 3, 0);
+    struct pass p = {.N = N, .C = STRIDE, .position = position};
+    p.x = array_normal((size_t)N * STRIDE, &r, 1.0);
+    p.out = array_new((size_t)N * STRIDE);
+    p.dout = array_normal((size_t)N * STRIDE, &r, 1.0);
+    p.table = array_new((size_t)T * D);
+    rope_table_ref(p.table.d, T, D, 100.0);
+    /* The backward pass turns the gradient back, in place. */
+    struct array dx = array_new((size_t)N * STRIDE);
+    memcpy(dx.d, p.dout.d, dx.n * sizeof(double));
+    rope_apply_ref(dx.d, STRIDE, p.table.d, position, N, 2, D, true);
+    fd_check("x", p.x.d, dx.d, dx.n, rope_loss, &p);
+    struct array *all[] = {&p.x, &p.out, &p.dout, &p.table, &dx};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        array_free(all[i]);
+}
+
+static void rope_case(size_t D, size_t heads, size_t spare, struct rng *r)
+{
+    enum {
+        N = 5,
+        T = 2048
+    };
+    const int32_t position[N] = {0, 1, 2, 700, T - 1};
+    size_t stride = (heads + spare) * D;
+    struct array table = array_nan(T * D), x = array_normal(N * stride, r, 1.0);
+    rope_table(table.f, T, D, 10000.0);
+    rope_table_ref(table.d, T, D, 10000.0);
+    /* cos and sin of the same double up to a rounding of the rate, which
+     * 2047 positions magnify to less than a float's rounding. */
+    compare_array("table", &table, 2 * FLOAT_EPS);
+    for (int inverse = 0; inverse < 2; inverse++) {
+        rope_apply(x.f, stride, table.f, position, N, heads, D, inverse);
+        rope_apply_ref(x.d, stride, table.d, position, N, heads, D, inverse);
+        compare_array("rope", &x, (1 + inverse) * 4 * FLOAT_EPS);
+        /* The spare heads (values, in use) are not touched. */
+        for (size_t n = 0; n < N; n++)
+            compare("spare", x.f + n * stride + heads * D,
+                    x.d + n * stride + heads * D, spare * D, 0.0);
+    }
+    array_free(&table);
+    array_free(&x);
+}
+
+static void test_rope(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 4, 0);
+    const size_t head_sizes[] = {2, 6, 16, 32, 64};
+    for (size_t i = 0; i < sizeof head_sizes / sizeof head_sizes[0]; i++) {
+        rope_case(head_sizes[i], 1, 0, &r);
+        rope_case(head_sizes[i], 5, 2, &r);
+    }
+}
+
+static double swiglu_loss(void *ctx)
+{
+    struct pass *p = ctx;
+    swiglu_forward_ref(p->out.d, p->x.d, p->N, p->C);
+    return weighted_total(p->dout.d, p->out.d, p->out.n);
+}
+
+static void test_swiglu_twin(void **state)
+{
+    (void)state;
+    enum {
+        N = 3,
+        F = 5
+    };
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 5, 0);
+    struct pass p = {.N = N, .C = F};
+    p.x = array_normal((size_t)N * 2 * F, &r, 2.0);
+    p.out = array_new((size_t)N * F);
+    p.dout = array_normal((size_t)N * F, &r, 1.0);
+    struct array dx = array_new((size_t)N * 2 * F);
+    swiglu_backward_ref(dx.d, p.dout.d, p.x.d, N, F);
+    fd_check("gate_up", p.x.d, dx.d, dx.n, swiglu_loss, &p);
+    struct array *all[] = {&p.x, &p.out, &p.dout, &dx};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        array_free(all[i]);
+}
+
+static void test_swiglu(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 6, 0);
+    const double extreme[] = {-1e4, -100.0, -88.5, -87.5, 87.5, 88.5, 1e4};
+    for (size_t i = 0; i < SIZES; i++) {
+        size_t N = sizes[i][0], F = sizes[i][1];
+        struct array x = array_normal(N * 2 * F, &r, 3.0);
+        for (size_t k = 0; k < 7 && k < F; k++)
+            array_set(&x, k, extreme[k]);
+        struct array out = array_nan(N * F), dx = array_nan(N * 2 * F);
+        struct array dout = array_normal(N * F, &r, 1.0);
+        swiglu_forward(out.f, x.f, N, F);
+        swiglu_forward_ref(out.d, x.d, N, F);
+        swiglu_backward(dx.f, dout.f, x.f, N, F);
+        swiglu_backward_ref(dx.d, dout.d, x.d, N, F);
+        /* The exponential, and half a dozen operations around it; 1 - s
+         * loses up to |z| units more where it is multiplied by z. */
+        compare_array("swiglu", &out, 8 * FLOAT_EPS);
+        compare_array("dgate_up", &dx, 16 * FLOAT_EPS);
+        array_free(&x);
+        array_free(&out);
+        array_free(&dx);
+        array_free(&dout);
+    }
+}
+
+static void test_add(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 7, 0);
+    for (size_t n = 0; n <= 70; n += 7) {
+        struct array a = array_normal(n, &r, 1.0);
+        struct array b = array_normal(n, &r, 1.0);
+        struct array out = array_nan(n);
+        for (size_t i = 0; i < n; i++)
+            out.d[i] = (double)(a.f[i] + b.f[i]);
+        add_forward(out.f, a.f, b.f, n);
+        compare_array("add", &out, 0.0);
+        add_into(a.f, b.f, n);
+        compare("add into", a.f, out.d, n, 0.0);
+        add_forward(b.f, a.f, b.f, n); // out may be an input
+        for (size_t i = 0; i < n; i++)
+            out.d[i] = (double)(a.f[i] + (float)b.d[i]);
+        compare("add in place", b.f, out.d, n, 0.0);
+        array_free(&a);
+        array_free(&b);
+        array_free(&out);
+    }
+}
+
+/* The promise of nn/fastmath.h, over a few million arguments. */
+static void test_exp(void **state)
+{
+    (void)state;
+    double worst = 0.0;
+    for (double at = -87.3; at <= 88.3; at += 1.7e-4) {
+        float x = (float)at;
+        double want = exp((double)x);
+        int exponent;
+        frexp(want, &exponent);
+        double off = fabs((double)fastmath_exp(x) - want);
+        worst = fmax(worst, off / ldexp(1.0, exponent - 24));
+    }
+    if (!(worst <= 1.0))
+        fail_msg("exponential off by %.3f units in the last place", worst);
+    assert_true(fastmath_exp(0.0f) == 1.0f);
+    assert_true(fastmath_exp(-87.7f) == 0.0f);
+    assert_true(fastmath_exp(-1e30f) == 0.0f);
+    assert_true(fastmath_exp(-INFINITY) == 0.0f);
+    assert_true(isinf(fastmath_exp(88.4f)));
+    assert_true(isinf(fastmath_exp(INFINITY)));
+    assert_true(isnan(fastmath_exp(NAN)));
+}
+
+static void test_nan_passes_through(void **state)
+{
+    (void)state;
+    enum {
+        C = 64
+    };
+    struct rng r;
+    rng_init(&r, 3, RNG_TEST, 8, 0);
+    struct array x = array_normal(2 * C, &r, 1.0);
+    struct array weight = array_normal(C, &r, 1.0);
+    struct array out = array_new(2 * C);
+    x.f[C + 40] = NAN;
+    rmsnorm_forward(out.f, NULL, x.f, weight.f, 2, C, EPS);
+    for (size_t i = 0; i < out.n; i++)
+        assert_int_equal(isnan(out.f[i]) != 0, i >= C);
+    swiglu_forward(out.f, x.f, 1, C);
+    for (size_t i = 0; i < C; i++)
+        assert_int_equal(isnan(out.f[i]) != 0, i == 40);
+    array_free(&x);
+    array_free(&weight);
+    array_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rmsnorm_twin),
+        cmocka_unit_test(test_rmsnorm),
+        cmocka_unit_test(test_embed),
+        cmocka_unit_test(test_rope_twin),
+        cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_swiglu_twin),
+        cmocka_unit_test(test_swiglu),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_exp),
+        cmocka_unit_test(test_nan_passes_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
