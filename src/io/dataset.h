@@ -58,8 +58,9 @@ void dataset_write_record(struct buf *out, const struct record *r);
 
 /*
  * Walk the lines of a JSON Lines text: calls fn with each parsed line (blank
- * lines are skipped) and its 1-based number; stops at the first failure.
- * Shared by every reader of JSONL.
+ * lines are skipped) and its 1-based number; stops at the first failure and
+ * puts "name:line: " in front of what fn said.  jsonl_read() takes "-" for
+ * standard input.  Shared by every reader of JSONL.
  */
 typedef enum status (*jsonl_fn)(void *ctx, const struct json *row, size_t line,
                                 struct err *err);

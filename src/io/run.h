@@ -55,6 +55,7 @@ struct metric {
 enum status run_open(struct run *r, const char *dir, enum run_mode mode,
                      const char *config, double (*clock)(void),
                      struct err *err) MUST_CHECK;
+/* Give the directory back; fine on a zeroed struct. */
 void run_close(struct run *r);
 
 /* One step's metrics, in the order given, and how long it took.  `units`
@@ -66,15 +67,16 @@ enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
 /* Put what was logged on the disk; call before writing a checkpoint. */
 enum status run_flush(struct run *r, struct err *err) MUST_CHECK;
 
-/* dir/checkpoints/000123 and dir/rollouts/000123.jsonl.zst. */
+/* dir/checkpoints/000123 and dir/rollouts/000123.jsonl.zst; their folder is
+ * made when it is absent. */
 enum status run_checkpoint_path(char out[FILE_PATH_MAX], const struct run *r,
                                 int64_t step, struct err *err) MUST_CHECK;
 enum status run_rollout_path(char out[FILE_PATH_MAX], const struct run *r,
                              int64_t step, struct err *err) MUST_CHECK;
 
 /* Write result.json (a whole JSON document). */
-enum status run_finish(struct run *r, const char *json, struct err *err)
-    MUST_CHECK;
+enum status run_finish(struct run *r, const char *json,
+                       struct err *err) MUST_CHECK;
 
 /*
  * The model a user means by a path: a Hugging Face folder is itself, a run
@@ -90,7 +92,8 @@ enum status run_checkpoints(int64_t **steps, size_t *n, const char *dir,
 
 /*
  * metrics.jsonl read back: for each step, in order.  Columns are looked up by
- * name; absent values are NaN.
+ * name; absent values are NaN.  A last line without its end (the run is being
+ * written) is left out.  ERR_MISSING when the file is absent.
  */
 struct run_table {
     int64_t *step;

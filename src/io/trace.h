@@ -62,4 +62,9 @@ enum status trace_write_file(const char *path, const struct buf *text,
 enum status trace_read_file(struct buf *out, const char *path,
                             struct err *err) MUST_CHECK;
 
+/* The same for compressed bytes in memory; `name` stands for the file.  On
+ * failure `out` holds what it held before. */
+enum status trace_decompress(struct buf *out, const void *data, size_t len,
+                             const char *name, struct err *err) MUST_CHECK;
+
 #endif

@@ -87,8 +87,12 @@ static void test_refused(void **state)
             json_parse(&root, bad[i], strlen(bad[i]), "file", &err),
             ERR_FORMAT);
         assert_null(root);
-        assert_memory_equal(err.text, "file: line ", 11);
+        assert_memory_equal(err.text, "file: column ", 13);
     }
+    struct json *lines = NULL;
+    struct err err = {0};
+    assert_int_equal(json_parse(&lines, "{\n1", 3, "f", &err), ERR_FORMAT);
+    assert_memory_equal(err.text, "f: line 2 column ", 17);
     char deep[20000];
     memset(deep, '[', sizeof deep);
     struct json *root = NULL;

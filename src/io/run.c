@@ -1,0 +1,575 @@
+#include "io/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "io/dataset.h"
+#include "io/run_files.h"
+#include "io/tfevents.h"
+
+/* Logs are lines of a few kilobytes; a run of a million steps fits. */
+#define LOG_BYTES_MAX ((size_t)1 << 30)
+#define CONFIG_BYTES_MAX ((size_t)1 << 20)
+
+/* TensorBoard looks for the prefix; the rest is the same for every run, so
+ * that a rebuilt file takes the old one's place. */
+#define EVENTS_PREFIX "events.out.tfevents."
+#define EVENTS_NAME EVENTS_PREFIX "0000000001.plumb"
+
+static double now(const struct run *r)
+{
+    return r->clock != NULL ? r->clock() : 0.0;
+}
+
+static enum status path_of(char out[FILE_PATH_MAX], const struct run *r,
+                           const char *name, struct err *err)
+{
+    return file_join(out, r->dir, name, err);
+}
+
+static bool has(const struct run *r, const char *name)
+{
+    char path[FILE_PATH_MAX];
+    return path_of(path, r, name, NULL) == OK && file_exists(path);
+}
+
+static enum status remove_entry(const struct run *r, const char *name,
+                                struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, name, err));
+    return file_remove(path, err);
+}
+
+/* ---- lock --------------------------------------------------------------- */
+
+/* The lock is flock's, which ends with its holder however that dies; the pid
+ * in the file is only for the message. */
+static enum status take_lock(struct run *r, struct err *err)
+{
+    char path[FILE_PATH_MAX], pid[32] = "";
+    TRY(path_of(path, r, "LOCK", err));
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "cannot open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool is_held = errno == EWOULDBLOCK;
+        ssize_t n = read(fd, pid, sizeof pid - 1);
+        close(fd);
+        pid[n > 0 ? n : 0] = '\0';
+        pid[strspn(pid, "0123456789")] = '\0';
+        if (!is_held)
+            return err_set(err, ERR_IO, "cannot lock %s", path);
+        return err_set(err, ERR_BUSY, "%s is in use by process %s", r->dir,
+                       pid[0] != '\0' ? pid : "unknown");
+    }
+    int len = snprintf(pid, sizeof pid, "%jd\n", (intmax_t)getpid());
+    if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len) {
+        close(fd);
+        return err_set(err, ERR_IO, "cannot write %s", path);
+    }
+    r->lock = fd;
+    return OK;
+}
+
+/* ---- opening: what is there already ------------------------------------- */
+
+/* Checkpoints go first and config.yaml last: a process killed half-way leaves
+ * a directory that still says which configuration it was of. */
+static enum status remove_run(const struct run *r, struct err *err)
+{
+    TRY(remove_entry(r, "checkpoints", err));
+    TRY(remove_entry(r, "result.json", err));
+    TRY(remove_entry(r, "rollouts", err));
+    TRY(remove_entry(r, "metrics.jsonl", err));
+    TRY(remove_entry(r, "timing.jsonl", err));
+    return remove_entry(r, "config.yaml", err);
+}
+
+/* Name the first line in which two texts differ. */
+static enum status compare_config(const char *path, const char *old,
+                                  const char *new, struct err *err)
+{
+    for (size_t line = 1; *old != '\0' || *new != '\0'; line++) {
+        size_t a = strcspn(old, "\n"), b = strcspn(new, "\n");
+        if (a != b || memcmp(old, new, a) != 0)
+            return err_set(err, ERR_MISMATCH,
+                           "%s:%zu: the run was started with \"%.*s\", now "
+                           "it is \"%.*s\"",
+                           path, line, a > 80 ? 80 : (int)a, old,
+                           b > 80 ? 80 : (int)b, new);
+        old += a + (old[a] == '\n');
+        new += b + (new[b] == '\n');
+    }
+    return OK;
+}
+
+static enum status check_config(const struct run *r, const char *config,
+                                struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, "config.yaml", err));
+    struct buf old;
+    buf_init(&old, CONFIG_BYTES_MAX);
+    enum status status = file_read(&old, path, err);
+    if (status == OK)
+        status = compare_config(path, buf_text(&old), config, err);
+    buf_free(&old);
+    return status;
+}
+
+/* Apply the mode; afterwards config.yaml is there and equal to `config`. */
+static enum status settle_config(const struct run *r, enum run_mode mode,
+                                 const char *config, struct err *err)
+{
+    int64_t *steps = NULL;
+    size_t n = 0;
+    TRY(run_checkpoints(&steps, &n, r->dir, err));
+    mem_free(steps);
+    bool has_config = has(r, "config.yaml");
+    if (mode == RUN_NEW && (has_config || has(r, "metrics.jsonl") || n > 0))
+        return err_set(err, ERR_ARG,
+                       "%s holds a run already; use --resume to go on or "
+                       "--overwrite to replace it",
+                       r->dir);
+    if (mode == RUN_OVERWRITE) {
+        TRY(remove_run(r, err));
+        has_config = false;
+    }
+    if (mode == RUN_RESUME && has_config)
+        return check_config(r, config, err);
+    if (mode == RUN_RESUME && n > 0)
+        return err_set(err, ERR_MISMATCH,
+                       "%s holds checkpoints but no config.yaml; use "
+                       "--overwrite to replace them",
+                       r->dir);
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, "config.yaml", err));
+    return file_write(path, config, strlen(config), err);
+}
+
+/* ---- opening: leftovers ------------------------------------------------- */
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+/* Put ".000123.old" back in the place of 000123 when a checkpoint was being
+ * replaced and only the former one is whole. */
+static enum status restore(const char *dir, const char *name, struct err *err)
+{
+    char from[FILE_PATH_MAX], to[FILE_PATH_MAX], step[FILE_PATH_MAX];
+    size_t len = strlen(name) - strlen("..old");
+    memcpy(step, name + 1, len);
+    step[len] = '\0';
+    TRY(file_join(from, dir, name, err));
+    TRY(file_join(to, dir, step, err));
+    if (run_files_is_whole(dir, step) || !run_files_is_whole(dir, name))
+        return file_remove(from, err);
+    TRY(file_remove(to, err));
+    return file_rename(from, to, err);
+}
+
+/* What a killed process left in one folder: temporary files and checkpoints
+ * that are not whole. */
+static enum status tidy_entry(const char *dir, const char *name,
+                              bool has_checkpoints, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    int64_t step;
+    if (has_checkpoints && name[0] == '.' && ends_with(name, ".old") &&
+        strlen(name) > strlen("..old"))
+        return restore(dir, name, err);
+    bool is_left = (name[0] == '.' && ends_with(name, ".tmp")) ||
+                   (has_checkpoints && run_files_step(&step, name) &&
+                    !run_files_is_whole(dir, name));
+    if (!is_left)
+        return OK;
+    TRY(file_join(path, dir, name, err));
+    return file_remove(path, err);
+}
+
+static enum status tidy(const struct run *r, const char *name,
+                        bool has_checkpoints, struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    TRY(path_of(dir, r, name, err));
+    if (!file_is_dir(dir))
+        return OK;
+    struct file_list list = {0};
+    TRY(file_list(&list, dir, err));
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < list.n; i++)
+        status = tidy_entry(dir, list.name[i], has_checkpoints, err);
+    file_list_free(&list);
+    return status;
+}
+
+/* ---- opening: back to the checkpoint ------------------------------------ */
+
+/* Bytes of the rows up to step `last`.  Rows are in order of steps, so what
+ * is kept is a prefix; a torn last line is not. */
+static enum status kept_bytes(size_t *out, const struct buf *text,
+                              const char *path, int64_t last, struct err *err)
+{
+    size_t at = 0;
+    for (size_t line = 1; last >= 0 && at < text->len; line++) {
+        const char *row = text->data + at;
+        const char *end = memchr(row, '\n', text->len - at);
+        if (end == NULL)
+            break;
+        size_t next = (size_t)(end - text->data) + 1;
+        struct json *node = NULL;
+        enum status status =
+            json_parse(&node, row, (size_t)(end - row), path, err);
+        int64_t step = json_int(json_get(node, "step"), -1);
+        json_free(node);
+        if (status == ERR_MEMORY)
+            return status;
+        // Unreadable rows may stand at the end only.
+        if (status != OK || step < 0) {
+            if (next == text->len)
+                break;
+            return err_set(err, ERR_FORMAT, "%s:%zu: not a row of metrics",
+                           path, line);
+        }
+        if (step > last)
+            break;
+        at = next;
+    }
+    *out = at;
+    return OK;
+}
+
+static enum status cut_log(const struct run *r, const char *name,
+                           struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, name, err));
+    if (!file_exists(path))
+        return OK;
+    struct buf text;
+    buf_init(&text, LOG_BYTES_MAX);
+    size_t kept = 0;
+    enum status status = file_read(&text, path, err);
+    if (status == OK)
+        status = kept_bytes(&kept, &text, path, r->checkpoint, err);
+    if (status == OK && kept < text.len) {
+        status = file_truncate(path, kept, err);
+        if (status == OK)
+            status = file_sync(path, err);
+    }
+    buf_free(&text);
+    return status;
+}
+
+static enum status cut_rollouts(const struct run *r, struct err *err)
+{
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    TRY(path_of(dir, r, "rollouts", err));
+    if (!file_is_dir(dir))
+        return OK;
+    struct file_list list = {0};
+    TRY(file_list(&list, dir, err));
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < list.n; i++) {
+        char *dot = strchr(list.name[i], '.');
+        int64_t step;
+        if (dot == NULL || strcmp(dot, ".jsonl.zst") != 0)
+            continue;
+        status = file_join(path, dir, list.name[i], err);
+        *dot = '\0';
+        if (status == OK && run_files_step(&step, list.name[i]) &&
+            step > r->checkpoint)
+            status = file_remove(path, err);
+    }
+    file_list_free(&list);
+    return status;
+}
+
+/* ---- opening: the event file -------------------------------------------- */
+
+struct timing {
+    int64_t step;
+    double time, eps;
+};
+
+struct rebuild {
+    struct tfevents *events;
+    struct timing *timing;
+    size_t n, room;
+    size_t at; // row of timing that belongs to the metrics row being read
+};
+
+static enum status read_timing(void *ctx, const struct json *row, size_t line,
+                               struct err *err)
+{
+    struct rebuild *b = ctx;
+    (void)line;
+    if (b->n == b->room) {
+        size_t room = b->room == 0 ? 256 : b->room * 2;
+        struct timing *grown =
+            mem_grow(b->timing, b->n, room, sizeof *b->timing);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu rows", room);
+        b->timing = grown;
+        b->room = room;
+    }
+    b->timing[b->n++] = (struct timing){
+        .step = json_int(json_get(row, "step"), -1),
+        .time = json_number(json_get(row, "time"), 0.0),
+        .eps = json_number(json_get(row, "eps"), (double)NAN),
+    };
+    return OK;
+}
+
+static enum status put_event(struct tfevents *t, double time, int64_t step,
+                             const char *name, double value, struct err *err)
+{
+    return isfinite(value) ? tfevents_scalar(t, time, step, name, value, err)
+                           : OK;
+}
+
+static enum status rebuild_row(void *ctx, const struct json *row, size_t line,
+                               struct err *err)
+{
+    struct rebuild *b = ctx;
+    (void)line;
+    int64_t step = json_int(json_get(row, "step"), 0);
+    while (b->at < b->n && b->timing[b->at].step < step)
+        b->at++;
+    struct timing when = {.eps = (double)NAN};
+    if (b->at < b->n && b->timing[b->at].step == step)
+        when = b->timing[b->at];
+    for (const void *it = json_first(row); it; it = json_next(row, it))
+        if (strcmp(json_key(it), "step") != 0)
+            TRY(put_event(b->events, when.time, step, json_key(it),
+                          json_number(json_value(it), (double)NAN), err));
+    return put_event(b->events, when.time, step, "eps", when.eps, err);
+}
+
+static enum status remove_events(const struct run *r, struct err *err)
+{
+    struct file_list list = {0};
+    TRY(file_list(&list, r->dir, err));
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < list.n; i++)
+        if (strncmp(list.name[i], EVENTS_PREFIX, strlen(EVENTS_PREFIX)) == 0)
+            status = remove_entry(r, list.name[i], err);
+    file_list_free(&list);
+    return status;
+}
+
+/* One event file, made anew from the two logs, and left open. */
+static enum status rebuild_events(struct run *r, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(remove_events(r, err));
+    TRY(path_of(path, r, EVENTS_NAME, err));
+    TRY(tfevents_open(&r->events, path, now(r), err));
+    struct rebuild b = {.events = r->events};
+    enum status status = path_of(path, r, "timing.jsonl", err);
+    if (status == OK && file_exists(path))
+        status = jsonl_read(path, read_timing, &b, err);
+    if (status == OK)
+        status = path_of(path, r, "metrics.jsonl", err);
+    if (status == OK && file_exists(path))
+        status = jsonl_read(path, rebuild_row, &b, err);
+    mem_free(b.timing);
+    TRY(status);
+    return tfevents_flush(r->events, err);
+}
+
+/* ---- opening ------------------------------------------------------------ */
+
+static enum status open_log(FILE **out, const struct run *r, const char *name,
+                            struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, name, err));
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    *out = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (*out == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return err_set(err, ERR_IO, "cannot open %s", path);
+    }
+    return OK;
+}
+
+static enum status find_newest(struct run *r, struct err *err)
+{
+    int64_t *steps = NULL;
+    size_t n = 0;
+    TRY(run_checkpoints(&steps, &n, r->dir, err));
+    r->checkpoint = n > 0 ? steps[n - 1] : -1;
+    mem_free(steps);
+    return OK;
+}
+
+static enum status open_locked(struct run *r, enum run_mode mode,
+                               const char *config, struct err *err)
+{
+    // Nothing is touched before the mode allows it.
+    TRY(settle_config(r, mode, config, err));
+    TRY(remove_entry(r, ".config.yaml.tmp", err));
+    TRY(remove_entry(r, ".result.json.tmp", err));
+    TRY(tidy(r, "rollouts", false, err));
+    TRY(tidy(r, "checkpoints", true, err));
+    TRY(find_newest(r, err));
+    r->is_complete = has(r, "result.json");
+    // A complete run may have logged steps after its last checkpoint.
+    if (!r->is_complete) {
+        TRY(cut_log(r, "metrics.jsonl", err));
+        TRY(cut_log(r, "timing.jsonl", err));
+        TRY(cut_rollouts(r, err));
+    }
+    TRY(rebuild_events(r, err));
+    TRY(open_log(&r->metrics, r, "metrics.jsonl", err));
+    return open_log(&r->timing, r, "timing.jsonl", err);
+}
+
+enum status run_open(struct run *r, const char *dir, enum run_mode mode,
+                     const char *config, double (*clock)(void), struct err *err)
+{
+    struct run run = {.lock = -1, .clock = clock, .checkpoint = -1};
+    TRY(file_join(run.dir, "", dir, err));
+    TRY(file_make_dir(dir, err));
+    TRY(take_lock(&run, err));
+    enum status status = open_locked(&run, mode, config, err);
+    if (status != OK) {
+        run_close(&run);
+        return status;
+    }
+    *r = run;
+    return OK;
+}
+
+void run_close(struct run *r)
+{
+    if (r->dir[0] == '\0')
+        return; // never opened
+    if (r->metrics != NULL)
+        (void)fclose(r->metrics);
+    if (r->timing != NULL)
+        (void)fclose(r->timing);
+    tfevents_close(r->events);
+    if (r->lock >= 0)
+        close(r->lock);
+    *r = (struct run){.lock = -1, .checkpoint = -1};
+}
+
+/* ---- logging ------------------------------------------------------------ */
+
+static enum status put_line(FILE *file, struct buf *line, const char *name,
+                            struct err *err)
+{
+    buf_putc(line, '\n');
+    TRY(buf_status(line, err));
+    // Flushed to the system at once, so that others can follow the run.
+    if (fwrite(line->data, 1, line->len, file) != line->len ||
+        fflush(file) != 0)
+        return err_set(err, ERR_IO, "cannot write %s", name);
+    return OK;
+}
+
+static enum status put_logs(struct run *r, struct buf *line, int64_t step,
+                            const struct metric *m, size_t n,
+                            const struct timing *when, double seconds,
+                            struct err *err)
+{
+    struct json_writer w;
+    json_writer_init(&w, line, false);
+    json_open(&w, '{');
+    json_field_int(&w, "step", step);
+    for (size_t i = 0; i < n; i++)
+        json_field_number(&w, m[i].name, m[i].value);
+    json_close(&w, '}');
+    TRY(put_line(r->metrics, line, "metrics.jsonl", err));
+
+    buf_clear(line);
+    json_writer_init(&w, line, false);
+    json_open(&w, '{');
+    json_field_int(&w, "step", step);
+    json_field_number(&w, "time", when->time);
+    json_field_number(&w, "seconds", seconds);
+    json_field_number(&w, "eps", when->eps);
+    json_close(&w, '}');
+    return put_line(r->timing, line, "timing.jsonl", err);
+}
+
+enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
+                        size_t n, double seconds, double units, struct err *err)
+{
+    struct timing when = {
+        .time = now(r),
+        .eps = seconds > 0.0 ? units / seconds : (double)NAN,
+    };
+    struct buf line;
+    buf_init(&line, LOG_BYTES_MAX);
+    enum status status = put_logs(r, &line, step, m, n, &when, seconds, err);
+    buf_free(&line);
+    TRY(status);
+    for (size_t i = 0; i < n; i++)
+        TRY(put_event(r->events, when.time, step, m[i].name, m[i].value, err));
+    TRY(put_event(r->events, when.time, step, "eps", when.eps, err));
+    return tfevents_flush(r->events, err);
+}
+
+static enum status sync_log(FILE *file, const char *name, struct err *err)
+{
+    if (fflush(file) != 0 || fsync(fileno(file)) != 0)
+        return err_set(err, ERR_IO, "cannot flush %s", name);
+    return OK;
+}
+
+enum status run_flush(struct run *r, struct err *err)
+{
+    TRY(sync_log(r->metrics, "metrics.jsonl", err));
+    TRY(sync_log(r->timing, "timing.jsonl", err));
+    return tfevents_flush(r->events, err);
+}
+
+static enum status numbered(char out[FILE_PATH_MAX], const struct run *r,
+                            const char *folder, int64_t step, const char *end,
+                            struct err *err)
+{
+    char dir[FILE_PATH_MAX], name[64];
+    TRY(path_of(dir, r, folder, err));
+    TRY(file_make_dir(dir, err));
+    int n = snprintf(name, sizeof name, "%06" PRId64 "%s", step, end);
+    if (n < 0 || (size_t)n >= sizeof name)
+        return err_set(err, ERR_LIMIT, "name of step %" PRId64, step);
+    return file_join(out, dir, name, err);
+}
+
+enum status run_checkpoint_path(char out[FILE_PATH_MAX], const struct run *r,
+                                int64_t step, struct err *err)
+{
+    return numbered(out, r, "checkpoints", step, "", err);
+}
+
+enum status run_rollout_path(char out[FILE_PATH_MAX], const struct run *r,
+                             int64_t step, struct err *err)
+{
+    return numbered(out, r, "rollouts", step, ".jsonl.zst", err);
+}
+
+enum status run_finish(struct run *r, const char *json, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(run_flush(r, err));
+    TRY(path_of(path, r, "result.json", err));
+    TRY(file_write(path, json, strlen(json), err));
+    r->is_complete = true;
+    return OK;
+}

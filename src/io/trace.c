@@ -1,0 +1,149 @@
+#include "io/trace.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define LEVEL 3
+#define CHUNK ((size_t)64 * 1024)
+
+static void put_floats(struct json_writer *w, const char *key, const float *x,
+                       size_t n)
+{
+    if (x != NULL)
+        json_field_floats(w, key, x, n);
+}
+
+void trace_write_row(struct buf *out, const struct trace_row *row)
+{
+    struct json_writer w;
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "run", row->run);
+    json_field_int(&w, "step", row->step);
+    json_field_text(&w, "prompt_id", row->prompt_id);
+    json_field_int(&w, "sample", row->sample);
+    json_field_text(&w, "prompt", row->prompt);
+    json_field_text(&w, "response", row->response);
+    if (row->token != NULL)
+        json_field_ints(&w, "tokens", row->token, row->len);
+    if (row->tags != NULL) {
+        json_put_key(&w, "tags");
+        json_put_raw(&w, row->tags, strlen(row->tags));
+    }
+    json_field_text(&w, "finish", row->is_eos ? "eos" : "length");
+    json_field_number(&w, "score_raw", row->score_raw);
+    json_field_number(&w, "score", row->score);
+    json_field_number(&w, "beta", row->beta);
+    json_field_number(&w, "temperature", row->temperature);
+    json_field_text(&w, "template_hash", row->template_hash);
+    put_floats(&w, "logp_sample", row->logp_sample, row->len);
+    put_floats(&w, "logp", row->logp, row->len);
+    put_floats(&w, "logp_ref", row->logp_ref, row->len);
+    put_floats(&w, "kl", row->kl, row->len);
+    put_floats(&w, "entropy", row->entropy, row->len);
+    put_floats(&w, "p_eos", row->p_eos, row->len);
+    put_floats(&w, "p_eos_ref", row->p_eos_ref, row->len);
+    put_floats(&w, "value", row->value, row->len);
+    put_floats(&w, "reward", row->reward, row->len);
+    put_floats(&w, "reward_kl", row->reward_kl, row->len);
+    put_floats(&w, "advantage", row->advantage, row->len);
+    put_floats(&w, "advantage_white", row->advantage_white, row->len);
+    if (row->extra != NULL && row->extra[0] != '\0') {
+        buf_putc(out, ',');
+        buf_puts(out, row->extra);
+    }
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+}
+
+enum status trace_write_file(const char *path, const struct buf *text,
+                             struct err *err)
+{
+    TRY(buf_status(text, err));
+    size_t room = ZSTD_compressBound(text->len);
+    unsigned char *packed = NULL;
+    TRY(MEM_NEW(packed, room, err));
+    enum status status = OK;
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    size_t len = 0;
+    if (z == NULL) {
+        status = err_set(err, ERR_MEMORY, "out of memory compressing %s", path);
+    } else {
+        // The checksum makes a damaged file an error, not other numbers.
+        ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+        ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
+        len = ZSTD_compress2(z, packed, room, buf_text(text), text->len);
+        if (ZSTD_isError(len))
+            status = err_set(err, ERR_MEMORY, "compressing %s: %s", path,
+                             ZSTD_getErrorName(len));
+    }
+    if (status == OK)
+        status = file_write(path, packed, len, err);
+    ZSTD_freeCCtx(z);
+    mem_free(packed);
+    return status;
+}
+
+/* Decompress all frames of `in`. */
+static enum status unpack(struct buf *out, ZSTD_DCtx *z, ZSTD_inBuffer *in,
+                          const char *name, struct err *err)
+{
+    size_t before = out->len;
+    char chunk[CHUNK];
+    size_t left = 1;      // 0 only at the end of a frame
+    bool is_full = false; // more output may be waiting
+    while (in->pos < in->size || is_full) {
+        ZSTD_outBuffer part = {.dst = chunk, .size = sizeof chunk};
+        left = ZSTD_decompressStream(z, &part, in);
+        if (ZSTD_isError(left))
+            return err_set(err, ERR_FORMAT, "%s: corrupt at byte %zu: %s", name,
+                           in->pos, ZSTD_getErrorName(left));
+        is_full = part.pos == part.size && left != 0;
+        buf_append(out, chunk, part.pos);
+        if (out->code == ERR_LIMIT)
+            return err_set(err, ERR_LIMIT,
+                           "%s: more than %zu bytes when decompressed", name,
+                           out->max - before);
+        TRY(buf_status(out, err));
+    }
+    if (left != 0)
+        return err_set(err, ERR_FORMAT, "%s: cut short after %zu bytes", name,
+                       in->size);
+    return OK;
+}
+
+enum status trace_decompress(struct buf *out, const void *data, size_t len,
+                             const char *name, struct err *err)
+{
+    TRY(buf_status(out, err));
+    buf_append(out, "", 0);
+    ZSTD_DCtx *z = ZSTD_createDCtx();
+    if (z == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory reading %s", name);
+    size_t before = out->len;
+    ZSTD_inBuffer in = {.src = data, .size = len};
+    enum status status = unpack(out, z, &in, name, err);
+    ZSTD_freeDCtx(z);
+    if (status != OK && out->data != NULL) {
+        out->len = before;
+        out->data[before] = '\0';
+    }
+    return status;
+}
+
+enum status trace_read_file(struct buf *out, const char *path, struct err *err)
+{
+    size_t n = strlen(path);
+    bool is_packed = n >= 4 && strcmp(path + n - 4, ".zst") == 0;
+    if (!is_packed)
+        return file_read(out, path, err);
+    struct file_map map;
+    TRY(file_map(&map, path, err));
+    enum status status = trace_decompress(out, map.data, map.len, path, err);
+    file_unmap(&map);
+    return status;
+}
