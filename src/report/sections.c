@@ -1,0 +1,327 @@
+#include "report/sections.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/chart.h"
+#include "report/measure.h"
+
+/* A verdict as the documents have it: true, false, or null for undecided. */
+enum verdict {
+    VERDICT_NO,
+    VERDICT_YES,
+    VERDICT_OPEN
+};
+
+static enum verdict observation(const struct inputs *in, const char *key)
+{
+    const struct json *node =
+        json_get(json_get(in->heldout, "observations"), key);
+    if (!json_is_bool(node))
+        return VERDICT_OPEN;
+    return json_bool(node, false) ? VERDICT_YES : VERDICT_NO;
+}
+
+/* The first sentence a reader sees, one clause an observation. */
+static void headline(struct html *h, const struct inputs *in)
+{
+    static const char *const reward[] = {
+        "The reward did not go up",
+        "The reward went up",
+        "Whether the reward went up is open",
+    };
+    static const char *const human[2][3] = {
+        {"the judges do not find the replies worse",
+         "the judges find the replies worse",
+         "the judges leave open whether the replies got worse"},
+        {"the judges do not find the replies worse, only longer",
+         "the judges find the replies longer and worse",
+         "the replies got longer, and the judges leave open whether worse"},
+    };
+    static const char *const drift[] = {
+        "the policy has stopped drifting from its reference",
+        "the policy kept drifting from its reference",
+        "whether the policy still drifts is open",
+    };
+    bool is_longer = observation(in, "verbosity_up") == VERDICT_YES;
+    html_open(h, "h1", NULL);
+    html_printf(h, "%s; %s; %s.", reward[observation(in, "reward_up")],
+                human[is_longer][observation(in, "human_down")],
+                drift[observation(in, "kl_up")]);
+    html_close(h, "h1");
+}
+
+static void lede(struct html *h, const struct inputs *in)
+{
+    const struct json *settings = json_get(in->heldout, "settings");
+    html_open(h, "p", "class", "lede", NULL);
+    const char *scenario = json_text(json_get(in->heldout, "scenario"), NULL);
+    if (scenario != NULL)
+        html_printf(h, "Scenario %s, seed %lld. ", scenario,
+                    (long long)json_int(json_get(in->heldout, "seed"), 0));
+    else
+        html_printf(h, "Seed %lld. ",
+                    (long long)json_int(json_get(in->heldout, "seed"), 0));
+    html_printf(h,
+                "%lld held-out prompts, never trained on, %lld replies each "
+                "from the policy and from the frozen reference it started "
+                "from, temperature %g. Brackets hold 95 %% intervals; their "
+                "unit is the prompt.",
+                (long long)json_int(json_get(settings, "prompts"), 0),
+                (long long)json_int(json_get(settings, "samples"), 0),
+                json_number(json_get(settings, "temperature"), 1));
+    html_close(h, "p");
+}
+
+static void chip(struct html *h, enum verdict v, const char *yes,
+                 const char *no, const char *open)
+{
+    static const char *const look[] = {"chip no", "chip yes", "chip open"};
+    const char *const text[] = {no, yes, open};
+    html_element(h, "span", look[v], text[v]);
+}
+
+static void card_open(struct html *h, const char *title)
+{
+    html_open(h, "section", "class", "card", NULL);
+    html_element(h, "h2", NULL, title);
+    html_open(h, "p", "class", "chips", NULL);
+}
+
+/* The card's large number; closes the chips in front of it. */
+static void card_number(struct html *h, const struct estimate *e,
+                        enum measure_kind kind, const char *unit)
+{
+    html_close(h, "p");
+    html_element(h, "p", "big", measure_format(e->estimate, kind).text);
+    html_open(h, "p", "class", "unit", NULL);
+    html_printf(h, "%s, interval %s", unit, measure_interval(e, kind).text);
+    html_close(h, "p");
+}
+
+static void card_reward(struct html *h, const struct inputs *in)
+{
+    struct estimate delta = measure_get(in->heldout, "rm_delta");
+    struct estimate win = measure_get(in->heldout, "rm_win_rate");
+    card_open(h, "1. The reward model");
+    chip(h, observation(in, "reward_up"), "Reward up", "Reward not up",
+         "Reward: undecided");
+    card_number(h, &delta, MEASURE_SIGNED, "deviations of reference scores");
+    html_open(h, "p", NULL);
+    html_text(h, "The reward model scores the policy against the reference; "
+                 "of paired replies it prefers the policy's in ");
+    measure_inline(h, &win, MEASURE_PERCENT, NULL);
+    html_text(h, ".");
+    html_close(h, "p");
+    html_close(h, "section");
+}
+
+static void card_human(struct html *h, const struct inputs *in)
+{
+    const struct json *panel = json_get(in->heldout, "panel");
+    struct estimate length = measure_get(in->heldout, "length_ratio");
+    struct estimate gold = measure_get(in->heldout, "gold_win_rate");
+    struct estimate win = measure_get(panel, "win_rate");
+    card_open(h, "2. The judges");
+    chip(h, observation(in, "human_down"), "Judged worse", "Not judged worse",
+         "Judgement: undecided");
+    chip(h, observation(in, "verbosity_up"), "Longer", "Not longer",
+         "Length: undecided");
+    if (json_is_object(panel))
+        card_number(h, &win, MEASURE_PERCENT,
+                    "of blind spot-checks won by the policy");
+    else
+        card_number(h, &gold, MEASURE_PERCENT,
+                    "of pairs won by the policy under the gold rubric");
+    html_open(h, "p", NULL);
+    html_text(h, "Replies are ");
+    measure_inline(h, &length, MEASURE_TIMES, NULL);
+    html_text(h, " as long. ");
+    if (json_is_object(panel)) {
+        struct estimate excess = measure_get(panel, "less_direct_excess");
+        html_text(h, "Called less direct ");
+        measure_inline(h, &excess, MEASURE_POINTS, NULL);
+        html_text(h, " more often than a placebo. Under the gold rubric the "
+                     "policy wins ");
+        measure_inline(h, &gold, MEASURE_PERCENT, NULL);
+        html_text(h, ".");
+    }
+    html_close(h, "p");
+    html_close(h, "section");
+}
+
+/* The last checkpoint's exact KL per sequence. */
+static struct estimate last_kl(const struct inputs *in)
+{
+    const struct json *list = json_get(in->heldout, "kl_sequence");
+    size_t n = json_size(list);
+    struct estimate e = summary_nothing();
+    const struct json *node = n > 0 ? json_at(list, n - 1) : NULL;
+    e.estimate = json_number(json_get(node, "estimate"), e.estimate);
+    e.low = json_number(json_get(node, "low"), e.low);
+    e.high = json_number(json_get(node, "high"), e.high);
+    return e;
+}
+
+static void card_drift(struct html *h, const struct inputs *in)
+{
+    struct estimate kl = last_kl(in);
+    struct estimate trend = measure_get(in->heldout, "kl_trend");
+    struct estimate token = measure_get(in->heldout, "kl_per_token");
+    card_open(h, "3. The drift");
+    chip(h, observation(in, "kl_up"), "KL rising", "KL not rising",
+         "KL trend: undecided");
+    card_number(h, &kl, MEASURE_PLAIN, "nats per reply at the end");
+    html_open(h, "p", NULL);
+    html_text(h, "Exact KL from policy to reference over the whole "
+                 "vocabulary. It changes by ");
+    measure_inline(h, &trend, MEASURE_SIGNED, "nats");
+    html_text(h, " an iteration, and is ");
+    measure_inline(h, &token, MEASURE_PLAIN, "nats");
+    html_text(h, " a token.");
+    html_close(h, "p");
+    html_close(h, "section");
+}
+
+void sections_summary(struct html *h, const struct inputs *in)
+{
+    html_open(h, "header", NULL);
+    headline(h, in);
+    lede(h, in);
+    html_close(h, "header");
+    html_open(h, "div", "class", "cards", NULL);
+    card_reward(h, in);
+    card_human(h, in);
+    card_drift(h, in);
+    html_close(h, "div");
+}
+
+void sections_panel(struct html *h, const struct inputs *in)
+{
+    static const struct {
+        const char *key, *text;
+        enum measure_kind kind;
+    } rows[] = {
+        {"win_rate", "Policy preferred to the reference overall, ties a half",
+         MEASURE_PERCENT},
+        {"less_direct", "Policy reply called less direct", MEASURE_PERCENT},
+        {"less_direct_placebo",
+         "The same question about two reference replies (placebo)",
+         MEASURE_PERCENT},
+        {"less_direct_excess", "The difference: beyond what chance calls so",
+         MEASURE_POINTS},
+        {"too_long", "Policy reply called too long", MEASURE_PERCENT},
+        {"too_long_reference", "Reference reply called too long",
+         MEASURE_PERCENT},
+        {"correct", "Policy reply called correct", MEASURE_PERCENT},
+        {"correct_reference", "Reference reply called correct",
+         MEASURE_PERCENT},
+        {"self_consistency", "Same verdict when a judge saw a pair again",
+         MEASURE_PERCENT},
+    };
+    const struct json *panel = json_get(in->heldout, "panel");
+    html_open(h, "section", NULL);
+    html_element(h, "h2", NULL, "Blind spot-checks");
+    if (!json_is_object(panel)) {
+        html_element(h, "p", NULL,
+                     "Nobody was asked: human/spotcheck.jsonl is absent. "
+                     "What is said about judgement rests on the gold rubric "
+                     "alone.");
+        html_close(h, "section");
+        return;
+    }
+    html_open(h, "p", NULL);
+    html_printf(h,
+                "%lld pairs of policy and reference, mixed with %lld placebo "
+                "pairs of two reference replies.",
+                (long long)json_int(json_get(panel, "pairs"), 0),
+                (long long)json_int(json_get(panel, "placebo_pairs"), 0));
+    html_close(h, "p");
+    html_open(h, "table", NULL);
+    html_raw(h, "<thead><tr><th>Question</th><th class=\"n\">Share</th>"
+                "<th class=\"n\">Interval</th><th class=\"n\">Prompts</th>"
+                "</tr></thead>\n<tbody>");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct estimate e = measure_get(panel, rows[i].key);
+        char n[24];
+        (void)snprintf(n, sizeof n, "%zu", e.n);
+        html_open(h, "tr", NULL);
+        html_element(h, "td", NULL, rows[i].text);
+        html_element(h, "td", "n",
+                     measure_format(e.estimate, rows[i].kind).text);
+        html_element(h, "td", "n", measure_interval(&e, rows[i].kind).text);
+        html_element(h, "td", "n", n);
+        html_close(h, "tr");
+    }
+    html_raw(h, "</tbody>");
+    html_close(h, "table");
+    html_close(h, "section");
+}
+
+enum status sections_lengths(struct html *h, const struct inputs *in,
+                             struct err *err)
+{
+    enum status status = OK;
+    double *len = NULL; // policy's from the front, reference's from the back
+    size_t n = in->n_sample;
+    size_t n_policy = 0;
+    size_t n_reference = 0;
+    if (n == 0)
+        return OK;
+    TRY(MEM_NEW(len, n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (in->sample[i].is_policy)
+            len[n_policy++] = in->sample[i].len;
+        else
+            len[n - ++n_reference] = in->sample[i].len;
+    }
+    const struct chart_sample sample[] = {
+        {"policy", 0, len, n_policy},
+        {"reference", 1, len + n_policy, n_reference},
+    };
+    struct estimate ratio = measure_get(in->heldout, "length_ratio");
+    html_open(h, "figure", NULL);
+    html_element(h, "h3", NULL, "How long replies are");
+    TRY_DONE(chart_histogram(h, "Histogram of reply lengths", "tokens", sample,
+                             2, err));
+    html_open(h, "figcaption", NULL);
+    html_text(h, "Tokens of every held-out reply. Ratio of the means: ");
+    measure_inline(h, &ratio, MEASURE_TIMES, NULL);
+    html_text(h, ".");
+    html_close(h, "figcaption");
+    html_close(h, "figure");
+done:
+    mem_free(len);
+    return status;
+}
+
+void sections_limits(struct html *h, const struct inputs *in)
+{
+    static const char *const limit[] = {
+        "One run is one seed. The intervals say how the numbers would move "
+        "with other prompts, not with another seed.",
+        "It shows that these things happened together, not which caused "
+        "which. Only running again with one change can show that.",
+        "The checkpoints' curves rest on one reply a prompt, so their bands "
+        "are wider than the intervals of the final measures.",
+        "A KL divergence depends on the sampling temperature and on the "
+        "reference; it does not compare across models.",
+        "Held-out prompts come from the same source as the training prompts; "
+        "nothing is said about other customers.",
+    };
+    html_open(h, "section", NULL);
+    html_element(h, "h2", NULL, "What this does not tell");
+    html_open(h, "ul", NULL);
+    if (json_is_string(json_get(in->heldout, "scenario")))
+        html_element(h, "li", NULL,
+                     "Customers, raters and judges are simulated by the "
+                     "built-in support desk. What they like is known; that is "
+                     "why the gold rubric can be shown beside the reward.");
+    for (size_t i = 0; i < sizeof limit / sizeof *limit; i++)
+        html_element(h, "li", NULL, limit[i]);
+    html_close(h, "ul");
+    html_close(h, "section");
+}
