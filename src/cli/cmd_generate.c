@@ -1,8 +1,131 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/session.h"
+#include "cli/speaker.h"
+
+#define TEXT_MAX ((size_t)1 << 32)
+#define SAMPLES_MAX 64
+
+static struct draw make_draw(const struct options *o, const struct context *c)
+{
+    const struct generate_values *g = &o->v.generate;
+    bool is_file = g->prompts != NULL;
+    return (struct draw){
+        .sampling =
+            {
+                .temperature = g->greedy ? 0 : g->temperature,
+                .top_p = g->top_p,
+                .top_k = (size_t)g->top_k,
+                .max_new = (size_t)g->max_new,
+            },
+        .samples = (size_t)g->samples,
+        .seed = (uint64_t)o->v.common.seed,
+        .purpose = is_file ? RNG_CANDIDATE : RNG_GENERATE,
+        .context = c,
+    };
+}
+
+static void put_reply(struct json_writer *w, const struct reply_text *r)
+{
+    json_field_ints(w, "response_ids", r->ids.id, r->ids.n);
+    json_field_text(w, "text", buf_text(&r->text));
+    json_field_floats(w, "logp", r->logp, r->ids.n);
+    json_field_text(w, "finish", r->is_eos ? "eos" : "length");
+}
+
+/* One reply: its members stand in the document itself.  Several: "samples"
+ * lists them. */
+static enum status put_json(struct buf *out, const struct speaker *s,
+                            const char *prompt, const struct reply_text *reply,
+                            size_t n, struct err *err)
+{
+    struct ids ids = {0};
+    struct json_writer w;
+    enum status status =
+        chat_encode_prompt(s->tokenizer, s->chat, prompt, &ids, err);
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.generate/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    json_field_text(&w, "model", s->path);
+    json_field_ints(&w, "prompt_ids", ids.id, ids.n);
+    if (n == 1) {
+        put_reply(&w, reply);
+    } else {
+        json_put_key(&w, "samples");
+        json_open(&w, '[');
+        for (size_t k = 0; k < n; k++) {
+            json_open(&w, '{');
+            put_reply(&w, &reply[k]);
+            json_close(&w, '}');
+        }
+        json_close(&w, ']');
+    }
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+    ids_free(&ids);
+    return status;
+}
+
+static enum status answer_one(struct buf *out, const struct options *o,
+                              const struct speaker *s, const struct draw *d,
+                              struct err *err)
+{
+    struct reply_text reply[SAMPLES_MAX];
+    const char *prompt = o->v.generate.prompt;
+    enum status status = OK;
+    TRY(speaker_reply(reply, s, &prompt, 1, 0, d, err));
+    if (o->v.common.json) {
+        status = put_json(out, s, prompt, reply, d->samples, err);
+    } else {
+        for (size_t k = 0; k < d->samples; k++)
+            buf_printf(out, "%s\n", buf_text(&reply[k].text));
+    }
+    for (size_t k = 0; k < d->samples; k++)
+        reply_text_free(&reply[k]);
+    return status;
+}
+
+/* To --out, else to standard output. */
+static enum status deliver(const struct buf *text, const char *path,
+                           struct err *err)
+{
+    if (!path)
+        return terminal_print(text, err);
+    TRY(buf_status(text, err));
+    return file_write(path, buf_text(text), text->len, err);
+}
+
+static enum status generate(struct buf *out, const struct options *o,
+                            const struct context *context, struct err *err)
+{
+    struct speaker s;
+    const struct generate_values *g = &o->v.generate;
+    struct draw d = make_draw(o, context);
+    TRY(speaker_open(&s, g->model, err));
+    enum status status = g->prompts
+                             ? speaker_reply_file(out, &s, g->prompts, &d, err)
+                             : answer_one(out, o, &s, &d, err);
+    if (status == OK)
+        status = deliver(out, o->v.common.out, err);
+    speaker_close(&s);
+    return status;
+}
 
 enum status cmd_generate(struct options *o, struct err *err)
 {
-    (void)o;
-    return err_set(err, ERR_MISSING, "generate: not in this build");
+    struct session s;
+    struct buf out;
+    TRY(options_check_needed(o, FOR_GENERATE, err));
+    if (!o->v.generate.prompt == !o->v.generate.prompts)
+        return err_set(err, ERR_ARG,
+                       "one of --prompt TEXT and --prompts FILE is wanted");
+    TRY(session_open(&s, o, "generate", err));
+    buf_init(&out, TEXT_MAX);
+    enum status status = generate(&out, o, &s.context, err);
+    buf_free(&out);
+    session_close(&s);
+    return status;
 }

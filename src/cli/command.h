@@ -9,6 +9,7 @@
 #define PLUMB_CLI_COMMAND_H
 
 #include "cli/options.h"
+#include "world/panel.h"
 
 struct command {
     const char *name; // "sft"
@@ -29,6 +30,9 @@ const struct command *command_find(const char *name);
 
 /* The name nearest to what was typed, or NULL. */
 const char *command_nearest(const char *name);
+
+/* The simulated spot-checkers that the panel.* options describe. */
+struct panel_config world_panel_config(const struct world_values *w);
 
 enum status cmd_demo(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_world(struct options *o, struct err *err) MUST_CHECK;

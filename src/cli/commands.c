@@ -10,12 +10,13 @@ const struct command command_table[] = {
      "held-out evaluation, report.  Any key of any stage can be given with "
      "--set or -c.",
      "plumb demo --scenario healthy --out plumb-demo", cmd_demo},
-    {"world", FOR_WORLD, "tickets|demos|rank|judge", 1, 1,
+    {"world", FOR_WORLD, "tokenizer|tickets|demos|rank|judge", 1, 1,
      "the support desk: prompts, demonstrations, rankings, judgements",
-     "tickets writes prompts, demos writes demonstrations, rank orders "
-     "candidate replies as a population of raters does, judge gives replies "
-     "their worth.  All of them read and write JSON Lines, so that any of "
-     "them can be replaced by real data.",
+     "tokenizer writes the desk's vocabulary, tickets writes prompts, demos "
+     "writes demonstrations, rank orders candidate replies as a population of "
+     "raters does, judge gives replies their worth by the gold rubric or "
+     "plays people who spot-check blind pairs.  The data are JSON Lines, so "
+     "that any step can be replaced by real data.",
      "plumb world demos --demos 12000 --out demos.jsonl", cmd_world},
     {"sft", FOR_SFT, "", 0, 0, "supervised fine-tuning on demonstrations",
      "Trains a new model, or goes on from one, on the replies of a file of "

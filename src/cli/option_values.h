@@ -11,6 +11,7 @@
 #include "rlhf/ppo.h"
 #include "rlhf/reward_model.h"
 #include "rlhf/sft.h"
+#include "world/raters.h"
 
 struct common_values {
     int64_t seed;
@@ -22,11 +23,18 @@ struct common_values {
 
 /* plumb world, and the demo's own data. */
 struct world_values {
+    int split; // enum ticket_split
     int64_t tickets, demos, rank_prompts, candidates;
-    int64_t first; // number of the first ticket
-    const char *data, *model;
-    double hurried, tau;
+    const char *data, *reference;
     int panel; // enum world_panel
+    struct rater_config rater;
+    int64_t pairs, placebo_pairs, twice, judges;
+    double judge_tau, judge_tau_axis, judge_tie_margin;
+};
+
+enum world_panel {
+    WORLD_GOLD,   // the rubric
+    WORLD_CAREFUL // simulated spot-checkers
 };
 
 struct eval_values {

@@ -133,6 +133,18 @@ static enum status set_real(struct options *o, const struct option *row,
     return OK;
 }
 
+/* Equal when '-' and '_' are the same. */
+static bool is_same_word(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char x = a[i] == '-' ? '_' : a[i];
+        char y = b[i] == '-' ? '_' : b[i];
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
 static enum status set_choice(struct options *o, const struct option *row,
                               const char *text, const char *origin,
                               struct err *err)
@@ -141,7 +153,7 @@ static enum status set_choice(struct options *o, const struct option *row,
     int index = 0;
     for (const char *c = row->choices; *c; index++) {
         size_t n = strcspn(c, "|");
-        if (n == len && memcmp(c, text, n) == 0) {
+        if (n == len && is_same_word(c, text, n)) {
             memcpy(member(o, row), &index, sizeof index);
             return OK;
         }

@@ -20,7 +20,9 @@ static const struct {
     {"ppo.value_clip", NULL},
     {"ppo.value_coef", NULL},
     {"ppo.entropy_coef", NULL},
-    {"ppo.aggregation", " token_mean token_sum seq_sum seq_sum_norm seq_mean "},
+    {"ppo.loss_aggregation",
+     " token-mean token-sum seq-mean-token-sum seq-mean-token-sum-norm "
+     "seq-mean-token-mean "},
     {"ppo.gamma", NULL},
     {"ppo.lambda", NULL},
     {"ppo.score_position", " eos after_eos last_slot "},

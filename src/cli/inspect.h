@@ -1,0 +1,30 @@
+/*
+ * inspect.h - what lies at a path, as a JSON document.
+ */
+#ifndef PLUMB_CLI_INSPECT_H
+#define PLUMB_CLI_INSPECT_H
+
+#include "base/json.h"
+
+/*
+ * Each writes the members of an open object.  ERR_FORMAT and the like name
+ * the file.
+ */
+
+/* A model folder: shape, parameters, head, tokenizer. */
+enum status inspect_model(struct json_writer *w, const char *dir,
+                          struct err *err) MUST_CHECK;
+
+/* A run directory: settings, last metrics, checkpoints. */
+enum status inspect_run(struct json_writer *w, const char *dir,
+                        struct err *err) MUST_CHECK;
+
+/* A .safetensors file: its tensors. */
+enum status inspect_tensors(struct json_writer *w, const char *path,
+                            struct err *err) MUST_CHECK;
+
+/* A JSON Lines file, .zst or not: rows, and how often each field is there. */
+enum status inspect_rows(struct json_writer *w, const char *path,
+                         struct err *err) MUST_CHECK;
+
+#endif

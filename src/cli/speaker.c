@@ -1,0 +1,228 @@
+#include "cli/speaker.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "io/run.h"
+#include "model/checkpoint.h"
+
+#define REPLY_MAX ((size_t)1 << 20) // bytes of a reply's text
+#define EXTRA_MAX ((size_t)8 << 20)
+#define CHUNK 256 // prompts generated at a time, a bound on memory
+
+enum status speaker_open(struct speaker *s, const char *path, struct err *err)
+{
+    enum status status = OK;
+    memset(s, 0, sizeof *s);
+    TRY(run_find_model(s->path, path, NULL, err));
+    TRY_DONE(checkpoint_read(&s->model, s->path, HEAD_LM, err));
+    TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
+    TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
+    TRY_DONE(chat_detect(&s->chat, s->tokenizer, err));
+done:
+    if (status != OK)
+        speaker_close(s);
+    return status;
+}
+
+void speaker_close(struct speaker *s)
+{
+    tokenizer_free(s->tokenizer);
+    model_free(&s->model);
+    memset(s, 0, sizeof *s);
+}
+
+void reply_text_free(struct reply_text *r)
+{
+    ids_free(&r->ids);
+    mem_free(r->logp);
+    buf_free(&r->text);
+    *r = (struct reply_text){0};
+}
+
+/* Prompts of a chunk as ids, and the room its jobs write to. */
+struct chunk {
+    struct ids *prompt; // [n]
+    struct generate_job *job;
+    int32_t *token; // [jobs * max_new]
+    float *logp;
+    size_t n, jobs;
+};
+
+static void chunk_free(struct chunk *c)
+{
+    for (size_t i = 0; c->prompt && i < c->n; i++)
+        ids_free(&c->prompt[i]);
+    mem_free(c->prompt);
+    mem_free(c->job);
+    mem_free(c->token);
+    mem_free(c->logp);
+}
+
+static enum status chunk_make(struct chunk *c, const struct speaker *s,
+                              const char *const *prompt, size_t n,
+                              size_t samples, size_t max_new, struct err *err)
+{
+    size_t tokens;
+    *c = (struct chunk){.n = n, .jobs = n * samples};
+    TRY(mem_multiply(&tokens, c->jobs, max_new, err));
+    TRY(MEM_NEW(c->prompt, n, err));
+    TRY(MEM_NEW(c->job, c->jobs, err));
+    TRY(MEM_NEW(c->token, tokens, err));
+    TRY(MEM_NEW(c->logp, tokens, err));
+    for (size_t i = 0; i < n; i++) {
+        TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt[i], &c->prompt[i],
+                               err));
+        if (c->prompt[i].n == 0 || c->prompt[i].n >= s->model.config.T_max)
+            return err_set(err, ERR_LIMIT,
+                           "a prompt of %zu tokens: the model takes 1 to %zu",
+                           c->prompt[i].n, s->model.config.T_max - 1);
+    }
+    return OK;
+}
+
+static enum status finish_reply(struct reply_text *r, const struct speaker *s,
+                                const struct generate_job *job, struct err *err)
+{
+    for (size_t t = 0; t < job->len; t++)
+        TRY(ids_push(&r->ids, job->token[t], err));
+    TRY(MEM_NEW(r->logp, job->len, err));
+    if (job->len)
+        memcpy(r->logp, job->logp, job->len * sizeof *r->logp);
+    r->is_eos = job->is_eos;
+    buf_puts(&r->text, ""); // an empty reply is a text too
+    TRY(tokenizer_decode(s->tokenizer, r->ids.id, r->ids.n, true, &r->text,
+                         err));
+    return buf_status(&r->text, err);
+}
+
+enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
+                          const char *const *prompt, size_t n, size_t first,
+                          const struct draw *d, struct err *err)
+{
+    enum status status = OK;
+    size_t max_new = d->sampling.max_new;
+    struct chunk c;
+    for (size_t i = 0; i < n * d->samples; i++) {
+        reply[i] = (struct reply_text){0};
+        buf_init(&reply[i].text, REPLY_MAX);
+    }
+    TRY_DONE(chunk_make(&c, s, prompt, n, d->samples, max_new, err));
+    for (size_t j = 0; j < c.jobs; j++) {
+        struct generate_job *job = &c.job[j];
+        size_t i = j / d->samples;
+        job->prompt = c.prompt[i].id;
+        job->len_prompt = c.prompt[i].n;
+        job->token = c.token + j * max_new;
+        job->logp = c.logp + j * max_new;
+        rng_init(&job->rng, d->seed, d->purpose, (uint32_t)(first + i),
+                 (uint32_t)(j % d->samples));
+    }
+    TRY_DONE(
+        generate_run(c.job, c.jobs, &s->model, &d->sampling, d->context, err));
+    for (size_t j = 0; j < c.jobs; j++)
+        TRY_DONE(finish_reply(&reply[j], s, &c.job[j], err));
+done:
+    chunk_free(&c);
+    for (size_t i = 0; status != OK && i < n * d->samples; i++)
+        reply_text_free(&reply[i]);
+    return status;
+}
+
+/* The record's other members and "finish", as JSON text. */
+static enum status make_extra(struct buf *out, const struct record *r,
+                              const struct reply_text *reply, size_t samples,
+                              struct err *err)
+{
+    struct json *old = NULL;
+    struct json_writer w;
+    if (r->extra)
+        TRY(json_parse(&old, r->extra, strlen(r->extra), r->id, err));
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    for (const void *it = json_first(old); it; it = json_next(old, it)) {
+        if (strcmp(json_key(it), "finish") == 0)
+            continue;
+        json_put_key(&w, json_key(it));
+        json_put_node(&w, json_value(it));
+    }
+    json_put_key(&w, "finish");
+    json_open(&w, '[');
+    for (size_t k = 0; k < samples; k++)
+        json_put_text(&w, reply[k].is_eos ? "eos" : "length");
+    json_close(&w, ']');
+    json_close(&w, '}');
+    json_free(old);
+    return buf_status(out, err);
+}
+
+static enum status put_candidates(struct buf *out, const struct record *r,
+                                  const struct reply_text *reply,
+                                  size_t samples, struct err *err)
+{
+    enum status status = OK;
+    char **response = NULL;
+    struct buf extra;
+    buf_init(&extra, EXTRA_MAX);
+    TRY_DONE(MEM_NEW(response, samples, err));
+    for (size_t k = 0; k < samples; k++)
+        response[k] = reply[k].text.data;
+    TRY_DONE(make_extra(&extra, r, reply, samples, err));
+    struct record set = {
+        .id = r->id,
+        .prompt = r->prompt,
+        .responses = response,
+        .n_responses = samples,
+        .extra = extra.data,
+    };
+    dataset_write_record(out, &set);
+    status = buf_status(out, err);
+done:
+    mem_free(response);
+    buf_free(&extra);
+    return status;
+}
+
+/* Records first .. first+n-1 of a file. */
+static enum status reply_chunk(struct buf *out, const struct speaker *s,
+                               const struct record *record, size_t n,
+                               size_t first, const struct draw *d,
+                               struct err *err)
+{
+    enum status status = OK;
+    const char *prompt[CHUNK];
+    struct reply_text *reply = NULL;
+    TRY(MEM_NEW(reply, n * d->samples, err));
+    for (size_t i = 0; i < n; i++)
+        prompt[i] = record[first + i].prompt;
+    TRY_DONE(speaker_reply(reply, s, prompt, n, first, d, err));
+    for (size_t i = 0; i < n && status == OK; i++)
+        status = put_candidates(out, &record[first + i], reply + i * d->samples,
+                                d->samples, err);
+    for (size_t i = 0; i < n * d->samples; i++)
+        reply_text_free(&reply[i]);
+done:
+    mem_free(reply);
+    return status;
+}
+
+enum status speaker_reply_file(struct buf *out, const struct speaker *s,
+                               const char *prompts_path, const struct draw *d,
+                               struct err *err)
+{
+    struct dataset data;
+    enum status status = OK;
+    TRY(dataset_read(&data, prompts_path, DATASET_PROMPTS, err));
+    for (size_t first = 0; first < data.n; first += CHUNK) {
+        size_t n = data.n - first < CHUNK ? data.n - first : CHUNK;
+        TRY_DONE(reply_chunk(out, s, data.record, n, first, d, err));
+        context_progress(d->context, (double)(first + n), (double)data.n,
+                         "prompt", NULL);
+        if (context_stopped(d->context))
+            TRY_DONE(err_set(err, ERR_STOPPED, "stopped; nothing is written"));
+    }
+done:
+    dataset_free(&data);
+    return status;
+}

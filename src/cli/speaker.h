@@ -1,0 +1,62 @@
+/*
+ * speaker.h - a model with its tokenizer, and its replies to prompts.
+ */
+#ifndef PLUMB_CLI_SPEAKER_H
+#define PLUMB_CLI_SPEAKER_H
+
+#include "base/context.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "io/chat.h"
+#include "io/dataset.h"
+#include "model/generate.h"
+
+struct speaker {
+    struct model model;
+    struct tokenizer *tokenizer;
+    enum chat_template chat;
+    char path[FILE_PATH_MAX]; // the model's folder
+};
+
+/* Open a model folder, or the newest checkpoint of a run. */
+enum status speaker_open(struct speaker *s, const char *path,
+                         struct err *err) MUST_CHECK;
+void speaker_close(struct speaker *s);
+
+/* One reply, in memory of its own. */
+struct reply_text {
+    struct ids ids; // EOS included
+    float *logp;    // [ids.n]
+    bool is_eos;
+    struct buf text; // special tokens left out
+};
+void reply_text_free(struct reply_text *r);
+
+/* How replies are drawn. */
+struct draw {
+    struct sampling sampling;
+    size_t samples; // replies per prompt
+    uint64_t seed;
+    enum rng_purpose purpose;
+    const struct context *context;
+};
+
+/*
+ * Draw replies to each of n prompts: reply[i * d->samples + k].  Each has its
+ * own stream (purpose, first + i, k), so a part of a file gives the same
+ * replies as the whole of it.  On success the caller frees each with
+ * reply_text_free(); on failure there is nothing to free.
+ */
+enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
+                          const char *const *prompt, size_t n, size_t first,
+                          const struct draw *d, struct err *err) MUST_CHECK;
+
+/*
+ * The same for a file of prompts: candidate sets {"id","prompt","responses",
+ * "finish", ...} are appended to `out`, other members passed on.
+ */
+enum status speaker_reply_file(struct buf *out, const struct speaker *s,
+                               const char *prompts_path, const struct draw *d,
+                               struct err *err) MUST_CHECK;
+
+#endif
