@@ -1,0 +1,457 @@
+#include "io/safetensors.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/* Values are stored little-endian and copied as they are. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "safetensors.c needs a little-endian machine"
+#endif
+
+#define PREFIX 8                               // the header's length, u64
+#define HEADER_MAX ((size_t)100 * 1000 * 1000) // the format's own bound
+#define DEPTH_MAX 3                            // header, tensor, shape
+#define VALUES_MAX ((size_t)1 << 20)           // about 150 000 tensors
+
+static const struct {
+    const char *name;
+    enum tensor_type type;
+    size_t bytes;
+} dtypes[] = {
+    {"F32", TENSOR_F32, 4},       {"F16", TENSOR_F16, 2},
+    {"BF16", TENSOR_BF16, 2},     {"F64", TENSOR_OTHER, 8},
+    {"I64", TENSOR_OTHER, 8},     {"U64", TENSOR_OTHER, 8},
+    {"I32", TENSOR_OTHER, 4},     {"U32", TENSOR_OTHER, 4},
+    {"I16", TENSOR_OTHER, 2},     {"U16", TENSOR_OTHER, 2},
+    {"I8", TENSOR_OTHER, 1},      {"U8", TENSOR_OTHER, 1},
+    {"BOOL", TENSOR_OTHER, 1},    {"F8_E4M3", TENSOR_OTHER, 1},
+    {"F8_E5M2", TENSOR_OTHER, 1},
+};
+
+/* Where the reading is, for messages. */
+struct place {
+    const char *file;
+    const char *tensor;
+};
+
+/* ---- reading the header ------------------------------------------------- */
+
+/*
+ * A look at the header's shape before a tree is built from it: a hundred
+ * megabytes of "[[[[" or of "0,0,0," would cost fifty times their size.
+ * Strings are skipped; everything else is left to the JSON parser.
+ */
+static enum status check_shape(const char *text, size_t len, const char *name,
+                               struct err *err)
+{
+    size_t depth = 0;
+    size_t values = 0;
+    bool is_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (is_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                is_string = false;
+        } else if (c == '"') {
+            is_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > DEPTH_MAX)
+                return err_set(err, ERR_FORMAT,
+                               "%s: header nests deeper than %d", name,
+                               DEPTH_MAX);
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        } else if (c == ',' && ++values > VALUES_MAX) {
+            return err_set(err, ERR_FORMAT,
+                           "%s: header holds more than %zu values", name,
+                           VALUES_MAX);
+        }
+    }
+    return OK;
+}
+
+/* A size or an offset: an integer, not negative. */
+static enum status read_size(size_t *out, const struct json *node,
+                             const char *what, struct place at, struct err *err)
+{
+    int64_t x = json_int(node, -1);
+    if (x < 0)
+        return err_set(err, ERR_FORMAT, "%s: tensor '%.80s': %s is not a size",
+                       at.file, at.tensor, what);
+    *out = (size_t)x;
+    return OK;
+}
+
+static enum status read_dtype(struct tensor_view *t, size_t *bytes,
+                              const struct json *node, struct place at,
+                              struct err *err)
+{
+    const char *dtype = json_text(node, "");
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        if (strcmp(dtype, dtypes[i].name) == 0) {
+            t->type = dtypes[i].type;
+            *bytes = dtypes[i].bytes;
+            memcpy(t->dtype, dtype, strlen(dtype) + 1);
+            return OK;
+        }
+    }
+    return err_set(err, ERR_FORMAT, "%s: tensor '%.80s': unknown dtype '%.20s'",
+                   at.file, at.tensor, dtype);
+}
+
+static enum status read_dims(struct tensor_view *t, const struct json *shape,
+                             struct place at, struct err *err)
+{
+    if (!json_is_array(shape))
+        return err_set(err, ERR_FORMAT, "%s: tensor '%.80s' has no shape",
+                       at.file, at.tensor);
+    t->n_dim = json_size(shape);
+    if (t->n_dim > TENSOR_DIMS_MAX)
+        return err_set(err, ERR_FORMAT,
+                       "%s: tensor '%.80s' has %zu dimensions, at most %d",
+                       at.file, at.tensor, t->n_dim, TENSOR_DIMS_MAX);
+    t->count = 1;
+    for (size_t i = 0; i < t->n_dim; i++) {
+        size_t dim;
+        TRY(read_size(&dim, json_at(shape, i), "shape", at, err));
+        t->dim[i] = dim;
+        if (mem_multiply(&t->count, t->count, dim, NULL) != OK)
+            return err_set(err, ERR_FORMAT,
+                           "%s: tensor '%.80s': shape is too large", at.file,
+                           at.tensor);
+    }
+    return OK;
+}
+
+/* One member of the header.  `data` is what follows the header. */
+static enum status read_tensor(struct tensor_view *t, const struct json *node,
+                               const unsigned char *data, size_t len,
+                               struct place at, struct err *err)
+{
+    size_t bytes, need, begin, end;
+    if (!json_is_object(node))
+        return err_set(err, ERR_FORMAT, "%s: tensor '%.80s' is not an object",
+                       at.file, at.tensor);
+    TRY(read_dtype(t, &bytes, json_get(node, "dtype"), at, err));
+    TRY(read_dims(t, json_get(node, "shape"), at, err));
+    const struct json *range = json_get(node, "data_offsets");
+    if (!json_is_array(range) || json_size(range) != 2)
+        return err_set(err, ERR_FORMAT,
+                       "%s: tensor '%.80s' has no data_offsets", at.file,
+                       at.tensor);
+    TRY(read_size(&begin, json_at(range, 0), "data_offsets", at, err));
+    TRY(read_size(&end, json_at(range, 1), "data_offsets", at, err));
+    if (begin > end || end > len)
+        return err_set(err, ERR_FORMAT,
+                       "%s: tensor '%.80s': bytes %zu to %zu, file has %zu",
+                       at.file, at.tensor, begin, end, len);
+    if (mem_multiply(&need, t->count, bytes, NULL) != OK || need != end - begin)
+        return err_set(err, ERR_FORMAT,
+                       "%s: tensor '%.80s': %zu values of %s, but %zu bytes",
+                       at.file, at.tensor, t->count, t->dtype, end - begin);
+    t->name = at.tensor;
+    t->data = data + begin;
+    t->len = need;
+    return OK;
+}
+
+static enum status check_metadata(const struct json *node, const char *name,
+                                  struct err *err)
+{
+    if (!json_is_object(node))
+        return err_set(err, ERR_FORMAT, "%s: __metadata__ is not an object",
+                       name);
+    for (const void *it = json_first(node); it != NULL;
+         it = json_next(node, it))
+        if (!json_is_string(json_value(it)))
+            return err_set(err, ERR_FORMAT,
+                           "%s: __metadata__ '%.80s' is not a string", name,
+                           json_key(it));
+    return OK;
+}
+
+/* Order of the data; empty tensors share a place and go by name. */
+static int by_place(const void *a, const void *b)
+{
+    const struct tensor_view *x = a;
+    const struct tensor_view *y = b;
+    if (x->data != y->data)
+        return x->data < y->data ? -1 : 1;
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* Sorted tensors must tile the data from its first byte to its last. */
+static enum status check_tiling(const struct safetensors *s,
+                                const unsigned char *data, size_t len,
+                                const char *name, struct err *err)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct tensor_view *t = &s->tensor[i];
+        size_t begin = (size_t)(t->data - data);
+        if (begin != end)
+            return err_set(err, ERR_FORMAT,
+                           "%s: tensor '%.80s' begins at byte %zu, the one "
+                           "before it ends at %zu",
+                           name, t->name, begin, end);
+        end = begin + t->len;
+    }
+    if (end != len)
+        return err_set(err, ERR_FORMAT,
+                       "%s: tensors end at byte %zu, data has %zu", name, end,
+                       len);
+    return OK;
+}
+
+static enum status read_tensors(struct safetensors *s,
+                                const unsigned char *data, size_t len,
+                                const char *name, struct err *err)
+{
+    if (!json_is_object(s->header))
+        return err_set(err, ERR_FORMAT, "%s: header is not an object", name);
+    TRY(MEM_NEW(s->tensor, json_size(s->header), err));
+    for (const void *it = json_first(s->header); it != NULL;
+         it = json_next(s->header, it)) {
+        struct place at = {.file = name, .tensor = json_key(it)};
+        if (strcmp(at.tensor, "__metadata__") == 0) {
+            TRY(check_metadata(json_value(it), name, err));
+            continue;
+        }
+        TRY(read_tensor(&s->tensor[s->n], json_value(it), data, len, at, err));
+        s->n++;
+    }
+    if (s->n > 1)
+        qsort(s->tensor, s->n, sizeof *s->tensor, by_place);
+    return check_tiling(s, data, len, name, err);
+}
+
+enum status safetensors_parse(struct safetensors *out,
+                              const unsigned char *data, size_t len,
+                              const char *name, struct err *err)
+{
+    if (len < PREFIX)
+        return err_set(err, ERR_FORMAT, "%s: %zu bytes is too short", name,
+                       len);
+    uint64_t len_header;
+    memcpy(&len_header, data, PREFIX);
+    if (len_header > HEADER_MAX || len_header > len - PREFIX)
+        return err_set(err, ERR_FORMAT,
+                       "%s: header of %llu bytes, file has %zu, at most %zu",
+                       name, (unsigned long long)len_header, len, HEADER_MAX);
+    size_t n = (size_t)len_header;
+    const char *text = (const char *)data + PREFIX;
+    if (n == 0 || text[0] != '{')
+        return err_set(err, ERR_FORMAT, "%s: header does not start with '{'",
+                       name);
+    TRY(check_shape(text, n, name, err));
+    struct safetensors s = {0};
+    TRY(json_parse(&s.header, text, n, name, err));
+    enum status status =
+        read_tensors(&s, data + PREFIX + n, len - PREFIX - n, name, err);
+    if (status != OK) {
+        safetensors_close(&s);
+        return status;
+    }
+    *out = s;
+    return OK;
+}
+
+enum status safetensors_open(struct safetensors *out, const char *path,
+                             struct err *err)
+{
+    struct file_map map = {0};
+    TRY(file_map(&map, path, err));
+    enum status status = safetensors_parse(out, map.data, map.len, path, err);
+    if (status != OK)
+        file_unmap(&map);
+    else
+        out->map = map;
+    return status;
+}
+
+void safetensors_close(struct safetensors *s)
+{
+    mem_free(s->tensor);
+    if (s->header != NULL)
+        json_free(s->header);
+    if (s->map.data != NULL)
+        file_unmap(&s->map);
+    *s = (struct safetensors){0};
+}
+
+const struct tensor_view *safetensors_find(const struct safetensors *s,
+                                           const char *name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->tensor[i].name, name) == 0)
+            return &s->tensor[i];
+    return NULL;
+}
+
+/* ---- values ------------------------------------------------------------- */
+
+static float float_of_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* IEEE half: 1 sign, 5 exponent (bias 15), 10 fraction bits.  Every half is a
+ * float, so nothing rounds. */
+static float float_of_half(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half >> 15) << 31;
+    uint32_t exponent = (uint32_t)(half >> 10) & 31;
+    uint32_t fraction = (uint32_t)half & 1023;
+    if (exponent == 31) // infinity and NaN keep their payload
+        return float_of_bits(sign | 0x7f800000u | fraction << 13);
+    if (exponent != 0)
+        return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+    // Zero and subnormals are fraction * 2^-24.
+    float x = (float)fraction * 0x1p-24f;
+    return sign != 0 ? -x : x;
+}
+
+enum status safetensors_floats(float *out, const struct tensor_view *t,
+                               struct err *err)
+{
+    if (t->type == TENSOR_OTHER)
+        return err_set(err, ERR_MISMATCH,
+                       "tensor '%.80s' is %s, want F32, F16 or BF16", t->name,
+                       t->dtype);
+    if (t->type == TENSOR_F32) {
+        if (t->len != 0)
+            memcpy(out, t->data, t->len);
+        return OK;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        uint16_t bits;
+        memcpy(&bits, t->data + 2 * i, sizeof bits);
+        out[i] = t->type == TENSOR_BF16 ? float_of_bits((uint32_t)bits << 16)
+                                        : float_of_half(bits);
+    }
+    return OK;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+/* The prefix and the header.  A tensor's place is the sum of the lengths of
+ * those before it; len[i] is set to tensor i's bytes. */
+static enum status write_header(struct buf *out, const struct tensor_out *t,
+                                size_t n, size_t *len, struct err *err)
+{
+    struct json_writer w;
+    size_t at = 0;
+    uint64_t n_header = 0;
+    buf_append(out, &n_header, PREFIX);
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_put_key(&w, "__metadata__");
+    json_open(&w, '{');
+    json_field_text(&w, "format", "pt");
+    json_close(&w, '}');
+    for (size_t i = 0; i < n; i++) {
+        assert(t[i].n_dim <= TENSOR_DIMS_MAX);
+        len[i] = sizeof(float);
+        json_put_key(&w, t[i].name);
+        json_open(&w, '{');
+        json_field_text(&w, "dtype", "F32");
+        json_put_key(&w, "shape");
+        json_open(&w, '[');
+        for (size_t d = 0; d < t[i].n_dim; d++) {
+            TRY(mem_multiply(&len[i], len[i], t[i].dim[d], err));
+            json_put_int(&w, (int64_t)t[i].dim[d]);
+        }
+        json_close(&w, ']');
+        json_put_key(&w, "data_offsets");
+        json_open(&w, '[');
+        json_put_int(&w, (int64_t)at);
+        at += len[i];
+        json_put_int(&w, (int64_t)at);
+        json_close(&w, ']');
+        json_close(&w, '}');
+    }
+    json_close(&w, '}');
+    // Spaces up to a multiple of 8, so that the data starts aligned.
+    while (out->code == OK && out->len % PREFIX != 0)
+        buf_putc(out, ' ');
+    TRY(buf_status(out, err));
+    n_header = out->len - PREFIX;
+    memcpy(out->data, &n_header, PREFIX);
+    return OK;
+}
+
+static enum status put(FILE *file, const void *data, size_t len,
+                       const char *path, struct err *err)
+{
+    errno = 0;
+    if (len != 0 && fwrite(data, 1, len, file) != len)
+        return err_set(err, ERR_IO, "cannot write %s: error %d", path, errno);
+    return OK;
+}
+
+static enum status write_file(const char *path, const struct buf *header,
+                              const struct tensor_out *t, size_t n,
+                              const size_t *len, struct err *err)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        return err_set(err, ERR_IO, "cannot create %s: error %d", path, errno);
+    enum status status = put(file, header->data, header->len, path, err);
+    for (size_t i = 0; i < n && status == OK; i++)
+        status = put(file, t[i].data, len[i], path, err);
+    if (fclose(file) != 0 && status == OK)
+        status = err_set(err, ERR_IO, "cannot write %s: error %d", path, errno);
+    if (status == OK)
+        status = file_sync(path, err);
+    return status;
+}
+
+/*
+ * Tensors go from where they are straight to a temporary file that then takes
+ * the name: no second copy of the model in memory.
+ */
+enum status safetensors_write(const char *path, const struct tensor_out *t,
+                              size_t n, struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    char tmp[FILE_PATH_MAX];
+    char name[FILE_PATH_MAX];
+    struct buf header;
+    size_t *len = NULL;
+    enum status status;
+    const char *slash = strrchr(path, '/');
+    buf_init(&header, HEADER_MAX + PREFIX);
+    TRY_DONE(file_dirname(dir, path, err));
+    int n_name = snprintf(name, sizeof name, ".%s.tmp",
+                          slash != NULL ? slash + 1 : path);
+    if (n_name < 0 || (size_t)n_name >= sizeof name) {
+        status = err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
+        goto done;
+    }
+    TRY_DONE(file_join(tmp, dir, name, err));
+    TRY_DONE(MEM_NEW(len, n, err));
+    TRY_DONE(write_header(&header, t, n, len, err));
+    status = write_file(tmp, &header, t, n, len, err);
+    if (status == OK)
+        status = file_rename(tmp, path, err);
+    if (status != OK)
+        (void)unlink(tmp);
+done:
+    buf_free(&header);
+    mem_free(len);
+    return status;
+}
