@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "base/parallel.h"
+#include "nn/lmhead.h"
 #include "rlhf/near.h"
 
 /* NeMo-RL, tests/unit/algorithms/test_loss_functions.py. */
@@ -229,6 +231,59 @@ static void test_full_kl(void **state)
     }
 }
 
+struct head_kl {
+    float kl[2], logp[2], logp_ref[2];
+};
+
+/* The two pairs of distributions above as logits of a head with identity
+ * weights. */
+static enum status compare_heads(void *ctx, size_t item, size_t worker,
+                                 struct err *err)
+{
+    (void)item;
+    (void)worker;
+    static const float identity[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    static const double p[] = {0.98, 0.01, 0.01, 0.49, 0.02, 0.49};
+    static const double q[] = {0.01, 0.01, 0.98, 0.01, 0.98, 0.01};
+    static const int32_t target[] = {0, 2};
+    static float scratch[2 * (LMHEAD_CHUNK + 1) * 3];
+    const struct lmhead head = {
+        .weight = identity, .V = 3, .C = 3, .temperature = 1};
+    struct head_kl *got = ctx;
+    const struct lmhead_pair out = {
+        .kl = got->kl, .logp = got->logp, .logp_ref = got->logp_ref};
+    float hidden[6], hidden_ref[6];
+    for (size_t i = 0; i < 6; i++) {
+        hidden[i] = (float)log(p[i]);
+        hidden_ref[i] = (float)log(q[i]);
+    }
+    if (COUNT(scratch) < 2 * lmhead_scratch(3))
+        return err_set(err, ERR_LIMIT, "scratch is too small");
+    return lmhead_compare(&out, &head, hidden, &head, hidden_ref, target, 2, 0,
+                          scratch, err);
+}
+
+/* The same from the language-model head, which never stores distributions.
+ * Log-probabilities of 4.6 in float are known to 3e-7; sixteen of those for
+ * two of them, their exponentials and the sums. */
+static void test_full_kl_of_a_head(void **state)
+{
+    (void)state;
+    static const double full[] = {4.447418, 3.736147};
+    static const double k1[] = {4.584967, 3.891820}; // ln 98, ln 49
+    struct head_kl got;
+    struct team *team = NULL;
+    struct err err;
+    assert_int_equal(team_create(&team, 1, &err), OK);
+    enum status status = team_run(team, 1, compare_heads, &got, &err);
+    team_destroy(team);
+    assert_int_equal(status, OK);
+    assert_all_near(got.kl, full, 2, 16 * 3e-7);
+    for (size_t i = 0; i < 2; i++)
+        assert_near(kl_k1((double)got.logp[i], (double)got.logp_ref[i]), k1[i],
+                    16 * 3e-7);
+}
+
 /* TRL 0.11.4, same file: per-token penalties. */
 static void test_token_penalties(void **state)
 {
@@ -408,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_aggregation),
         cmocka_unit_test(test_masked_mean),
         cmocka_unit_test(test_full_kl),
+        cmocka_unit_test(test_full_kl_of_a_head),
         cmocka_unit_test(test_token_penalties),
         cmocka_unit_test(test_whitening),
         cmocka_unit_test(test_rewards),

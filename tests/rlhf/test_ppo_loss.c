@@ -208,13 +208,13 @@ static void test_value_loss(void **state)
     /* Old value 1, return 2: rising past 1.25 is not rewarded, falling is
      * not shielded, and past the mirror image (2.75) the loss rises again. */
     static const struct {
-        float value;
         double loss;
+        float value;
         bool clipped;
     } cases[] = {
-        {0.5F, 0.5 * 2.25, false},       {0.875F, 0.5 * 1.265625, false},
-        {1.125F, 0.5 * 0.765625, false}, {1.5F, 0.5 * 0.5625, true},
-        {2.5F, 0.5 * 0.5625, true},      {3.0F, 0.5, false},
+        {0.5 * 2.25, 0.5F, false},       {0.5 * 1.265625, 0.875F, false},
+        {0.5 * 0.765625, 1.125F, false}, {0.5 * 0.5625, 1.5F, true},
+        {0.5 * 0.5625, 2.5F, true},      {0.5, 3.0F, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         float slope, unused;
