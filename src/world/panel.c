@@ -1,0 +1,246 @@
+#include "world/panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/rng.h"
+
+enum {
+    JUDGES_MAX = 16,
+    VISITS_MAX = 16
+};
+
+static const char *const correct_names[] = {"no", "unsure", "yes"};
+static const char *const length_names[] = {"too_short", "right", "too_long"};
+
+/* A pair before it is shown: the answer under test and its comparison. */
+struct pair {
+    const struct panel_prompt *prompt;
+    bool is_placebo;
+    size_t number; // within its kind
+    size_t judge;
+    bool is_twice;
+    const struct panel_sample *sample[2]; // under test, reference
+    size_t index[2];                      // which samples those are
+    struct judgement truth[2];
+};
+
+struct panel_config panel_default(void)
+{
+    return (struct panel_config){
+        .n_policy = 512,
+        .n_placebo = 512,
+        .n_twice = 128,
+        .n_judges = 4,
+        .tau = 0.4,
+        .tau_axis = 0.15,
+        .tie_margin = 0.2,
+    };
+}
+
+static enum status check_config(const struct panel_config *c, size_t n,
+                                struct err *err)
+{
+    if (n == 0)
+        return err_set(err, ERR_ARG, "spot-check without prompts");
+    if (c->n_judges < 1 || c->n_judges > JUDGES_MAX)
+        return err_set(err, ERR_ARG, "%zu judges, wanted 1..%d", c->n_judges,
+                       (int)JUDGES_MAX);
+    if (c->n_policy > UINT32_MAX / 2 || c->n_placebo > UINT32_MAX / 2)
+        return err_set(err, ERR_ARG, "%zu and %zu pairs are too many",
+                       c->n_policy, c->n_placebo);
+    if (c->n_twice > c->n_policy + c->n_placebo)
+        return err_set(err, ERR_ARG, "%zu pairs to be judged twice of %zu",
+                       c->n_twice, c->n_policy + c->n_placebo);
+    if (!(c->tau > 0) || !isfinite(c->tau) || !(c->tau_axis >= 0) ||
+        !isfinite(c->tau_axis) || !(c->tie_margin >= 0))
+        return err_set(err, ERR_ARG,
+                       "tau %g, tau_axis %g, tie_margin %g: wanted a positive "
+                       "tau, the others 0 or more",
+                       c->tau, c->tau_axis, c->tie_margin);
+    return OK;
+}
+
+/* 0..4 by thresholds: a wrong or useless answer; something; a right answer
+ * among padding; a right answer; little but the right answer. */
+static int direct_mark(double x)
+{
+    static const double threshold[] = {0, 0.5, 1, 1.75};
+    int mark = 0;
+    while (mark < 4 && x >= threshold[mark])
+        mark++;
+    return mark;
+}
+
+static double correct_level(const struct judgement *j)
+{
+    if (j->resolution_wrong || j->order == FACT_WRONG)
+        return -1;
+    return j->resolution_right ? 1 : 0;
+}
+
+static double length_level(const struct judgement *j)
+{
+    if (j->tokens_wasted == 0 && !(j->resolution_right && j->next_right))
+        return -1;
+    return (double)j->tokens_wasted / 10;
+}
+
+void panel_mark(struct panel_marks *out, const struct judgement *j,
+                const double noise[3])
+{
+    double tokens = j->tokens > 0 ? (double)j->tokens : 1;
+    double correct = correct_level(j) + noise[1];
+    double length = length_level(j) + noise[2];
+    out->direct =
+        direct_mark(10 * j->help / tokens + j->term[JUDGE_BURIED] + noise[0]);
+    out->correct = correct > 0.5    ? CORRECT_YES
+                   : correct < -0.5 ? CORRECT_NO
+                                    : CORRECT_UNSURE;
+    out->length = length >= 0.75    ? LENGTH_TOO_LONG
+                  : length <= -0.75 ? LENGTH_TOO_SHORT
+                                    : LENGTH_RIGHT;
+}
+
+/* What one visit of a judge to a pair yields; index 0 is the left side. */
+struct visit {
+    size_t side[2]; // which of pair.sample is shown there
+    const char *choice;
+    struct panel_marks marks[2];
+};
+
+static const char *choose(const double v[2], double tie_margin)
+{
+    if (fabs(v[0] - v[1]) < tie_margin || v[0] == v[1])
+        return (v[0] + v[1]) / 2 >= PANEL_GOOD ? "both_good" : "both_bad";
+    return v[0] > v[1] ? "A" : "B";
+}
+
+static void judge_visit(struct visit *out, const struct pair *p,
+                        const struct panel_config *c, uint64_t seed,
+                        size_t number)
+{
+    struct rng r;
+    uint32_t pair = (uint32_t)(2 * p->number + (p->is_placebo ? 1 : 0));
+    rng_init(&r, seed, RNG_PANEL, (uint32_t)(p->judge * VISITS_MAX + number),
+             pair);
+    out->side[0] = rng_below(&r, 2);
+    out->side[1] = 1 - out->side[0];
+    bool is_same = strcmp(p->sample[0]->text, p->sample[1]->text) == 0 &&
+                   p->sample[0]->is_eos == p->sample[1]->is_eos;
+    double v[2];
+    double noise[4];
+    for (size_t i = 0; i < 2; i++) {
+        const struct judgement *truth = &p->truth[out->side[i]];
+        if (i == 0 || !is_same) {
+            noise[3] = c->tau * rng_gumbel(&r);
+            for (size_t k = 0; k < 3; k++)
+                noise[k] = c->tau_axis * rng_normal(&r);
+        }
+        v[i] = truth->gold + noise[3];
+        panel_mark(&out->marks[i], truth, noise);
+    }
+    out->choice = choose(v, c->tie_margin);
+}
+
+static const char *source_name(const struct pair *p, size_t which)
+{
+    if (which == 1)
+        return "reference";
+    return p->is_placebo ? "placebo" : "policy";
+}
+
+static void write_side(struct json_writer *w, const char *key,
+                       const struct pair *p, size_t which)
+{
+    json_put_key(w, key);
+    json_open(w, '{');
+    json_field_text(w, "response", p->sample[which]->text);
+    json_field_text(w, "source", source_name(p, which));
+    json_field_int(w, "sample", (int64_t)p->index[which]);
+    json_field_int(w, "tokens", (int64_t)p->truth[which].tokens);
+    json_close(w, '}');
+}
+
+static void write_visit(struct buf *out, const struct pair *p,
+                        const struct visit *v, size_t number)
+{
+    struct json_writer w;
+    char id[48];
+    const char *kind = p->is_placebo ? "placebo" : "policy";
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", PANEL_SCHEMA);
+    (void)snprintf(id, sizeof id, "%s-%06zu", kind, p->number);
+    json_field_text(&w, "pair_id", id);
+    json_field_text(&w, "kind", kind);
+    json_field_text(&w, "prompt_id", p->prompt->id);
+    json_field_text(&w, "prompt", p->prompt->prompt);
+    write_side(&w, "left", p, v->side[0]);
+    write_side(&w, "right", p, v->side[1]);
+    json_field_text(&w, "shown_left", source_name(p, v->side[0]));
+    (void)snprintf(id, sizeof id, "careful-%zu", p->judge + 1);
+    json_field_text(&w, "judge", id);
+    json_field_int(&w, "visit", (int64_t)number);
+    json_field_text(&w, "choice", v->choice);
+    json_field_int(&w, "left_direct", v->marks[0].direct);
+    json_field_int(&w, "right_direct", v->marks[1].direct);
+    json_field_text(&w, "left_correct", correct_names[v->marks[0].correct]);
+    json_field_text(&w, "right_correct", correct_names[v->marks[1].correct]);
+    json_field_text(&w, "left_length", length_names[v->marks[0].length]);
+    json_field_text(&w, "right_length", length_names[v->marks[1].length]);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+}
+
+/* Find the two samples of a pair and judge them. */
+static enum status pair_init(struct pair *p, const struct panel_prompt *prompt,
+                             size_t n, struct err *err)
+{
+    size_t round = p->number / n;
+    const struct panel_prompt *own = &prompt[p->number % n];
+    p->prompt = own;
+    p->index[0] = p->is_placebo ? 2 * round + 1 : round;
+    p->index[1] = p->is_placebo ? 2 * round : round;
+    const struct panel_sample *tested =
+        p->is_placebo ? own->reference : own->policy;
+    size_t n_tested = p->is_placebo ? own->n_reference : own->n_policy;
+    if (p->index[0] >= n_tested || p->index[1] >= own->n_reference)
+        return err_set(err, ERR_ARG,
+                       "prompt %s has %zu policy and %zu reference samples; "
+                       "%s pair %zu needs sample %zu; ask for fewer pairs or "
+                       "draw more samples",
+                       own->id, own->n_policy, own->n_reference,
+                       p->is_placebo ? "placebo" : "policy", p->number,
+                       p->index[0]);
+    p->sample[0] = &tested[p->index[0]];
+    p->sample[1] = &own->reference[p->index[1]];
+    for (size_t i = 0; i < 2; i++)
+        TRY(judge_reply(&p->truth[i], own->ticket, p->sample[i]->text,
+                        p->sample[i]->is_eos, err));
+    return OK;
+}
+
+enum status panel_spotcheck(struct buf *out, const struct panel_prompt *prompt,
+                            size_t n, const struct panel_config *c,
+                            uint64_t seed, struct err *err)
+{
+    TRY(check_config(c, n, err));
+    size_t total = c->n_policy + c->n_placebo;
+    for (size_t i = 0; i < total; i++) {
+        struct pair p = {.is_placebo = i >= c->n_policy};
+        struct visit v;
+        p.number = p.is_placebo ? i - c->n_policy : i;
+        p.judge = p.number % c->n_judges;
+        /* True for n_twice of the total values of i, evenly spread. */
+        p.is_twice = (i + 1) * c->n_twice / total > i * c->n_twice / total;
+        TRY(pair_init(&p, prompt, n, err));
+        for (size_t visit = 1; visit <= (p.is_twice ? 2u : 1u); visit++) {
+            judge_visit(&v, &p, c, seed, visit);
+            write_visit(out, &p, &v, visit);
+        }
+    }
+    return buf_status(out, err);
+}
