@@ -27,7 +27,7 @@ static struct draw make_draw(const struct options *o, const struct context *c)
     };
 }
 
-static void put_reply(struct json_writer *w, const struct reply_text *r)
+static void put_reply(struct json_writer *w, const struct speaker_reply *r)
 {
     json_field_ints(w, "response_ids", r->ids.id, r->ids.n);
     json_field_text(w, "text", buf_text(&r->text));
@@ -38,8 +38,9 @@ static void put_reply(struct json_writer *w, const struct reply_text *r)
 /* One reply: its members stand in the document itself.  Several: "samples"
  * lists them. */
 static enum status put_json(struct buf *out, const struct speaker *s,
-                            const char *prompt, const struct reply_text *reply,
-                            size_t n, struct err *err)
+                            const char *prompt,
+                            const struct speaker_reply *reply, size_t n,
+                            struct err *err)
 {
     struct ids ids = {0};
     struct json_writer w;
@@ -73,7 +74,7 @@ static enum status answer_one(struct buf *out, const struct options *o,
                               const struct speaker *s, const struct draw *d,
                               struct err *err)
 {
-    struct reply_text reply[SAMPLES_MAX];
+    struct speaker_reply reply[SAMPLES_MAX];
     const char *prompt = o->v.generate.prompt;
     enum status status = OK;
     TRY(speaker_reply(reply, s, &prompt, 1, 0, d, err));
@@ -84,7 +85,7 @@ static enum status answer_one(struct buf *out, const struct options *o,
             buf_printf(out, "%s\n", buf_text(&reply[k].text));
     }
     for (size_t k = 0; k < d->samples; k++)
-        reply_text_free(&reply[k]);
+        speaker_free_reply(&reply[k]);
     return status;
 }
 

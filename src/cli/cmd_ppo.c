@@ -1,10 +1,12 @@
+#include "cli/annotate.h"
 #include "cli/command.h"
 #include "cli/session.h"
 
 static enum status run(const struct options *o, const struct stage *stage,
                        struct err *err)
 {
-    return ppo_run(&o->v.ppo, stage, NULL, err);
+    struct ppo_annotator gold = annotate_gold();
+    return ppo_run(&o->v.ppo, stage, &gold, err);
 }
 
 enum status cmd_ppo(struct options *o, struct err *err)

@@ -36,7 +36,7 @@ static enum status rank(const struct options *o, struct err *err)
                           (uint64_t)o->v.common.seed, err);
 }
 
-struct panel_config world_panel_config(const struct world_values *w)
+struct panel_config cmd_world_panel(const struct world_values *w)
 {
     return (struct panel_config){
         .n_policy = (size_t)w->pairs,
@@ -57,7 +57,7 @@ static enum status judge(const struct options *o, struct err *err)
         return desk_judge_file(w->data, o->v.common.out, err);
     TRY(need(w->reference, "reference is not set: the reference's samples",
              err));
-    struct panel_config c = world_panel_config(w);
+    struct panel_config c = cmd_world_panel(w);
     return desk_spotcheck_file(w->data, w->reference, o->v.common.out, &c,
                                (uint64_t)o->v.common.seed, err);
 }

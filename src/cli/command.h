@@ -32,7 +32,7 @@ const struct command *command_find(const char *name);
 const char *command_nearest(const char *name);
 
 /* The simulated spot-checkers that the panel.* options describe. */
-struct panel_config world_panel_config(const struct world_values *w);
+struct panel_config cmd_world_panel(const struct world_values *w);
 
 enum status cmd_demo(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_world(struct options *o, struct err *err) MUST_CHECK;

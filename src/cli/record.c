@@ -79,7 +79,7 @@ static enum status put_parent(struct buf *out, struct options *o,
     TRY(options_set_text(o, row, shown, err));
     buf_printf(out, "  %s: ", key);
     options_print_value(out, o, row);
-    buf_printf(out, "\n  %s_sha256: %s\n", key, hash);
+    buf_printf(out, "\n  %s_sha256: \"%s\"\n", key, hash);
     return options_set_text(o, row, found, err);
 }
 

@@ -92,6 +92,8 @@ static enum status print_result(const char *dir, struct err *err)
     TRY(file_join(path, dir, "result.json", err));
     buf_init(&text, RESULT_MAX);
     enum status status = file_read(&text, path, err);
+    if (text.len && text.data[text.len - 1] != '\n')
+        buf_putc(&text, '\n');
     if (status == OK)
         status = terminal_print(&text, err);
     buf_free(&text);

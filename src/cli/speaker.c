@@ -33,12 +33,12 @@ void speaker_close(struct speaker *s)
     memset(s, 0, sizeof *s);
 }
 
-void reply_text_free(struct reply_text *r)
+void speaker_free_reply(struct speaker_reply *r)
 {
     ids_free(&r->ids);
     mem_free(r->logp);
     buf_free(&r->text);
-    *r = (struct reply_text){0};
+    *r = (struct speaker_reply){0};
 }
 
 /* Prompts of a chunk as ids, and the room its jobs write to. */
@@ -82,7 +82,8 @@ static enum status chunk_make(struct chunk *c, const struct speaker *s,
     return OK;
 }
 
-static enum status finish_reply(struct reply_text *r, const struct speaker *s,
+static enum status finish_reply(struct speaker_reply *r,
+                                const struct speaker *s,
                                 const struct generate_job *job, struct err *err)
 {
     for (size_t t = 0; t < job->len; t++)
@@ -97,7 +98,7 @@ static enum status finish_reply(struct reply_text *r, const struct speaker *s,
     return buf_status(&r->text, err);
 }
 
-enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
+enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
                           const char *const *prompt, size_t n, size_t first,
                           const struct draw *d, struct err *err)
 {
@@ -105,7 +106,7 @@ enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
     size_t max_new = d->sampling.max_new;
     struct chunk c;
     for (size_t i = 0; i < n * d->samples; i++) {
-        reply[i] = (struct reply_text){0};
+        reply[i] = (struct speaker_reply){0};
         buf_init(&reply[i].text, REPLY_MAX);
     }
     TRY_DONE(chunk_make(&c, s, prompt, n, d->samples, max_new, err));
@@ -126,13 +127,13 @@ enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
 done:
     chunk_free(&c);
     for (size_t i = 0; status != OK && i < n * d->samples; i++)
-        reply_text_free(&reply[i]);
+        speaker_free_reply(&reply[i]);
     return status;
 }
 
 /* The record's other members and "finish", as JSON text. */
 static enum status make_extra(struct buf *out, const struct record *r,
-                              const struct reply_text *reply, size_t samples,
+                              const struct speaker_reply *reply, size_t samples,
                               struct err *err)
 {
     struct json *old = NULL;
@@ -158,7 +159,7 @@ static enum status make_extra(struct buf *out, const struct record *r,
 }
 
 static enum status put_candidates(struct buf *out, const struct record *r,
-                                  const struct reply_text *reply,
+                                  const struct speaker_reply *reply,
                                   size_t samples, struct err *err)
 {
     enum status status = OK;
@@ -192,7 +193,7 @@ static enum status reply_chunk(struct buf *out, const struct speaker *s,
 {
     enum status status = OK;
     const char *prompt[CHUNK];
-    struct reply_text *reply = NULL;
+    struct speaker_reply *reply = NULL;
     TRY(MEM_NEW(reply, n * d->samples, err));
     for (size_t i = 0; i < n; i++)
         prompt[i] = record[first + i].prompt;
@@ -201,7 +202,7 @@ static enum status reply_chunk(struct buf *out, const struct speaker *s,
         status = put_candidates(out, &record[first + i], reply + i * d->samples,
                                 d->samples, err);
     for (size_t i = 0; i < n * d->samples; i++)
-        reply_text_free(&reply[i]);
+        speaker_free_reply(&reply[i]);
 done:
     mem_free(reply);
     return status;

@@ -24,13 +24,13 @@ enum status speaker_open(struct speaker *s, const char *path,
 void speaker_close(struct speaker *s);
 
 /* One reply, in memory of its own. */
-struct reply_text {
+struct speaker_reply {
     struct ids ids; // EOS included
     float *logp;    // [ids.n]
     bool is_eos;
     struct buf text; // special tokens left out
 };
-void reply_text_free(struct reply_text *r);
+void speaker_free_reply(struct speaker_reply *r);
 
 /* How replies are drawn. */
 struct draw {
@@ -45,9 +45,9 @@ struct draw {
  * Draw replies to each of n prompts: reply[i * d->samples + k].  Each has its
  * own stream (purpose, first + i, k), so a part of a file gives the same
  * replies as the whole of it.  On success the caller frees each with
- * reply_text_free(); on failure there is nothing to free.
+ * speaker_free_reply(); on failure there is nothing to free.
  */
-enum status speaker_reply(struct reply_text *reply, const struct speaker *s,
+enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
                           const char *const *prompt, size_t n, size_t first,
                           const struct draw *d, struct err *err) MUST_CHECK;
 

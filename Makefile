@@ -1,0 +1,71 @@
+# The front door.  Each goal does its own set-up: packages, configuration,
+# build, run.  CMake and its presets do the work (CMakePresets.json).
+
+SCENARIO ?= paradox
+SEED ?= 1
+OUT ?= plumb-demo
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+RELEASE := build/release
+PLUMB := $(RELEASE)/plumb
+SOURCES = $(shell git ls-files '*.c' '*.h')
+
+.PHONY: help build demo check bench bench-scenarios install format tidy fuzz \
+	clean
+
+help:
+	@echo 'make demo             build, run the whole loop, say where the report is'
+	@echo 'make check            build release and sanitizer trees, run every fast test'
+	@echo 'make build            $(PLUMB)'
+	@echo 'make bench            speed of this machine, against the oneDNN ceiling'
+	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
+	@echo 'make install          to $(PREFIX) (PREFIX=...)'
+	@echo 'make format tidy fuzz clean'
+
+build:
+	@tools/setup.sh build
+	@cmake --preset release --log-level=WARNING > /dev/null
+	@cmake --build --preset release --target plumb -j $(JOBS)
+
+demo: build
+	$(PLUMB) demo --scenario $(SCENARIO) --seed $(SEED) --out $(OUT) --overwrite
+
+check:
+	@tools/setup.sh check
+	@cmake --preset release --log-level=WARNING > /dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@cmake --preset dev --log-level=WARNING > /dev/null
+	@cmake --build --preset dev -j $(JOBS)
+	ctest --preset release -j $(JOBS) -LE slow
+	ctest --preset dev -j $(JOBS) -LE 'slow|release'
+
+bench:
+	@tools/setup.sh build
+	@cmake --preset release --log-level=WARNING > /dev/null
+	@cmake --build --preset release --target plumb plumb_bench -j $(JOBS)
+	$(RELEASE)/plumb_bench
+
+bench-scenarios: build
+	@tools/setup.sh check
+	tools/bench-scenarios.sh $(PLUMB)
+
+install: build
+	@cmake --build --preset release --target man
+	cmake --install $(RELEASE) --prefix $(PREFIX)
+
+format:
+	@tools/setup.sh check
+	clang-format -i $(SOURCES)
+
+tidy:
+	@tools/setup.sh tidy
+	@cmake --preset release --log-level=WARNING > /dev/null
+	tools/tidy.sh $(RELEASE) $(JOBS)
+
+fuzz:
+	@tools/setup.sh tidy
+	tools/fuzz.sh
+
+clean:
+	rm -rf build

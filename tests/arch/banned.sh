@@ -1,0 +1,43 @@
+#!/bin/sh
+# banned.sh SOURCE_DIR - calls that only one file, or none, may make.
+#
+# banned.txt has lines "FUNCTION [FILE...]": the files of src/ that may call
+# it.  Comments do not count: the preprocessor takes them out.
+set -eu
+cd "$1/src"
+table=../tests/arch/banned.txt
+
+# Names of functions called in a file, one per line, each once; calls through
+# a member (c->clock()) are somebody else's.
+calls() {
+    gcc -fpreprocessed -dD -E -P "$1" 2>/dev/null |
+        sed -E 's/"([^"\\]|\\.)*"/""/g; s/(->|\.)[a-z_]+ *\(//g' |
+        grep -oE '\b[A-Za-z_][A-Za-z0-9_]*[[:space:]]*\(' |
+        tr -d '( \t' | sort -u
+}
+
+# The check itself must see a call and not see a comment.
+planted=$(mktemp)
+trap 'rm -f "$planted"' EXIT
+printf '/* exit(1) */\nvoid f(void)\n{\n    x->free(); abort();\n}\n' >"$planted.c"
+found=$(calls "$planted.c" | tr '\n' ' ')
+rm -f "$planted.c"
+if [ "$found" != "abort f " ]; then
+    echo "banned.sh reads calls wrongly: $found"
+    exit 1
+fi
+
+bad=0
+for file in $(find . -name '*.[ch]' | sed 's|^\./||' | sort); do
+    for name in $(calls "$file" | awk '
+        NR == FNR { if (!/^#/ && NF) row[$1] = " " $0 " "; next }
+        $1 in row { print $1 }' "$table" -); do
+        if ! awk -v name="$name" -v file="$file" '
+            $1 == name { for (i = 2; i <= NF; i++) if ($i == file) ok = 1 }
+            END { exit !ok }' "$table"; then
+            echo "$file calls $name()"
+            bad=1
+        fi
+    done
+done
+exit $bad

@@ -1,0 +1,59 @@
+#!/bin/sh
+# setup.sh [build|check|tidy] - install the Debian packages that are missing.
+#
+# Does nothing, and needs no network, when all are there.  Installs as root or
+# through sudo; with neither, prints what is wanted and stops.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+goal=${1:-build}
+
+# A goal needs its own packages and those of the goals before it.
+case $goal in
+build) kinds='build' ;;
+check) kinds='build check' ;;
+tidy) kinds='build check tidy' ;;
+*)
+    echo "usage: setup.sh [build|check|tidy]" >&2
+    exit 2
+    ;;
+esac
+
+wanted=$(awk -v kinds="$kinds" '
+    BEGIN { split(kinds, k, " "); for (i in k) ok[k[i]] = 1 }
+    $1 in ok { printf "%s ", $2 }' "$here/packages.txt")
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "setup: not a Debian system; needed are the equivalents of:" >&2
+    echo "    $wanted" >&2
+    exit 0
+fi
+
+missing=
+for package in $wanted; do
+    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) ||
+        state=absent
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    # Without a terminal nobody can type a password.
+    if command -v sudo >/dev/null 2>&1 &&
+        { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+        as_root=sudo
+    else
+        echo "setup: these packages are missing and there are no rights to" \
+            "install them:" >&2
+        echo "   $missing" >&2
+        echo "try: apt-get install$missing" >&2
+        exit 1
+    fi
+fi
+
+echo "setup: installing$missing" >&2
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of words
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y \
+    --no-install-recommends $missing
