@@ -11,7 +11,7 @@
 #include "io/run.h"
 
 struct stage {
-    const char *out;    // run directory
+    const char *out; // run directory
     enum run_mode mode;
     const char *config; // text of config.yaml, every option resolved
     uint64_t seed;
@@ -22,12 +22,12 @@ struct stage {
 /* Settings of AdamW and its schedule, shared by all stages. */
 struct optimizer_config {
     double lr;
-    double lr_min;      // the schedule ends at lr * lr_min
-    int64_t warmup;     // updates of linear warm-up
-    int schedule;       // enum schedule of rlhf/schedule.h
+    double lr_min;  // the schedule ends at lr * lr_min
+    int64_t warmup; // updates of linear warm-up
+    int schedule;   // enum schedule of rlhf/schedule.h
     double beta1, beta2, eps;
     double weight_decay;
-    double clip;        // gradient norm bound, 0: off
+    double clip; // gradient norm bound, 0: off
 };
 
 #endif

@@ -16,6 +16,26 @@ static void name_arrays(struct checkpoint_array array[2],
     array[1] = (struct checkpoint_array){"adam.v", o->v, o->n};
 }
 
+enum status trainer_prune(const struct run *run, struct err *err)
+{
+    static const char *const file[] = {"trainer.json", "trainer.safetensors"};
+    enum status status = OK;
+    int64_t *steps = NULL;
+    size_t n = 0;
+    TRY(run_checkpoints(&steps, &n, run->dir, err));
+    for (size_t i = 0; i + 1 < n; i++) {
+        char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+        TRY_DONE(run_checkpoint_path(dir, run, steps[i], err));
+        for (size_t k = 0; k < 2; k++) {
+            TRY_DONE(file_join(path, dir, file[k], err));
+            TRY_DONE(file_remove(path, err));
+        }
+    }
+done:
+    mem_free(steps);
+    return status;
+}
+
 static enum status save(struct trainer *t, struct err *err)
 {
     enum status status = OK;
@@ -40,6 +60,7 @@ static enum status save(struct trainer *t, struct err *err)
                            .n_array = 2};
     TRY_DONE(checkpoint_write(path, &c, err));
     t->run.checkpoint = t->step;
+    TRY_DONE(trainer_prune(&t->run, err));
 done:
     buf_free(&text);
     return status;
@@ -68,6 +89,7 @@ static enum status resume(struct trainer *t, struct err *err)
     TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
     t->step = t->run.checkpoint;
     t->optimizer.t = t->step;
+    TRY_DONE(trainer_prune(&t->run, err));
 done:
     buf_free(&text);
     return status;

@@ -66,6 +66,13 @@ struct json_writer;
 void trainer_result_open(struct json_writer *w, const char *stage,
                          int64_t step);
 
+/*
+ * Keep trainer state (moments, value model) in the newest checkpoint only: the
+ * older ones stay as models.  Called after every save, it also finishes what
+ * a killed process left undone.
+ */
+enum status trainer_prune(const struct run *run, struct err *err) MUST_CHECK;
+
 /* Put "step N" and the newest checkpoint in front of a numeric failure. */
 enum status trainer_explain(const struct run *run, int64_t step,
                             enum status status, struct err *err);
