@@ -26,10 +26,10 @@ struct generate_job {
     size_t len_prompt; // >= 1
     struct rng rng;    // this job's own stream
     /* out */
+    bool is_eos;    // ended by EOS (else by length)
     int32_t *token; // [max_new], given by the caller
     float *logp;    // [max_new], given by the caller, or NULL
     size_t len;     // tokens drawn, EOS included
-    bool is_eos;    // ended by EOS (else by length)
 };
 
 /*

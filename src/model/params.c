@@ -224,7 +224,7 @@ static void locate(const struct model_config *c, size_t i, enum param *kind,
          (*kind)++)
         if (is_present(c, &table[*kind]) && i-- == 0)
             return;
-    assert(!"tensor index out of range");
+    assert(false && "tensor index out of range");
 }
 
 struct param_view params_view(const struct model_config *c, size_t i)

@@ -35,13 +35,13 @@ enum param {
 /* One tensor of a model, as an iterator sees it. */
 struct param_view {
     enum param kind;
+    bool is_vector;
+    bool decay; // weight decay applies (matrices, not norms)
     size_t layer;
     char name[64];     // Hugging Face's, e.g. model.layers.0.mlp.up_proj.weight
     size_t rows, cols; // a vector has rows == 1 and is 1-D in files
-    bool is_vector;
-    bool decay;     // weight decay applies (matrices, not norms)
-    double init_sd; // deviation of the initial normal; < 0: all ones
-    size_t offset;  // into the flat array
+    double init_sd;    // deviation of the initial normal; < 0: all ones
+    size_t offset;     // into the flat array
 };
 
 /* Floats in all parameters of a model of this shape. */

@@ -114,7 +114,7 @@ static void attention_half(double *x, const struct model_config *c,
     for (size_t s = 0; s < pack->n_seq; s++)
         for (size_t t = pack->start[s]; t < pack->start[s + 1]; t++)
             for (size_t h = 0; h < H; h++) {
-                size_t g = h / (H / G);
+                size_t g = h * G / H; // H is a multiple of G
 
                 attend(heads + (t * H + h) * D, q + (t * H + h) * D, k + g * D,
                        v + g * D, pack->start[s], t, G * D, D);
