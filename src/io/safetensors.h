@@ -14,7 +14,12 @@
 #include "base/err.h"
 #include "base/file.h"
 
-enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER };
+enum tensor_type {
+    TENSOR_F32,
+    TENSOR_F16,
+    TENSOR_BF16,
+    TENSOR_OTHER
+};
 
 #define TENSOR_DIMS_MAX 8
 
