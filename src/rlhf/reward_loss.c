@@ -19,13 +19,7 @@ static double sigmoid(double x)
 static double pair_loss(double *d, double x, double p)
 {
     *d = sigmoid(x) - p;
-    /* A weight of 0 on an infinite loss is no loss. */
-    double loss = 0.0;
-    if (p != 0.0)
-        loss -= p * log_sigmoid(x);
-    if (p != 1.0)
-        loss -= (1.0 - p) * log_sigmoid(-x);
-    return loss;
+    return -p * log_sigmoid(x) - (1.0 - p) * log_sigmoid(-x);
 }
 
 static double pairs_loss(double *dscore, const double *score,

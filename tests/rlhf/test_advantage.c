@@ -252,6 +252,11 @@ static void test_whitening_of_little(void **state)
     static const double zero[] = {0, 0};
     assert_all_near(none, zero, 2, 0.0);
 
+    /* eps stands beside the variance, not beside the deviation. */
+    float wide[] = {-1.0F, 0.0F, 1.0F};
+    w = advantage_whiten(wide, wide, NULL, 3, WHITEN_UNBIASED, false, 3.0);
+    assert_true(w.scale == 0.5 && wide[2] == 0.5F);
+
     float x[] = {1.0F, 2.0F, 3.0F};
     w = advantage_whiten(x, x, NULL, 3, WHITEN_OFF, false, 1e-8);
     static const double same[] = {1, 2, 3};

@@ -165,15 +165,35 @@ static void test_statistics(void **state)
     assert_near(s.approx_kl, (4 * 0.25 + 0.0625 * 0.0625) / 2, 1e-15);
     assert_near(s.policy_kl, -0.0625, 1e-15);
 
-    struct ppo_stats twice = s;
-    ppo_stats_add(&twice, &s);
-    assert_near(twice.ratio, 2 * s.ratio, 0.0);
-    assert_near(twice.cell[1][2], 2.0, 0.0);
-    assert_near(twice.ratio_max_error, s.ratio_max_error, 0.0);
+    /* Derivatives are added to what is there. */
+    float before = dlogp[1];
+    ppo_policy_loss(dlogp, &s, logp, old, adv, weight, 6, &c);
+    assert_near((double)dlogp[1], 2.0 * (double)before, 0.0);
+    assert_near(s.tokens, 12.0, 0.0);
+}
+
+/* Every member is a sum but the one that is a maximum. */
+static void test_statistics_add_up(void **state)
+{
+    (void)state;
+    double one[sizeof(struct ppo_stats) / sizeof(double)];
+    double sum[COUNT(one)];
+    struct ppo_stats a, b;
+    for (size_t i = 0; i < COUNT(one); i++)
+        one[i] = (double)(i + 1);
+    memcpy(&a, one, sizeof a);
+    memcpy(&b, one, sizeof b);
+    ppo_stats_add(&a, &b);
+    assert_near(a.ratio_max_error, b.ratio_max_error, 0.0);
+    a.ratio_max_error *= 2.0;
+    memcpy(sum, &a, sizeof sum);
+    for (size_t i = 0; i < COUNT(one); i++)
+        assert_near(sum[i], 2.0 * one[i], 0.0);
+
     struct ppo_stats bad = {.ratio_max_error = (double)NAN};
-    ppo_stats_add(&twice, &bad);
-    ppo_stats_add(&twice, &s);
-    assert_true(isnan(twice.ratio_max_error));
+    ppo_stats_add(&a, &bad);
+    ppo_stats_add(&a, &b);
+    assert_true(isnan(a.ratio_max_error));
 }
 
 static void test_nan_goes_through(void **state)
@@ -228,6 +248,14 @@ static void test_value_loss(void **state)
         assert_near((double)slope,
                     c.value_coef * (up - down) / (2.0 * (double)STEP), 1e-11);
     }
+    /* Downwards alike: old value 1, return -1, from .5 to beyond .75. */
+    static const float low_value = 0.5F, old = 1.0F, ret = -1.0F, one = 1.0F;
+    float down;
+    struct ppo_stats falling = {0};
+    ppo_value_loss(&down, &falling, &low_value, &old, &ret, &one, 1, &c);
+    assert_near(falling.value_loss, 0.5 * 1.75 * 1.75, 0.0);
+    assert_near((double)down, 0.0, 0.0);
+
     /* Off: the square, everywhere. */
     c.value_clip = 0.0;
     float slope;
@@ -353,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_policy_gradient),
         cmocka_unit_test(test_exponent_is_bounded),
         cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_statistics_add_up),
         cmocka_unit_test(test_nan_goes_through),
         cmocka_unit_test(test_value_loss),
         cmocka_unit_test(test_weights_are_their_definition),
