@@ -65,8 +65,7 @@ void err_record(struct err *err, enum status code, const char *fmt, ...)
  * Put words in front of a failure already recorded: "reading x: <old text>".
  * Returns the code recorded (OK when err is NULL or holds none).
  */
-enum status err_context(struct err *err, const char *fmt, ...)
-    ERR_PRINTF(2, 3);
+enum status err_context(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 /* The name of a status in words: "out of memory", "corrupt data", ... */
 const char *err_name(enum status code);

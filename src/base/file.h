@@ -23,13 +23,13 @@ struct file_map {
 };
 
 /* Map a regular file.  ERR_IO: absent or unreadable (the text says which). */
-enum status file_map(struct file_map *map, const char *path, struct err *err)
-    MUST_CHECK;
+enum status file_map(struct file_map *map, const char *path,
+                     struct err *err) MUST_CHECK;
 void file_unmap(struct file_map *map);
 
 /* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max. */
-enum status file_read(struct buf *out, const char *path, struct err *err)
-    MUST_CHECK;
+enum status file_read(struct buf *out, const char *path,
+                      struct err *err) MUST_CHECK;
 
 /* Write or replace a file atomically and durably. */
 enum status file_write(const char *path, const void *data, size_t len,
@@ -42,12 +42,12 @@ enum status file_make_dir(const char *path, struct err *err) MUST_CHECK;
 enum status file_sync(const char *path, struct err *err) MUST_CHECK;
 
 /* rename(2) plus fsync of the target's directory. */
-enum status file_rename(const char *from, const char *to, struct err *err)
-    MUST_CHECK;
+enum status file_rename(const char *from, const char *to,
+                        struct err *err) MUST_CHECK;
 
 /* Cut a file to its first `len` bytes. */
-enum status file_truncate(const char *path, uint64_t len, struct err *err)
-    MUST_CHECK;
+enum status file_truncate(const char *path, uint64_t len,
+                          struct err *err) MUST_CHECK;
 
 /* Remove a file or a directory with all it holds; fine when absent.  Does not
  * follow symbolic links. */
@@ -62,8 +62,8 @@ struct file_list {
     char **name;
     size_t n;
 };
-enum status file_list(struct file_list *out, const char *dir, struct err *err)
-    MUST_CHECK;
+enum status file_list(struct file_list *out, const char *dir,
+                      struct err *err) MUST_CHECK;
 void file_list_free(struct file_list *list);
 
 /*
@@ -84,7 +84,7 @@ enum status file_relative(char out[FILE_PATH_MAX], const char *from,
 
 /* SHA-256 in lower-case hex (64 digits and a NUL) of bytes, of a file. */
 void file_hash_bytes(char out[65], const void *data, size_t len);
-enum status file_hash(char out[65], const char *path, struct err *err)
-    MUST_CHECK;
+enum status file_hash(char out[65], const char *path,
+                      struct err *err) MUST_CHECK;
 
 #endif

@@ -78,8 +78,8 @@ enum status json_parse(struct json **out, const char *text, size_t len,
         return err_set(err, ERR_MEMORY, "%s: out of memory", name);
     // In a text of one line (JSON Lines) the column says it all.
     if (text == NULL || memchr(text, '\n', len) == NULL)
-        return err_set(err, ERR_FORMAT, "%s: column %d: %s", name,
-                       error.column, error.text);
+        return err_set(err, ERR_FORMAT, "%s: column %d: %s", name, error.column,
+                       error.text);
     return err_set(err, ERR_FORMAT, "%s: line %d column %d: %s", name,
                    error.line, error.column, error.text);
 }

@@ -62,8 +62,8 @@ bool json_bool(const struct json *node, bool fallback);
  * [low, high].
  */
 enum status json_need_text(const char **out, const struct json *object,
-                           const char *key, const char *what, struct err *err)
-    MUST_CHECK;
+                           const char *key, const char *what,
+                           struct err *err) MUST_CHECK;
 enum status json_need_int(int64_t *out, const struct json *object,
                           const char *key, int64_t low, int64_t high,
                           const char *what, struct err *err) MUST_CHECK;
@@ -93,8 +93,8 @@ struct json_writer {
     struct buf *out;
     bool pretty;
     int depth;
-    bool empty[33];  // nothing written yet at this depth
-    bool is_value;   // a key was just written
+    bool empty[33]; // nothing written yet at this depth
+    bool is_value;  // a key was just written
 };
 
 void json_writer_init(struct json_writer *w, struct buf *out, bool pretty);

@@ -34,8 +34,8 @@ void mem_free(void *p);
 char *mem_strdup(const char *text);
 
 /* a * b into *out, or ERR_LIMIT when it does not fit a size_t. */
-enum status mem_multiply(size_t *out, size_t a, size_t b, struct err *err)
-    MUST_CHECK;
+enum status mem_multiply(size_t *out, size_t a, size_t b,
+                         struct err *err) MUST_CHECK;
 
 /*
  * Test hook: let the n-th allocation from now fail (0 is the next one), and

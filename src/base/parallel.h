@@ -28,8 +28,8 @@ typedef enum status (*team_fn)(void *ctx, size_t item, size_t worker,
                                struct err *err);
 
 /* Start n >= 1 workers; the caller of team_run() is one of them. */
-enum status team_create(struct team **out, size_t n, struct err *err)
-    MUST_CHECK;
+enum status team_create(struct team **out, size_t n,
+                        struct err *err) MUST_CHECK;
 void team_destroy(struct team *t);
 size_t team_size(const struct team *t);
 

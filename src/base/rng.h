@@ -21,19 +21,19 @@
  * are part of every recorded run: append, never renumber. */
 enum rng_purpose {
     RNG_TEST = 0,
-    RNG_INIT,       // model weights
-    RNG_SHUFFLE,    // order of training data
-    RNG_SAMPLE,     // tokens of a rollout during PPO
-    RNG_CANDIDATE,  // tokens of replies to be ranked
-    RNG_HELDOUT,    // tokens of held-out evaluation
-    RNG_TICKET,     // world: tickets
-    RNG_REPLY,      // world: demonstrations
-    RNG_RATER,      // world: rankings
-    RNG_PANEL,      // world: spot-check judges
-    RNG_BOOTSTRAP,  // resampling
-    RNG_GENERATE,   // plumb generate
-    RNG_CALIBRATE,  // reference samples that fix the reward scale
-    RNG_MINIBATCH,  // PPO minibatch order
+    RNG_INIT,      // model weights
+    RNG_SHUFFLE,   // order of training data
+    RNG_SAMPLE,    // tokens of a rollout during PPO
+    RNG_CANDIDATE, // tokens of replies to be ranked
+    RNG_HELDOUT,   // tokens of held-out evaluation
+    RNG_TICKET,    // world: tickets
+    RNG_REPLY,     // world: demonstrations
+    RNG_RATER,     // world: rankings
+    RNG_PANEL,     // world: spot-check judges
+    RNG_BOOTSTRAP, // resampling
+    RNG_GENERATE,  // plumb generate
+    RNG_CALIBRATE, // reference samples that fix the reward scale
+    RNG_MINIBATCH, // PPO minibatch order
 };
 
 struct rng {

@@ -19,8 +19,8 @@ void tfevents_close(struct tfevents *t);
 
 /* One scalar; the first value of a tag carries its plugin metadata. */
 enum status tfevents_scalar(struct tfevents *t, double wall_time, int64_t step,
-                            const char *tag, double value, struct err *err)
-    MUST_CHECK;
+                            const char *tag, double value,
+                            struct err *err) MUST_CHECK;
 
 enum status tfevents_flush(struct tfevents *t, struct err *err) MUST_CHECK;
 

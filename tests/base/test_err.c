@@ -27,7 +27,7 @@ static void test_long_text_is_cut(void **state)
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     struct err err = {0};
-    err_set(&err, ERR_ARG, "%s", text);
+    (void)err_set(&err, ERR_ARG, "%s", text);
     assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
 
     // A prefix pushes the end out; a prefix of full length leaves only itself.
@@ -46,7 +46,7 @@ static void test_context(void **state)
     assert_int_equal(err_context(NULL, "x"), OK);
     assert_int_equal(err_context(&err, "x"), OK);
     assert_string_equal(err.text, "");
-    err_set(&err, ERR_LIMIT, "too long");
+    (void)err_set(&err, ERR_LIMIT, "too long");
     assert_int_equal(err_context(&err, "line %d", 3), ERR_LIMIT);
     assert_string_equal(err.text, "line 3: too long");
 }
