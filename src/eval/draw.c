@@ -1,0 +1,216 @@
+#include "eval/draw.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "world/judge.h"
+
+/* A response is at most T_max tokens; no token's text is long. */
+#define TEXT_MAX ((size_t)16 << 20)
+
+static enum status judge(struct draw *d, const struct setup *s, size_t i,
+                         struct err *err)
+{
+    size_t p = d->r.prompt[i];
+    d->gold[i] = d->help[i] = d->fillers[i] = (double)NAN;
+    TRY(text_repetition(&d->repetition[i], d->text[i], err));
+    if (!s->has_ticket[p])
+        return OK;
+    struct judgement j;
+    TRY(judge_reply(&j, &s->ticket[p], d->text[i], d->r.is_eos[i], err));
+    d->gold[i] = j.gold;
+    d->help[i] = j.help;
+    d->fillers[i] = (double)j.fillers;
+    return OK;
+}
+
+static enum status read_texts(struct draw *d, const struct setup *s,
+                              struct err *err)
+{
+    enum status status = OK;
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    for (size_t i = 0; i < d->r.n; i++) {
+        buf_clear(&text);
+        TRY_DONE(tokenizer_decode(s->tokenizer, d->r.seq[i].response,
+                                  d->r.seq[i].len_response, true, &text, err));
+        TRY_DONE(buf_status(&text, err));
+        d->text[i] = mem_strdup(buf_text(&text));
+        if (d->text[i] == NULL) {
+            status = err_set(err, ERR_MEMORY, "out of memory: a response");
+            goto done;
+        }
+        TRY_DONE(judge(d, s, i, err));
+    }
+done:
+    buf_free(&text);
+    return status;
+}
+
+static enum status make_room(struct draw *d, size_t n, struct err *err)
+{
+    TRY(MEM_NEW(d->text, n, err));
+    TRY(MEM_NEW(d->gold, n, err));
+    TRY(MEM_NEW(d->help, n, err));
+    TRY(MEM_NEW(d->fillers, n, err));
+    return MEM_NEW(d->repetition, n, err);
+}
+
+enum status draw_replies(struct draw *out, const struct setup *s,
+                         const struct model *m, const struct model *reference,
+                         size_t samples, const struct sampling *how,
+                         enum draw_part part, const struct context *context,
+                         struct err *err)
+{
+    enum status status = OK;
+    const struct score_scale raw = {.mean = 0, .sd = 1};
+    struct draw d = {.samples = samples, .is_compared = reference != NULL};
+    size_t n;
+    TRY(mem_multiply(&n, (size_t)s->config->n_prompts, samples, err));
+    TRY_DONE(rollout_create(&d.r, n, how->max_new, err));
+    TRY_DONE(make_room(&d, n, err));
+    for (size_t i = 0; i < n; i++) {
+        d.r.prompt[i] = i / samples;
+        d.r.sample[i] = i % samples;
+    }
+    TRY_DONE(rollout_sample(&d.r, m, s->prompt, samples, how, s->config->seed,
+                            RNG_HELDOUT, (int64_t)part, context, err));
+    TRY_DONE(rollout_score(&d.r, &s->reward_model, &raw, 0, 0, context, err));
+    if (reference != NULL)
+        TRY_DONE(rollout_compare(&d.r, m, reference, NULL,
+                                 how->temperature > 0 ? how->temperature : 1,
+                                 context, err));
+    TRY_DONE(read_texts(&d, s, err));
+    *out = d;
+done:
+    if (status != OK)
+        draw_free(&d);
+    return status;
+}
+
+void draw_free(struct draw *d)
+{
+    for (size_t i = 0; d->text != NULL && i < d->r.n; i++)
+        mem_free(d->text[i]);
+    mem_free(d->text);
+    mem_free(d->gold);
+    mem_free(d->help);
+    mem_free(d->fillers);
+    mem_free(d->repetition);
+    rollout_free(&d->r);
+    memset(d, 0, sizeof *d);
+}
+
+void draw_scale(struct draw *d, const struct score_scale *scale)
+{
+    for (size_t i = 0; i < d->r.n; i++)
+        d->r.score[i] = (d->r.score_raw[i] - scale->mean) / scale->sd;
+}
+
+/*
+ * The text each token adds: what decoding t + 1 tokens has that decoding t has
+ * not.  Where a decoder revises what it said (a character spread over several
+ * tokens), the piece starts where the two texts part, so that a reader still
+ * sees every character once or nearly so.  A token without text, EOS above
+ * all, goes by its name.
+ */
+static enum status write_pieces(struct json_writer *w, const struct setup *s,
+                                const struct sequence *seq, struct err *err)
+{
+    enum status status = OK;
+    struct buf before;
+    struct buf now;
+    buf_init(&before, TEXT_MAX);
+    buf_init(&now, TEXT_MAX);
+    json_put_key(w, "pieces");
+    json_open(w, '[');
+    for (size_t t = 0; t < seq->len_response; t++) {
+        struct buf swap = before;
+        before = now;
+        now = swap;
+        buf_clear(&now);
+        TRY_DONE(tokenizer_decode(s->tokenizer, seq->response, t + 1, true,
+                                  &now, err));
+        TRY_DONE(buf_status(&now, err));
+        size_t same = 0;
+        while (same < before.len && same < now.len &&
+               before.data[same] == now.data[same])
+            same++;
+        if (same < now.len)
+            json_put_text_len(w, now.data + same, now.len - same);
+        else
+            json_put_text(w, tokenizer_token(s->tokenizer, seq->response[t]));
+    }
+    json_close(w, ']');
+done:
+    buf_free(&before);
+    buf_free(&now);
+    return status;
+}
+
+/* The record's ticket as it stood in the prompts' file. */
+static enum status write_ticket(struct json_writer *w, const struct setup *s,
+                                size_t p, struct err *err)
+{
+    const struct record *r = &s->prompts.record[p];
+    struct json *extra = NULL;
+    if (!s->has_ticket[p])
+        return OK;
+    TRY(json_parse(&extra, r->extra, strlen(r->extra), r->id, err));
+    json_put_key(w, "ticket");
+    json_put_node(w, json_get(extra, "ticket"));
+    json_free(extra);
+    return OK;
+}
+
+static enum status write_row(struct json_writer *w, const struct draw *d,
+                             const struct setup *s, size_t i, const char *which,
+                             struct err *err)
+{
+    const struct rollout *r = &d->r;
+    const struct sequence *seq = &r->seq[i];
+    size_t n = seq->len_response;
+    size_t at = r->offset[i];
+    const struct record *prompt = &s->prompts.record[r->prompt[i]];
+    json_open(w, '{');
+    json_field_text(w, "prompt_id", prompt->id);
+    json_field_text(w, "prompt", prompt->prompt);
+    json_field_text(w, "which", which);
+    json_field_int(w, "sample", (int64_t)r->sample[i]);
+    json_field_text(w, "response", d->text[i]);
+    json_field_ints(w, "tokens", seq->response, n);
+    TRY(write_pieces(w, s, seq, err));
+    json_field_int(w, "len", (int64_t)n);
+    json_field_text(w, "finish", r->is_eos[i] ? "eos" : "length");
+    json_field_bool(w, "is_eos", r->is_eos[i]);
+    json_field_number(w, "score_raw", r->score_raw[i]);
+    json_field_number(w, "score", r->score[i]);
+    json_field_number(w, "gold", d->gold[i]);
+    json_field_number(w, "help", d->help[i]);
+    json_field_number(w, "fillers", d->fillers[i]);
+    json_field_number(w, "repeated_sentences", d->repetition[i].sentences);
+    json_field_number(w, "repeated_fourgrams", d->repetition[i].fourgrams);
+    if (d->is_compared) {
+        json_field_floats(w, "logp", r->logp + at, n);
+        json_field_floats(w, "logp_ref", r->logp_ref + at, n);
+        json_field_floats(w, "kl", r->kl + at, n);
+    }
+    TRY(write_ticket(w, s, r->prompt[i], err));
+    json_close(w, '}');
+    return OK;
+}
+
+enum status draw_write(struct buf *out, const struct draw *d,
+                       const struct setup *s, size_t p, const char *which,
+                       struct err *err)
+{
+    for (size_t k = 0; k < d->samples; k++) {
+        struct json_writer w;
+        json_writer_init(&w, out, false);
+        TRY(write_row(&w, d, s, p * d->samples + k, which, err));
+        buf_putc(out, '\n');
+    }
+    return buf_status(out, err);
+}

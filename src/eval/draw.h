@@ -1,0 +1,52 @@
+/*
+ * draw.h - replies of one model to the held-out prompts, and everything that
+ * is measured on each of them.
+ */
+#ifndef PLUMB_EVAL_DRAW_H
+#define PLUMB_EVAL_DRAW_H
+
+#include "eval/setup.h"
+#include "eval/text.h"
+#include "rlhf/rollout.h"
+
+/* Second word of the random stream's name. */
+enum draw_part {
+    DRAW_REFERENCE,
+    DRAW_POLICY,
+    DRAW_REFERENCE_SERVING,
+    DRAW_POLICY_SERVING,
+    DRAW_CURVE,
+};
+
+/* Reply i is sample i % samples of prompt i / samples. */
+struct draw {
+    struct rollout r; // tokens, scores; kl, logp, logp_ref if compared
+    size_t samples;
+    bool is_compared;
+    char **text;                        // [n]
+    double *gold, *help, *fillers;      // [n] NaN without a ticket
+    struct text_repetition *repetition; // [n]
+};
+
+/*
+ * Draw `samples` replies of `m` to every prompt, score and judge them.  With a
+ * `reference`, also compare the two models on every token, at the sampling
+ * temperature (at 1 when sampling is greedy, where there is none).  r.score is
+ * raw until draw_scale().
+ */
+enum status draw_replies(struct draw *out, const struct setup *s,
+                         const struct model *m, const struct model *reference,
+                         size_t samples, const struct sampling *how,
+                         enum draw_part part, const struct context *context,
+                         struct err *err) MUST_CHECK;
+void draw_free(struct draw *d);
+
+/* score[i] = (score_raw[i] - mean) / sd. */
+void draw_scale(struct draw *d, const struct score_scale *scale);
+
+/* The rows of prompt p as lines of samples.jsonl (eval/heldout.h). */
+enum status draw_write(struct buf *out, const struct draw *d,
+                       const struct setup *s, size_t p, const char *which,
+                       struct err *err) MUST_CHECK;
+
+#endif

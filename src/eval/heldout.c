@@ -1,0 +1,118 @@
+#include "eval/heldout.h"
+
+#include <math.h>
+
+#include "base/file.h"
+#include "eval/draw.h"
+#include "eval/heldout_files.h"
+
+/* Samples of both models of one evaluation. */
+struct both {
+    struct draw policy, reference;
+};
+
+static enum status stopped(const struct context *context, struct err *err)
+{
+    if (!context_stopped(context))
+        return OK;
+    return err_set(err, ERR_STOPPED,
+                   "stopped; nothing was written, run the command again");
+}
+
+static void say(const struct context *context, double done, const char *text)
+{
+    context_progress(context, done, 2, "model", text);
+}
+
+static enum status draw_both(struct both *out, const struct setup *s,
+                             const struct sampling *how, bool is_serving,
+                             const struct context *context, struct err *err)
+{
+    size_t samples = (size_t)s->config->samples;
+    say(context, 0, "reference");
+    TRY(draw_replies(&out->reference, s, &s->reference, NULL, samples, how,
+                     is_serving ? DRAW_REFERENCE_SERVING : DRAW_REFERENCE,
+                     context, err));
+    TRY(stopped(context, err));
+    say(context, 1, "policy");
+    TRY(draw_replies(&out->policy, s, &s->policy, &s->reference, samples, how,
+                     is_serving ? DRAW_POLICY_SERVING : DRAW_POLICY, context,
+                     err));
+    say(context, 2, NULL);
+    return stopped(context, err);
+}
+
+static enum status write_samples(const struct both *b, const struct setup *s,
+                                 const char *name, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct buf text;
+    buf_init(&text, (size_t)4 << 30);
+    TRY_DONE(heldout_files_path(path, s->config->project, name, err));
+    for (size_t p = 0; p < (size_t)s->config->n_prompts; p++) {
+        TRY_DONE(draw_write(&text, &b->policy, s, p, "policy", err));
+        TRY_DONE(draw_write(&text, &b->reference, s, p, "reference", err));
+    }
+    TRY_DONE(file_write(path, text.data, text.len, err));
+done:
+    buf_free(&text);
+    return status;
+}
+
+/* Draw at one setting and write; the first one also makes the scale when the
+ * policy brought none. */
+static enum status sample_at(struct setup *s, const struct sampling *how,
+                             bool is_serving, const char *name,
+                             const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    struct both b = {.policy = {.samples = 0}, .reference = {.samples = 0}};
+    TRY_DONE(draw_both(&b, s, how, is_serving, context, err));
+    if (!is_serving && !s->is_run_scale) {
+        s->scale = scorer_scale(b.reference.r.score_raw, b.reference.r.n);
+        if (!(s->scale.sd > 0))
+            s->scale.sd = 1; // a reward model that says one thing always
+    }
+    draw_scale(&b.policy, &s->scale);
+    draw_scale(&b.reference, &s->scale);
+    TRY_DONE(write_samples(&b, s, name, err));
+done:
+    draw_free(&b.policy);
+    draw_free(&b.reference);
+    return status;
+}
+
+static bool has_serving(const struct heldout_config *c)
+{
+    return c->temperature != 1 || c->top_p != 1;
+}
+
+enum status heldout_sample(const struct heldout_config *c,
+                           const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    struct setup s;
+    char path[FILE_PATH_MAX];
+    const struct sampling training = {
+        .temperature = 1, .top_p = 1, .max_new = (size_t)c->max_new};
+    const struct sampling serving = {.temperature = c->temperature,
+                                     .top_p = c->top_p,
+                                     .max_new = (size_t)c->max_new};
+    TRY(setup_open(&s, c, err));
+    TRY_DONE(heldout_files_path(path, c->project, NULL, err));
+    TRY_DONE(file_make_dir(path, err));
+    /* settings.json names what the samples are of; without it none of them
+     * counts, so it goes first and comes back last. */
+    TRY_DONE(heldout_files_path(path, c->project, "settings.json", err));
+    TRY_DONE(file_remove(path, err));
+    TRY_DONE(sample_at(&s, &training, false, "samples.jsonl", context, err));
+    TRY_DONE(heldout_files_path(path, c->project, "serving.jsonl", err));
+    TRY_DONE(file_remove(path, err));
+    if (has_serving(c))
+        TRY_DONE(sample_at(&s, &serving, true, "serving.jsonl", context, err));
+    TRY_DONE(heldout_files_write_settings(&s, err));
+done:
+    setup_close(&s);
+    return status;
+}

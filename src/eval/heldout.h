@@ -1,0 +1,91 @@
+/*
+ * heldout.h - the policy against the reference on prompts never trained on.
+ *
+ *     heldout_sample()   models -> eval/settings.json, eval/samples.jsonl
+ *                        (and eval/serving.jsonl)
+ *     heldout_curve()    every checkpoint of a run -> eval/curve.json
+ *     heldout_summary()  those files and human/spotcheck.jsonl, if it is
+ *                        there -> eval/heldout.json; opens no model
+ *
+ * Between the first and the last, people (or the support desk's panel) may
+ * judge the samples.  All files are written whole or not at all, hold no
+ * time, and are the same bytes for any thread count.
+ *
+ * Samples.  Sample k of prompt p comes from the stream (RNG_HELDOUT, part,
+ * p * samples + k), so that any reply can be drawn again alone; checkpoints of
+ * a curve share one part, so that a curve shows the policy's change and not
+ * the luck of the draw.
+ *
+ * Unit of reward.  Scores are (raw - mean) / sd.  Mean and deviation are those
+ * that PPO recorded in the policy's checkpoint when there are any: then these
+ * numbers are the ones PPO saw and beta refers to.  A policy from elsewhere
+ * has none; then they are those of the reference's samples drawn here.
+ */
+#ifndef PLUMB_EVAL_HELDOUT_H
+#define PLUMB_EVAL_HELDOUT_H
+
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/err.h"
+#include "base/json.h"
+
+struct heldout_config {
+    const char *project;      // directory D: files go to D/eval, and the paths
+                              // in them are relative to D
+    const char *policy;       // model folder or run
+    const char *reference;    // model folder or run
+    const char *reward_model; // model folder or run
+    const char *prompts;      // JSON Lines; a "ticket" member is judged
+    const char *run;          // PPO run of the curve, or NULL
+    const char *scenario;     // recorded, or NULL
+    int64_t n_prompts;        // the first so many of the file
+    int64_t samples;          // replies per prompt and model
+    int64_t max_new;
+    double temperature, top_p; // serving settings, evaluated beside 1 and 1
+                               // unless they are 1 and 1; 0 is greedy
+    uint64_t seed;
+};
+
+/*
+ * Draw, score and compare.  A row of samples.jsonl:
+ *
+ *     prompt_id prompt which ("policy" or "reference") sample response
+ *     tokens     ids, EOS included
+ *     pieces     the tokens' texts: together the response, then "<eos>"
+ *     len        tokens      finish  "eos" or "length"      is_eos
+ *     score_raw  score       reward model, raw and in the unit above
+ *     gold help fillers      the desk's judgement, null without a ticket
+ *     repeated_sentences repeated_fourgrams    eval/text.h
+ *     ticket                 passed through
+ *   and of the policy, per token:
+ *     logp logp_ref          at the sampling temperature
+ *     kl                     exact, over the vocabulary, nats
+ *
+ * ERR_STOPPED when asked to stop: nothing is left behind.
+ */
+enum status heldout_sample(const struct heldout_config *c,
+                           const struct context *context,
+                           struct err *err) MUST_CHECK;
+
+/*
+ * One reply to each prompt at iteration 0 (the reference itself) and at every
+ * checkpoint of c->run: score, gold, len, kl_sequence, kl_per_token, eos_rate
+ * and fillers with their intervals, and the trend of kl_sequence
+ * (stat/trend.h).  Needs settings.json, for the unit of reward.
+ */
+enum status heldout_curve(const struct heldout_config *c,
+                          const struct context *context,
+                          struct err *err) MUST_CHECK;
+
+/*
+ * Put everything into eval/heldout.json: measures as
+ * {"estimate","low","high","n"}, and the observations, whose rules are in
+ * eval/observe.h.  A curve or spot-checks that are absent are null.
+ */
+enum status heldout_summary(const char *project, struct err *err) MUST_CHECK;
+
+/* eval/heldout.json as a table for a terminal, appended. */
+void heldout_table(struct buf *out, const struct json *heldout);
+
+#endif

@@ -1,0 +1,229 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "eval/draw.h"
+#include "eval/heldout.h"
+#include "eval/heldout_files.h"
+#include "eval/measures.h"
+#include "io/run.h"
+#include "model/checkpoint.h"
+#include "stat/trend.h"
+
+/* The points of a curve: iteration 0, then every checkpoint. */
+struct curve {
+    int64_t *step; // [m]
+    size_t m;
+    size_t n;   // prompts
+    double *kl; // [m*n] nats per reply
+    struct bootstrap plan;
+};
+
+/* One number a prompt, and scratch for it. */
+struct columns {
+    double *value, *len;
+};
+
+static double sum_of(const float *x, size_t n)
+{
+    double sum = 0;
+    for (size_t t = 0; t < n; t++)
+        sum += (double)x[t];
+    return sum;
+}
+
+static enum status put_mean(struct json_writer *w, const char *key,
+                            const double *value, const struct curve *c,
+                            struct err *err)
+{
+    struct estimate e;
+    TRY(summary_estimate_mean(&e, value, c->n, &c->plan, err));
+    json_put_key(w, key);
+    measures_write_estimate(w, &e);
+    return OK;
+}
+
+/* One checkpoint's members.  A point without a comparison is the reference
+ * itself, whose KL to itself is exactly 0. */
+static enum status put_point(struct json_writer *w, const struct draw *d,
+                             const struct curve *c, size_t point,
+                             struct columns *x, struct err *err)
+{
+    struct estimate e;
+    double *kl = c->kl + point * c->n;
+    json_open(w, '{');
+    json_field_int(w, "iteration", c->step[point]);
+    for (size_t p = 0; p < c->n; p++) {
+        size_t len = d->r.seq[p].len_response;
+        x->len[p] = (double)len;
+        x->value[p] = d->r.is_eos[p] ? 1 : 0;
+        kl[p] = d->is_compared ? sum_of(d->r.kl + d->r.offset[p], len) : 0;
+    }
+    TRY(put_mean(w, "score", d->r.score, c, err));
+    TRY(put_mean(w, "gold", d->gold, c, err));
+    TRY(put_mean(w, "len", x->len, c, err));
+    TRY(put_mean(w, "kl_sequence", kl, c, err));
+    TRY(summary_estimate_ratio(&e, kl, x->len, c->n, &c->plan, err));
+    json_put_key(w, "kl_per_token");
+    measures_write_estimate(w, &e);
+    TRY(put_mean(w, "eos_rate", x->value, c, err));
+    TRY(put_mean(w, "fillers", d->fillers, c, err));
+    json_close(w, '}');
+    return OK;
+}
+
+static enum status draw_point(struct draw *out, const struct setup *s,
+                              const struct heldout_config *c, int64_t step,
+                              const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    char name[32];
+    struct model policy = {.params = NULL};
+    const struct sampling how = {
+        .temperature = 1, .top_p = 1, .max_new = (size_t)c->max_new};
+    if (step == 0)
+        return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
+                            context, err);
+    (void)snprintf(name, sizeof name, "checkpoints/%06lld", (long long)step);
+    TRY(file_join(path, c->run, name, err));
+    TRY(checkpoint_read(&policy, path, HEAD_LM, err));
+    TRY_DONE(setup_check_model(s, &policy, path, err));
+    TRY_DONE(draw_replies(out, s, &policy, &s->reference, 1, &how, DRAW_CURVE,
+                          context, err));
+done:
+    model_free(&policy);
+    return status;
+}
+
+static enum status put_points(struct json_writer *w, struct curve *curve,
+                              const struct setup *s,
+                              const struct heldout_config *c,
+                              const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    struct columns x = {NULL, NULL};
+    struct draw d = {.samples = 0};
+    TRY_DONE(MEM_NEW(x.value, curve->n, err));
+    TRY_DONE(MEM_NEW(x.len, curve->n, err));
+    json_put_key(w, "checkpoints");
+    json_open(w, '[');
+    for (size_t i = 0; i < curve->m; i++) {
+        context_progress(context, (double)i, (double)curve->m, "checkpoint",
+                         NULL);
+        if (context_stopped(context)) {
+            status = err_set(err, ERR_STOPPED, "stopped; run it again");
+            goto done;
+        }
+        TRY_DONE(draw_point(&d, s, c, curve->step[i], context, err));
+        draw_scale(&d, &s->scale);
+        TRY_DONE(put_point(w, &d, curve, i, &x, err));
+        draw_free(&d);
+    }
+    context_progress(context, (double)curve->m, (double)curve->m, "checkpoint",
+                     NULL);
+    json_close(w, ']');
+done:
+    draw_free(&d);
+    mem_free(x.value);
+    mem_free(x.len);
+    return status;
+}
+
+/* Slope of the exact KL over iterations: "trend". */
+static enum status put_trend(struct json_writer *w, const struct curve *curve,
+                             struct err *err)
+{
+    enum status status = OK;
+    struct trend trend;
+    double *t = NULL;
+    TRY_DONE(MEM_NEW(t, curve->m, err));
+    for (size_t i = 0; i < curve->m; i++)
+        t[i] = (double)curve->step[i];
+    TRY_DONE(
+        trend_fit(&trend, t, curve->kl, curve->m, curve->n, &curve->plan, err));
+    json_put_key(w, "trend");
+    json_open(w, '{');
+    json_put_key(w, "kl_sequence");
+    measures_write_estimate(w, &trend.slope);
+    json_field_number(w, "mann_kendall_s", trend.s);
+    json_field_number(w, "mann_kendall_z", trend.z);
+    json_field_number(w, "mann_kendall_p", trend.p);
+    json_field_number(w, "kendall_tau", trend.tau);
+    json_close(w, '}');
+done:
+    mem_free(t);
+    return status;
+}
+
+/* Iteration 0 in front of the run's checkpoints. */
+static enum status list_points(struct curve *curve, const char *run,
+                               struct err *err)
+{
+    int64_t *step;
+    size_t n;
+    TRY(run_checkpoints(&step, &n, run, err));
+    enum status status = MEM_NEW(curve->step, n + 1, err);
+    if (status == OK) {
+        size_t m = 1;
+        for (size_t i = 0; i < n; i++)
+            if (step[i] > 0)
+                curve->step[m++] = step[i];
+        curve->m = m;
+    }
+    mem_free(step);
+    return status;
+}
+
+/* The unit that heldout_sample() settled on. */
+static enum status use_recorded_scale(struct setup *s, struct err *err)
+{
+    struct json *settings;
+    const char *project = s->config->project;
+    TRY(heldout_files_read_settings(&settings, project, err));
+    const struct json *scale = json_get(settings, "score_scale");
+    enum status status =
+        json_need_number(&s->scale.mean, scale, "mean", "settings.json", err);
+    if (status == OK)
+        status =
+            json_need_number(&s->scale.sd, scale, "sd", "settings.json", err);
+    if (status == OK && !(s->scale.sd > 0))
+        status = err_set(err, ERR_FORMAT, "settings.json: score_scale.sd is %g",
+                         s->scale.sd);
+    json_free(settings);
+    return status;
+}
+
+enum status heldout_curve(const struct heldout_config *c,
+                          const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    struct setup s;
+    struct buf text;
+    struct json_writer w;
+    struct curve curve = {.plan = {.seed = c->seed}, .n = (size_t)c->n_prompts};
+    size_t points;
+    buf_init(&text, (size_t)16 << 20);
+    TRY(setup_open(&s, c, err));
+    TRY_DONE(use_recorded_scale(&s, err));
+    TRY_DONE(list_points(&curve, c->run, err));
+    TRY_DONE(mem_multiply(&points, curve.m, curve.n, err));
+    TRY_DONE(MEM_NEW(curve.kl, points, err));
+    json_writer_init(&w, &text, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.curve/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    json_field_int(&w, "prompts", c->n_prompts);
+    json_field_int(&w, "samples", 1);
+    TRY_DONE(put_points(&w, &curve, &s, c, context, err));
+    TRY_DONE(put_trend(&w, &curve, err));
+    json_close(&w, '}');
+    TRY_DONE(heldout_files_write(c->project, "curve.json", &text, err));
+done:
+    mem_free(curve.step);
+    mem_free(curve.kl);
+    buf_free(&text);
+    setup_close(&s);
+    return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * heldout_files.h - where an evaluation's files are, and settings.json: what
+ * was evaluated, how, and in which unit of reward.
+ *
+ *     {"schema":"plumb.evaluation/1","plumb_version":...,"seed":1,
+ *      "scenario":"paradox","policy":"ppo/checkpoints/000060",
+ *      "reference":"sft/checkpoints/001875","reward_model":...,
+ *      "settings":{"prompts":256,"samples":4,"max_new":96,"temperature":1,
+ *                  "top_p":1},
+ *      "serving_settings":null,
+ *      "score_scale":{"mean":0.1,"sd":0.7,"from":"policy's training run"}}
+ */
+#ifndef PLUMB_EVAL_HELDOUT_FILES_H
+#define PLUMB_EVAL_HELDOUT_FILES_H
+
+#include "base/file.h"
+#include "eval/setup.h"
+
+/* project/eval/name, or project/eval when name is NULL. */
+enum status heldout_files_path(char out[FILE_PATH_MAX], const char *project,
+                               const char *name, struct err *err) MUST_CHECK;
+
+/* The members above up to and with "score_scale". */
+enum status heldout_files_write_settings(const struct setup *s,
+                                         struct err *err) MUST_CHECK;
+
+/* ERR_MISSING when nothing was sampled yet.  Free with json_free(). */
+enum status heldout_files_read_settings(struct json **out, const char *project,
+                                        struct err *err) MUST_CHECK;
+
+/* Write a document whole; `text` is what a json_writer made. */
+enum status heldout_files_write(const char *project, const char *name,
+                                struct buf *text, struct err *err) MUST_CHECK;
+
+#endif

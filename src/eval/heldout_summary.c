@@ -1,0 +1,188 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "eval/heldout.h"
+#include "eval/heldout_files.h"
+#include "eval/measures.h"
+#include "eval/observe.h"
+#include "eval/spotcheck.h"
+
+#define CURVE_MAX ((size_t)16 << 20)
+
+/* What the summary is made of. */
+struct sources {
+    const char *project;
+    struct json *settings;
+    struct json *curve; // NULL: absent
+    struct measures measures, serving, panel;
+    struct spotcheck_counts counts;
+    bool has_serving, has_panel;
+    struct bootstrap plan;
+};
+
+static struct estimate read_estimate(const struct json *node)
+{
+    struct estimate e = summary_nothing();
+    e.estimate = json_number(json_get(node, "estimate"), e.estimate);
+    e.low = json_number(json_get(node, "low"), e.low);
+    e.high = json_number(json_get(node, "high"), e.high);
+    e.n = (size_t)json_int(json_get(node, "n"), 0);
+    return e;
+}
+
+static enum status read_sources(struct sources *s, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(heldout_files_read_settings(&s->settings, s->project, err));
+    s->plan.seed = (uint64_t)json_int(json_get(s->settings, "seed"), 0);
+    TRY(heldout_files_path(path, s->project, "samples.jsonl", err));
+    TRY(measures_samples(&s->measures, path, &s->plan, err));
+    TRY(heldout_files_path(path, s->project, "serving.jsonl", err));
+    s->has_serving = file_exists(path);
+    if (s->has_serving)
+        TRY(measures_samples(&s->serving, path, &s->plan, err));
+    TRY(heldout_files_path(path, s->project, "curve.json", err));
+    if (file_exists(path))
+        TRY(json_read(&s->curve, path, CURVE_MAX, err));
+    TRY(file_join(path, s->project, "human/spotcheck.jsonl", err));
+    s->has_panel = file_exists(path);
+    if (s->has_panel)
+        TRY(spotcheck_read(&s->panel, &s->counts, path, &s->plan, err));
+    return OK;
+}
+
+/* Members of settings.json as they stand. */
+static void put_settings(struct json_writer *w, const struct sources *s)
+{
+    static const char *const key[] = {"seed",       "scenario",     "policy",
+                                      "reference",  "reward_model", "settings",
+                                      "score_scale"};
+    for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
+        const struct json *node = json_get(s->settings, key[i]);
+        if (node == NULL)
+            continue;
+        json_put_key(w, key[i]);
+        json_put_node(w, node);
+    }
+}
+
+static struct estimate kl_trend(const struct sources *s)
+{
+    return read_estimate(json_get(json_get(s->curve, "trend"), "kl_sequence"));
+}
+
+static void put_curve(struct json_writer *w, const struct sources *s)
+{
+    const struct json *list = json_get(s->curve, "checkpoints");
+    struct estimate trend = kl_trend(s);
+    json_put_key(w, "kl_trend");
+    measures_write_estimate(w, &trend);
+    json_put_key(w, "kl_sequence");
+    json_open(w, '[');
+    for (size_t i = 0; i < json_size(list); i++) {
+        const struct json *row = json_at(list, i);
+        struct estimate e = read_estimate(json_get(row, "kl_sequence"));
+        json_open(w, '{');
+        json_field_int(w, "iteration", json_int(json_get(row, "iteration"), 0));
+        json_field_number(w, "estimate", e.estimate);
+        json_field_number(w, "low", e.low);
+        json_field_number(w, "high", e.high);
+        json_field_int(w, "n", (int64_t)e.n);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void put_panel(struct json_writer *w, const struct sources *s)
+{
+    json_put_key(w, "panel");
+    if (!s->has_panel) {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    json_field_int(w, "pairs", (int64_t)s->counts.pairs);
+    json_field_int(w, "placebo_pairs", (int64_t)s->counts.placebo_pairs);
+    json_field_int(w, "pairs_judged_twice", (int64_t)s->counts.repeated);
+    measures_write(w, &s->panel);
+    json_close(w, '}');
+}
+
+/* From the first to the last point of the curve, and the KL at the last. */
+static enum observation observe_curve(const struct sources *s)
+{
+    const struct json *list = json_get(s->curve, "checkpoints");
+    struct estimate trend = kl_trend(s);
+    size_t m = json_size(list);
+    if (m < 2)
+        return OBSERVATION_OPEN;
+    const struct json *last = json_at(list, m - 1);
+    double from = json_number(json_get(json_at(list, 0), "iteration"), 0);
+    double to = json_number(json_get(last, "iteration"), 0);
+    struct estimate kl = read_estimate(json_get(last, "kl_sequence"));
+    return observe_kl_up(&trend, to - from, kl.estimate);
+}
+
+static void put_observations(struct json_writer *w, const struct sources *s)
+{
+    struct estimate rm = measures_find(&s->measures, "rm_delta");
+    struct estimate length = measures_find(&s->measures, "length_ratio");
+    struct estimate gold = measures_find(&s->measures, "gold_win_rate");
+    struct estimate win = measures_find(&s->panel, "win_rate");
+    struct estimate excess = measures_find(&s->panel, "less_direct_excess");
+    json_put_key(w, "observations");
+    json_open(w, '{');
+    observe_write(w, "reward_up", observe_reward_up(&rm));
+    observe_write(w, "human_down",
+                  s->has_panel ? observe_human_down(&win, &excess)
+                               : observe_gold_down(&gold));
+    observe_write(w, "verbosity_up", observe_verbosity_up(&length));
+    observe_write(w, "kl_up", observe_curve(s));
+    json_close(w, '}');
+    const char *from = s->has_panel ? "spot-checks"
+                       : gold.n > 0 ? "gold rubric"
+                                    : NULL;
+    json_field_text(w, "human_down_from", from);
+}
+
+static void put_serving(struct json_writer *w, const struct sources *s)
+{
+    json_put_key(w, "serving");
+    if (!s->has_serving) {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    json_put_key(w, "settings");
+    json_put_node(w, json_get(s->settings, "serving_settings"));
+    measures_write(w, &s->serving);
+    json_close(w, '}');
+}
+
+enum status heldout_summary(const char *project, struct err *err)
+{
+    enum status status = OK;
+    struct sources s = {.project = project};
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, CURVE_MAX);
+    TRY_DONE(read_sources(&s, err));
+    json_writer_init(&w, &text, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.heldout/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    put_settings(&w, &s);
+    put_observations(&w, &s);
+    measures_write(&w, &s.measures);
+    put_curve(&w, &s);
+    put_panel(&w, &s);
+    put_serving(&w, &s);
+    json_close(&w, '}');
+    TRY_DONE(heldout_files_write(project, "heldout.json", &text, err));
+done:
+    json_free(s.settings);
+    json_free(s.curve);
+    buf_free(&text);
+    return status;
+}

@@ -1,0 +1,165 @@
+#include "eval/setup.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/run.h"
+#include "model/checkpoint.h"
+
+#define TRAINER_MAX ((size_t)1 << 20)
+
+static bool is_banned(const struct model *m, size_t v)
+{
+    return m->banned != NULL && m->banned[v];
+}
+
+enum status setup_check_model(const struct setup *s, const struct model *m,
+                              const char *path, struct err *err)
+{
+    const struct model *ref = &s->reference;
+    if (m->config.V != ref->config.V)
+        return err_set(err, ERR_MISMATCH,
+                       "%s has %zu tokens, the reference %s has %zu", path,
+                       m->config.V, s->reference_path, ref->config.V);
+    if (m->config.head != HEAD_LM)
+        return OK;
+    if (m->config.eos != ref->config.eos)
+        return err_set(err, ERR_MISMATCH,
+                       "%s ends with token %d, the reference %s with %d", path,
+                       (int)m->config.eos, s->reference_path,
+                       (int)ref->config.eos);
+    for (size_t v = 0; v < m->config.V; v++)
+        if (is_banned(m, v) != is_banned(ref, v))
+            return err_set(err, ERR_MISMATCH,
+                           "%s and the reference %s do not agree on whether "
+                           "token %zu may be sampled",
+                           path, s->reference_path, v);
+    return OK;
+}
+
+static enum status open_models(struct setup *s, struct err *err)
+{
+    const struct heldout_config *c = s->config;
+    TRY(run_find_model(s->policy_path, c->policy, NULL, err));
+    TRY(run_find_model(s->reference_path, c->reference, "sft", err));
+    TRY(run_find_model(s->reward_path, c->reward_model, "reward", err));
+    TRY(checkpoint_read(&s->reference, s->reference_path, HEAD_LM, err));
+    TRY(checkpoint_read(&s->policy, s->policy_path, HEAD_LM, err));
+    TRY(checkpoint_read(&s->reward_model, s->reward_path, HEAD_SCORE, err));
+    TRY(setup_check_model(s, &s->policy, s->policy_path, err));
+    TRY(setup_check_model(s, &s->reward_model, s->reward_path, err));
+    TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
+    return checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
+                                      err);
+}
+
+/* Keep the first n_prompts records. */
+static enum status open_prompts(struct setup *s, struct err *err)
+{
+    const struct heldout_config *c = s->config;
+    size_t T_max = s->policy.config.T_max;
+    size_t n = (size_t)c->n_prompts;
+    if (c->max_new < 1 || (size_t)c->max_new >= T_max)
+        return err_set(err, ERR_ARG,
+                       "max_new = %lld: wanted 1 to %zu, which leaves a "
+                       "position for the prompt",
+                       (long long)c->max_new, T_max - 1);
+    TRY(dataset_read(&s->prompts, c->prompts, DATASET_PROMPTS, err));
+    if (s->prompts.n < n)
+        return err_set(err, ERR_FORMAT, "%s: %zu prompts, %zu are asked for",
+                       c->prompts, s->prompts.n, n);
+    struct dataset first = s->prompts;
+    first.n = n;
+    TRY(corpus_encode(&s->corpus, &first, s->tokenizer, s->policy.config.eos,
+                      T_max - (size_t)c->max_new, err));
+    TRY(MEM_NEW(s->prompt, n, err));
+    for (size_t i = 0; i < n; i++)
+        s->prompt[i] = s->corpus.seq[s->corpus.first[i]];
+    return OK;
+}
+
+static enum status read_ticket(struct setup *s, size_t i, struct err *err)
+{
+    enum status status = OK;
+    const struct record *r = &s->prompts.record[i];
+    struct json *extra = NULL;
+    if (r->extra == NULL)
+        return OK;
+    TRY(json_parse(&extra, r->extra, strlen(r->extra), r->id, err));
+    const struct json *ticket = json_get(extra, "ticket");
+    if (ticket != NULL) {
+        TRY_DONE(ticket_read(&s->ticket[i], ticket, r->id, err));
+        s->has_ticket[i] = true;
+    }
+done:
+    json_free(extra);
+    return status;
+}
+
+static enum status open_tickets(struct setup *s, struct err *err)
+{
+    size_t n = (size_t)s->config->n_prompts;
+    TRY(MEM_NEW(s->ticket, n, err));
+    TRY(MEM_NEW(s->has_ticket, n, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(read_ticket(s, i, err));
+    return OK;
+}
+
+/* The scale in the policy's trainer.json; a folder from elsewhere has none,
+ * nor has one of a stage without scores. */
+static enum status read_scale(struct setup *s, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct json *json = NULL;
+    s->scale = (struct score_scale){.mean = 0, .sd = 1};
+    TRY(file_join(path, s->policy_path, "trainer.json", err));
+    if (!file_exists(path))
+        return OK;
+    TRY(json_read(&json, path, TRAINER_MAX, err));
+    double mean = json_number(json_get(json, "score_mean"), (double)NAN);
+    double sd = json_number(json_get(json, "score_sd"), (double)NAN);
+    if (isfinite(mean) && isfinite(sd) && sd > 0) {
+        s->scale = (struct score_scale){mean, sd};
+        s->is_run_scale = true;
+    }
+    json_free(json);
+    return OK;
+}
+
+enum status setup_open(struct setup *out, const struct heldout_config *config,
+                       struct err *err)
+{
+    enum status status = OK;
+    memset(out, 0, sizeof *out);
+    out->config = config;
+    if (config->n_prompts < 1 || config->samples < 1)
+        return err_set(err, ERR_ARG,
+                       "%lld prompts x %lld samples: wanted 1 "
+                       "or more of each",
+                       (long long)config->n_prompts,
+                       (long long)config->samples);
+    TRY_DONE(open_models(out, err));
+    TRY_DONE(open_prompts(out, err));
+    TRY_DONE(open_tickets(out, err));
+    TRY_DONE(read_scale(out, err));
+done:
+    if (status != OK)
+        setup_close(out);
+    return status;
+}
+
+void setup_close(struct setup *s)
+{
+    model_free(&s->policy);
+    model_free(&s->reference);
+    model_free(&s->reward_model);
+    tokenizer_free(s->tokenizer);
+    corpus_free(&s->corpus);
+    dataset_free(&s->prompts);
+    mem_free(s->prompt);
+    mem_free(s->ticket);
+    mem_free(s->has_ticket);
+    memset(s, 0, sizeof *s);
+}

@@ -1,0 +1,46 @@
+/*
+ * setup.h - what a held-out evaluation works on: the models, the prompts as
+ * text, tokens and tickets, and the unit of reward.
+ */
+#ifndef PLUMB_EVAL_SETUP_H
+#define PLUMB_EVAL_SETUP_H
+
+#include "base/file.h"
+#include "eval/heldout.h"
+#include "io/chat.h"
+#include "model/transformer.h"
+#include "rlhf/corpus.h"
+#include "rlhf/scorer.h"
+#include "world/tickets.h"
+
+struct setup {
+    const struct heldout_config *config;
+    char policy_path[FILE_PATH_MAX];
+    char reference_path[FILE_PATH_MAX];
+    char reward_path[FILE_PATH_MAX];
+    struct model policy, reference, reward_model;
+    struct tokenizer *tokenizer;
+    struct dataset prompts;  // the first n_prompts of the file
+    struct corpus corpus;    // their tokens
+    struct sequence *prompt; // [n] views of them, one a prompt
+    struct ticket *ticket;   // [n]
+    bool *has_ticket;        // [n] the record has a ticket to judge by
+    struct score_scale scale;
+    bool is_run_scale; // the scale PPO recorded, else it is still to be made
+};
+
+/*
+ * Load everything.  ERR_MISMATCH when the three models do not share a
+ * vocabulary, the same tokens they may emit, and the tokenizer; ERR_FORMAT
+ * when there are fewer prompts than asked for.
+ */
+enum status setup_open(struct setup *out, const struct heldout_config *config,
+                       struct err *err) MUST_CHECK;
+void setup_close(struct setup *s);
+
+/* ERR_MISMATCH unless `m` has the reference's vocabulary, EOS and banned
+ * tokens; `path` names it. */
+enum status setup_check_model(const struct setup *s, const struct model *m,
+                              const char *path, struct err *err) MUST_CHECK;
+
+#endif
