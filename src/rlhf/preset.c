@@ -27,6 +27,7 @@ static const struct preset_row trl_0_11[] = {
     {"ppo.kl_budget", "0"},
     {"ppo.kl_clamp", "0"},
     {"ppo.missing_eos", "0"},
+    {"ppo.score_norm", "none"},
     {"ppo.score_clip", "0"},
     {"ppo.epochs", "4"},
     {"ppo.minibatches", "1"},
@@ -55,6 +56,7 @@ static const struct preset_row trl_exp[] = {
     {"ppo.kl_budget", "0"},
     {"ppo.kl_clamp", "0"},
     {"ppo.missing_eos", "0"},
+    {"ppo.score_norm", "none"},
     {"ppo.score_clip", "0"},
     {"ppo.epochs", "4"},
     {"ppo.minibatches", "1"},
@@ -84,6 +86,7 @@ static const struct preset_row openrlhf[] = {
     {"ppo.kl_budget", "0"},
     {"ppo.kl_clamp", "10"},
     {"ppo.missing_eos", "0"},
+    {"ppo.score_norm", "none"},
     {"ppo.score_clip", "10"},
     {"ppo.epochs", "1"},
     {"ppo.minibatches", "8"},
@@ -113,6 +116,7 @@ static const struct preset_row verl[] = {
     {"ppo.kl_budget", "0"},
     {"ppo.kl_clamp", "0"},
     {"ppo.missing_eos", "0"},
+    {"ppo.score_norm", "none"},
     {"ppo.score_clip", "0"},
     {"ppo.epochs", "1"},
     {"ppo.minibatches", "4"},
@@ -120,7 +124,8 @@ static const struct preset_row verl[] = {
     {"ppo.grad_clip", "1"},
 };
 
-/* lm-human-preference-details.  It averages over a fixed number of slots
+/* lm-human-preference-details.  Its reward model is scaled to mean 0, deviation
+ * 1 on policy samples before PPO.  It averages over a fixed number of slots
  * without a mask; the sum over real tokens divided by that number is the
  * nearest thing without padding.  It replaces the score of a response without
  * its end by -1, which a subtraction cannot express: missing_eos is left
@@ -147,6 +152,7 @@ static const struct preset_row lhp[] = {
     {"ppo.kl_max_error", "0.2"},
     {"ppo.kl_budget", "0"},
     {"ppo.kl_clamp", "0"},
+    {"ppo.score_norm", "reference"},
     {"ppo.score_clip", "0"},
     {"ppo.epochs", "4"},
     {"ppo.minibatches", "1"},

@@ -37,6 +37,7 @@ static const struct {
     {"ppo.kl_budget", NULL},
     {"ppo.kl_clamp", NULL},
     {"ppo.missing_eos", NULL},
+    {"ppo.score_norm", " none reference "},
     {"ppo.score_clip", NULL},
     {"ppo.epochs", NULL},
     {"ppo.minibatches", NULL},
@@ -133,6 +134,8 @@ static void test_conventions(void **state)
         {PRESET_LHP, "ppo.score_position", "last_slot"},
         {PRESET_LHP, "ppo.whiten_reward", "biased"},
         {PRESET_LHP, "ppo.eps", "1e-5"},
+        {PRESET_LHP, "ppo.score_norm", "reference"},
+        {PRESET_VERL, "ppo.score_norm", "none"},
     };
     for (size_t i = 0; i < COUNT(want); i++) {
         const char *got = value_of(want[i].preset, want[i].key);
