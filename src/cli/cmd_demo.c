@@ -1,8 +1,137 @@
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
 #include "cli/command.h"
-#include "cli/session.h"
+#include "cli/demo.h"
+#include "cli/record.h"
+#include "eval/heldout.h"
+
+#define HELDOUT_MAX ((size_t)64 << 20)
+#define CONFIG_MAX ((size_t)1 << 20)
+
+/* A project that is there already is gone on with, replaced, or refused; what
+ * is not a project is never removed.  The directory is locked. */
+static enum status take_directory(const struct options *o, const char *dir,
+                                  struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    enum run_mode mode;
+    struct file_list list;
+    enum status status = OK;
+    TRY(session_mode(&mode, o, err));
+    TRY(file_join(path, dir, "demo.yaml", err));
+    if (!file_exists(path) || mode == RUN_RESUME)
+        return OK;
+    if (mode == RUN_NEW)
+        return err_set(err, ERR_ARG,
+                       "%s holds a demo already; --resume goes on with it, "
+                       "--overwrite replaces it",
+                       dir);
+    TRY(file_list(&list, dir, err));
+    for (size_t i = 0; i < list.n; i++) {
+        if (strcmp(list.name[i], "LOCK") == 0)
+            continue;
+        TRY_DONE(file_join(path, dir, list.name[i], err));
+        TRY_DONE(file_remove(path, err));
+    }
+done:
+    file_list_free(&list);
+    return status;
+}
+
+/* D/demo.yaml: every setting, so that `plumb demo -c D/demo.yaml` repeats the
+ * run; on --resume it must say the same. */
+static enum status record(struct options *o, const char *dir, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct buf text, old;
+    enum option_command every =
+        FOR_DEMO | FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL;
+    buf_init(&text, CONFIG_MAX);
+    buf_init(&old, CONFIG_MAX);
+    TRY_DONE(record_config(&text, o, every, dir, err));
+    TRY_DONE(file_join(path, dir, "demo.yaml", err));
+    if (file_exists(path)) {
+        TRY_DONE(file_read(&old, path, err));
+        if (strcmp(buf_text(&old), buf_text(&text)) != 0)
+            status = err_set(err, ERR_MISMATCH,
+                             "%s was recorded with other settings; --overwrite "
+                             "starts anew",
+                             path);
+    } else {
+        status = file_write(path, buf_text(&text), text.len, err);
+    }
+done:
+    buf_free(&text);
+    buf_free(&old);
+    return status;
+}
+
+/* eval/heldout.json with the time the run took. */
+static void put_document(struct buf *out, const struct json *heldout,
+                         double seconds)
+{
+    struct json_writer w;
+    json_writer_init(&w, out, true);
+    json_open(&w, '{');
+    for (const void *it = json_first(heldout); it != NULL;
+         it = json_next(heldout, it)) {
+        json_put_key(&w, json_key(it));
+        json_put_node(&w, json_value(it));
+    }
+    json_field_number(&w, "seconds", seconds);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+}
+
+static enum status show(const struct options *o, const char *dir,
+                        double seconds, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct json *heldout;
+    struct buf out;
+    TRY(file_join(path, dir, "eval/heldout.json", err));
+    TRY(json_read(&heldout, path, HELDOUT_MAX, err));
+    buf_init(&out, HELDOUT_MAX);
+    if (o->v.common.json) {
+        put_document(&out, heldout, seconds);
+    } else {
+        heldout_table(&out, heldout);
+        buf_printf(&out, "\n%.0f seconds.  The report: %s/report.html\n",
+                   seconds, dir);
+    }
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    json_free(heldout);
+    return status;
+}
+
+static enum status run_all(struct demo *demo, struct err *err)
+{
+    struct session s;
+    TRY(session_open(&s, demo->o, "demo", err));
+    demo->session = &s;
+    enum status status = demo_run(demo, err);
+    session_close(&s);
+    return status;
+}
 
 enum status cmd_demo(struct options *o, struct err *err)
 {
-    (void)o;
-    return err_set(err, ERR_MISSING, "demo: not in this build");
+    const char *dir = o->v.common.out != NULL ? o->v.common.out : "plumb-demo";
+    struct demo demo = {.o = o, .dir = dir};
+    int lock = -1;
+    double started = terminal_now();
+    TRY(file_make_dir(dir, err));
+    TRY(run_lock(&lock, dir, err));
+    enum status status = take_directory(o, dir, err);
+    if (status == OK)
+        status = record(o, dir, err);
+    if (status == OK)
+        status = run_all(&demo, err);
+    run_unlock(lock);
+    TRY(status);
+    return show(o, dir, terminal_now() - started, err);
 }

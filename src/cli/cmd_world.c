@@ -55,9 +55,10 @@ static enum status judge(const struct options *o, struct err *err)
     TRY(need(w->data, "data is not set: records with replies", err));
     if (w->panel == WORLD_GOLD)
         return desk_judge_file(w->data, o->v.common.out, err);
-    TRY(need(w->reference, "reference is not set: the reference's samples",
-             err));
     struct panel_config c = cmd_world_panel(w);
+    if (w->reference == NULL)
+        return desk_spotcheck_samples(w->data, o->v.common.out, &c,
+                                      (uint64_t)o->v.common.seed, err);
     return desk_spotcheck_file(w->data, w->reference, o->v.common.out, &c,
                                (uint64_t)o->v.common.seed, err);
 }

@@ -51,11 +51,11 @@ static enum status remove_entry(const struct run *r, const char *name,
 /* ---- lock --------------------------------------------------------------- */
 
 /* The lock is flock's, which ends with its holder however that dies; the pid
- * in the file is only for the message. */
-static enum status take_lock(struct run *r, struct err *err)
+ * in the file is only for the message and goes when the lock does. */
+enum status run_lock(int *lock, const char *dir, struct err *err)
 {
     char path[FILE_PATH_MAX], pid[32] = "";
-    TRY(path_of(path, r, "LOCK", err));
+    TRY(file_join(path, dir, "LOCK", err));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_set(err, ERR_IO, "cannot open %s", path);
@@ -67,7 +67,7 @@ static enum status take_lock(struct run *r, struct err *err)
         pid[strspn(pid, "0123456789")] = '\0';
         if (!is_held)
             return err_set(err, ERR_IO, "cannot lock %s", path);
-        return err_set(err, ERR_BUSY, "%s is in use by process %s", r->dir,
+        return err_set(err, ERR_BUSY, "%s is in use by process %s", dir,
                        pid[0] != '\0' ? pid : "unknown");
     }
     int len = snprintf(pid, sizeof pid, "%jd\n", (intmax_t)getpid());
@@ -75,8 +75,16 @@ static enum status take_lock(struct run *r, struct err *err)
         close(fd);
         return err_set(err, ERR_IO, "cannot write %s", path);
     }
-    r->lock = fd;
+    *lock = fd;
     return OK;
+}
+
+void run_unlock(int lock)
+{
+    if (lock < 0)
+        return;
+    (void)!ftruncate(lock, 0);
+    close(lock);
 }
 
 /* ---- opening: what is there already ------------------------------------- */
@@ -444,7 +452,7 @@ enum status run_open(struct run *r, const char *dir, enum run_mode mode,
     struct run run = {.lock = -1, .clock = clock, .checkpoint = -1};
     TRY(file_join(run.dir, "", dir, err));
     TRY(file_make_dir(dir, err));
-    TRY(take_lock(&run, err));
+    TRY(run_lock(&run.lock, run.dir, err));
     enum status status = open_locked(&run, mode, config, err);
     if (status != OK) {
         run_close(&run);
@@ -463,8 +471,7 @@ void run_close(struct run *r)
     if (r->timing != NULL)
         (void)fclose(r->timing);
     tfevents_close(r->events);
-    if (r->lock >= 0)
-        close(r->lock);
+    run_unlock(r->lock);
     *r = (struct run){.lock = -1, .checkpoint = -1};
 }
 

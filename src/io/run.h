@@ -58,6 +58,11 @@ enum status run_open(struct run *r, const char *dir, enum run_mode mode,
 /* Give the directory back; fine on a zeroed struct. */
 void run_close(struct run *r);
 
+/* Hold a directory's LOCK, as run_open does: ERR_BUSY names the process that
+ * has it.  Give it back with run_unlock(); negative: nothing held. */
+enum status run_lock(int *lock, const char *dir, struct err *err) MUST_CHECK;
+void run_unlock(int lock);
+
 /* One step's metrics, in the order given, and how long it took.  `units`
  * counts episodes (PPO) or sequences; the rate "eps" is units/seconds. */
 enum status run_metrics(struct run *r, int64_t step, const struct metric *m,

@@ -92,4 +92,11 @@ enum status desk_spotcheck_file(const char *policy_path,
                                 const struct panel_config *c, uint64_t seed,
                                 struct err *err) MUST_CHECK;
 
+/* The same from the one file that `plumb eval` writes (eval/samples.jsonl):
+ * a row per response with "prompt_id", "prompt", "which" ("policy" or
+ * "reference"), "response", "is_eos", "ticket"; a prompt's rows together. */
+enum status desk_spotcheck_samples(const char *samples_path, const char *path,
+                                   const struct panel_config *c, uint64_t seed,
+                                   struct err *err) MUST_CHECK;
+
 #endif

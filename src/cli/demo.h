@@ -1,0 +1,33 @@
+/*
+ * demo.h - the whole line on the built-in support desk, stage by stage, each
+ * through the same calls as its own command.
+ *
+ *     D/world/   tokenizer, demonstrations, prompts to rank, to train on, and
+ *                held out
+ *     D/sft/     supervised fine-tuning
+ *     D/human/   candidates, rankings, spot-checks
+ *     D/reward/  D/ppo/  D/eval/  D/report.html
+ */
+#ifndef PLUMB_CLI_DEMO_H
+#define PLUMB_CLI_DEMO_H
+
+#include "cli/session.h"
+
+struct demo {
+    struct options *o;
+    struct session *session;
+    const char *dir; // the project
+};
+
+/* All stages; a finished one is passed over when the run is resumed. */
+enum status demo_run(const struct demo *d, struct err *err) MUST_CHECK;
+
+/* A stage of the project by its name and a path in it, as one string that
+ * lives as long as the options. */
+enum status demo_path(const char **out, const struct demo *d, const char *name,
+                      struct err *err) MUST_CHECK;
+
+/* What `plumb eval` is told about the project. */
+struct heldout_config demo_heldout(const struct demo *d);
+
+#endif
