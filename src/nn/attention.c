@@ -157,25 +157,65 @@ NN_INLINE void spread_rows(float *restrict dx, size_t stride,
     }
 }
 
-/* Scores a[0..n-1], of which the first `valid` count, become exp(a - max);
- * the sum and max come back. */
-NN_INLINE float softmax_row(float *restrict a, size_t valid, size_t n,
-                            float scale, float *max_out)
+/* Scores behind a row's own position: the rest of its last tile. */
+NN_INLINE void mask_tail(float *a, size_t valid, size_t n)
 {
-    float max = MASKED;
-#pragma omp simd reduction(max : max)
-    for (size_t s = 0; s < n; s++) {
-        a[s] = s < valid ? a[s] * scale : MASKED;
-        max = a[s] > max ? a[s] : max;
+    for (size_t s = valid; s < n; s++)
+        a[s] = MASKED;
+}
+
+NN_INLINE float greatest(const float lane[KEYS])
+{
+    float max = lane[0];
+    for (size_t j = 1; j < KEYS; j++)
+        max = lane[j] > max ? lane[j] : max;
+    return max;
+}
+
+NN_INLINE float total(const float lane[KEYS])
+{
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/*
+ * Scores a[r,0..n-1] of R rows become exp(a scale - max[r]); sum and max come
+ * back.  n is a multiple of KEYS.
+ */
+NN_INLINE void softmax_rows(float *restrict a, size_t T_tile, size_t R,
+                            size_t n, float scale, float *restrict sum,
+                            float *restrict max)
+{
+    float lane[ROWS][KEYS];
+    for (size_t r = 0; r < R; r++)
+        for (size_t j = 0; j < KEYS; j++)
+            lane[r][j] = MASKED;
+    for (size_t s = 0; s < n; s += KEYS) {
+        for (size_t r = 0; r < R; r++) {
+#pragma omp simd
+            for (size_t j = 0; j < KEYS; j++) {
+                float x = a[r * T_tile + s + j];
+                lane[r][j] = x > lane[r][j] ? x : lane[r][j];
+            }
+        }
     }
-    float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-    for (size_t s = 0; s < n; s++) {
-        a[s] = fastmath_exp(a[s] - max);
-        sum += a[s];
+    for (size_t r = 0; r < R; r++) {
+        max[r] = greatest(lane[r]) * scale;
+        memset(lane[r], 0, sizeof lane[r]);
     }
-    *max_out = max;
-    return sum;
+    for (size_t s = 0; s < n; s += KEYS) {
+        for (size_t r = 0; r < R; r++) {
+            float *a_s = a + r * T_tile + s;
+#pragma omp simd
+            for (size_t j = 0; j < KEYS; j++) {
+                float e = fastmath_exp(a_s[j] * scale - max[r]);
+                a_s[j] = e;
+                lane[r][j] += e;
+            }
+        }
+    }
+    for (size_t r = 0; r < R; r++)
+        sum[r] = total(lane[r]);
 }
 
 /* All rows of one query head; rows of out are H*D apart, of lse H. */
@@ -187,14 +227,12 @@ NN_INLINE void forward_head(float *restrict out, float *restrict lse,
         size_t n = tiled(t + rows);
         dot_rows(a->p, a->query + t * a->stride, a->stride, rows, a->key_t,
                  a->T_tile, n, D);
-        float sum[ROWS];
-        for (size_t r = 0; r < rows; r++) {
-            float max;
-            sum[r] =
-                softmax_row(a->p + r * a->T_tile, t + r + 1, n, a->scale, &max);
-            if (lse != NULL)
-                lse[(t + r) * H] = max + logf(sum[r]);
-        }
+        for (size_t r = 0; r < ROWS; r++)
+            mask_tail(a->p + r * a->T_tile, t + (r < rows ? r : 0) + 1, n);
+        float sum[ROWS], max[ROWS];
+        softmax_rows(a->p, a->T_tile, ROWS, n, a->scale, sum, max);
+        for (size_t r = 0; lse != NULL && r < rows; r++)
+            lse[(t + r) * H] = max[r] + logf(sum[r]);
         float *out_t = out + t * H * D;
         weighted_rows(out_t, H * D, rows, a->p, a->T_tile, a->value, a->stride,
                       t + rows, D);
@@ -253,14 +291,16 @@ struct gradient {
  *     ds[s] = p[s] (dp[s] - delta) scale,   delta = sum_s p dp = dout . out
  */
 NN_INLINE void softmax_backward_row(float *restrict a, float *restrict ds,
-                                    size_t valid, size_t n, float scale,
-                                    float lse, float delta)
+                                    size_t n, float scale, float lse,
+                                    float delta)
 {
+    for (size_t s = 0; s < n; s += KEYS) {
 #pragma omp simd
-    for (size_t s = 0; s < n; s++) {
-        float p = fastmath_exp(s < valid ? a[s] * scale - lse : MASKED);
-        a[s] = p;
-        ds[s] = p * (ds[s] - delta) * scale;
+        for (size_t j = 0; j < KEYS; j++) {
+            float p = fastmath_exp(a[s + j] * scale - lse);
+            a[s + j] = p;
+            ds[s + j] = p * (ds[s + j] - delta) * scale;
+        }
     }
 }
 
@@ -281,9 +321,9 @@ NN_INLINE void backward_head(const struct gradient *d, const struct view *a,
 #pragma omp simd reduction(+ : delta)
             for (size_t c = 0; c < D; c++)
                 delta += dout[r * HD + c] * out[r * HD + c];
-            softmax_backward_row(a->p + r * T_tile, a->ds + r * T_tile,
-                                 t + r + 1, n, a->scale, d->lse[(t + r) * H],
-                                 delta);
+            mask_tail(a->p + r * T_tile, t + r + 1, n);
+            softmax_backward_row(a->p + r * T_tile, a->ds + r * T_tile, n,
+                                 a->scale, d->lse[(t + r) * H], delta);
         }
         for (size_t r = rows; r < ROWS; r++) {
             memset(a->p + r * T_tile, 0, n * sizeof(float));
@@ -370,27 +410,69 @@ NN_INLINE void weighted_sum(float *restrict out, const float *restrict weight,
         out[j] = ((sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j])) * factor;
 }
 
-/* One query head of one sequence with n cached rows `stride` apart. */
-NN_INLINE void decode_head(float *restrict out, const float *restrict query,
-                           const float *restrict key,
-                           const float *restrict value, size_t stride, size_t n,
-                           size_t D, float *restrict p)
+/*
+ * score[s] = query . key[s,:] for s < n.  KEYS dot products are left as KEYS
+ * partial sums each, which then are added up side by side: adding up one at a
+ * time would cost more than its products.
+ */
+NN_INLINE void dot_keys(float *restrict score, const float *restrict query,
+                        const float *restrict key, size_t stride, size_t n,
+                        size_t D)
 {
-    for (size_t s = 0; s < n; s++) {
-        const float *k = key + s * stride;
-        float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-        for (size_t d = 0; d < D; d++)
-            sum += query[d] * k[d];
-        p[s] = sum;
+    size_t whole = D / KEYS * KEYS;
+    for (size_t s = 0; s < n; s += KEYS) {
+        size_t keys = n - s < KEYS ? n - s : KEYS;
+        float lane[KEYS][KEYS] = {{0}};
+        for (size_t k = 0; k < KEYS; k++) {
+            const float *key_k = key + (s + (k < keys ? k : 0)) * stride;
+            for (size_t d = 0; d < whole; d += KEYS) {
+#pragma omp simd
+                for (size_t j = 0; j < KEYS; j++)
+                    lane[k][j] += query[d + j] * key_k[d + j];
+            }
+            for (size_t d = whole; d < D; d++)
+                lane[k][0] += query[d] * key_k[d];
+        }
+#pragma omp simd
+        for (size_t k = 0; k < KEYS; k++)
+            score[s + k] = total(lane[k]);
     }
-    float max;
-    float sum = softmax_row(p, n, n, (float)(1.0 / sqrt((double)D)), &max);
-    size_t d = 0;
-    for (; d + CHANNELS <= D; d += CHANNELS)
-        weighted_sum(out + d, p, value + d, stride, n, CHANNELS, 1.0f / sum);
-    if (d < D)
-        weighted_sum(out + d, p, value + d, stride, n, D - d, 1.0f / sum);
+}
+
+/* One sequence: its cached rows, n of them. */
+struct cached {
+    const float *query;       // [H,D]
+    const float *key, *value; // [n,G*D]
+    size_t n;
+};
+
+/* Query heads h..h+R-1 of a sequence; p has room for R rows of scores. */
+NN_INLINE void decode_heads(float *restrict out, const struct cached *c,
+                            size_t h, size_t R, size_t H, size_t G, size_t D,
+                            float *restrict p)
+{
+    size_t T_tile = tiled(c->n);
+    for (size_t r = 0; r < R; r++) {
+        size_t g = (h + r) / (H / G);
+        dot_keys(p + r * T_tile, c->query + (h + r) * D, c->key + g * D, G * D,
+                 c->n, D);
+        mask_tail(p + r * T_tile, c->n, T_tile);
+    }
+    float sum[ROWS], max[ROWS];
+    softmax_rows(p, T_tile, R, T_tile, (float)(1.0 / sqrt((double)D)), sum,
+                 max);
+    for (size_t r = 0; r < R; r++) {
+        const float *value = c->value + (h + r) / (H / G) * D;
+        float *out_r = out + (h + r) * D;
+        float inverse = 1.0f / sum[r];
+        size_t d = 0;
+        for (; d + CHANNELS <= D; d += CHANNELS)
+            weighted_sum(out_r + d, p + r * T_tile, value + d, G * D, c->n,
+                         CHANNELS, inverse);
+        if (d < D)
+            weighted_sum(out_r + d, p + r * T_tile, value + d, G * D, c->n,
+                         D - d, inverse);
+    }
 }
 
 NN_INLINE void decode(float *restrict out, const float *restrict qkv,
@@ -401,13 +483,16 @@ NN_INLINE void decode(float *restrict out, const float *restrict qkv,
 {
     for (size_t b = 0; b < B; b++) {
         assert(len[b] >= 1 && len[b] <= T_max);
-        size_t cache = slot[b] * T_max * G * D;
-        for (size_t h = 0; h < H; h++) {
-            size_t g = h / (H / G);
-            decode_head(out + (b * H + h) * D,
-                        qkv + b * (H + 2 * G) * D + h * D, key + cache + g * D,
-                        value + cache + g * D, G * D, len[b], D, scratch);
-        }
+        size_t first = slot[b] * T_max * G * D;
+        struct cached c = {.query = qkv + b * (H + 2 * G) * D,
+                           .key = key + first,
+                           .value = value + first,
+                           .n = len[b]};
+        size_t h = 0;
+        for (; h + ROWS <= H; h += ROWS)
+            decode_heads(out + b * H * D, &c, h, ROWS, H, G, D, scratch);
+        for (; h < H; h++)
+            decode_heads(out + b * H * D, &c, h, 1, H, G, D, scratch);
     }
 }
 
