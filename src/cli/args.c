@@ -45,16 +45,19 @@ static enum status give_from_file(void *ctx, const char *key, const char *text,
     return options_give(from->o, key, text, origin, from->dir, err);
 }
 
+enum status args_read_file(struct options *o, const char *path, struct err *err)
+{
+    struct origin_dir from = {.o = o};
+    TRY(file_dirname(from.dir, path, err));
+    return settings_read(path, give_from_file, &from, err);
+}
+
 static enum status take_file(struct args *a, const char *inline_value,
                              struct err *err)
 {
     const char *path;
     TRY(take_value(&path, a, "-c", inline_value, err));
-    if (!a->files)
-        return OK;
-    struct origin_dir from = {.o = a->o};
-    TRY(file_dirname(from.dir, path, err));
-    return settings_read(path, give_from_file, &from, err);
+    return a->files ? args_read_file(a->o, path, err) : OK;
 }
 
 static enum status take_set(struct args *a, const char *inline_value,

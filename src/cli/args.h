@@ -24,4 +24,9 @@
 enum status args_read(struct options *o, const struct command *command,
                       int argc, char *const *argv, struct err *err) MUST_CHECK;
 
+/* The settings of a YAML file, as -c gives them; options_apply() is left to
+ * the caller. */
+enum status args_read_file(struct options *o, const char *path,
+                           struct err *err) MUST_CHECK;
+
 #endif

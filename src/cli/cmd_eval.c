@@ -1,8 +1,169 @@
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/args.h"
 #include "cli/command.h"
 #include "cli/session.h"
+#include "eval/heldout.h"
+#include "io/dataset.h"
+#include "report/report.h"
+#include "world/desk.h"
+
+#define DOCUMENT_MAX ((size_t)64 << 20)
+
+/* The project and the PPO run that the user means. */
+struct place {
+    char project[FILE_PATH_MAX];
+    char run[FILE_PATH_MAX];
+    char prompts[FILE_PATH_MAX];
+};
+
+/* RUN is a project D, or D/ppo. */
+static enum status find_place(struct place *p, const struct options *o,
+                              struct err *err)
+{
+    const char *given = o->operand[0];
+    char config[FILE_PATH_MAX];
+    if (!file_is_dir(given))
+        return err_set(err, ERR_MISSING, "%s: no such directory", given);
+    TRY(file_join(p->project, "", given, err));
+    TRY(file_join(p->run, given, "ppo", err));
+    if (!file_is_dir(p->run)) {
+        TRY(file_join(p->run, "", given, err));
+        TRY(file_join(p->project, given, "..", err));
+    }
+    if (o->v.common.out)
+        TRY(file_join(p->project, "", o->v.common.out, err));
+    TRY(file_join(config, p->run, "config.yaml", err));
+    if (!file_exists(config))
+        return err_set(err, ERR_MISSING, "%s holds no ppo run", given);
+    return OK;
+}
+
+/* The settings that the run recorded. */
+static enum status read_run(struct options *run, const struct place *p,
+                            struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(file_join(path, p->run, "config.yaml", err));
+    TRY(options_init(run, err));
+    enum status status = args_read_file(run, path, err);
+    if (status == OK)
+        status = options_apply(run, err);
+    if (status != OK)
+        options_free(run);
+    return status;
+}
+
+/* Was the run trained on the support desk's tickets? */
+static enum status is_desk(bool *out, const char *prompts, struct err *err)
+{
+    struct dataset data;
+    TRY(dataset_read(&data, prompts, DATASET_PROMPTS, err));
+    *out = data.n > 0 && data.record[0].extra &&
+           strstr(data.record[0].extra, "\"ticket\"");
+    dataset_free(&data);
+    return OK;
+}
+
+/* The prompts the user gave, else fresh tickets never used in training. */
+static enum status find_prompts(struct place *p, const struct options *o,
+                                const struct options *run, struct err *err)
+{
+    bool desk;
+    char dir[FILE_PATH_MAX];
+    if (o->v.eval.prompts)
+        return file_join(p->prompts, "", o->v.eval.prompts, err);
+    TRY(is_desk(&desk, run->v.ppo.prompts, err));
+    if (!desk)
+        return err_set(err, ERR_ARG,
+                       "eval.prompts is not set: prompts never trained on");
+    TRY(file_join(dir, p->project, "eval", err));
+    TRY(file_make_dir(dir, err));
+    TRY(file_join(p->prompts, dir, "prompts.jsonl", err));
+    return desk_write_prompts(p->prompts, TICKET_HELDOUT,
+                              (size_t)o->v.eval.n_prompts,
+                              (uint64_t)o->v.common.seed, err);
+}
+
+static const char *first_of(const char *a, const char *b)
+{
+    return a ? a : b;
+}
+
+static struct heldout_config make_config(const struct place *p,
+                                         const struct options *o,
+                                         const struct options *run)
+{
+    const struct eval_values *e = &o->v.eval;
+    const struct ppo_config *ppo = &run->v.ppo;
+    return (struct heldout_config){
+        .project = p->project,
+        .policy = first_of(e->model, p->run),
+        .reference =
+            first_of(e->reference, first_of(ppo->reference, ppo->model)),
+        .reward_model = first_of(e->reward_model, ppo->reward_model),
+        .prompts = p->prompts,
+        .run = e->curve ? p->run : NULL,
+        .n_prompts = e->n_prompts,
+        .samples = e->samples,
+        .max_new = e->max_new ? e->max_new : ppo->max_new,
+        .temperature = e->temperature,
+        .top_p = e->top_p,
+        .seed = (uint64_t)o->v.common.seed,
+    };
+}
+
+/* eval/heldout.json as it is, or as a table. */
+static enum status print(const struct place *p, bool json, struct err *err)
+{
+    enum status status = OK;
+    struct json *root = NULL;
+    struct buf text, table;
+    char path[FILE_PATH_MAX];
+    buf_init(&text, DOCUMENT_MAX);
+    buf_init(&table, DOCUMENT_MAX);
+    TRY_DONE(file_join(path, p->project, "eval/heldout.json", err));
+    TRY_DONE(file_read(&text, path, err));
+    if (json) {
+        status = terminal_print(&text, err);
+    } else {
+        TRY_DONE(json_parse(&root, buf_text(&text), text.len, path, err));
+        heldout_table(&table, root);
+        status = terminal_print(&table, err);
+    }
+done:
+    json_free(root);
+    buf_free(&table);
+    buf_free(&text);
+    return status;
+}
+
+static enum status evaluate(struct place *p, const struct options *o,
+                            const struct options *run, struct err *err)
+{
+    struct session s;
+    TRY(find_prompts(p, o, run, err));
+    struct heldout_config c = make_config(p, o, run);
+    TRY(session_open(&s, o, "eval", err));
+    enum status status = heldout_sample(&c, &s.context, err);
+    if (status == OK && c.run)
+        status = heldout_curve(&c, &s.context, err);
+    if (status == OK)
+        status = heldout_summary(p->project, err);
+    if (status == OK)
+        status = report_write(p->project, err);
+    session_close(&s);
+    return status == OK ? print(p, o->v.common.json, err) : status;
+}
 
 enum status cmd_eval(struct options *o, struct err *err)
 {
-    (void)o;
-    return err_set(err, ERR_MISSING, "eval: not in this build");
+    struct place p;
+    struct options run;
+    TRY(find_place(&p, o, err));
+    TRY(read_run(&run, &p, err));
+    enum status status = evaluate(&p, o, &run, err);
+    options_free(&run);
+    return status;
 }

@@ -106,7 +106,8 @@ enum status record_config(struct buf *out, struct options *o,
     const char *section = "";
     for (size_t i = 0; i < option_count; i++) {
         const struct option *row = &option_table[i];
-        if (!(row->commands & command) || !(row->marks & OPTION_RECORDED))
+        bool is_its = (row->commands & command) || command == FOR_DEMO;
+        if (!is_its || !(row->marks & OPTION_RECORDED))
             continue;
         size_t len = (size_t)(options_short_key(row) - row->key);
         if (len && strncmp(section, row->key, len) != 0) {

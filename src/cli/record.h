@@ -1,12 +1,12 @@
 /*
  * record.h - the text of a run's config.yaml.
  *
- * Every recorded option of the stage, resolved.  Parents (models, data) are
- * named by their path relative to the run directory and by SHA-256 (of
- * model.safetensors, of tokenizer.json, of the data file), so that
- * `plumb STAGE -c RUN/config.yaml --out NEW` repeats the run or refuses
- * because a parent has changed.  Threads, times and the run's own place are
- * not in it.
+ * Every recorded option of the stage (of all stages, for the demo), resolved.
+ * Parents (models, data) are named by their path relative to the run directory
+ * and by SHA-256 (of model.safetensors, of tokenizer.json, of the data file),
+ * so that `plumb STAGE -c RUN/config.yaml --out NEW` repeats the run or
+ * refuses because a parent has changed.  Threads, times and the run's own
+ * place are not in it.
  */
 #ifndef PLUMB_CLI_RECORD_H
 #define PLUMB_CLI_RECORD_H

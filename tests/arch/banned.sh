@@ -27,17 +27,25 @@ if [ "$found" != "abort f " ]; then
     exit 1
 fi
 
-bad=0
 for file in $(find . -name '*.[ch]' | sed 's|^\./||' | sort); do
-    for name in $(calls "$file" | awk '
-        NR == FNR { if (!/^#/ && NF) row[$1] = " " $0 " "; next }
-        $1 in row { print $1 }' "$table" -); do
-        if ! awk -v name="$name" -v file="$file" '
-            $1 == name { for (i = 2; i <= NF; i++) if ($i == file) ok = 1 }
-            END { exit !ok }' "$table"; then
-            echo "$file calls $name()"
-            bad=1
-        fi
-    done
-done
-exit $bad
+    calls "$file" | sed "s|^|$file |"
+done | awk '
+    NR == FNR {
+        if (!/^#/ && NF) {
+            banned[$1] = 1
+            for (i = 2; i <= NF; i++) may[$i, $1] = 1
+        }
+        next
+    }
+    { seen++ }
+    $2 in banned && !(($1, $2) in may) {
+        print $1 " calls " $2 "()"
+        bad = 1
+    }
+    END {
+        if (seen < 1000) {
+            print "only " seen + 0 " calls found: nothing was checked"
+            bad = 1
+        }
+        exit bad
+    }' "$table" -

@@ -1,0 +1,68 @@
+#!/bin/sh
+# stages.sh PLUMB - each stage as its own command, from tickets to PPO, on a
+# model small enough for sanitizers; every JSON document can be read.
+. "$(dirname "$0")/check.sh"
+shape='--channels 8 --layers 1 --heads 2 --kv-heads 1 --feed-forward 8'
+
+expect 0 world tokenizer --out desk
+expect 0 world demos --demos 200 --out demos.jsonl
+expect 0 world tickets --split ranking --tickets 12 --out ranked.jsonl
+expect 0 world tickets --split ppo --tickets 16 --out prompts.jsonl
+# shellcheck disable=SC2086 # a list of words
+expect 0 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 --out sft
+expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \
+    --out candidates.jsonl
+holds [ "$(jq -s 'map(.responses | length == 3) | all' candidates.jsonl)" = true ]
+holds [ "$(jq -s 'map(.ticket != null) | all' candidates.jsonl)" = true ]
+expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \
+    --threads 1
+holds cmp out candidates.jsonl
+expect 0 world rank --data candidates.jsonl --out rankings.jsonl
+holds [ "$(jq -s 'map(.ranking | length == 3) | all' rankings.jsonl)" = true ]
+expect 0 world judge --data candidates.jsonl --out judged.jsonl
+holds [ "$(jq -s 'length' judged.jsonl)" = 12 ]
+expect 0 world judge --panel careful --data candidates.jsonl \
+    --reference candidates.jsonl --pairs 10 --placebo-pairs 10 --twice 4 \
+    --out spotcheck.jsonl
+holds [ "$(jq -s 'length' spotcheck.jsonl)" = 24 ]
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 --out reward --json
+holds jq -e 'has("accuracy")' out
+expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl \
+    --iterations 2 --batch 8 --max-new 12 --norm-prompts 8 --out ppo --json
+holds jq -e '.schema == "plumb.result/1"' out
+
+expect 0 generate -m ppo --prompt 'where is order #Q4?' --greedy --max-new 8 \
+    --json
+holds jq -e '.schema and .plumb_version and (.prompt_ids | length > 3) and
+    (.response_ids | length == ($n | tonumber)) and (.text | type == "string")
+    and (.logp | length == ($n | tonumber)) and
+    (.logp | map(. <= 0) | all)' --arg n "$(jq '.response_ids | length' out)" out
+cp out first
+expect 0 generate -m ppo --prompt 'where is order #Q4?' --greedy --max-new 8 \
+    --json
+holds cmp out first
+expect 4 generate -m ppo --prompt 'xylophone' --greedy
+
+expect 0 inspect ppo --json
+holds jq -e '.kind == "run" and .complete and .last_step == 2 and
+    (.checkpoints | length >= 1) and .metrics["kl/sequence"] != null' out
+expect 0 inspect . --json
+holds jq -e '.kind == "project" and .sft.complete and .reward.complete' out
+expect 0 inspect ppo/rollouts/000001.jsonl.zst --json
+holds jq -e '.kind == "rows" and .rows == 8 and .fields.gold.rows == 8' out
+model=ppo/checkpoints/000002
+expect 0 inspect $model --json
+holds jq -e '.kind == "model" and .head == "lm" and .tokenizer.fits' out
+expect 0 inspect $model/model.safetensors --json
+holds jq -e '.kind == "safetensors" and (.tensors | length > 5)' out
+for path in ppo . $model $model/model.safetensors prompts.jsonl; do
+    expect 0 inspect $path
+    says out "kind:"
+done
+
+# A model that does not fit its tokenizer is refused.
+cp -r $model crippled
+jq '.model.vocab |= with_entries(select(.value < 400))' \
+    $model/tokenizer.json >crippled/tokenizer.json
+expect 4 generate -m crippled --prompt hello
+finish
