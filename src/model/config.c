@@ -116,7 +116,7 @@ static enum status refuse_variants(const struct json *json, const char *what,
         if (node == NULL || json_is_null(node))
             continue;
         number = json_is_bool(node) ? (json_bool(node, false) ? 1 : 0)
-                                    : json_number(node, NAN);
+                                    : json_number(node, (double)NAN);
         if (only[i].text != NULL
                 ? strcmp(json_text(node, ""), only[i].text) != 0
                 : !(number == only[i].number)) {

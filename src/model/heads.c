@@ -18,7 +18,6 @@ void head_score_forward(float *out, const struct model *m, const float *hidden,
         const float *h = hidden + row[i] * C;
         double sum = 0;
 
-#pragma omp simd reduction(+ : sum)
         for (size_t c = 0; c < C; c++)
             sum += (double)score[c] * (double)h[c];
         out[i] = (float)sum;
