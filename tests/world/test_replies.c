@@ -161,14 +161,15 @@ static void test_worked_example(void **state)
     buf_free(&b);
 }
 
-/* Lengths as documented (with <eos>) and gold as the rubric's closed forms
- * say. */
-static void test_means(void **state)
+/* Sums over N demonstrations. */
+struct sums {
+    double tokens, gold, square;
+    double term[JUDGE_TERMS]; // means
+    int length[256];
+};
+
+static void sum_up(struct sums *s)
 {
-    (void)state;
-    double tokens = 0, gold = 0, square = 0;
-    double term[JUDGE_TERMS] = {0};
-    int length[256] = {0};
     struct buf b;
     buf_init(&b, 4096);
     for (uint32_t i = 0; i < N; i++) {
@@ -179,54 +180,80 @@ static void test_means(void **state)
         buf_clear(&b);
         reply_draw(&b, &t, &r);
         struct judgement j = rig_judge(&t, buf_text(&b), true);
-        assert_true(j.tokens + 1 < 256);
-        length[j.tokens + 1]++;
-        tokens += (double)j.tokens + 1;
-        gold += j.gold;
-        square += j.gold * j.gold;
+        size_t n = j.tokens + 1; // <eos>
+        assert_true(n < 256);
+        s->length[n]++;
+        s->tokens += (double)n;
+        s->gold += j.gold;
+        s->square += j.gold * j.gold;
         for (size_t k = 0; k < JUDGE_TERMS; k++)
-            term[k] += j.term[k] / N;
+            s->term[k] += j.term[k] / N;
     }
     buf_free(&b);
-    assert_true(tokens / N > 32.5 && tokens / N < 33.5);
-    int below = 0;
-    size_t at = 0;
-    while (below < 0.95 * N)
-        below += length[at++];
-    assert_in_range(at - 1, 53, 55);
+}
 
-    /* P(right resolution), P(right next step). */
-    const double right = 0.75 + 0.03 / 16;
+/* The standard deviation of a thing that happens with probability p. */
+static double spread(double p)
+{
+    return sqrt(p * (1 - p));
+}
+
+/* Each term's mean as the rubric and the grammar together say. */
+static void check_terms(const double term[JUDGE_TERMS])
+{
+    const double right = 0.75 + 0.03 / 16; // resolution
     const double next = 0.5 * (0.94 * right + 0.06 / 16);
-    RIG_MEAN(term[JUDGE_RESOLUTION], 3.5 * sqrt(right * (1 - right)), N,
-             2.0 * right - 1.5 * (1 - right));
-    RIG_MEAN(term[JUDGE_ORDER], 1.5 * 0.3, N, 0.9 * 0.75 - 0.1 * 0.75);
-    RIG_MEAN(term[JUDGE_NEXT_RIGHT], 0.75 * sqrt(next * (1 - next)), N,
-             0.75 * next);
-    RIG_MEAN(term[JUDGE_NEXT_WRONG], 0.5 * sqrt((0.5 - next) * (0.5 + next)), N,
-             -0.5 * (0.5 - next));
-    RIG_MEAN(term[JUDGE_REPEATS], 0.5 * sqrt(0.028 * 0.972), N,
-             -0.5 * 0.05 * (1 - 0.80 * 0.55));
-    /* Fillers 0..3, one more when repeated: E(count) - P(any). */
-    const double any = 1 - 0.80 * 0.55;
-    RIG_MEAN(term[JUDGE_FILLERS], 0.4 * 0.6, N,
-             -0.4 * (0.20 + 0.30 + 2 * 0.15 + 0.05 * any - any));
-    /* 5 of 18 kinds of filler are not polite; n fillers with P 0.44, 0.35,
+    const double any = 1 - 0.80 * 0.55; // filler
+    /* 5 of 18 fillers are not polite; n fillers with probability 0.44, 0.35,
      * 0.18, 0.03. */
     const double rude = 0.44 + 0.35 * 5 / 18 + 0.18 * 20 / (18 * 17) +
                         0.03 * 60 / (18 * 17 * 16);
     const double polite = 1 - 0.4 * 0.5 * rude;
-    RIG_MEAN(term[JUDGE_POLITE], 0.25 * sqrt(polite * (1 - polite)), N,
-             0.25 * polite);
-    double mean = gold / N;
+    /* Beyond the first: E(count) - P(any). */
+    const double more = 0.20 + 0.30 + 2 * 0.15 + 0.05 * any - any;
+    RIG_MEAN(term[JUDGE_RESOLUTION], 3.5 * spread(right), N,
+             2.0 * right - 1.5 * (1 - right));
+    RIG_MEAN(term[JUDGE_ORDER], 1.5 * spread(0.1), N, 0.75 * (0.9 - 0.1));
+    RIG_MEAN(term[JUDGE_NEXT_RIGHT], 0.75 * spread(next), N, 0.75 * next);
+    RIG_MEAN(term[JUDGE_NEXT_WRONG], 0.5 * spread(0.5 - next), N,
+             -0.5 * (0.5 - next));
+    RIG_MEAN(term[JUDGE_REPEATS], 0.5 * spread(0.05 * any), N,
+             -0.5 * 0.05 * any);
+    RIG_MEAN(term[JUDGE_FILLERS], 0.4 * 0.6, N, -0.4 * more);
+    RIG_MEAN(term[JUDGE_POLITE], 0.25 * spread(polite), N, 0.25 * polite);
+}
+
+/* Lengths as documented: mean 33, 95 in 100 at most 54, longest about 85. */
+static void check_length(const struct sums *s)
+{
+    int below = 0;
+    size_t at = 0;
+    size_t longest = 255;
+    assert_true(s->tokens / N > 32.5 && s->tokens / N < 33.5);
+    while (below < 0.95 * N)
+        below += s->length[at++];
+    assert_in_range(at - 1, 53, 55);
+    while (s->length[longest] == 0)
+        longest--;
+    assert_in_range(longest, 78, 90);
+}
+
+static void test_means(void **state)
+{
+    (void)state;
+    static struct sums s;
+    sum_up(&s);
+    check_length(&s);
+    check_terms(s.term);
+    double mean = s.gold / N;
     double sum = 0;
     for (size_t k = 0; k < JUDGE_TERMS; k++)
-        sum += term[k];
+        sum += s.term[k];
     assert_true(fabs(sum - mean) < 1e-9);
-    /* The closed forms above add up to 2.027; what is buried costs less than
-     * a thousandth.  (An SFT model's samples are a little worse than what it
+    /* The closed forms add up to 2.027; what is buried costs less than a
+     * thousandth.  (An SFT model's samples are a little worse than what it
      * learnt from: about 1.7.) */
-    RIG_MEAN(mean, sqrt(square / N - mean * mean), N, 2.027);
+    RIG_MEAN(mean, sqrt(s.square / N - mean * mean), N, 2.027);
 }
 
 int main(void)

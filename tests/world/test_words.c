@@ -68,7 +68,7 @@ static void test_split_any_bytes(void **state)
     struct rng r;
     rng_init(&r, 3, RNG_TEST, 0, 0);
     for (int round = 0; round < 2000; round++) {
-        char text[64];
+        char text[64] = {0};
         size_t len = rng_below(&r, sizeof text);
         for (size_t i = 0; i < len; i++)
             text[i] = (char)rng_below(&r, 256);
