@@ -1,0 +1,281 @@
+/*
+ * The whole evaluation on a small trained desk: files that agree with each
+ * other and with models read again, and the same bytes for any thread count.
+ */
+#include "eval/heldout.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "desk.h"
+#include "files.h"
+#include "io/dataset.h"
+#include "world/desk.h"
+
+enum {
+    PROMPTS = 10,
+    SAMPLES = 2,
+    MAX_NEW = 20
+};
+
+static struct err err;
+static struct desk shared; // trained once with two threads, for every test
+
+static void must(enum status status)
+{
+    files_must(status, &err);
+}
+
+static const char *const product[] = {
+    "eval/settings.json", "eval/samples.jsonl", "eval/serving.jsonl",
+    "eval/curve.json", "eval/heldout.json"};
+#define PRODUCTS (sizeof product / sizeof *product)
+
+/* SFT, reward model, three iterations of PPO, each with a checkpoint. */
+static void prepare(struct desk *d, size_t threads)
+{
+    desk_open(d, threads);
+    desk_prepare(d);
+    struct ppo_config c = desk_ppo(d);
+    c.iterations = 3;
+    c.save_every = 1;
+    struct stage stage = desk_stage(d, "ppo", RUN_NEW);
+    must(ppo_run(&c, &stage, NULL, &err));
+    must(desk_write_prompts(desk_path(d, "heldout.jsonl"), TICKET_HELDOUT,
+                            PROMPTS + 2, 1, &err));
+}
+
+static struct heldout_config config(const struct desk *d)
+{
+    return (struct heldout_config){
+        .project = d->dir,
+        .policy = desk_path(d, "ppo"),
+        .reference = desk_path(d, "sft"),
+        .reward_model = desk_path(d, "reward"),
+        .prompts = desk_path(d, "heldout.jsonl"),
+        .run = desk_path(d, "ppo"),
+        .n_prompts = PROMPTS,
+        .samples = SAMPLES,
+        .max_new = MAX_NEW,
+        .temperature = 0.7,
+        .top_p = 0.9,
+        .seed = 5,
+    };
+}
+
+static void evaluate(struct desk *d)
+{
+    struct heldout_config c = config(d);
+    must(heldout_sample(&c, &d->context, &err));
+    c = config(d);
+    must(heldout_curve(&c, &d->context, &err));
+    must(heldout_summary(d->dir, &err));
+}
+
+static int open_shared(void **state)
+{
+    (void)state;
+    prepare(&shared, 2);
+    return 0;
+}
+
+static int close_shared(void **state)
+{
+    (void)state;
+    desk_close(&shared);
+    return 0;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct desk one;
+    prepare(&one, 1);
+    evaluate(&one);
+    evaluate(&shared);
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        char hash[2][65];
+        desk_hash(hash[0], &one, product[i]);
+        desk_hash(hash[1], &shared, product[i]);
+        if (strcmp(hash[0], hash[1]) != 0)
+            fail_msg("%s differs between 1 and 2 threads", product[i]);
+    }
+    desk_close(&one);
+}
+
+/* What the rows must satisfy by themselves. */
+struct seen {
+    size_t policy, reference, compared;
+    double kl;
+};
+
+static enum status check_row(void *ctx, const struct json *row, size_t line,
+                             struct err *e)
+{
+    struct seen *s = ctx;
+    (void)line;
+    (void)e;
+    bool is_policy =
+        strcmp(json_text(json_get(row, "which"), ""), "policy") == 0;
+    size_t len = (size_t)json_int(json_get(row, "len"), -1);
+    const struct json *pieces = json_get(row, "pieces");
+    const struct json *kl = json_get(row, "kl");
+    bool is_eos = json_bool(json_get(row, "is_eos"), false);
+    assert_in_range(len, 1, MAX_NEW);
+    assert_int_equal(json_size(json_get(row, "tokens")), len);
+    assert_int_equal(json_size(pieces), len);
+    s->policy += is_policy;
+    s->reference += !is_policy;
+    /* The pieces are the response, and the last of an ended one its end. */
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    for (size_t t = 0; t < len - (is_eos ? 1 : 0); t++)
+        buf_puts(&text, json_text(json_at(pieces, t), ""));
+    assert_string_equal(buf_text(&text),
+                        json_text(json_get(row, "response"), "?"));
+    if (is_eos)
+        assert_string_equal(json_text(json_at(pieces, len - 1), ""), "<eos>");
+    buf_free(&text);
+    assert_int_equal(json_size(kl), is_policy ? len : 0);
+    for (size_t t = 0; t < json_size(kl); t++) {
+        double x = json_number(json_at(kl, t), -1);
+        assert_true(x >= 0);
+        s->kl += x;
+        s->compared++;
+    }
+    assert_true(json_is_number(json_get(row, "gold")));
+    assert_true(json_is_object(json_get(row, "ticket")));
+    return OK;
+}
+
+static const struct json *need(const struct json *doc, const char *key)
+{
+    const struct json *node = json_get(doc, key);
+    if (node == NULL)
+        fail_msg("heldout.json lacks \"%s\"", key);
+    return node;
+}
+
+static void test_files_agree(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    evaluate(&d);
+    struct seen seen = {0};
+    must(jsonl_read(desk_path(&d, "eval/samples.jsonl"), check_row, &seen,
+                    &err));
+    assert_int_equal(seen.policy, PROMPTS * SAMPLES);
+    assert_int_equal(seen.reference, PROMPTS * SAMPLES);
+    /* Training moved the policy: were policy and reference one model, every
+     * KL would be 0. */
+    assert_true(seen.kl > 0);
+
+    struct json *doc;
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    static const char *const measure[] = {
+        "rm_delta",     "gold_delta",       "rm_win_rate", "gold_win_rate",
+        "length_ratio", "repetition_delta", "kl_trend",    "kl_per_token"};
+    for (size_t i = 0; i < sizeof measure / sizeof *measure; i++) {
+        const struct json *node = need(doc, measure[i]);
+        double low = json_number(json_get(node, "low"), (double)NAN);
+        double high = json_number(json_get(node, "high"), (double)NAN);
+        double x = json_number(json_get(node, "estimate"), (double)NAN);
+        if (!(low <= x && x <= high))
+            fail_msg("%s: %g is not in [%g, %g]", measure[i], x, low, high);
+    }
+    files_near(json_number(json_get(need(doc, "kl_per_token"), "estimate"), 0),
+               seen.kl / (double)seen.compared, 1e-12);
+    const struct json *list = need(doc, "kl_sequence");
+    assert_int_equal(json_size(list), 4); // iterations 0, 1, 2, 3
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(json_int(json_get(json_at(list, i), "iteration"), -1),
+                         i);
+    files_near(json_number(json_get(json_at(list, 0), "estimate"), -1), 0, 0);
+    assert_true(json_number(json_get(json_at(list, 3), "estimate"), -1) > 0);
+    assert_true(json_is_null(need(doc, "panel")));
+    assert_true(json_is_object(need(doc, "serving")));
+    const struct json *observations = need(doc, "observations");
+    assert_int_equal(json_size(observations), 4);
+    /* The project's place on disk is in no file. */
+    struct buf text;
+    buf_init(&text, 1 << 24);
+    must(file_read(&text, desk_path(&d, "eval/heldout.json"), &err));
+    assert_null(strstr(buf_text(&text), d.dir));
+    buf_clear(&text);
+    heldout_table(&text, doc);
+    assert_non_null(strstr(buf_text(&text), "reward up"));
+    buf_free(&text);
+    json_free(doc);
+}
+
+/* A policy that is the reference: same prompts, other draws, no drift. */
+static void test_reference_as_policy(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    must(file_remove(desk_path(&d, "eval"), &err));
+    struct heldout_config c = config(&d);
+    c.policy = c.reference;
+    c.run = NULL;
+    c.temperature = c.top_p = 1;
+    must(heldout_sample(&c, &d.context, &err));
+    must(heldout_summary(d.dir, &err));
+    struct json *doc;
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    const struct json *kl = need(doc, "kl_sequence_final");
+    files_near(json_number(json_get(kl, "high"), -1), 0, 0);
+    assert_int_equal(json_size(need(doc, "kl_sequence")), 0);
+    assert_true(json_is_null(json_get(need(doc, "kl_trend"), "estimate")));
+    assert_true(json_is_null(json_get(need(doc, "observations"), "kl_up")));
+    assert_true(json_is_null(need(doc, "serving")));
+    assert_false(file_exists(desk_path(&d, "eval/serving.jsonl")));
+    /* No PPO recorded a scale, so it is the reference's own: its scores have
+     * mean 0 in it. */
+    files_near(json_number(json_get(need(doc, "rm_reference"), "estimate"), 1),
+               0, 1e-12);
+    json_free(doc);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    must(file_remove(desk_path(&d, "eval"), &err));
+    assert_int_equal(heldout_summary(d.dir, &err), ERR_MISSING);
+    struct heldout_config c = config(&d);
+    c.n_prompts = PROMPTS + 3;
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_FORMAT);
+    c = config(&d);
+    c.max_new = 128;
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_ARG);
+    c = config(&d);
+    c.reward_model = desk_path(&d, "nowhere");
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_MISSING);
+    /* A curve needs the unit of reward the samples settled on. */
+    c = config(&d);
+    assert_int_equal(heldout_curve(&c, &d.context, &err), ERR_MISSING);
+    volatile sig_atomic_t stop = 1;
+    d.context.stop = &stop;
+    c = config(&d);
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_STOPPED);
+    assert_false(file_exists(desk_path(&d, "eval/samples.jsonl")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_files_agree),
+        cmocka_unit_test(test_reference_as_policy),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
+}
