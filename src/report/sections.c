@@ -153,22 +153,9 @@ static void card_human(struct html *h, const struct inputs *in)
     html_close(h, "section");
 }
 
-/* The last checkpoint's exact KL per sequence. */
-static struct estimate last_kl(const struct inputs *in)
-{
-    const struct json *list = json_get(in->heldout, "kl_sequence");
-    size_t n = json_size(list);
-    struct estimate e = summary_nothing();
-    const struct json *node = n > 0 ? json_at(list, n - 1) : NULL;
-    e.estimate = json_number(json_get(node, "estimate"), e.estimate);
-    e.low = json_number(json_get(node, "low"), e.low);
-    e.high = json_number(json_get(node, "high"), e.high);
-    return e;
-}
-
 static void card_drift(struct html *h, const struct inputs *in)
 {
-    struct estimate kl = last_kl(in);
+    struct estimate kl = measure_get(in->heldout, "kl_sequence_final");
     struct estimate trend = measure_get(in->heldout, "kl_trend");
     struct estimate token = measure_get(in->heldout, "kl_per_token");
     card_open(h, "3. The drift");
