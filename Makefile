@@ -43,8 +43,9 @@ check:
 bench:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
-	@cmake --build --preset release --target plumb plumb_bench -j $(JOBS)
-	$(RELEASE)/plumb_bench
+	@cmake --build --preset release --target bench_nn bench_model -j $(JOBS)
+	$(RELEASE)/bench/bench_nn
+	$(RELEASE)/bench/bench_model
 
 bench-scenarios: build
 	@tools/setup.sh check

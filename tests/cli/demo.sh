@@ -1,0 +1,49 @@
+#!/bin/sh
+# demo.sh PLUMB - the quick demo from end to end: its files, its JSON, the
+# same bytes for one and two threads, and its own record repeats it.
+. "$(dirname "$0")/check.sh"
+SOURCE_DATE_EPOCH=1000000000
+export SOURCE_DATE_EPOCH
+
+expect 0 demo --quick --out one --threads 1 --json
+cp out one.json
+holds jq -e '.schema and .plumb_version and .seed == 1 and
+    .scenario == "paradox" and .seconds > 0' one.json
+for measure in rm_delta gold_delta rm_win_rate gold_win_rate length_ratio \
+    repetition_delta kl_trend; do
+    holds jq -e --arg m "$measure" '.[$m] | has("estimate") and has("low") and
+        has("high") and has("n")' one.json
+done
+holds jq -e '.kl_sequence | length > 1 and
+    all(has("iteration") and has("estimate") and has("low") and has("high")
+        and has("n"))' one.json
+holds jq -e '.observations | [.reward_up, .human_down, .verbosity_up, .kl_up]
+    | all(. == true or . == false or . == null)' one.json
+
+for path in sft/config.yaml reward/config.yaml ppo/config.yaml \
+    ppo/metrics.jsonl human/spotcheck.jsonl eval/heldout.json report.html; do
+    holds [ -s "one/$path" ]
+done
+holds sh -c 'ls one/ppo/checkpoints/*/model.safetensors >/dev/null'
+holds sh -c 'ls one/ppo/rollouts/*.jsonl.zst >/dev/null'
+
+# The report needs nothing but itself.
+holds sh -c '! grep -qE "(src|href)=.https?:|@import|<script" one/report.html'
+
+expect 0 demo --quick --out two --threads 2
+says out "report.html"
+holds diff -r -x LOCK -x timing.jsonl -x 'events.out.*' one two
+# With time standing still the event files are the same too, but for speeds.
+
+# What is there is not overwritten by accident; resuming finds it done.
+expect 2 demo --quick --out two
+expect 0 demo --quick --out two --resume --json
+expect 4 demo --quick --out two --resume --set sft.lr=0.002
+
+# plumb eval on the project prints the same measures.
+expect 0 eval two --json --n-prompts 32 --samples 2
+holds jq -e '.schema and .rm_delta and .kl_sequence' out
+expect 0 inspect two --json
+holds jq -e '.kind == "project" and .sft.complete and .reward.complete and
+    .ppo.complete' out
+finish
