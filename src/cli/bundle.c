@@ -9,6 +9,12 @@
         NULL, NULL                                                             \
     }
 
+/* Every scenario keeps enough checkpoints for a curve of the run. */
+static const struct preset_row demo[] = {
+    {"ppo.save_every", "5"},
+    END,
+};
+
 /* Hurried raters and a weak penalty: reward up, gold down, replies longer. */
 static const struct preset_row paradox[] = {
     {"rater.hurried", "0.7"},
@@ -34,11 +40,11 @@ static const struct preset_row weak_rm[] = {
 
 /* The whole path in well under a minute; too small to show the result. */
 static const struct preset_row quick[] = {
-    {"world.demos", "2000"},
-    {"sft.epochs", "2"},
-    {"world.rank_prompts", "400"},
+    {"world.demos", "4000"},
+    {"sft.epochs", "3"},
+    {"world.rank_prompts", "1200"},
     {"reward.epochs", "1"},
-    {"ppo.iterations", "8"},
+    {"ppo.iterations", "20"},
     {"ppo.norm_prompts", "64"},
     {"ppo.save_every", "4"},
     {"eval.n_prompts", "64"},
@@ -82,6 +88,7 @@ enum status bundle_apply(struct options *o, struct err *err)
     }
     if (!o->is_demo)
         return OK;
+    TRY(lay(o, demo, "demo", err));
     TRY(lay(o, scenario[o->v.demo.scenario], "scenario", err));
     return o->v.demo.quick ? lay(o, quick, "quick", err) : OK;
 }
