@@ -120,11 +120,8 @@ static double entropy_of(const struct row *r)
     return r->log_sum - r->moment / r->sum;
 }
 
-static double logp_of(const struct row *r, const float *z,
-                      const struct lmhead *head, int32_t target)
+static double logp_of(const struct row *r, const float *z, int32_t target)
 {
-    assert(target >= 0 && (size_t)target < head->V);
-    assert(head->banned == NULL || !head->banned[target]);
     return (double)z[target] - (double)r->max - r->log_sum;
 }
 
@@ -140,8 +137,11 @@ static struct row side_row(const struct side *s, size_t i, float *logp,
         r.moment = moment_row(s->e, z, r.max, V);
         *entropy = (float)entropy_of(&r);
     }
-    if (logp != NULL)
-        *logp = (float)logp_of(&r, z, s->head, *target);
+    if (logp != NULL) {
+        assert(*target >= 0 && (size_t)*target < V);
+        assert(s->head->banned == NULL || !s->head->banned[*target]);
+        *logp = (float)logp_of(&r, z, *target);
+    }
     if (p_eos != NULL) {
         assert(eos >= 0 && (size_t)eos < V);
         *p_eos = (float)((double)s->e[eos] / r.sum);

@@ -13,8 +13,8 @@ enum kind {
 
 struct product {
     enum kind kind;
-    size_t M, N, K;
     bool accumulate;
+    size_t M, N, K;
     struct array A, B, C;
 };
 
@@ -27,14 +27,11 @@ static const size_t shapes[][3] = {
 
 static struct product product_new(enum kind kind, size_t shape, bool accumulate)
 {
-    struct product p = {kind,
-                        shapes[shape][0],
-                        shapes[shape][1],
-                        shapes[shape][2],
-                        accumulate,
-                        {0},
-                        {0},
-                        {0}};
+    struct product p = {.kind = kind,
+                        .accumulate = accumulate,
+                        .M = shapes[shape][0],
+                        .N = shapes[shape][1],
+                        .K = shapes[shape][2]};
     struct rng r;
     rng_init(&r, 1, RNG_TEST, (uint32_t)shape, kind);
     p.A = array_normal(p.M * p.K, &r, 1.0);

@@ -276,13 +276,13 @@ static void test_add(void **state)
     }
 }
 
-/* The promise of nn/fastmath.h, over a few million arguments. */
+/* The promise of nn/fastmath.h, over a million arguments. */
 static void test_exp(void **state)
 {
     (void)state;
     double worst = 0.0;
-    for (double at = -87.3; at <= 88.3; at += 1.7e-4) {
-        float x = (float)at;
+    for (int i = 0; i <= 1000000; i++) {
+        float x = (float)(-87.3 + 175.6e-6 * i);
         double want = exp((double)x);
         int exponent;
         frexp(want, &exponent);
