@@ -44,7 +44,7 @@ static pthread_once_t hooked = PTHREAD_ONCE_INIT;
 
 static void *hook_alloc(size_t size)
 {
-    void *p = mem_calloc(size, 1);
+    void *p = mem_small(size);
     if (p == NULL)
         starved = true;
     return p;
@@ -70,10 +70,12 @@ enum status json_parse(struct json **out, const char *text, size_t len,
     if (root == NULL && !starved &&
         json_error_code(&error) == json_error_numeric_overflow)
         root = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &error);
-    if (root != NULL) {
+    // Jansson may go on after a failed allocation and return damaged text.
+    if (root != NULL && !starved) {
         *out = (struct json *)root;
         return OK;
     }
+    json_decref(root);
     if (starved)
         return err_set(err, ERR_MEMORY, "%s: out of memory", name);
     // In a text of one line (JSON Lines) the column says it all.

@@ -33,6 +33,11 @@ void *mem_calloc(size_t n, size_t size)
     return p;
 }
 
+void *mem_small(size_t size)
+{
+    return must_fail() ? NULL : malloc(size != 0 ? size : 1);
+}
+
 void *mem_grow(void *p, size_t n_old, size_t n_new, size_t size)
 {
     // realloc would not keep the alignment, so the array always moves.

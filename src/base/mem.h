@@ -21,6 +21,10 @@
  */
 void *mem_calloc(size_t n, size_t size);
 
+/* One of many small objects (nodes of a document): neither zeroed nor aligned
+ * beyond what any object needs.  NULL when memory is short. */
+void *mem_small(size_t size);
+
 /*
  * Like realloc for an array that grows from n_old to n_new objects: the
  * contents move, the new tail is zero.  NULL leaves the old array as it was.
