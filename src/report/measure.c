@@ -1,6 +1,7 @@
 #include "report/measure.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #define MINUS "\xE2\x88\x92"
@@ -68,13 +69,14 @@ struct measure_text measure_interval(const struct estimate *e,
         return out;
     }
     /* The unit is said once, with the estimate. */
-    double scale = kind == MEASURE_PERCENT || kind == MEASURE_POINTS ? 100 : 1;
-    double large = scale * fmax(fabs(e->low), fabs(e->high));
-    double width = scale * (e->high - e->low);
-    int decimals = decimals_of(large);
+    bool is_share = kind == MEASURE_PERCENT || kind == MEASURE_POINTS;
+    double scale = is_share ? 100 : 1;
+    int decimals = decimals_of(fmax(fabs(e->low), fabs(e->high)));
     /* A narrow interval needs digits that its limits alone do not. */
-    if (width > 0 && decimals_of(width) > decimals)
+    if (e->high > e->low && decimals_of(e->high - e->low) > decimals)
         decimals++;
+    if (is_share)
+        decimals = 1;
     (void)snprintf(out.text, sizeof out.text, "%s%.*f to %s%.*f",
                    e->low < 0 ? MINUS : "", decimals, fabs(scale * e->low),
                    e->high < 0 ? MINUS : "", decimals, fabs(scale * e->high));

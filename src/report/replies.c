@@ -37,12 +37,16 @@ static int by_gain(const void *a, const void *b)
     return (x->policy > y->policy) - (x->policy < y->policy);
 }
 
-/* First samples in the order of their prompt's name, policy before
- * reference. */
+/* A first sample of a prompt. */
+struct first {
+    const struct inputs_sample *sample;
+};
+
+/* By the prompt's name, policy before reference. */
 static int by_prompt(const void *a, const void *b)
 {
-    const struct inputs_sample *x = *(const struct inputs_sample *const *)a;
-    const struct inputs_sample *y = *(const struct inputs_sample *const *)b;
+    const struct inputs_sample *x = ((const struct first *)a)->sample;
+    const struct inputs_sample *y = ((const struct first *)b)->sample;
     int order = strcmp(x->prompt_id, y->prompt_id);
     if (order != 0)
         return order;
@@ -52,15 +56,14 @@ static int by_prompt(const void *a, const void *b)
 }
 
 /* All pairs of first samples, unordered; pair has room for n_first. */
-static size_t find_pairs(struct pair *pair, const struct inputs_sample **first,
-                         size_t n_first)
+static size_t find_pairs(struct pair *pair, struct first *first, size_t n_first)
 {
     size_t n = 0;
     if (n_first > 1)
-        qsort(first, n_first, sizeof(const struct inputs_sample *), by_prompt);
+        qsort(first, n_first, sizeof *first, by_prompt);
     for (size_t i = 0; i + 1 < n_first; i++) {
-        const struct inputs_sample *p = first[i];
-        const struct inputs_sample *r = first[i + 1];
+        const struct inputs_sample *p = first[i].sample;
+        const struct inputs_sample *r = first[i + 1].sample;
         if (!p->is_policy || r->is_policy ||
             strcmp(p->prompt_id, r->prompt_id) != 0 ||
             !isfinite(p->score - r->score))
@@ -74,14 +77,14 @@ enum status replies_choose(size_t *policy, size_t *reference, size_t *n,
                            const struct inputs *in, struct err *err)
 {
     enum status status = OK;
-    const struct inputs_sample **first = NULL;
+    struct first *first = NULL;
     struct pair *pair = NULL;
     size_t n_first = 0;
     TRY_DONE(MEM_NEW(first, in->n_sample, err));
     TRY_DONE(MEM_NEW(pair, in->n_sample, err));
     for (size_t i = 0; i < in->n_sample; i++)
         if (in->sample[i].sample == 0)
-            first[n_first++] = &in->sample[i];
+            first[n_first++].sample = &in->sample[i];
     size_t n_pair = find_pairs(pair, first, n_first);
     if (n_pair > 1)
         qsort(pair, n_pair, sizeof *pair, by_gain);

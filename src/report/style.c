@@ -116,7 +116,7 @@ static const char *const sheet[] = {
     ".cards{grid-template-columns:repeat(3,1fr)}"
     ".figures,.sides{grid-template-columns:1fr 1fr}"
     ".card,figure,.pair,tr,li{break-inside:avoid}"
-    "h2,h3{break-after:avoid}.wide{overflow:visible}"
+    "h2,h3,.note{break-after:avoid}.wide{overflow:visible}"
     ".card .big{font-size:20pt}.chip.yes{"
     "-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n",
 };

@@ -10,7 +10,7 @@
 
 struct estimate summary_nothing(void)
 {
-    return (struct estimate){NAN, NAN, NAN, 0};
+    return (struct estimate){(double)NAN, (double)NAN, (double)NAN, 0};
 }
 
 double summary_mean(const double *x, size_t n)
@@ -195,7 +195,7 @@ static enum status estimate(struct estimate *out, summary_statistic fn,
     TRY(summary_bootstrap(&e, fn, &x, n, plan, err));
     e.n = count;
     if (count < 2)
-        e.low = e.high = NAN;
+        e.low = e.high = (double)NAN;
     *out = e;
     return OK;
 }

@@ -168,11 +168,11 @@ enum status trend_fit(struct trend *out, const double *t, const double *y,
                       struct err *err)
 {
     struct trend fit = {.slope = summary_nothing(),
-                        .intercept = NAN,
-                        .s = NAN,
-                        .z = NAN,
-                        .p = NAN,
-                        .tau = NAN};
+                        .intercept = (double)NAN,
+                        .s = (double)NAN,
+                        .z = (double)NAN,
+                        .p = (double)NAN,
+                        .tau = (double)NAN};
     fit.slope.n = m;
     if (m < 2 || n == 0) {
         *out = fit;

@@ -35,7 +35,7 @@ enum status winrate_estimate(struct estimate *out, const size_t *prompt,
     /* A prompt without a judged pair is not an observation of zero. */
     for (size_t i = 0; i < n_prompts; i++)
         if (judged[i] == 0)
-            won[i] = NAN;
+            won[i] = (double)NAN;
     TRY_DONE(summary_estimate_ratio(out, won, judged, n_prompts, plan, err));
 done:
     mem_free(judged);

@@ -47,82 +47,56 @@ static void put_text(const char *name, const char *text)
     must(file_write(place(name), text, strlen(text), &err));
 }
 
-#define M(x) "{\"estimate\":" x ",\"low\":-0.3171,\"high\":4.2717,\"n\":211}"
+static const char heldout[] =
+    "{\"schema\":\"plumb.heldout/1\",\"plumb_version\":\"9.8.7\",\"seed\":41,"
+    "\"scenario\":\"paradox\",\"policy\":\"ppo/checkpoints/000060\","
+    "\"settings\":{\"prompts\":12,\"samples\":2,\"temperature\":1},"
+    "\"observations\":{\"reward_up\":true,\"human_down\":false,"
+    "\"verbosity_up\":true,\"kl_up\":null},"
+    "\"rm_delta\":{\"estimate\":1.2345,\"low\":0.11,\"high\":2.2,\"n\":211},"
+    "\"rm_win_rate\":{\"estimate\":0.9123,\"low\":0.8,\"high\":1,\"n\":212},"
+    "\"gold_delta\":{\"estimate\":-0.7654,\"low\":-1.5,\"high\":null,\"n\":3},"
+    "\"length_ratio\":{\"estimate\":1.9283,\"low\":1.8,\"high\":2,\"n\":213},"
+    "\"kl_sequence_final\":{\"estimate\":6.5432,\"low\":6,\"high\":7,\"n\":9},"
+    "\"kl_trend\":{\"estimate\":0.0987,\"low\":-1e-7,\"high\":0.2,\"n\":7},"
+    "\"kl_sequence\":[{\"iteration\":0,\"estimate\":0,\"low\":0,\"high\":0,"
+    "\"n\":7},{\"iteration\":30,\"estimate\":5.551,\"low\":5.11,\"high\":6.03,"
+    "\"n\":7}],"
+    "\"panel\":{\"pairs\":77,\"placebo_pairs\":66,"
+    "\"win_rate\":{\"estimate\":0.4321,\"low\":0.4,\"high\":0.5,\"n\":8}},"
+    "\"serving\":null,\"something_new\":{\"deeply\":{\"nested\":"
+    "{\"estimate\":123.45,\"low\":4321,\"high\":2e-9,\"n\":5}}}}";
 
-static const char heldout[] = "{\"schema\":\"plumb.heldout/"
-                              "1\",\"plumb_version\":\"9.8.7\",\"seed\":41,"
-                              "\"scenario\":\"paradox\",\"policy\":\"ppo/"
-                              "checkpoints/000060\","
-                              "\"settings\":{\"prompts\":12,\"samples\":2,"
-                              "\"temperature\":1},"
-                              "\"observations\":{\"reward_up\":true,\"human_"
-                              "down\":false,"
-                              "\"verbosity_up\":true,\"kl_up\":null},"
-                              "\"rm_delta\":" M("1.2345") ",\"rm_win_rate\":" M("0.9123") ",\"gold_delta\":" M("-0.7654") ",\"gold_win_rate\":" M("0.3141") ",\"length_ratio\":" M("1.9283") ",\"kl_sequence_final\":" M("6.5432") ",\"kl_per_token\":" M(
-                                  "0.1122") ",\"kl_trend\":" M("0.0987") ",\"kl"
-                                                                         "_sequ"
-                                                                         "ence"
-                                                                         "\":[{"
-                                                                         "\"ite"
-                                                                         "ratio"
-                                                                         "n\":"
-                                                                         "0,"
-                                                                         "\"est"
-                                                                         "imate"
-                                                                         "\":0,"
-                                                                         "\"low"
-                                                                         "\":0,"
-                                                                         "\"hig"
-                                                                         "h\":"
-                                                                         "0,"
-                                                                         "\"n\""
-                                                                         ":7},{"
-                                                                         "\"ite"
-                                                                         "ratio"
-                                                                         "n\":"
-                                                                         "30,"
-                                                                         "\"est"
-                                                                         "imate"
-                                                                         "\":5."
-                                                                         "551,"
-                                                                         "\"low"
-                                                                         "\":5."
-                                                                         "11,"
-                                                                         "\"hig"
-                                                                         "h\":"
-                                                                         "6.03,"
-                                                                         "\"n\""
-                                                                         ":7}],"
-                                                                         "\"pan"
-                                                                         "el\":"
-                                                                         "{\"pa"
-                                                                         "irs\""
-                                                                         ":77,"
-                                                                         "\"pla"
-                                                                         "cebo_"
-                                                                         "pairs"
-                                                                         "\":"
-                                                                         "66,"
-                                                                         "\"win"
-                                                                         "_rate"
-                                                                         "\""
-                                                                         ":" M("0.4321") ",\"less_direct_excess\":" M(
-                                                                             "0"
-                                                                             "."
-                                                                             "2"
-                                                                             "1"
-                                                                             "2"
-                                                                             "1") "},\"serving\":null,"
-                                                                                  "\"something_new\":{\"deeply\":{\"nested\":" M(
-                                                                                      "123.45") "}}}";
-
-static const char curve[] =
-    "{\"checkpoints\":["
-    "{\"iteration\":0,\"score\":" M("0") ",\"gold\":" M("1.9") ",\"len\":" M("3"
-                                                                             "3") ",\"kl_sequence\":" M(
-        "0") "},"
-             "{\"iteration\":30,\"score\":" M("1.2") ",\"gold\":" M(
-                 "1.1") ",\"len\":" M("60") ",\"kl_sequence\":" M("5.5") "}]}";
+static void write_curve(void)
+{
+    static const char *const key[] = {"score", "gold", "len", "kl_sequence"};
+    static const double value[2][4] = {{0, 1.9, 33, 0}, {1.2, 1.1, 60, 5.5}};
+    struct buf out;
+    struct json_writer w;
+    buf_init(&out, 1 << 16);
+    json_writer_init(&w, &out, true);
+    json_open(&w, '{');
+    json_put_key(&w, "checkpoints");
+    json_open(&w, '[');
+    for (int c = 0; c < 2; c++) {
+        json_open(&w, '{');
+        json_field_int(&w, "iteration", 30 * c);
+        for (int k = 0; k < 4; k++) {
+            json_put_key(&w, key[k]);
+            json_open(&w, '{');
+            json_field_number(&w, "estimate", value[c][k]);
+            json_field_number(&w, "low", value[c][k] - 0.2);
+            json_field_number(&w, "high", value[c][k] + 0.2);
+            json_field_int(&w, "n", 12);
+            json_close(&w, '}');
+        }
+        json_close(&w, '}');
+    }
+    json_close(&w, ']');
+    json_close(&w, '}');
+    put("eval/curve.json", &out);
+    buf_free(&out);
+}
 
 /* 12 prompts; the policy's reward gain on prompt p is p. */
 static void write_samples(const char *response)
@@ -175,7 +149,7 @@ static int open_project(void **state)
     must(file_make_dir(place("eval"), &err));
     must(file_make_dir(place("ppo"), &err));
     put_text("eval/heldout.json", heldout);
-    put_text("eval/curve.json", curve);
+    write_curve();
     write_samples("sorry about the delay");
     put_text("ppo/metrics.jsonl",
              "{\"step\":1,\"objective/scores\":0.1,\"kl/sequence\":0.2}\n"

@@ -81,6 +81,12 @@ static void test_numbers(void **state)
     struct estimate e = {1, 0.5, 1.5, 3};
     assert_string_equal(measure_interval(&e, MEASURE_PLAIN).text,
                         "0.50 to 1.50");
+    e = (struct estimate){0.3, 0.279, 0.345, 3};
+    assert_string_equal(measure_interval(&e, MEASURE_PERCENT).text,
+                        "27.9 to 34.5");
+    e = (struct estimate){0.1, 0.065, 0.145, 3};
+    assert_string_equal(measure_interval(&e, MEASURE_SIGNED).text,
+                        "0.065 to 0.145");
     e = summary_nothing();
     assert_string_equal(measure_interval(&e, MEASURE_PLAIN).text,
                         "no interval");
