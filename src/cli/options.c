@@ -116,7 +116,7 @@ static enum status set_real(struct options *o, const struct option *row,
                             const char *text, const char *origin,
                             struct err *err)
 {
-    double value = INFINITY;
+    double value = (double)INFINITY;
     bool infinite = strcmp(text, "inf") == 0 || strcmp(text, ".inf") == 0;
     if (infinite && !(row->marks & OPTION_INFINITE))
         return outside(row, text, origin, err);

@@ -107,7 +107,7 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     struct activations a;
     size_t first, last, n, at = 0;
     r->tally[shard] =
-        (struct tally){.score_min = INFINITY, .score_max = -INFINITY};
+        (struct tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
     batch_shard(&first, &last, r->n_item, r->trainer.optimizer.shards, shard);
     if (first == last)
         return OK;
@@ -156,7 +156,7 @@ static enum status run_items(struct tally *sum, struct reward_training *r,
     r->item = item;
     r->n_item = n;
     TRY(team_run(r->trainer.context->team, shards, run_shard, r, err));
-    *sum = (struct tally){.score_min = INFINITY, .score_max = -INFINITY};
+    *sum = (struct tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
     for (size_t i = 0; i < shards; i++) {
         const struct tally *t = &r->tally[i];
         sum->loss += t->loss;
