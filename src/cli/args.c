@@ -82,8 +82,10 @@ static enum status unknown_flag(const struct args *a, const char *flag,
         options_nearest(flag + 2, len - 2, a->command->bit, true);
     char dashed[64];
     snprintf(dashed, sizeof dashed, "%s", near ? near : "");
-    for (char *c = dashed; *c; c++)
-        *c = *c == '_' ? '-' : *c;
+    for (char *c = dashed; *c; c++) {
+        if (*c == '_')
+            *c = '-';
+    }
     if (near)
         return err_set(err, ERR_ARG,
                        "unknown option '%.*s'; did you mean '--%s'?",

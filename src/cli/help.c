@@ -43,8 +43,10 @@ static void flag_name(char out[64], const struct option *row, unsigned command)
     const char *name =
         options_is_own(row, command) ? options_short_key(row) : row->key;
     snprintf(out, 64, "%s", name);
-    for (char *c = out; *c; c++)
-        *c = *c == '_' ? '-' : *c;
+    for (char *c = out; *c; c++) {
+        if (*c == '_')
+            *c = '-';
+    }
 }
 
 static const char *type_name(const struct option *row)
@@ -263,8 +265,10 @@ void help_man(struct buf *out, const struct command *command)
     char title[32] = "PLUMB";
     if (command)
         snprintf(title, sizeof title, "PLUMB-%s", command->name);
-    for (char *c = title; *c; c++)
-        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    for (char *c = title; *c; c++) {
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+    }
     buf_printf(out, ".Dd November 23, 2026\n.Dt %s 1\n.Os\n.Sh NAME\n", title);
     if (command)
         man_command(out, command);

@@ -6,9 +6,11 @@
  * AT(field, type) is the offset of a member of struct option_values, and does
  * not compile when the member has another type than the row will write.
  */
+// A type and the members of a row cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define AT(field, type)                                                        \
     (offsetof(struct option_values, field) +                                   \
-     0 * sizeof(_Generic(((struct option_values *)0)->field, type : 1)))
+     _Generic(((struct option_values *)0)->field, type : (size_t)0))
 
 #define BOOL(key, field, fallback, help, commands, marks)                      \
     {                                                                          \
@@ -73,6 +75,8 @@
              RECORDED),                                                        \
         REAL(name ".grad_clip", at.clip, "1", 0, 1e6,                          \
              "bound on the gradient's norm; 0 is off", stage, RECORDED)
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 const struct option option_table[] = {
     /* settings of all commands */
