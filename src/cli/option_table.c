@@ -10,7 +10,8 @@
 // NOLINTBEGIN(bugprone-macro-parentheses)
 #define AT(field, type)                                                        \
     (offsetof(struct option_values, field) +                                   \
-     _Generic(((struct option_values *)0)->field, type : (size_t)0))
+     _Generic(((struct option_values *)0)->field, type                         \
+              : (size_t)0))
 
 #define BOOL(key, field, fallback, help, commands, marks)                      \
     {                                                                          \
