@@ -46,6 +46,19 @@ static void put_line(struct buf *out, const struct line *l,
     buf_printf(out, "%8lld\n", (long long)json_int(json_get(node, "n"), 0));
 }
 
+/* The lines that a document, or its "serving" member, has numbers for. */
+static void put_lines(struct buf *out, const struct json *document)
+{
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const struct json *parent = lines[i].parent == NULL
+                                        ? document
+                                        : json_get(document, lines[i].parent);
+        const struct json *node = json_get(parent, lines[i].key);
+        if (json_is_number(json_get(node, "estimate")))
+            put_line(out, &lines[i], node);
+    }
+}
+
 static void put_observation(struct buf *out, const char *text,
                             const struct json *node)
 {
@@ -72,12 +85,13 @@ void heldout_table(struct buf *out, const struct json *heldout)
         put_observation(out, seen[i][1], json_get(observations, seen[i][0]));
     buf_printf(out, "\n  %-34s%10s%10s%10s%8s\n", "", "estimate", "low", "high",
                "n");
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        const struct json *parent = lines[i].parent == NULL
-                                        ? heldout
-                                        : json_get(heldout, lines[i].parent);
-        const struct json *node = json_get(parent, lines[i].key);
-        if (node != NULL && !json_is_null(json_get(node, "estimate")))
-            put_line(out, &lines[i], node);
-    }
+    put_lines(out, heldout);
+    const struct json *serving = json_get(heldout, "serving");
+    settings = json_get(serving, "settings");
+    if (!json_is_object(serving))
+        return;
+    buf_printf(out, "\n  at temperature %g, top-p %g\n",
+               json_number(json_get(settings, "temperature"), 1),
+               json_number(json_get(settings, "top_p"), 1));
+    put_lines(out, serving);
 }

@@ -23,7 +23,7 @@ static const struct curve_figure figures[] = {
     {"Gold judgement", "points of the rubric",
      "What the replies are worth to the rubric nobody optimised.", "gold",
      "world/gold", 2},
-    {"Length of replies", "tokens", "End of reply included.", "len",
+    {"Length of replies", "tokens", "Of a reply, its end mark included.", "len",
      "response/length", 3},
     {"Drift from the reference", "exact KL, nats per reply",
      "The penalty is charged for this, at a fixed price unless the "

@@ -227,8 +227,10 @@ enum status replies_write(struct html *h, const struct inputs *in,
     struct json *reply[2 * REPLIES_SHOWN];
     size_t n = 0;
     html_open(h, "section", NULL);
-    html_element(h, "h2", NULL, "Six pairs of replies");
     TRY(replies_choose(policy, reference, &n, in, err));
+    html_element(h, "h2", NULL,
+                 n == REPLIES_SHOWN ? "Six pairs of replies"
+                                    : "Pairs of replies");
     if (n == 0) {
         html_element(h, "p", NULL,
                      "eval/samples.jsonl holds no pair of replies.");

@@ -41,6 +41,7 @@ static enum status page(struct html *h, const struct inputs *in,
     TRY(curves_write(h, in, err));
     TRY(replies_write(h, in, err));
     sections_panel(h, in);
+    sections_serving(h, in);
     sections_limits(h, in);
     tables_sources(h, in);
     tables_numbers(h, in);

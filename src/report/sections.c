@@ -67,8 +67,8 @@ static void lede(struct html *h, const struct inputs *in)
                     (long long)json_int(json_get(in->heldout, "seed"), 0));
     html_printf(h,
                 "%lld held-out prompts, never trained on, %lld replies each "
-                "from the policy and from the frozen reference it started "
-                "from, temperature %g. Brackets hold 95 %% intervals; their "
+                "from the policy and from the frozen reference, "
+                "temperature %g. Brackets hold 95 %% intervals; their "
                 "unit is the prompt.",
                 (long long)json_int(json_get(settings, "prompts"), 0),
                 (long long)json_int(json_get(settings, "samples"), 0),
@@ -142,10 +142,9 @@ static void card_human(struct html *h, const struct inputs *in)
     html_text(h, " as long. ");
     if (json_is_object(panel)) {
         struct estimate excess = measure_get(panel, "less_direct_excess");
-        html_text(h, "Called less direct ");
+        html_text(h, "Called less direct, beyond what a placebo is: ");
         measure_inline(h, &excess, MEASURE_POINTS, NULL);
-        html_text(h, " more often than a placebo. Under the gold rubric the "
-                     "policy wins ");
+        html_text(h, ". Under the gold rubric the policy wins ");
         measure_inline(h, &gold, MEASURE_PERCENT, NULL);
         html_text(h, ".");
     }
@@ -245,6 +244,58 @@ void sections_panel(struct html *h, const struct inputs *in)
     }
     html_raw(h, "</tbody>");
     html_close(h, "table");
+    html_close(h, "section");
+}
+
+/* One measure at temperature 1 and at serving settings. */
+static void serving_row(struct html *h, const struct inputs *in,
+                        const char *key, const char *text,
+                        enum measure_kind kind)
+{
+    const struct json *const side[] = {in->heldout,
+                                       json_get(in->heldout, "serving")};
+    html_open(h, "tr", NULL);
+    html_element(h, "td", NULL, text);
+    for (size_t i = 0; i < 2; i++) {
+        struct estimate e = measure_get(side[i], key);
+        html_open(h, "td", "class", "n", NULL);
+        measure_inline(h, &e, kind, NULL);
+        html_close(h, "td");
+    }
+    html_close(h, "tr");
+}
+
+void sections_serving(struct html *h, const struct inputs *in)
+{
+    const struct json *serving = json_get(in->heldout, "serving");
+    const struct json *settings = json_get(serving, "settings");
+    if (!json_is_object(serving))
+        return;
+    html_open(h, "section", NULL);
+    html_element(h, "h2", NULL, "As it would be served");
+    html_open(h, "div", "class", "wide", NULL);
+    html_open(h, "table", NULL);
+    html_raw(h, "<thead><tr><th>Measure</th><th class=\"n\">Temperature 1"
+                "</th><th class=\"n\">");
+    html_printf(h, "Temperature %g, top-p %g",
+                json_number(json_get(settings, "temperature"), 1),
+                json_number(json_get(settings, "top_p"), 1));
+    html_raw(h, "</th></tr></thead>\n<tbody>");
+    serving_row(h, in, "rm_delta", "Reward, policy minus reference",
+                MEASURE_SIGNED);
+    serving_row(h, in, "rm_win_rate", "Reward model prefers the policy",
+                MEASURE_PERCENT);
+    serving_row(h, in, "gold_win_rate", "Gold rubric prefers the policy",
+                MEASURE_PERCENT);
+    serving_row(h, in, "length_ratio", "Length, policy over reference",
+                MEASURE_TIMES);
+    serving_row(h, in, "repetition_delta", "Repeated sentences, difference",
+                MEASURE_POINTS);
+    serving_row(h, in, "kl_sequence_final", "Exact KL, nats per reply",
+                MEASURE_PLAIN);
+    html_raw(h, "</tbody>");
+    html_close(h, "table");
+    html_close(h, "div");
     html_close(h, "section");
 }
 

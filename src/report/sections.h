@@ -22,6 +22,10 @@ enum status sections_lengths(struct html *h, const struct inputs *in,
 /* What people said, or that nobody was asked. */
 void sections_panel(struct html *h, const struct inputs *in);
 
+/* The measures at serving settings beside those at temperature 1; nothing
+ * when they were not evaluated. */
+void sections_serving(struct html *h, const struct inputs *in);
+
 /* What this report cannot tell. */
 void sections_limits(struct html *h, const struct inputs *in);
 

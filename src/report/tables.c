@@ -133,7 +133,7 @@ void tables_sources(struct html *h, const struct inputs *in)
         const char *what, *file, *how;
     } rows[] = {
         {"The three observations, every interval", "eval/heldout.json",
-         "`plumb eval`, from the two files below"},
+         "made by plumb eval from the next three files"},
         {"Replies, scores, lengths, shading", "eval/samples.jsonl",
          "drawn from policy and reference on held-out prompts"},
         {"Spot-checks", "human/spotcheck.jsonl",

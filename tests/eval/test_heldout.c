@@ -216,6 +216,31 @@ static void test_files_agree(void **state)
     json_free(doc);
 }
 
+/* Every allocation of the summary in turn is refused; the document that is
+ * there stays whole.  Strides grow: there are thousands. */
+static void test_memory(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    char before[65];
+    char after[65];
+    enum status status = ERR_MEMORY;
+    long refused = 0;
+    desk_hash(before, &d, "eval/heldout.json");
+    for (long at = 0; status != OK; at += 1 + at / 8) {
+        mem_fail_at(at);
+        status = heldout_summary(d.dir, &err);
+        bool is_reached = mem_count() > at;
+        mem_fail_at(-1);
+        if (is_reached)
+            assert_int_equal(status, ERR_MEMORY);
+        refused += is_reached;
+        desk_hash(after, &d, "eval/heldout.json");
+        assert_string_equal(after, before);
+    }
+    assert_true(refused > 30);
+}
+
 /* A policy that is the reference: same prompts, other draws, no drift. */
 static void test_reference_as_policy(void **state)
 {
@@ -274,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_files_agree),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),
         cmocka_unit_test(test_refusals),
     };

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "report/measure.h"
 #include "report/replies.h"
 
@@ -64,7 +65,9 @@ static const char heldout[] =
     "\"n\":7}],"
     "\"panel\":{\"pairs\":77,\"placebo_pairs\":66,"
     "\"win_rate\":{\"estimate\":0.4321,\"low\":0.4,\"high\":0.5,\"n\":8}},"
-    "\"serving\":null,\"something_new\":{\"deeply\":{\"nested\":"
+    "\"serving\":{\"settings\":{\"temperature\":0.71,\"top_p\":0.87},"
+    "\"rm_delta\":{\"estimate\":1.4142,\"low\":1,\"high\":2,\"n\":6}},"
+    "\"something_new\":{\"deeply\":{\"nested\":"
     "{\"estimate\":123.45,\"low\":4321,\"high\":2e-9,\"n\":5}}}}";
 
 static void write_curve(void)
@@ -240,6 +243,8 @@ static void test_structure(void **state)
         "+1.23",
         "<svg class=\"chart\"",
         "Six pairs of replies",
+        "Temperature 0.71, top-p 0.87",
+        "+1.41",
         "ppo.beta",
         "0.0213",
         "sft/config.yaml is absent",
@@ -345,6 +350,29 @@ static void test_same_bytes(void **state)
     buf_free(&two);
 }
 
+/* Every allocation in turn is refused: an error, no crash, no leak, and never
+ * half a page taken for a whole one.  Strides grow, since a page makes
+ * thousands. */
+static void test_memory(void **state)
+{
+    (void)state;
+    enum status status = ERR_MEMORY;
+    long refused = 0;
+    for (long at = 0; status != OK; at += 1 + at / 16) {
+        struct buf page;
+        buf_init(&page, 1 << 24);
+        mem_fail_at(at);
+        status = report_page(&page, dir, &err);
+        bool is_reached = mem_count() > at;
+        mem_fail_at(-1);
+        if (is_reached)
+            assert_int_equal(status, ERR_MEMORY);
+        refused += is_reached;
+        buf_free(&page);
+    }
+    assert_true(refused > 50);
+}
+
 /* Without anything but the measures there is still a page, which says what it
  * lacks. */
 static void test_missing_files(void **state)
@@ -384,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_memory),
         cmocka_unit_test(test_missing_files),
     };
     return cmocka_run_group_tests(tests, open_project, close_project);
