@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "cli/plan.h"
 #include "cli/record.h"
 #include "cli/stop.h"
 
@@ -100,6 +101,22 @@ static enum status print_result(const char *dir, struct err *err)
     return status;
 }
 
+/* The plan as comments, then the settings: together a file that -c takes. */
+static enum status dry_run(const struct options *o, enum option_command command,
+                           const struct session *s, const struct buf *config,
+                           struct err *err)
+{
+    struct plan plan;
+    struct buf out;
+    TRY(plan_stage(&plan, o, command, &s->context, err));
+    buf_init(&out, CONFIG_MAX);
+    plan_print(&out, &plan);
+    buf_append(&out, buf_text(config), config->len);
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
 static enum status train(struct options *o, enum option_command command,
                          struct session *s, session_fn fn, struct buf *config,
                          struct err *err)
@@ -108,7 +125,7 @@ static enum status train(struct options *o, enum option_command command,
     const char *dir = o->v.common.out;
     TRY(session_stage(&stage, config, o, command, dir, s, err));
     if (o->v.common.dry_run)
-        return terminal_print(config, err);
+        return dry_run(o, command, s, config, err);
     TRY(fn(o, &stage, err));
     return o->v.common.json ? print_result(dir, err) : OK;
 }

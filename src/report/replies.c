@@ -107,7 +107,7 @@ static void key(struct html *h)
     html_open(h, "p", "class", "key", NULL);
     html_text(h, "KL at the token, in nats: ");
     for (int k = 0; k < SHADES; k++) {
-        char kind[8];
+        char kind[16];
         (void)snprintf(kind, sizeof kind, "t k%d", k);
         html_open(h, "span", "class", kind, NULL);
         if (k == 0)

@@ -47,6 +47,7 @@ expect 4 sft -c conf/sft.yaml --out runs/b --resume --epochs 2
 # A dry run trains nothing.
 expect 0 sft -c conf/sft.yaml --out runs/dry --dry-run
 says out "epochs: 1"
+says out "updates"
 holds [ ! -e runs/dry/checkpoints ]
 
 # A parent that has changed is refused; naming it anew accepts it.

@@ -1,0 +1,39 @@
+/*
+ * plan.h - what a training stage would do, before it does it: --dry-run.
+ */
+#ifndef PLUMB_CLI_PLAN_H
+#define PLUMB_CLI_PLAN_H
+
+#include "base/context.h"
+#include "cli/options.h"
+
+struct plan {
+    int64_t parameters; // of one model
+    int64_t records;    // of the data
+    int64_t updates;
+    double tokens;       // that pass through a model, prompts included
+    double memory_bytes; // at the peak
+    double rate;         // tokens a second through all workers
+    double seconds;
+};
+
+/*
+ * Count the data's tokens, and time the stage's own model for a moment on
+ * this machine.  Memory: weights, moments and every shard's gradients of the
+ * models the stage trains, weights of those it only reads, activations of one
+ * shard per worker, the data, and what the libraries take.
+ *
+ * PPO's replies are taken to be as long as they may be, so that its figures
+ * are upper bounds.  Both estimates are rough: within a factor of two.
+ *
+ * To be called after the parents were found (cli/record.h).
+ */
+enum status plan_stage(struct plan *out, const struct options *o,
+                       enum option_command command,
+                       const struct context *context,
+                       struct err *err) MUST_CHECK;
+
+/* The plan as comment lines of YAML. */
+void plan_print(struct buf *out, const struct plan *p);
+
+#endif
