@@ -7,6 +7,7 @@
 
 #define COLUMN 26 // where descriptions start
 #define WIDTH 79
+#define UNBOUNDED 1e12 // an upper limit from here on tells nobody anything
 
 const struct help_exit help_exits[] = {
     {0, "done"},
@@ -84,7 +85,7 @@ static void describe(struct buf *out, const struct option *row)
     if (row->fallback)
         buf_printf(out, "; default %s", row->fallback);
     bool is_number = row->type == OPTION_INT || row->type == OPTION_REAL;
-    if (is_number && row->high < 1e300)
+    if (is_number && row->high < UNBOUNDED)
         buf_printf(out, "; from %.15g to %.15g", row->low, row->high);
     else if (is_number)
         buf_printf(out, "; at least %.15g", row->low);
