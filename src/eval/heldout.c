@@ -88,6 +88,22 @@ static bool has_serving(const struct heldout_config *c)
     return c->temperature != 1 || c->top_p != 1;
 }
 
+/* settings.json says what samples.jsonl holds; it goes first and comes back
+ * last, so that a kill in between leaves no evaluation rather than a mixed
+ * one. */
+static enum status remove_earlier(const char *project, struct err *err)
+{
+    static const char *const name[] = {"settings.json", "heldout.json",
+                                       "curve.json", "serving.jsonl",
+                                       "samples.jsonl"};
+    char path[FILE_PATH_MAX];
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        TRY(heldout_files_path(path, project, name[i], err));
+        TRY(file_remove(path, err));
+    }
+    return OK;
+}
+
 enum status heldout_sample(const struct heldout_config *c,
                            const struct context *context, struct err *err)
 {
@@ -102,13 +118,8 @@ enum status heldout_sample(const struct heldout_config *c,
     TRY(setup_open(&s, c, err));
     TRY_DONE(heldout_files_path(path, c->project, NULL, err));
     TRY_DONE(file_make_dir(path, err));
-    /* settings.json names what the samples are of; without it none of them
-     * counts, so it goes first and comes back last. */
-    TRY_DONE(heldout_files_path(path, c->project, "settings.json", err));
-    TRY_DONE(file_remove(path, err));
+    TRY_DONE(remove_earlier(c->project, err));
     TRY_DONE(sample_at(&s, &training, false, "samples.jsonl", context, err));
-    TRY_DONE(heldout_files_path(path, c->project, "serving.jsonl", err));
-    TRY_DONE(file_remove(path, err));
     if (has_serving(c))
         TRY_DONE(sample_at(&s, &serving, true, "serving.jsonl", context, err));
     TRY_DONE(heldout_files_write_settings(&s, err));

@@ -62,7 +62,8 @@ struct heldout_config {
  *     logp logp_ref          at the sampling temperature
  *     kl                     exact, over the vocabulary, nats
  *
- * ERR_STOPPED when asked to stop: nothing is left behind.
+ * What an earlier evaluation left (curve.json, heldout.json) is removed, since
+ * it is about other samples.  ERR_STOPPED when asked to stop: run it again.
  */
 enum status heldout_sample(const struct heldout_config *c,
                            const struct context *context,
@@ -81,7 +82,9 @@ enum status heldout_curve(const struct heldout_config *c,
 /*
  * Put everything into eval/heldout.json: measures as
  * {"estimate","low","high","n"}, and the observations, whose rules are in
- * eval/observe.h.  A curve or spot-checks that are absent are null.
+ * eval/observe.h.  A curve or spot-checks that are absent are null; so are
+ * spot-checks with votes on replies that samples.jsonl does not hold
+ * ("votes_on_other_replies" counts them).
  */
 enum status heldout_summary(const char *project, struct err *err) MUST_CHECK;
 

@@ -31,6 +31,25 @@ static struct estimate read_estimate(const struct json *node)
     return e;
 }
 
+/* Votes count when they are about these samples; a policy trained anew in the
+ * same place must not inherit what was said of the old one. */
+static enum status read_panel(struct sources *s, struct err *err)
+{
+    char samples[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
+    struct known known;
+    TRY(heldout_files_path(samples, s->project, "samples.jsonl", err));
+    TRY(file_join(path, s->project, "human/spotcheck.jsonl", err));
+    if (!file_exists(path))
+        return OK;
+    TRY(known_read(&known, samples, err));
+    enum status status =
+        spotcheck_read(&s->panel, &s->counts, path, &known, &s->plan, err);
+    known_free(&known);
+    s->has_panel = status == OK && s->counts.strange == 0;
+    return status;
+}
+
 static enum status read_sources(struct sources *s, struct err *err)
 {
     char path[FILE_PATH_MAX];
@@ -45,11 +64,7 @@ static enum status read_sources(struct sources *s, struct err *err)
     TRY(heldout_files_path(path, s->project, "curve.json", err));
     if (file_exists(path))
         TRY(json_read(&s->curve, path, CURVE_MAX, err));
-    TRY(file_join(path, s->project, "human/spotcheck.jsonl", err));
-    s->has_panel = file_exists(path);
-    if (s->has_panel)
-        TRY(spotcheck_read(&s->panel, &s->counts, path, &s->plan, err));
-    return OK;
+    return read_panel(s, err);
 }
 
 /* Members of settings.json as they stand. */
@@ -99,6 +114,7 @@ static void put_panel(struct json_writer *w, const struct sources *s)
     json_put_key(w, "panel");
     if (!s->has_panel) {
         json_put_null(w);
+        json_field_int(w, "votes_on_other_replies", (int64_t)s->counts.strange);
         return;
     }
     json_open(w, '{');

@@ -23,6 +23,8 @@ struct votes {
     char **pair;   // [n] the pair's id
     size_t n, room;
     const char *path;
+    const struct known *known;
+    size_t strange;
 };
 
 static enum status grow(struct votes *v, struct err *err)
@@ -95,6 +97,17 @@ static enum status read_visit(struct visit *v, const struct json *row,
     return OK;
 }
 
+/* Was the reply on this side drawn by this evaluation?  A placebo is one of
+ * the reference's. */
+static bool is_known(const struct known *k, const char *prompt_id,
+                     const struct json *side)
+{
+    const char *source = json_text(json_get(side, "source"), "");
+    const char *which = strcmp(source, "policy") == 0 ? source : "reference";
+    return known_has(k, prompt_id, which, json_int(json_get(side, "sample"), 0),
+                     json_text(json_get(side, "response"), ""));
+}
+
 static enum status add_visit(void *ctx, const struct json *row, size_t line,
                              struct err *err)
 {
@@ -114,6 +127,10 @@ static enum status add_visit(void *ctx, const struct json *row, size_t line,
         status = json_need_text(&pair, row, "pair_id", buf_text(&what), err);
     buf_free(&what);
     TRY(status);
+    if (v->known != NULL &&
+        (!is_known(v->known, prompt, json_get(row, "left")) ||
+         !is_known(v->known, prompt, json_get(row, "right"))))
+        v->strange++;
     v->prompt[v->n] = mem_strdup(prompt);
     v->pair[v->n] = mem_strdup(pair);
     v->n++;
@@ -271,10 +288,11 @@ static enum status tally(struct measures *out, struct tally *t,
 
 enum status spotcheck_read(struct measures *out,
                            struct spotcheck_counts *counts, const char *path,
+                           const struct known *known,
                            const struct bootstrap *plan, struct err *err)
 {
     enum status status = OK;
-    struct votes votes = {.path = path};
+    struct votes votes = {.path = path, .known = known};
     struct tally t = {.votes = &votes, .plan = plan};
     TRY_DONE(jsonl_read(path, add_visit, &votes, err));
     TRY_DONE(MEM_NEW(t.prompt, votes.n, err));
@@ -283,7 +301,7 @@ enum status spotcheck_read(struct measures *out,
                          &t.other.asked};
     for (size_t i = 0; i < 4; i++)
         TRY_DONE(MEM_NEW(*column[i], t.prompts, err));
-    *counts = (struct spotcheck_counts){0};
+    *counts = (struct spotcheck_counts){.strange = votes.strange};
     for (size_t i = 0; i < votes.n; i++) {
         counts->pairs +=
             votes.visit[i].number == 1 && !votes.visit[i].is_placebo;

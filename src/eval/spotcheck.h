@@ -9,10 +9,12 @@
 #ifndef PLUMB_EVAL_SPOTCHECK_H
 #define PLUMB_EVAL_SPOTCHECK_H
 
+#include "eval/known.h"
 #include "eval/measures.h"
 
 struct spotcheck_counts {
     size_t pairs, placebo_pairs, repeated;
+    size_t strange; // votes on a reply that is not among the known ones
 };
 
 /*
@@ -25,10 +27,13 @@ struct spotcheck_counts {
  *     too_long too_long_reference too_long_excess
  *     correct correct_reference           replies of policy pairs
  *     self_consistency        second visits that prefer what the first did
- * ERR_FORMAT naming the record.
+ * Votes on replies that `known` (NULL: all are) does not hold are counted; when
+ * there are any the measures describe another policy, and the caller should
+ * not use them.  ERR_FORMAT naming the record.
  */
 enum status spotcheck_read(struct measures *out,
                            struct spotcheck_counts *counts, const char *path,
+                           const struct known *known,
                            const struct bootstrap *plan,
                            struct err *err) MUST_CHECK;
 

@@ -212,10 +212,20 @@ void sections_panel(struct html *h, const struct inputs *in)
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "Blind spot-checks");
     if (!json_is_object(panel)) {
-        html_element(h, "p", NULL,
-                     "Nobody was asked: human/spotcheck.jsonl is absent. "
-                     "What is said about judgement rests on the gold rubric "
+        int64_t strange =
+            json_int(json_get(in->heldout, "votes_on_other_replies"), 0);
+        html_open(h, "p", NULL);
+        if (strange > 0)
+            html_printf(h,
+                        "%lld votes in human/spotcheck.jsonl are about "
+                        "replies of an earlier evaluation; none is counted. ",
+                        (long long)strange);
+        else
+            html_text(h, "Nobody was asked: there is no "
+                         "human/spotcheck.jsonl. ");
+        html_text(h, "What is said about judgement rests on the gold rubric "
                      "alone.");
+        html_close(h, "p");
         html_close(h, "section");
         return;
     }

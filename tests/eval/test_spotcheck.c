@@ -67,7 +67,7 @@ static void test_by_hand(void **state)
     struct spotcheck_counts counts;
     const char *dir = files_dir();
     const char *path = files_write(dir, "spotcheck.jsonl", buf_text(&text));
-    files_must(spotcheck_read(&m, &counts, path, &plan, &err), &err);
+    files_must(spotcheck_read(&m, &counts, path, NULL, &plan, &err), &err);
     assert_int_equal(counts.pairs, 4);
     assert_int_equal(counts.placebo_pairs, 4);
     assert_int_equal(counts.repeated, 2);
@@ -86,6 +86,44 @@ static void test_by_hand(void **state)
     files_remove(dir);
 }
 
+/* Votes are matched to replies by prompt, model, sample and text. */
+static void test_other_replies(void **state)
+{
+    (void)state;
+    static const char samples[] =
+        "{\"prompt_id\":\"p\",\"which\":\"policy\",\"sample\":0,"
+        "\"response\":\"new\"}\n"
+        "{\"prompt_id\":\"p\",\"which\":\"reference\",\"sample\":0,"
+        "\"response\":\"old\"}\n";
+    static const char votes[] =
+        "{\"pair_id\":\"a\",\"prompt_id\":\"p\",\"kind\":\"policy\","
+        "\"choice\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
+        "\"response\":\"new\"},\"right\":{\"source\":\"reference\","
+        "\"sample\":0,\"response\":\"old\"}}\n"
+        "{\"pair_id\":\"b\",\"prompt_id\":\"p\",\"kind\":\"policy\","
+        "\"choice\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
+        "\"response\":\"newer\"},\"right\":{\"source\":\"reference\","
+        "\"sample\":0,\"response\":\"old\"}}\n";
+    struct bootstrap plan = {.seed = 1};
+    struct measures m = {.n = 0};
+    struct spotcheck_counts counts;
+    struct known known;
+    const char *dir = files_dir();
+    const char *path = files_write(dir, "spotcheck.jsonl", votes);
+    files_must(
+        known_read(&known, files_write(dir, "samples.jsonl", samples), &err),
+        &err);
+    assert_true(known_has(&known, "p", "policy", 0, "new"));
+    assert_false(known_has(&known, "p", "policy", 1, "new"));
+    assert_false(known_has(&known, "p", "reference", 0, "new"));
+    assert_false(known_has(&known, "q", "policy", 0, "new"));
+    files_must(spotcheck_read(&m, &counts, path, &known, &plan, &err), &err);
+    assert_int_equal(counts.pairs, 2);
+    assert_int_equal(counts.strange, 1);
+    known_free(&known);
+    files_remove(dir);
+}
+
 static void test_bad_sources(void **state)
 {
     (void)state;
@@ -98,7 +136,7 @@ static void test_bad_sources(void **state)
         "{\"pair_id\":\"x\",\"prompt_id\":\"p\",\"kind\":\"policy\","
         "\"choice\":\"A\",\"left\":{\"source\":\"policy\"},"
         "\"right\":{\"source\":\"policy\"}}\n");
-    assert_int_equal(spotcheck_read(&m, &counts, path, &plan, &err),
+    assert_int_equal(spotcheck_read(&m, &counts, path, NULL, &plan, &err),
                      ERR_FORMAT);
     assert_non_null(strstr(err.text, "bad.jsonl:1"));
     files_remove(dir);
@@ -147,7 +185,7 @@ static void test_desk_panel(void **state)
     struct spotcheck_counts counts;
     const char *dir = files_dir();
     const char *path = files_write(dir, "spotcheck.jsonl", buf_text(&out));
-    files_must(spotcheck_read(&m, &counts, path, &plan, &err), &err);
+    files_must(spotcheck_read(&m, &counts, path, NULL, &plan, &err), &err);
     assert_int_equal(counts.pairs, N);
     assert_int_equal(counts.placebo_pairs, N);
     assert_int_equal(counts.repeated, 10);
@@ -165,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_bad_sources),
+        cmocka_unit_test(test_other_replies),
         cmocka_unit_test(test_desk_panel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
