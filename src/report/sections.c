@@ -185,6 +185,25 @@ void sections_summary(struct html *h, const struct inputs *in)
     html_close(h, "div");
 }
 
+/* Why there is nothing to show, and what judgement rests on then. */
+static void panel_absent(struct html *h, const struct inputs *in)
+{
+    int64_t strange =
+        json_int(json_get(in->heldout, "votes_on_other_replies"), 0);
+    html_open(h, "p", NULL);
+    if (strange > 0)
+        html_printf(h,
+                    "%lld votes in human/spotcheck.jsonl are about "
+                    "replies of an earlier evaluation; none is counted. ",
+                    (long long)strange);
+    else
+        html_text(h, "Nobody was asked: there is no "
+                     "human/spotcheck.jsonl. ");
+    html_text(h, "What is said about judgement rests on the gold rubric "
+                 "alone.");
+    html_close(h, "p");
+}
+
 void sections_panel(struct html *h, const struct inputs *in)
 {
     static const struct {
@@ -212,20 +231,7 @@ void sections_panel(struct html *h, const struct inputs *in)
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "Blind spot-checks");
     if (!json_is_object(panel)) {
-        int64_t strange =
-            json_int(json_get(in->heldout, "votes_on_other_replies"), 0);
-        html_open(h, "p", NULL);
-        if (strange > 0)
-            html_printf(h,
-                        "%lld votes in human/spotcheck.jsonl are about "
-                        "replies of an earlier evaluation; none is counted. ",
-                        (long long)strange);
-        else
-            html_text(h, "Nobody was asked: there is no "
-                         "human/spotcheck.jsonl. ");
-        html_text(h, "What is said about judgement rests on the gold rubric "
-                     "alone.");
-        html_close(h, "p");
+        panel_absent(h, in);
         html_close(h, "section");
         return;
     }
