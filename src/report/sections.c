@@ -43,7 +43,7 @@ static void headline(struct html *h, const struct inputs *in)
     };
     static const char *const drift[] = {
         "the policy has stopped drifting from its reference",
-        "the policy kept drifting from its reference",
+        "the policy drifted away from its reference",
         "whether the policy still drifts is open",
     };
     bool is_longer = observation(in, "verbosity_up") == VERDICT_YES;
