@@ -1,4 +1,4 @@
-// glibc counts realpath() among the X/Open functions.
+/* glibc counts realpath() among the X/Open functions. */
 #define _XOPEN_SOURCE 700
 
 #include "base/file.h"
@@ -22,8 +22,8 @@
  * descriptor, and nothing of ours nests further. */
 #define DEPTH_MAX 64
 
-/* What the system said, in words of the thread's own. */
-static enum status fail(struct err *err, const char *verb, const char *path)
+/* strerror_r() because strerror() may share its words between threads. */
+enum status file_error(struct err *err, const char *verb, const char *path)
 {
     int code = errno;
     char text[128];
@@ -38,18 +38,18 @@ enum status file_map(struct file_map *map, const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail(err, "open", path);
+        return file_error(err, "open", path);
     enum status status = OK;
     struct stat st;
     void *data = NULL;
     if (fstat(fd, &st) != 0) {
-        status = fail(err, "read", path);
+        status = file_error(err, "read", path);
     } else if (!S_ISREG(st.st_mode)) {
         status = err_set(err, ERR_IO, "%s is not a regular file", path);
     } else if (st.st_size > 0) {
         data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED)
-            status = fail(err, "map", path);
+            status = file_error(err, "map", path);
     }
     close(fd);
     if (status == OK)
@@ -73,7 +73,7 @@ enum status file_read(struct buf *out, const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail(err, "open", path);
+        return file_error(err, "open", path);
     enum status status = OK;
     size_t before = out->len;
     char chunk[CHUNK];
@@ -83,7 +83,7 @@ enum status file_read(struct buf *out, const char *path, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            status = fail(err, "read", path);
+            status = file_error(err, "read", path);
         if (n <= 0)
             break;
         buf_append(out, chunk, (size_t)n);
@@ -101,21 +101,6 @@ enum status file_read(struct buf *out, const char *path, struct err *err)
 
 /* ---- writing ------------------------------------------------------------ */
 
-static enum status write_all(int fd, const unsigned char *data, size_t len,
-                             const char *path, struct err *err)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail(err, "write", path);
-        data += n;
-        len -= (size_t)n;
-    }
-    return OK;
-}
-
 /* "dir/.name.tmp" for "dir/name". */
 static enum status temporary(char out[FILE_PATH_MAX], const char *path,
                              struct err *err)
@@ -129,32 +114,68 @@ static enum status temporary(char out[FILE_PATH_MAX], const char *path,
     return OK;
 }
 
+enum status file_create(struct file_writer *w, const char *path,
+                        struct err *err)
+{
+    struct file_writer made = {.fd = -1};
+    TRY(file_join(made.path, "", path, err));
+    TRY(temporary(made.tmp, path, err));
+    /* What a killed process left goes first; O_EXCL then makes sure that the
+     * bytes go to a file of ours and not through somebody's link. */
+    if (unlink(made.tmp) != 0 && errno != ENOENT)
+        return file_error(err, "replace", made.tmp);
+    made.fd = open(made.tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (made.fd < 0)
+        return file_error(err, "create", made.tmp);
+    *w = made;
+    return OK;
+}
+
+enum status file_put(struct file_writer *w, const void *data, size_t len,
+                     struct err *err)
+{
+    const unsigned char *rest = data;
+    while (len > 0) {
+        ssize_t n = write(w->fd, rest, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return file_error(err, "write", w->path);
+        rest += n;
+        len -= (size_t)n;
+    }
+    return OK;
+}
+
+enum status file_finish(struct file_writer *w, enum status status,
+                        struct err *err)
+{
+    if (status == OK && fsync(w->fd) != 0)
+        status = file_error(err, "flush", w->path);
+    if (close(w->fd) != 0 && status == OK)
+        status = file_error(err, "close", w->path);
+    if (status == OK)
+        status = file_rename(w->tmp, w->path, err);
+    if (status != OK)
+        unlink(w->tmp);
+    w->fd = -1;
+    return status;
+}
+
 enum status file_write(const char *path, const void *data, size_t len,
                        struct err *err)
 {
-    char tmp[FILE_PATH_MAX];
-    TRY(temporary(tmp, path, err));
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return fail(err, "create", tmp);
-    enum status status = write_all(fd, data, len, tmp, err);
-    if (status == OK && fsync(fd) != 0)
-        status = fail(err, "flush", tmp);
-    if (close(fd) != 0 && status == OK)
-        status = fail(err, "close", tmp);
-    if (status == OK)
-        status = file_rename(tmp, path, err);
-    if (status != OK)
-        unlink(tmp);
-    return status;
+    struct file_writer w;
+    TRY(file_create(&w, path, err));
+    return file_finish(&w, file_put(&w, data, len, err), err);
 }
 
 enum status file_sync(const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail(err, "open", path);
-    enum status status = fsync(fd) == 0 ? OK : fail(err, "flush", path);
+        return file_error(err, "open", path);
+    enum status status = fsync(fd) == 0 ? OK : file_error(err, "flush", path);
     close(fd);
     return status;
 }
@@ -164,7 +185,7 @@ enum status file_rename(const char *from, const char *to, struct err *err)
     char dir[FILE_PATH_MAX];
     TRY(file_dirname(dir, to, err));
     if (rename(from, to) != 0)
-        return fail(err, "rename to", to);
+        return file_error(err, "rename to", to);
     return file_sync(dir, err);
 }
 
@@ -173,8 +194,23 @@ enum status file_truncate(const char *path, uint64_t len, struct err *err)
     if (len > INT64_MAX)
         return err_set(err, ERR_LIMIT, "%s: length out of range", path);
     if (truncate(path, (off_t)len) != 0)
-        return fail(err, "cut", path);
+        return file_error(err, "cut", path);
     return OK;
+}
+
+/* Its name reaches the disk here: what is flushed inside a directory later is
+ * worth nothing when the directory itself can be forgotten. */
+static enum status make_one(const char *path, struct err *err)
+{
+    char parent[FILE_PATH_MAX];
+    if (file_is_dir(path))
+        return OK;
+    if (mkdir(path, 0777) != 0)
+        return errno == EEXIST && file_is_dir(path)
+                   ? OK
+                   : file_error(err, "create directory", path);
+    TRY(file_dirname(parent, path, err));
+    return file_sync(parent, err);
 }
 
 enum status file_make_dir(const char *path, struct err *err)
@@ -192,9 +228,7 @@ enum status file_make_dir(const char *path, struct err *err)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (!file_is_dir(part) && mkdir(part, 0777) != 0 &&
-            !(errno == EEXIST && file_is_dir(part)))
-            return fail(err, "create directory", part);
+        TRY(make_one(part, err));
     }
     return OK;
 }
@@ -208,7 +242,7 @@ static enum status empty_dir(int fd, int depth, const char *path,
 {
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {
-        enum status status = fail(err, "list", path);
+        enum status status = file_error(err, "list", path);
         close(fd);
         return status;
     }
@@ -218,7 +252,7 @@ static enum status empty_dir(int fd, int depth, const char *path,
         const struct dirent *entry = readdir(dir);
         if (entry == NULL) {
             if (errno != 0)
-                status = fail(err, "list", path);
+                status = file_error(err, "list", path);
             break;
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -234,10 +268,10 @@ static enum status remove_at(int parent, const char *name, int depth,
 {
     struct stat st;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? OK : fail(err, "remove", path);
+        return errno == ENOENT ? OK : file_error(err, "remove", path);
     if (!S_ISDIR(st.st_mode)) {
         if (unlinkat(parent, name, 0) != 0 && errno != ENOENT)
-            return fail(err, "remove", path);
+            return file_error(err, "remove", path);
         return OK;
     }
     if (depth == DEPTH_MAX)
@@ -246,10 +280,10 @@ static enum status remove_at(int parent, const char *name, int depth,
     int fd =
         openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return fail(err, "open", path);
+        return file_error(err, "open", path);
     TRY(empty_dir(fd, depth + 1, path, err));
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-        return fail(err, "remove", path);
+        return file_error(err, "remove", path);
     return OK;
 }
 
@@ -264,6 +298,16 @@ bool file_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
+}
+
+enum status file_need(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        return OK;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return err_set(err, ERR_MISSING, "%s does not exist", path);
+    return file_error(err, "read", path);
 }
 
 bool file_is_dir(const char *path)
@@ -299,7 +343,7 @@ enum status file_list(struct file_list *out, const char *dir, struct err *err)
 {
     DIR *d = opendir(dir);
     if (d == NULL)
-        return fail(err, "list", dir);
+        return file_error(err, "list", dir);
     struct file_list list = {0};
     size_t room = 0;
     enum status status = OK;
@@ -308,7 +352,7 @@ enum status file_list(struct file_list *out, const char *dir, struct err *err)
         const struct dirent *entry = readdir(d);
         if (entry == NULL) {
             if (errno != 0)
-                status = fail(err, "list", dir);
+                status = file_error(err, "list", dir);
             break;
         }
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -406,7 +450,7 @@ static enum status resolve(char out[FILE_PATH_MAX], const char *path,
 {
     char whole[FILE_PATH_MAX], cwd[FILE_PATH_MAX] = "";
     if (path[0] != '/' && getcwd(cwd, sizeof cwd) == NULL)
-        return fail(err, "find the directory of", path);
+        return file_error(err, "find the directory of", path);
     TRY(file_join(whole, cwd, path, err));
     for (size_t end = strlen(whole);; end--) {
         // Prefixes that end before a slash, from the longest; "/" exists.
@@ -419,7 +463,7 @@ static enum status resolve(char out[FILE_PATH_MAX], const char *path,
         if (found)
             return append_parts(out, whole + end, err);
         if (end == 0)
-            return fail(err, "resolve", path);
+            return file_error(err, "resolve", path);
     }
 }
 
@@ -480,7 +524,7 @@ enum status file_hash(char out[65], const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return fail(err, "open", path);
+        return file_error(err, "open", path);
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     unsigned char chunk[CHUNK];
@@ -492,7 +536,7 @@ enum status file_hash(char out[65], const char *path, struct err *err)
             break;
         crypto_hash_sha256_update(&state, chunk, (size_t)n);
     }
-    enum status status = n < 0 ? fail(err, "read", path) : OK;
+    enum status status = n < 0 ? file_error(err, "read", path) : OK;
     close(fd);
     if (status != OK)
         return status;

@@ -1,8 +1,12 @@
 /*
  * file.h - reading by mapping, writing by rename, and paths.
  *
- * Nothing on disk is ever half-written: file_write() goes through a temporary
- * file in the same directory, fsync, rename and fsync of the directory.
+ * Nothing on disk is ever half-written: a file is made under a temporary name
+ * in its directory, flushed and renamed, and the directory is flushed.  A full
+ * disk or a killed process leaves what stood there before.
+ *
+ * What the system refuses is ERR_IO: "cannot write a/b: No space left on
+ * device".
  */
 #ifndef PLUMB_BASE_FILE_H
 #define PLUMB_BASE_FILE_H
@@ -15,6 +19,12 @@
 #include "base/err.h"
 
 #define FILE_PATH_MAX 4096
+
+/*
+ * ERR_IO in words: "cannot <verb> <path>: <what errno says>".  For those who
+ * hold a descriptor of their own; call it before errno can change.
+ */
+enum status file_error(struct err *err, const char *verb, const char *path);
 
 /* A read-only view of a whole file; valid until file_unmap(). */
 struct file_map {
@@ -35,7 +45,30 @@ enum status file_read(struct buf *out, const char *path,
 enum status file_write(const char *path, const void *data, size_t len,
                        struct err *err) MUST_CHECK;
 
-/* Create a directory and its missing parents; fine when it exists. */
+/*
+ * The same in pieces, for what is too large to be gathered first:
+ *
+ *     struct file_writer w;
+ *     TRY(file_create(&w, path, err));
+ *     enum status status = file_put(&w, data, len, err);
+ *     return file_finish(&w, status, err);
+ *
+ * file_finish() puts the file in its place when `status` is OK and else takes
+ * the temporary one away; it returns `status`, or what went wrong in it.  Each
+ * file_create() that succeeds needs exactly one.  One writer per path.
+ */
+struct file_writer {
+    char path[FILE_PATH_MAX], tmp[FILE_PATH_MAX];
+    int fd;
+};
+enum status file_create(struct file_writer *w, const char *path,
+                        struct err *err) MUST_CHECK;
+enum status file_put(struct file_writer *w, const void *data, size_t len,
+                     struct err *err) MUST_CHECK;
+enum status file_finish(struct file_writer *w, enum status status,
+                        struct err *err) MUST_CHECK;
+
+/* Create a directory and its missing parents, durably; fine when it exists. */
 enum status file_make_dir(const char *path, struct err *err) MUST_CHECK;
 
 /* Flush a file or directory to the disk. */
@@ -53,6 +86,11 @@ enum status file_truncate(const char *path, uint64_t len,
  * follow symbolic links. */
 enum status file_remove(const char *path, struct err *err) MUST_CHECK;
 
+/* Is there anything at `path`?  ERR_MISSING when not, ERR_IO when it cannot be
+ * told: a directory on the way may not be searched, links lead in a circle. */
+enum status file_need(const char *path, struct err *err) MUST_CHECK;
+
+/* The same where the reason does not matter; false when it cannot be told. */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 

@@ -73,8 +73,7 @@ enum status jsonl_read(const char *path, jsonl_fn fn, void *ctx,
         buf_free(&text);
         return status;
     }
-    if (!file_exists(path))
-        return err_set(err, ERR_MISSING, "%s does not exist", path);
+    TRY(file_need(path, err));
     struct file_map map;
     TRY(file_map(&map, path, err));
     status = jsonl_parse((const char *)map.data, map.len, path, fn, ctx, err);

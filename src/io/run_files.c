@@ -108,6 +108,7 @@ static enum status newest(char out[FILE_PATH_MAX], bool *found, const char *dir,
 enum status run_find_model(char out[FILE_PATH_MAX], const char *path,
                            const char *stage, struct err *err)
 {
+    TRY(file_need(path, err));
     if (!file_is_dir(path))
         return err_set(err, ERR_MISSING, "no model: %s is not a directory",
                        path);
@@ -220,8 +221,7 @@ static enum status fill(struct table_reader *r, const struct buf *text,
 enum status run_table_read(struct run_table *out, const char *path,
                            struct err *err)
 {
-    if (!file_exists(path))
-        return err_set(err, ERR_MISSING, "%s does not exist", path);
+    TRY(file_need(path, err));
     struct table_reader r = {0};
     struct buf text;
     buf_init(&text, TABLE_BYTES_MAX);

@@ -1,12 +1,9 @@
 #include "io/safetensors.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -394,62 +391,31 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
     return OK;
 }
 
-static enum status put(FILE *file, const void *data, size_t len,
-                       const char *path, struct err *err)
+/* Tensors go from where they are straight to the file: no second copy of the
+ * model in memory. */
+static enum status put_tensors(struct file_writer *w, const struct buf *header,
+                               const struct tensor_out *t, size_t n,
+                               const size_t *len, struct err *err)
 {
-    errno = 0;
-    if (len != 0 && fwrite(data, 1, len, file) != len)
-        return err_set(err, ERR_IO, "cannot write %s: error %d", path, errno);
+    TRY(file_put(w, header->data, header->len, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(file_put(w, t[i].data, len[i], err));
     return OK;
 }
 
-static enum status write_file(const char *path, const struct buf *header,
-                              const struct tensor_out *t, size_t n,
-                              const size_t *len, struct err *err)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL)
-        return err_set(err, ERR_IO, "cannot create %s: error %d", path, errno);
-    enum status status = put(file, header->data, header->len, path, err);
-    for (size_t i = 0; i < n && status == OK; i++)
-        status = put(file, t[i].data, len[i], path, err);
-    if (fclose(file) != 0 && status == OK)
-        status = err_set(err, ERR_IO, "cannot write %s: error %d", path, errno);
-    if (status == OK)
-        status = file_sync(path, err);
-    return status;
-}
-
-/*
- * Tensors go from where they are straight to a temporary file that then takes
- * the name: no second copy of the model in memory.
- */
 enum status safetensors_write(const char *path, const struct tensor_out *t,
                               size_t n, struct err *err)
 {
-    char dir[FILE_PATH_MAX];
-    char tmp[FILE_PATH_MAX];
-    char name[FILE_PATH_MAX];
+    struct file_writer w;
     struct buf header;
     size_t *len = NULL;
     enum status status;
-    const char *slash = strrchr(path, '/');
     buf_init(&header, HEADER_MAX + PREFIX);
-    TRY_DONE(file_dirname(dir, path, err));
-    int n_name = snprintf(name, sizeof name, ".%s.tmp",
-                          slash != NULL ? slash + 1 : path);
-    if (n_name < 0 || (size_t)n_name >= sizeof name) {
-        status = err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
-        goto done;
-    }
-    TRY_DONE(file_join(tmp, dir, name, err));
     TRY_DONE(MEM_NEW(len, n, err));
     TRY_DONE(write_header(&header, t, n, len, err));
-    status = write_file(tmp, &header, t, n, len, err);
-    if (status == OK)
-        status = file_rename(tmp, path, err);
-    if (status != OK)
-        (void)unlink(tmp);
+    TRY_DONE(file_create(&w, path, err));
+    status = put_tensors(&w, &header, t, n, len, err);
+    status = file_finish(&w, status, err);
 done:
     buf_free(&header);
     mem_free(len);

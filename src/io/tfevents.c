@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 /* An event of one scalar is far smaller; tags come from our own tables. */
@@ -108,7 +109,7 @@ static enum status write_record(struct tfevents *t, struct err *err)
         (fwrite(frame.data, 1, 12, t->file) != 12 ||
          fwrite(t->event.data, 1, t->event.len, t->file) != t->event.len ||
          fwrite(frame.data + 12, 1, 4, t->file) != 4))
-        status = err_set(err, ERR_IO, "cannot write %s", t->path);
+        status = file_error(err, "write", t->path);
     buf_free(&frame);
     return status;
 }
@@ -140,7 +141,7 @@ enum status tfevents_open(struct tfevents **out, const char *path,
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         t->file = fd >= 0 ? fdopen(fd, "wb") : NULL;
         if (t->file == NULL) {
-            status = err_set(err, ERR_IO, "cannot create %s", path);
+            status = file_error(err, "create", path);
             if (fd >= 0)
                 close(fd);
         }
@@ -252,6 +253,6 @@ enum status tfevents_scalar(struct tfevents *t, double wall_time, int64_t step,
 enum status tfevents_flush(struct tfevents *t, struct err *err)
 {
     if (fflush(t->file) != 0)
-        return err_set(err, ERR_IO, "cannot write %s", t->path);
+        return file_error(err, "write", t->path);
     return OK;
 }

@@ -276,10 +276,7 @@ enum status tokenizer_open(struct tokenizer **out, const char *path,
                        is_dir ? "tokenizer.json" : path, err));
     TRY_DONE(
         file_join(side, is_dir ? path : dir, "tokenizer_config.json", err));
-    if (!file_exists(file)) {
-        status = err_set(err, ERR_MISSING, "there is no %s", file);
-        goto done;
-    }
+    TRY_DONE(file_need(file, err));
     TRY_DONE(file_read(&json, file, err));
     bool has_config = file_exists(side);
     if (has_config)

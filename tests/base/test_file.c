@@ -73,6 +73,57 @@ static void test_write_then_read(void **state)
     assert_non_null(strstr(err.text, "No such file"));
 }
 
+/* In pieces: the old bytes stand until the end, and after a failure. */
+static void test_writer(void **state)
+{
+    (void)state;
+    struct file_writer w;
+    struct err err = {0};
+    struct buf b;
+    buf_init(&b, 100);
+    assert_int_equal(file_write(at("x"), "old", 3, NULL), OK);
+    assert_int_equal(file_create(&w, at("x"), NULL), OK);
+    assert_int_equal(file_put(&w, "ne", 2, NULL), OK);
+    assert_int_equal(file_finish(&w, ERR_NUMERIC, &err), ERR_NUMERIC);
+    assert_int_equal(err.code, OK); // the caller's failure, the caller's words
+    assert_int_equal(file_read(&b, at("x"), NULL), OK);
+    assert_string_equal(b.data, "old");
+    assert_false(file_exists(at(".x.tmp")));
+
+    assert_int_equal(file_create(&w, at("x"), NULL), OK);
+    assert_int_equal(file_put(&w, "n", 1, NULL), OK);
+    assert_int_equal(file_put(&w, NULL, 0, NULL), OK);
+    assert_int_equal(file_put(&w, "ew", 2, NULL), OK);
+    assert_int_equal(file_finish(&w, OK, NULL), OK);
+    buf_clear(&b);
+    assert_int_equal(file_read(&b, at("x"), NULL), OK);
+    assert_string_equal(b.data, "new");
+
+    /* A link under the temporary name is not written through. */
+    assert_int_equal(symlink(at("x"), at(".y.tmp")), 0);
+    assert_int_equal(file_write(at("y"), "other", 5, NULL), OK);
+    buf_clear(&b);
+    assert_int_equal(file_read(&b, at("x"), NULL), OK);
+    assert_string_equal(b.data, "new");
+    buf_free(&b);
+}
+
+/* Absent is one thing, not to be told another. */
+static void test_need(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    assert_int_equal(file_write(at("x"), "", 0, NULL), OK);
+    assert_int_equal(file_need(at("x"), &err), OK);
+    assert_int_equal(file_need(root, &err), OK);
+    assert_int_equal(file_need(at("y"), &err), ERR_MISSING);
+    assert_int_equal(file_need(at("x/y"), &err), ERR_MISSING);
+    assert_int_equal(symlink("circle", at("circle")), 0);
+    assert_int_equal(file_need(at("circle"), &err), ERR_IO);
+    assert_non_null(strstr(err.text, "cannot read"));
+    assert_false(file_exists(at("circle")));
+}
+
 static void test_empty_absent_and_odd(void **state)
 {
     (void)state;
@@ -237,6 +288,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_write_then_read, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty_absent_and_odd, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_truncate_and_rename, set_up,
