@@ -56,25 +56,27 @@ enum status run_lock(int *lock, const char *dir, struct err *err)
 {
     char path[FILE_PATH_MAX], pid[32] = "";
     TRY(file_join(path, dir, "LOCK", err));
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    /* Not through a link: the file is emptied below. */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
-        return err_set(err, ERR_IO, "cannot open %s", path);
+        return file_error(err, "open", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        bool is_held = errno == EWOULDBLOCK;
+        if (errno != EWOULDBLOCK) {
+            (void)file_error(err, "lock", path);
+            close(fd);
+            return ERR_IO;
+        }
         ssize_t n = read(fd, pid, sizeof pid - 1);
         close(fd);
         pid[n > 0 ? n : 0] = '\0';
         pid[strspn(pid, "0123456789")] = '\0';
-        if (!is_held)
-            return err_set(err, ERR_IO, "cannot lock %s", path);
         return err_set(err, ERR_BUSY, "%s is in use by process %s", dir,
                        pid[0] != '\0' ? pid : "unknown");
     }
     int len = snprintf(pid, sizeof pid, "%jd\n", (intmax_t)getpid());
-    if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len) {
-        close(fd);
-        return err_set(err, ERR_IO, "cannot write %s", path);
-    }
+    /* The lock holds without it: better no pid than half of one. */
+    if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len)
+        (void)!ftruncate(fd, 0);
     *lock = fd;
     return OK;
 }
@@ -407,9 +409,10 @@ static enum status open_log(FILE **out, const struct run *r, const char *name,
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     *out = fd >= 0 ? fdopen(fd, "a") : NULL;
     if (*out == NULL) {
+        (void)file_error(err, "open", path);
         if (fd >= 0)
             close(fd);
-        return err_set(err, ERR_IO, "cannot open %s", path);
+        return ERR_IO;
     }
     return OK;
 }
@@ -443,7 +446,9 @@ static enum status open_locked(struct run *r, enum run_mode mode,
     }
     TRY(rebuild_events(r, err));
     TRY(open_log(&r->metrics, r, "metrics.jsonl", err));
-    return open_log(&r->timing, r, "timing.jsonl", err);
+    TRY(open_log(&r->timing, r, "timing.jsonl", err));
+    /* The logs' names, too, are on the disk before the first checkpoint. */
+    return file_sync(r->dir, err);
 }
 
 enum status run_open(struct run *r, const char *dir, enum run_mode mode,
@@ -477,15 +482,26 @@ void run_close(struct run *r)
 
 /* ---- logging ------------------------------------------------------------ */
 
-static enum status put_line(FILE *file, struct buf *line, const char *name,
-                            struct err *err)
+/* What the system says of one of the run's logs. */
+static enum status log_error(const struct run *r, const char *verb,
+                             const char *name, struct err *err)
+{
+    int code = errno;
+    char path[FILE_PATH_MAX];
+    TRY(path_of(path, r, name, err));
+    errno = code;
+    return file_error(err, verb, path);
+}
+
+static enum status put_line(const struct run *r, FILE *file, struct buf *line,
+                            const char *name, struct err *err)
 {
     buf_putc(line, '\n');
     TRY(buf_status(line, err));
     // Flushed to the system at once, so that others can follow the run.
     if (fwrite(line->data, 1, line->len, file) != line->len ||
         fflush(file) != 0)
-        return err_set(err, ERR_IO, "cannot write %s", name);
+        return log_error(r, "write", name, err);
     return OK;
 }
 
@@ -501,7 +517,7 @@ static enum status put_logs(struct run *r, struct buf *line, int64_t step,
     for (size_t i = 0; i < n; i++)
         json_field_number(&w, m[i].name, m[i].value);
     json_close(&w, '}');
-    TRY(put_line(r->metrics, line, "metrics.jsonl", err));
+    TRY(put_line(r, r->metrics, line, "metrics.jsonl", err));
 
     buf_clear(line);
     json_writer_init(&w, line, false);
@@ -511,7 +527,7 @@ static enum status put_logs(struct run *r, struct buf *line, int64_t step,
     json_field_number(&w, "seconds", seconds);
     json_field_number(&w, "eps", when->eps);
     json_close(&w, '}');
-    return put_line(r->timing, line, "timing.jsonl", err);
+    return put_line(r, r->timing, line, "timing.jsonl", err);
 }
 
 enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
@@ -532,17 +548,18 @@ enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
     return tfevents_flush(r->events, err);
 }
 
-static enum status sync_log(FILE *file, const char *name, struct err *err)
+static enum status sync_log(const struct run *r, FILE *file, const char *name,
+                            struct err *err)
 {
     if (fflush(file) != 0 || fsync(fileno(file)) != 0)
-        return err_set(err, ERR_IO, "cannot flush %s", name);
+        return log_error(r, "flush", name, err);
     return OK;
 }
 
 enum status run_flush(struct run *r, struct err *err)
 {
-    TRY(sync_log(r->metrics, "metrics.jsonl", err));
-    TRY(sync_log(r->timing, "timing.jsonl", err));
+    TRY(sync_log(r, r->metrics, "metrics.jsonl", err));
+    TRY(sync_log(r, r->timing, "timing.jsonl", err));
     return tfevents_flush(r->events, err);
 }
 

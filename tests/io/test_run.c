@@ -297,6 +297,19 @@ static void test_lock(void **state)
     struct run zero = {0};
     run_close(&zero); // must not close descriptor 0
     assert_int_equal(lseek(0, 0, SEEK_CUR) == -1 && errno == EBADF, 0);
+
+    /* A link in the lock's place would empty what it points to. */
+    put("mine", "precious");
+    assert_int_equal(file_remove(at("a/LOCK"), NULL), OK);
+    assert_int_equal(symlink(at("mine"), at("a/LOCK")), 0);
+    assert_int_equal(
+        run_open(&b, at("a"), RUN_RESUME, CONFIG, fake_clock, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "a/LOCK: "));
+    struct buf text;
+    buf_init(&text, 100);
+    assert_int_equal(file_read(&text, at("mine"), NULL), OK);
+    assert_string_equal(text.data, "precious");
+    buf_free(&text);
 }
 
 static void test_complete(void **state)
