@@ -189,14 +189,21 @@ static enum status write_all(const char *dir, const struct checkpoint *c,
     return file_sync(dir, err);
 }
 
-/* Put the finished folder in its place. */
+/* Put the finished folder in its place; on failure the former one is there.
+ * What waits under p->replaced is let go only once the new one stands: after a
+ * kill between the two renames it is all there is. */
 static enum status publish(const struct places *p, struct err *err)
 {
-    if (!file_exists(p->target))
-        return file_rename(p->building, p->target, err);
-    TRY(file_remove(p->replaced, err));
-    TRY(file_rename(p->target, p->replaced, err));
-    TRY(file_rename(p->building, p->target, err));
+    enum status status;
+
+    if (file_exists(p->target)) {
+        TRY(file_remove(p->replaced, err));
+        TRY(file_rename(p->target, p->replaced, err));
+    }
+    status = file_rename(p->building, p->target, err);
+    if (status != OK && !file_exists(p->target) && file_exists(p->replaced))
+        (void)!file_rename(p->replaced, p->target, NULL);
+    TRY(status);
     return file_remove(p->replaced, err);
 }
 
@@ -205,16 +212,15 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
 {
     struct places p;
     enum status status;
-    enum status removed;
 
     TRY(places_of(&p, dir, err));
     TRY(file_remove(p.building, err));
     status = write_all(p.building, c, err);
     if (status == OK)
-        return publish(&p, err);
+        status = publish(&p, err);
     /* The failure above is the one to report. */
-    removed = file_remove(p.building, NULL);
-    (void)removed;
+    if (status != OK)
+        (void)!file_remove(p.building, NULL);
     return status;
 }
 
@@ -224,25 +230,22 @@ static enum status need_file(char path[FILE_PATH_MAX], const char *dir,
                              const char *name, struct err *err)
 {
     TRY(file_join(path, dir, name, err));
-    if (!file_exists(path))
-        return err_set(err, ERR_MISSING, "%s: no such file", path);
-    return OK;
+    return file_need(path, err);
 }
 
 /* The folder, or a word on where an interrupted replacement left it. */
 static enum status need_folder(const char *dir, struct err *err)
 {
+    enum status status = file_need(dir, err);
     struct places p;
 
-    if (file_is_dir(dir))
-        return OK;
-    TRY(places_of(&p, dir, err));
-    if (file_is_dir(p.replaced))
-        return err_set(err, ERR_MISSING,
-                       "%s: no such folder; a write was interrupted, the "
-                       "former one is %s",
-                       dir, p.replaced);
-    return err_set(err, ERR_MISSING, "%s: no such folder", dir);
+    if (status != ERR_MISSING || places_of(&p, dir, NULL) != OK ||
+        !file_is_dir(p.replaced))
+        return status;
+    return err_set(err, ERR_MISSING,
+                   "%s does not exist; a write was interrupted, the former "
+                   "one is %s",
+                   dir, p.replaced);
 }
 
 static enum status read_config(struct model_config *out, const char *dir,

@@ -487,6 +487,44 @@ static void test_killed(void **state)
     check_alone(f);
 }
 
+/* Killed between the two renames: the former folder waits under its other
+ * name, and the next write clears it away only when the new one stands. */
+static void test_put_aside(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct model back;
+    char old[FILE_PATH_MAX];
+
+    write_model(f, &f->model);
+    assert_int_equal(file_join(old, f->root, ".000012.old", &err), OK);
+    assert_int_equal(file_rename(f->dir, old, &err), OK);
+    check_refused(f, HEAD_LM, ERR_MISSING, ".000012.old");
+    assert_int_equal(checkpoint_read(&back, old, HEAD_LM, &err), OK);
+    model_free(&back);
+    write_model(f, &f->model);
+    check_alone(f);
+}
+
+/* Something in the way that is no folder: refused, and nothing is lost. */
+static void test_in_the_way(void **state)
+{
+    struct fixture *f = *state;
+    struct checkpoint c = {.model = &f->model};
+    struct err err = {0};
+    char link[FILE_PATH_MAX];
+
+    assert_int_equal(file_join(link, f->root, "000013", &err), OK);
+    assert_int_equal(symlink("000013", link), 0);
+    assert_int_equal(checkpoint_write(link, &c, &err), ERR_IO);
+    assert_int_equal(file_remove(link, &err), OK);
+    write_model(f, &f->model);
+    check_alone(f); // the folder that was built is gone, too
+    assert_int_equal(symlink("000013", link), 0);
+    assert_int_equal(file_join(f->dir, "", link, &err), OK);
+    check_refused(f, HEAD_LM, ERR_IO, "cannot read");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -496,7 +534,8 @@ int main(void)
         CASE(test_wrong_head),    CASE(test_generation_config),
         CASE(test_tensors),       CASE(test_truncated),
         CASE(test_greedy_config), CASE(test_memory_failures),
-        CASE(test_killed),
+        CASE(test_killed),        CASE(test_put_aside),
+        CASE(test_in_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
