@@ -46,6 +46,7 @@ static enum status save(struct ppo *p, struct err *err)
     json_field_number(&w, "score_sd", p->scale.sd);
     json_field_int(&w, "policy_updates", p->policy_optimizer.t);
     json_field_int(&w, "value_updates", p->value_optimizer.t);
+    json_field_bool(&w, "over_budget", p->is_over_budget);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     name_arrays(array, p);
@@ -80,6 +81,7 @@ static enum status read_state(struct ppo *p, const struct buf *text,
         json_need_int(&value, json, "value_updates", 0, INT64_MAX, path, err));
     p->policy_optimizer.t = policy;
     p->value_optimizer.t = value;
+    p->is_over_budget = json_bool(json_get(json, "over_budget"), false);
 done:
     json_free(json);
     return status;
@@ -287,17 +289,19 @@ static enum status one_iteration(struct ppo *p, struct err *err)
         kl += kl_k1((double)p->rollout.logp[t], (double)p->rollout.logp_ref[t]);
     p->beta = kl_next_beta(p->beta, kl / (double)p->rollout.n,
                            (double)p->rollout.n, &c->kl);
+    p->is_over_budget =
+        c->kl.budget > 0 &&
+        ppo_sequence_mean(&p->rollout, p->rollout.kl) > c->kl.budget;
     p->step++;
     return OK;
 }
 
-static bool over_budget(const struct ppo *p)
+static bool is_done(const struct ppo *p)
 {
-    double budget = p->config->kl.budget;
-    return budget > 0 && ppo_sequence_mean(&p->rollout, p->rollout.kl) > budget;
+    return p->step >= p->config->iterations || p->is_over_budget;
 }
 
-static enum status finish(struct ppo *p, const char *ended, struct err *err)
+static enum status finish(struct ppo *p, struct err *err)
 {
     enum status status = OK;
     struct buf text;
@@ -305,7 +309,8 @@ static enum status finish(struct ppo *p, const char *ended, struct err *err)
     buf_init(&text, 1 << 16);
     json_writer_init(&w, &text, true);
     trainer_result_open(&w, "ppo", p->step);
-    json_field_text(&w, "ended", ended);
+    json_field_text(&w, "ended",
+                    p->is_over_budget ? "kl_budget" : "iterations");
     json_field_number(&w, "beta", p->beta);
     json_field_number(&w, "score_mean", p->scale.mean);
     json_field_number(&w, "score_sd", p->scale.sd);
@@ -320,8 +325,7 @@ done:
 static enum status loop(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
-    const char *ended = "iterations";
-    while (p->step < c->iterations) {
+    while (!is_done(p)) {
         if (context_stopped(p->context)) {
             if (p->run.checkpoint != p->step)
                 TRY(save(p, err));
@@ -333,17 +337,10 @@ static enum status loop(struct ppo *p, struct err *err)
         enum status status = one_iteration(p, err);
         if (status != OK)
             return trainer_explain(&p->run, p->step + 1, status, err);
-        bool is_last = p->step == c->iterations;
-        if (over_budget(p)) {
-            ended = "kl_budget";
-            is_last = true;
-        }
-        if (is_last || (c->save_every > 0 && p->step % c->save_every == 0))
+        if (is_done(p) || (c->save_every > 0 && p->step % c->save_every == 0))
             TRY(save(p, err));
-        if (is_last)
-            break;
     }
-    return p->run.is_complete ? OK : finish(p, ended, err);
+    return p->run.is_complete ? OK : finish(p, err);
 }
 
 static enum status prepare(struct ppo *p, struct err *err)
@@ -360,6 +357,11 @@ static enum status prepare(struct ppo *p, struct err *err)
                        "ppo.minibatches = %lld, but an iteration has only %zu "
                        "responses",
                        (long long)c->minibatches, n);
+    if (c->kl.control == KL_ADAPTIVE && !(c->kl.target > 0))
+        return err_set(err, ERR_ARG,
+                       "ppo.kl_target = %g: an adaptive coefficient needs one "
+                       "above 0",
+                       c->kl.target);
     /* Warm-up is stated in iterations; the optimiser counts updates. */
     struct optimizer_config policy = c->optimizer;
     policy.warmup *= c->epochs * c->minibatches;

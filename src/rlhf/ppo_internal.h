@@ -30,7 +30,8 @@ struct ppo {
     struct rollout rollout;
     struct score_scale scale;
     double beta;
-    int64_t step; // iterations done
+    int64_t step;        // iterations done
+    bool is_over_budget; // the last of them met the KL budget: no more
     double started;
 };
 
