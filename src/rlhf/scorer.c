@@ -72,7 +72,13 @@ enum status scorer_score(double *score, const struct model *reward_model,
                          const struct context *context, struct err *err)
 {
     struct job j = {.model = reward_model, .seq = seq, .n = n, .score = score};
-    return run_job(&j, score_group, context, err);
+    TRY(run_job(&j, score_group, context, err));
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(score[i]))
+            return err_set(err, ERR_NUMERIC,
+                           "the reward model's score of response %zu is %g", i,
+                           score[i]);
+    return OK;
 }
 
 static enum status value_group(void *ctx, size_t item, size_t worker,

@@ -10,7 +10,9 @@
 #include "model/transformer.h"
 #include "rlhf/batch.h"
 
-/* score[i]: the reward model's number at the last real token of seq[i]. */
+/* score[i]: the reward model's number at the last real token of seq[i].
+ * ERR_NUMERIC when one is not finite, so that no bound or mean downstream can
+ * make a number of it. */
 enum status scorer_score(double *score, const struct model *reward_model,
                          const struct sequence *seq, size_t n,
                          const struct context *context,
