@@ -200,7 +200,7 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
         {"min_reward", sum.score_min},
         {"mean_reward", ratio(sum.score, sum.responses)},
         {"max_reward", sum.score_max},
-        {"num_tokens", sum.tokens},
+        {"batch/tokens", sum.tokens},
     };
     for (size_t i = 0; i < sizeof metric / sizeof *metric; i++)
         b->metric[b->n_metric++] = metric[i];

@@ -161,7 +161,7 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
     b->sequences = s->batch;
     b->metric[b->n_metric++] =
         (struct metric){"epoch", (double)(step + 1) / (double)per_epoch};
-    b->metric[b->n_metric++] = (struct metric){"num_tokens", tokens};
+    b->metric[b->n_metric++] = (struct metric){"batch/tokens", tokens};
     return OK;
 }
 
@@ -177,10 +177,12 @@ static enum status validate(double *loss, struct sft *s, struct err *err)
     s->config = &config;
     s->is_training = false;
     enum status status = OK;
-    for (size_t at = 0; at < n && status == OK; at += s->batch) {
+    size_t item[512];
+    size_t room = sizeof item / sizeof *item;
+    size_t group = s->batch < room ? s->batch : room;
+    for (size_t at = 0; at < n && status == OK; at += group) {
         double part, tokens;
-        size_t item[512];
-        size_t k = n - at < s->batch ? n - at : s->batch;
+        size_t k = n - at < group ? n - at : group;
         for (size_t i = 0; i < k; i++)
             item[i] = s->n_train + at + i;
         status = run_items(&part, &tokens, s, item, k, err);
