@@ -52,8 +52,8 @@ void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part)
     sum->entropy_loss += part->entropy_loss;
     sum->kl_loss += part->kl_loss;
     sum->tokens += part->tokens;
+    sum->slots += part->slots;
     sum->ratio += part->ratio;
-    sum->ratio_square += part->ratio_square;
     raise_to(&sum->ratio_max_error, part->ratio_max_error);
     sum->approx_kl += part->approx_kl;
     sum->policy_kl += part->policy_kl;
@@ -64,7 +64,7 @@ void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part)
     sum->dual_clipped += part->dual_clipped;
     sum->value_clipped += part->value_clipped;
     sum->exponent_clamped += part->exponent_clamped;
-    sum->entropy += part->entropy;
+    sum->kl_clamped += part->kl_clamped;
 }
 
 static double clamp(double x, double low, double high)
@@ -108,7 +108,6 @@ static void count_token(struct ppo_stats *stats, double adv, double ratio,
     stats->cell[adv < 0.0][where] += 1.0;
     stats->tokens += 1.0;
     stats->ratio += ratio;
-    stats->ratio_square += ratio * ratio;
     raise_to(&stats->ratio_max_error, fabs(ratio - 1.0));
     stats->approx_kl += 0.5 * change * change;
     stats->policy_kl -= change;
@@ -170,6 +169,7 @@ void ppo_value_loss(float *dvalue, struct ppo_stats *stats, const float *value,
         struct slope s = value_token(stats, (double)value[t],
                                      (double)value_old[t], (double)ret[t], c);
         stats->value_loss += w * s.loss;
+        stats->slots += 1.0;
         dvalue[t] = (float)(c->value_coef * w * s.d);
     }
 }

@@ -44,21 +44,21 @@ struct ppo_loss_config {
 void ppo_weights(float *weight, const size_t *start, size_t n_seq,
                  enum loss_aggregation mode, size_t max_new);
 
-/* Sums over tokens, to be added over shards; ppo.c divides. */
+/* Sums over tokens, to be added over shards; ppo_report.c divides. */
 struct ppo_stats {
     double policy_loss, value_loss, entropy_loss, kl_loss; // weighted sums
-    double tokens;
-    double ratio, ratio_square, ratio_max_error; // sum, sum, max |ratio - 1|
-    double approx_kl; // sum of (logp - logp_old)^2 / 2
-    double policy_kl; // sum of logp_old - logp
+    double tokens, slots;          // of the policy loss, of the value loss
+    double ratio, ratio_max_error; // sum, max |ratio - 1|
+    double approx_kl;              // sum of (logp - logp_old)^2 / 2
+    double policy_kl;              // sum of logp_old - logp
     /* tokens by cell: sign of A, where the ratio lies; [0] A >= 0, [1] A < 0;
      * second index below / inside / above the bounds */
     double cell[2][3];
     double clipped; // tokens whose clipped loss is the larger one
     double dual_clipped;
-    double value_clipped;
+    double value_clipped;    // slots
     double exponent_clamped; // tokens with |logp - logp_old| > 20
-    double entropy;          // sum
+    double kl_clamped;       // KL estimates in the loss that met their bound
 };
 void ppo_stats_add(struct ppo_stats *sum, const struct ppo_stats *part);
 

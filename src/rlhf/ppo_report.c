@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,9 @@
 
 /* Room for the trace of one iteration. */
 #define TRACE_MAX ((size_t)1 << 30)
+
+/* Names in one row of metrics. */
+#define METRICS_MAX 64
 
 double ppo_sequence_mean(const struct rollout *r, const float *per_token)
 {
@@ -133,132 +137,183 @@ done:
     return status;
 }
 
-/* What a batch of responses is like, in plain sums. */
-struct summary {
-    double k1, k2, k3; // nats per sequence
-    double logp;       // summed per sequence
-    double length, eos;
-    double score, score_sd, score_raw;
-    double non_score;  // KL part of the reward per sequence
-    double entropy;    // per token
-    double explained;  // 1 - var(ret - value) / var(ret)
-    double value, ret; // means
+/* One row of metrics.jsonl as it grows; docs/metrics.md defines every name. */
+struct metrics {
+    struct metric row[METRICS_MAX];
+    size_t n;
 };
 
-static double explained_variance(const struct rollout *r, double *value,
-                                 double *ret)
+static void add(struct metrics *m, const char *name, double value)
 {
-    double n = 0, residual = 0, square = 0, mean_residual = 0;
-    *value = *ret = 0;
+    assert(m->n < METRICS_MAX);
+    m->row[m->n++] = (struct metric){name, value};
+}
+
+/* Means of the estimators, in nats per sequence. */
+struct divergence {
+    double k1, k2, k3;
+};
+
+static struct divergence estimate(const struct rollout *r)
+{
+    struct divergence d = {.k1 = 0};
+    double n = (double)r->n;
+    for (size_t t = 0; t < r->offset[r->n]; t++) {
+        double logp = (double)r->logp[t], ref = (double)r->logp_ref[t];
+        d.k1 += kl_k1(logp, ref) / n;
+        d.k2 += kl_k2(logp, ref) / n;
+        d.k3 += kl_k3(logp, ref) / n;
+    }
+    return d;
+}
+
+static double mean_length(const struct rollout *r)
+{
+    return (double)r->offset[r->n] / (double)r->n;
+}
+
+static double count_eos(const struct rollout *r)
+{
+    double count = 0;
+    for (size_t i = 0; i < r->n; i++)
+        count += r->is_eos[i];
+    return count;
+}
+
+/* What was paid: scores and penalties under TRL's names. */
+static void add_objective(struct metrics *m, const struct ppo *p,
+                          const struct divergence *d)
+{
+    const struct rollout *r = &p->rollout;
+    struct score_scale score = scorer_scale(r->score, r->n);
+    double penalty = ppo_sequence_mean(r, r->reward_kl);
+    add(m, "objective/kl", d->k1);
+    add(m, "objective/entropy", -ppo_sequence_mean(r, r->logp));
+    add(m, "objective/non_score_reward", penalty);
+    add(m, "objective/rlhf_reward", penalty + score.mean);
+    add(m, "objective/scores", score.mean);
+    add(m, "objective/kl_coef", p->beta);
+    add(m, "score/sd", score.sd);
+    add(m, "score/raw_mean", scorer_scale(r->score_raw, r->n).mean);
+}
+
+/* The updates, means over their tokens unless the name says otherwise. */
+static void add_update(struct metrics *m, const struct ppo_update_report *u)
+{
+    const struct ppo_stats *x = &u->stats;
+    double n = x->tokens;
+    add(m, "policy/approxkl_avg", x->approx_kl / n);
+    add(m, "policy/kl_old_avg", x->policy_kl / n);
+    add(m, "policy/clipfrac_avg", x->clipped / n);
+    add(m, "policy/grad_norm", u->policy_norm);
+    add(m, "loss/policy_avg", u->policy_loss);
+    add(m, "loss/value_avg", u->value_loss);
+    add(m, "loss/kl_avg", u->kl_loss);
+    add(m, "loss/entropy_avg", u->entropy_loss);
+    add(m, "val/clipfrac_avg", x->value_clipped / x->slots);
+    add(m, "val/ratio", u->ratio_mean);
+    add(m, "val/ratio_var", u->ratio_var);
+    add(m, "ratio/first_error", u->first_ratio_error);
+    add(m, "ratio/exponent_clamped", x->exponent_clamped);
+    add(m, "clip/positive_below", x->cell[0][0] / n);
+    add(m, "clip/positive_above", x->cell[0][2] / n);
+    add(m, "clip/negative_below", x->cell[1][0] / n);
+    add(m, "clip/negative_above", x->cell[1][2] / n);
+    add(m, "clip/dual", x->dual_clipped / n);
+    add(m, "value/grad_norm", u->value_norm);
+    add(m, "lr", u->lr);
+}
+
+/* To the reference and to the previous policy, nats. */
+static void add_kl(struct metrics *m, const struct ppo *p,
+                   const struct divergence *d, double clamped)
+{
+    const struct rollout *r = &p->rollout;
+    double kl = ppo_sequence_mean(r, r->kl);
+    add(m, "kl/sequence", kl);
+    add(m, "kl/per_token", kl / mean_length(r));
+    add(m, "kl/step", ppo_sequence_mean(r, r->kl_step));
+    add(m, "kl/k2_sequence", d->k2);
+    add(m, "kl/k3_sequence", d->k3);
+    add(m, "kl/beta", p->beta);
+    add(m, "kl/clamped", clamped);
+}
+
+/* Values against returns, over tokens. */
+struct fit {
+    double value, ret; // means
+    double explained;  // 1 - var(ret - value) / var(ret)
+};
+
+static struct fit fit_values(const struct rollout *r)
+{
+    struct fit f = {.explained = (double)NAN};
+    double n = 0, residual = 0, square = 0;
     for (size_t s = 0; s < r->slot[r->n]; s++) {
         if (!r->is_real[s])
             continue;
         n++;
-        *value += (double)r->value[s];
-        *ret += (double)r->ret[s];
+        f.value += (double)r->value[s];
+        f.ret += (double)r->ret[s];
     }
-    *value /= n;
-    *ret /= n;
-    mean_residual = *ret - *value;
+    f.value /= n;
+    f.ret /= n;
     for (size_t s = 0; s < r->slot[r->n]; s++) {
         if (!r->is_real[s])
             continue;
-        double e = (double)r->ret[s] - (double)r->value[s] - mean_residual;
-        double d = (double)r->ret[s] - *ret;
+        double d = (double)r->ret[s] - f.ret;
+        double e = d - ((double)r->value[s] - f.value);
         residual += e * e;
         square += d * d;
     }
-    return square > 0 ? 1 - residual / square : (double)NAN;
+    if (square > 0)
+        f.explained = 1 - residual / square;
+    return f;
 }
 
-static struct summary summarise(const struct rollout *r)
+/* The responses and how well the value model foresaw what they were paid. */
+static void add_rollout(struct metrics *m, const struct rollout *r)
 {
-    struct summary s = {.k1 = 0};
-    double n = (double)r->n;
-    for (size_t t = 0; t < r->offset[r->n]; t++) {
-        double logp = (double)r->logp[t], ref = (double)r->logp_ref[t];
-        s.k1 += kl_k1(logp, ref) / n;
-        s.k2 += kl_k2(logp, ref) / n;
-        s.k3 += kl_k3(logp, ref) / n;
-        s.logp += logp / n;
-        s.non_score += (double)r->reward_kl[t] / n;
-        s.entropy += (double)r->entropy[t] / (double)r->offset[r->n];
-    }
-    for (size_t i = 0; i < r->n; i++) {
-        s.length += (double)r->seq[i].len_response / n;
-        s.eos += r->is_eos[i];
-        s.score_raw += r->score_raw[i] / n;
-    }
-    struct score_scale scale = scorer_scale(r->score, r->n);
-    s.score = scale.mean;
-    s.score_sd = scale.sd;
-    s.explained = explained_variance(r, &s.value, &s.ret);
-    return s;
+    double eos = count_eos(r);
+    struct fit fit = fit_values(r);
+    add(m, "policy/entropy_avg",
+        ppo_sequence_mean(r, r->entropy) / mean_length(r));
+    add(m, "val/num_eos_tokens", eos);
+    add(m, "response/length", mean_length(r));
+    add(m, "response/eos_rate", eos / (double)r->n);
+    add(m, "ratio/sampler_error", rollout_ratio_error(r));
+    add(m, "value/mean", fit.value);
+    add(m, "value/return_mean", fit.ret);
+    add(m, "value/explained_variance", fit.explained);
+    add(m, "advantage/sd", r->whitening.sd);
+}
+
+static void show_progress(const struct ppo *p)
+{
+    const struct rollout *r = &p->rollout;
+    char text[128];
+    (void)snprintf(text, sizeof text, "score %+.2f  kl %.2f  length %.0f",
+                   scorer_scale(r->score, r->n).mean,
+                   ppo_sequence_mean(r, r->kl), mean_length(r));
+    context_progress(p->context, (double)(p->step + 1),
+                     (double)p->config->iterations, "iteration", text);
 }
 
 enum status ppo_report_metrics(struct ppo *p, const struct ppo_update_report *u,
                                double gold, struct err *err)
 {
     const struct rollout *r = &p->rollout;
-    struct summary s = summarise(r);
-    const struct ppo_stats *x = &u->stats;
-    double n_token = x->tokens, kl = ppo_sequence_mean(r, r->kl);
-    const struct metric row[] = {
-        /* TRL's names, TRL's meanings */
-        {"objective/kl", s.k1},
-        {"objective/entropy", -s.logp},
-        {"objective/non_score_reward", s.non_score},
-        {"objective/rlhf_reward", s.non_score + s.score},
-        {"objective/scores", s.score},
-        {"policy/approxkl_avg", x->approx_kl / n_token},
-        {"policy/clipfrac_avg", x->clipped / n_token},
-        {"policy/entropy_avg", s.entropy},
-        {"loss/policy_avg", u->policy_loss},
-        {"loss/value_avg", u->value_loss},
-        {"val/clipfrac_avg", x->value_clipped / n_token},
-        {"val/ratio", u->ratio_mean},
-        {"val/ratio_var", u->ratio_var},
-        {"val/num_eos_tokens", s.eos},
-        {"lr", u->lr},
-        {"episode", (double)((p->step + 1) * (int64_t)r->n)},
-        /* exact, full vocabulary, nats */
-        {"kl/sequence", kl},
-        {"kl/per_token", kl * (double)r->n / (double)r->offset[r->n]},
-        {"kl/step", ppo_sequence_mean(r, r->kl_step)},
-        {"kl/k2_sequence", s.k2},
-        {"kl/k3_sequence", s.k3},
-        {"kl/beta", p->beta},
-        {"kl/clamped", (double)r->kl_clamped},
-        {"objective/kl_coef", p->beta},
-        {"score/raw_mean", s.score_raw},
-        {"score/sd", s.score_sd},
-        {"response/length", s.length},
-        {"response/eos_rate", s.eos / (double)r->n},
-        {"value/mean", s.value},
-        {"value/return_mean", s.ret},
-        {"value/explained_variance", s.explained},
-        {"advantage/sd", r->whitening.sd},
-        {"clip/positive_below", x->cell[0][0] / n_token},
-        {"clip/positive_above", x->cell[0][2] / n_token},
-        {"clip/negative_below", x->cell[1][0] / n_token},
-        {"clip/negative_above", x->cell[1][2] / n_token},
-        {"clip/dual", x->dual_clipped / n_token},
-        {"ratio/first_error", u->first_ratio_error},
-        {"ratio/sampler_error", rollout_ratio_error(r)},
-        {"policy/kl_old_avg", x->policy_kl / n_token},
-        {"policy/grad_norm", u->policy_norm},
-        {"value/grad_norm", u->value_norm},
-        {"loss/kl_avg", u->kl_loss},
-        {"loss/entropy_avg", u->entropy_loss},
-        {"world/gold", gold},
-    };
-    size_t n = sizeof row / sizeof *row - (p->annotator == NULL ? 1 : 0);
-    char text[128];
-    (void)snprintf(text, sizeof text, "score %+.2f  kl %.2f  length %.0f",
-                   s.score, kl, s.length);
-    context_progress(p->context, (double)(p->step + 1),
-                     (double)p->config->iterations, "iteration", text);
-    return run_metrics(&p->run, p->step + 1, row, n,
+    struct metrics m = {.n = 0};
+    struct divergence d = estimate(r);
+    add_objective(&m, p, &d);
+    add_update(&m, u);
+    add_kl(&m, p, &d, (double)r->kl_clamped + u->stats.kl_clamped);
+    add_rollout(&m, r);
+    add(&m, "episode", (double)((p->step + 1) * (int64_t)r->n));
+    if (p->annotator != NULL)
+        add(&m, "world/gold", gold);
+    show_progress(p);
+    return run_metrics(&p->run, p->step + 1, m.row, m.n,
                        context_time(p->context) - p->started, (double)r->n,
                        err);
 }

@@ -11,6 +11,7 @@ struct minibatch {
     struct ppo *p;
     const size_t *index; // responses of the rollout
     size_t n;
+    bool is_first;              // of the iteration: nothing has moved yet
     size_t *start, *slot_start; // [n+1]
     float *weight;              // per token
     float *slot_weight;         // per slot
@@ -77,6 +78,20 @@ static enum status gather_policy(struct policy_rows *out,
     return OK;
 }
 
+/* The KL penalty of modes in the loss; those in the reward have been paid and
+ * counted with the rollout. */
+static void add_penalty(float *dlogp, struct ppo_stats *stats,
+                        const float *logp, const struct policy_rows *x,
+                        const struct ppo *p)
+{
+    const struct kl_config *c = &p->config->kl;
+    if (kl_in_reward((enum kl_mode)c->mode))
+        return;
+    stats->kl_loss +=
+        kl_loss(dlogp, logp, x->logp_ref, x->weight, x->n, c, p->beta);
+    stats->kl_clamped += (double)kl_count_clamped(logp, x->logp_ref, x->n, c);
+}
+
 /* Gradients of the policy's losses over one shard. */
 static enum status policy_shard(const struct minibatch *b, size_t shard,
                                 size_t first, size_t last,
@@ -114,12 +129,10 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
     TRY(lmhead_forward(logp, has_entropy ? entropy : NULL, NULL, &head, hidden,
                        x.target, x.n, m->config.eos, scratch, err));
     ppo_policy_loss(dlogp, stats, logp, x.logp_old, x.adv, x.weight, x.n, c);
-    stats->kl_loss += kl_loss(dlogp, logp, x.logp_ref, x.weight, x.n,
-                              &p->config->kl, p->beta);
+    add_penalty(dlogp, stats, logp, &x, p);
     for (size_t t = 0; has_entropy && t < x.n; t++) {
         double bonus = c->entropy_coef * (double)x.weight[t];
         stats->entropy_loss -= bonus * (double)entropy[t];
-        stats->entropy += (double)entropy[t];
         dentropy[t] = (float)-bonus;
     }
     float *grad = optimizer_grad(&p->policy_optimizer, shard);
@@ -223,6 +236,11 @@ static enum status run_minibatch(struct ppo_stats *sum,
     *sum = (struct ppo_stats){.tokens = 0};
     for (size_t i = 0; i < 2 * p->stage->shards; i++)
         ppo_stats_add(sum, &b->stats[i]);
+    if (b->is_first && !(sum->ratio_max_error <= p->config->ratio_gate))
+        return err_set(err, ERR_NUMERIC,
+                       "the update and the rollout disagree on a token's "
+                       "probability by a ratio of 1 +- %.2g (gate %.2g)",
+                       sum->ratio_max_error, p->config->ratio_gate);
     if (!isfinite(sum->policy_loss))
         return err_set(err, ERR_NUMERIC, "the policy loss is not finite");
     if (!isfinite(sum->value_loss))
@@ -299,8 +317,10 @@ enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,
             struct optimizer_report policy, value;
             arena_reset(&arena);
             batch_shard(&first, &last, n, parts, k);
-            struct minibatch b = {
-                .p = p, .index = order + first, .n = last - first};
+            struct minibatch b = {.p = p,
+                                  .index = order + first,
+                                  .n = last - first,
+                                  .is_first = epoch == 0 && k == 0};
             TRY_DONE(weigh(&b, &arena, err));
             TRY_DONE(run_minibatch(&sum, &policy, &value, &b, err));
             add_minibatch(&u, &sum, &policy, &value);

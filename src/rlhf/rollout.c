@@ -219,11 +219,8 @@ enum status rollout_advantages(struct rollout *r, const struct model *value,
                       r->value + at, NULL, r->slot[i + 1] - at, c->gamma,
                       c->lambda);
     }
-    r->whitening = (struct whitening){.sd = 1, .scale = 1};
-    memcpy(r->advantage_white, r->advantage, n_slot * sizeof *r->advantage);
-    if (c->whiten != WHITEN_OFF)
-        r->whitening = advantage_whiten(
-            r->advantage_white, r->advantage, r->is_real, n_slot,
-            (enum whiten)c->whiten, false, c->whiten_eps);
+    r->whitening =
+        advantage_whiten(r->advantage_white, r->advantage, r->is_real, n_slot,
+                         (enum whiten)c->whiten, false, c->whiten_eps);
     return OK;
 }

@@ -36,9 +36,9 @@ struct rollout {
     float *reward_kl;
     /* per slot */
     float *value, *reward, *advantage, *advantage_white, *ret;
-    uint8_t *is_real; // a token's slot, not padding
-    struct whitening whitening;
-    size_t kl_clamped; // estimates that met kl_config.clamp
+    uint8_t *is_real;           // a token's slot, not padding
+    struct whitening whitening; // of the tokens' advantages
+    size_t kl_clamped;          // estimates in the reward that met their bound
 };
 
 /* Room for n responses of up to max_new tokens. */

@@ -16,7 +16,9 @@
 #include "base/mem.h"
 #include "desk.h"
 #include "model/checkpoint.h"
+#include "rlhf/scorer.h"
 #include "rlhf/trainer.h"
+#include "world/desk.h"
 
 static struct err err;
 
@@ -322,6 +324,154 @@ static void test_kl_budget(void **state)
     desk_close(&d);
 }
 
+/* Killed between the last checkpoint and result.json, a run over its budget
+ * is finished and not trained on. */
+static void test_kl_budget_survives_a_kill(void **state)
+{
+    struct desk d;
+    char whole[65], resumed[65];
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    struct ppo_config c = desk_ppo(&d);
+    c.kl.budget = 1e-12;
+    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    must(ppo_run(&c, &stage, NULL, &err));
+    desk_hash(whole, &d, "ppo/result.json");
+    must(file_remove(desk_path(&d, "ppo/result.json"), &err));
+    stage = desk_stage(&d, "ppo", RUN_RESUME);
+    must(ppo_run(&c, &stage, NULL, &err));
+    desk_hash(resumed, &d, "ppo/result.json");
+    assert_string_equal(whole, resumed);
+    desk_close(&d);
+}
+
+/* The last value of a column of ppo/metrics.jsonl. */
+static double last_metric(const struct desk *d, const char *name)
+{
+    struct run_table t;
+    must(run_table_read(&t, desk_path(d, "ppo/metrics.jsonl"), &err));
+    size_t column = run_table_find(&t, name);
+    if (column == SIZE_MAX)
+        fail_msg("no metric %s", name);
+    double x = t.value[(t.n - 1) * t.columns + column];
+    run_table_free(&t);
+    return x;
+}
+
+/* A bound that every estimate exceeds is met by every token: once with the
+ * rollout when it acts in the reward, at every visit of an update when it acts
+ * in the loss. */
+static void test_clamped_estimates_are_counted(void **state)
+{
+    static const int modes[] = {KL_K1_REWARD, KL_K2_LOSS};
+    struct desk d;
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    for (size_t i = 0; i < 2; i++) {
+        struct ppo_config c = desk_ppo(&d);
+        c.iterations = 2;
+        c.kl.mode = modes[i];
+        c.kl.clamp = 1e-30;
+        struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
+        must(ppo_run(&c, &stage, NULL, &err));
+        double tokens = last_metric(&d, "response/length") * (double)c.batch;
+        double visits = i == 0 ? 1 : (double)c.epochs;
+        double clamped = last_metric(&d, "kl/clamped");
+        /* A token may happen to have the very same probability twice. */
+        assert_true(clamped <= tokens * visits + 0.5);
+        assert_true(clamped >= 0.9 * tokens * visits);
+        assert_true(last_metric(&d, "ratio/exponent_clamped") == 0);
+        assert_true(last_metric(&d, "ratio/first_error") <= c.ratio_gate);
+    }
+    desk_close(&d);
+}
+
+/* The deviation of advantages is reported whether or not it is divided by. */
+static void test_advantage_deviation(void **state)
+{
+    struct desk d;
+    double sd[2];
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    for (size_t i = 0; i < 2; i++) {
+        struct ppo_config c = desk_ppo(&d);
+        c.iterations = 1;
+        c.advantage.whiten = i == 0 ? WHITEN_UNBIASED : WHITEN_OFF;
+        struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
+        must(ppo_run(&c, &stage, NULL, &err));
+        sd[i] = last_metric(&d, "advantage/sd");
+    }
+    assert_true(sd[0] > 0 && sd[0] != 1);
+    assert_true(sd[0] == sd[1]);
+    desk_close(&d);
+}
+
+/* A reward model gone bad stops the run, also where scores are bounded: a
+ * bound would make an ordinary number of it. */
+static void test_score_not_a_number(void **state)
+{
+    struct desk d;
+    struct model m;
+    char path[FILE_PATH_MAX];
+    static const int32_t token[] = {DESK_CUST, DESK_AGENT, DESK_EOS};
+    const struct sequence seq = {token, 2, token + 2, 1};
+    double score;
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    must(run_find_model(path, desk_path(&d, "reward"), NULL, &err));
+    must(checkpoint_read(&m, path, HEAD_SCORE, &err));
+    must(scorer_score(&score, &m, &seq, 1, &d.context, &err));
+    m.params[params_offset(&m.config, PARAM_SCORE, 0)] = NAN;
+    assert_int_equal(scorer_score(&score, &m, &seq, 1, &d.context, &err),
+                     ERR_NUMERIC);
+    assert_non_null(strstr(err.text, "score of response 0"));
+    model_free(&m);
+    desk_close(&d);
+}
+
+/* More held-out records than one group of validation holds, in batches larger
+ * than it. */
+static void test_large_batches_are_validated(void **state)
+{
+    struct desk d;
+    struct json *json;
+    (void)state;
+    desk_open(&d, 2);
+    must(desk_write_demos(desk_path(&d, "demos.jsonl"), 1300, 1, &err));
+    struct sft_config c = desk_sft(&d);
+    c.epochs = 1;
+    c.batch = 600;
+    c.holdout = 0.5;
+    struct stage stage = desk_stage(&d, "sft", RUN_NEW);
+    must(sft_run(&c, &stage, &err));
+    must(json_read(&json, desk_path(&d, "sft/result.json"), 1 << 20, &err));
+    assert_int_equal(json_int(json_get(json, "heldout_records"), 0), 650);
+    /* After one update it still says little more than "any of 413 words". */
+    double loss = json_number(json_get(json, "heldout_loss"), 0);
+    assert_true(loss > 0.5 * log(413) && loss < 2 * log(413));
+    json_free(json);
+    desk_close(&d);
+}
+
+/* An adaptive coefficient without a target is refused, not divided by. */
+static void test_adaptive_needs_a_target(void **state)
+{
+    struct desk d;
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    struct ppo_config c = desk_ppo(&d);
+    c.kl.control = KL_ADAPTIVE;
+    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_ARG);
+    assert_non_null(strstr(err.text, "ppo.kl_target"));
+    desk_close(&d);
+}
+
 /* Every score position, aggregation and KL mode trains and stays finite. */
 static void test_every_mode(void **state)
 {
@@ -371,6 +521,12 @@ int main(void)
         cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_ratio_gate),
         cmocka_unit_test(test_kl_budget),
+        cmocka_unit_test(test_kl_budget_survives_a_kill),
+        cmocka_unit_test(test_clamped_estimates_are_counted),
+        cmocka_unit_test(test_advantage_deviation),
+        cmocka_unit_test(test_score_not_a_number),
+        cmocka_unit_test(test_large_batches_are_validated),
+        cmocka_unit_test(test_adaptive_needs_a_target),
         cmocka_unit_test(test_every_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
