@@ -39,7 +39,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 
     struct arena_block *b = a->block;
     if (b == NULL || bytes > b->room - b->used) {
-        // Doubling keeps the number of blocks of a first step small.
+        /* Doubling keeps the number of blocks of a first step small. */
         size_t room = b == NULL ? FIRST_BLOCK : b->room;
         if (b != NULL && room <= SIZE_MAX / 4)
             room *= 2;
@@ -70,7 +70,7 @@ void arena_reset(struct arena *a)
 {
     if (a->block != NULL && a->block->next != NULL) {
         free_blocks(a);
-        // When this fails the next arena_alloc() tries again and reports.
+        /* When this fails the next arena_alloc() tries again and reports. */
         (void)add_block(a, a->peak);
     }
     if (a->block != NULL)

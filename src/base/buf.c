@@ -10,7 +10,7 @@
 
 void buf_init(struct buf *b, size_t max)
 {
-    // One byte is kept for the NUL, so the largest size leaves a spare.
+    /* One byte is kept for the NUL, so the largest size leaves a spare. */
     *b = (struct buf){.max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
 }
 
@@ -88,7 +88,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list args)
 {
     if (!reserve(b, 0))
         return;
-    // First try in the room there is; it tells the size when that is short.
+    /* First try in the room there is; it tells the size when that is short. */
     size_t room = b->room - b->len;
     va_list again;
     va_copy(again, args);

@@ -10,7 +10,7 @@ void err_record(struct err *err, enum status code, const char *fmt, ...)
         return;
     va_list args;
     va_start(args, fmt);
-    // A text that is too long is cut by vsnprintf; that is the contract.
+    /* A text that is too long is cut by vsnprintf; that is the contract. */
     if (vsnprintf(err->text, sizeof err->text, fmt, args) < 0)
         err->text[0] = '\0';
     va_end(args);
@@ -30,7 +30,7 @@ enum status err_context(struct err *err, const char *fmt, ...)
         return err->code;
     size_t used = (size_t)n < sizeof front ? (size_t)n : sizeof front - 1;
 
-    // "front: old text", moved in place so that no second buffer is needed.
+    /* "front: old text", moved in place so that no second buffer is needed. */
     size_t shift = used + 2;
     if (shift >= sizeof err->text) {
         memcpy(err->text, front, sizeof front);

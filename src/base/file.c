@@ -59,7 +59,7 @@ enum status file_map(struct file_map *map, const char *path, struct err *err)
 
 void file_unmap(struct file_map *map)
 {
-    // munmap wants a pointer to bytes it may change; it does not change any.
+    /* munmap wants a pointer to bytes it may change; it does not change any. */
     union {
         const unsigned char *data;
         void *address;
@@ -221,8 +221,8 @@ enum status file_make_dir(const char *path, struct err *err)
         return err_set(err, ERR_LIMIT, "path is too long: %.100s...", path);
     if (len == 0)
         return err_set(err, ERR_IO, "cannot create a directory without name");
-    // Each prefix that ends before a slash, then the whole; one that is there
-    // already is fine, whether or not we could have made it.
+    /* Each prefix that ends before a slash, then the whole; one that is there
+     * already is fine, whether or not we could have made it. */
     for (size_t i = 1; i <= len; i++) {
         if (i < len && path[i] != '/')
             continue;
@@ -453,7 +453,7 @@ static enum status resolve(char out[FILE_PATH_MAX], const char *path,
         return file_error(err, "find the directory of", path);
     TRY(file_join(whole, cwd, path, err));
     for (size_t end = strlen(whole);; end--) {
-        // Prefixes that end before a slash, from the longest; "/" exists.
+        /* Prefixes that end before a slash, from the longest; "/" exists. */
         if (end > 0 && whole[end] != '/' && whole[end] != '\0')
             continue;
         char kept = whole[end];
@@ -473,7 +473,7 @@ enum status file_relative(char out[FILE_PATH_MAX], const char *from,
     char a[FILE_PATH_MAX] = "", b[FILE_PATH_MAX] = "";
     TRY(resolve(a, from, err));
     TRY(resolve(b, to, err));
-    // The common part ends at a slash, or at the end of one of the two.
+    /* The common part ends at a slash, or at the end of one of the two. */
     size_t common = 0;
     for (size_t i = 0;; i++) {
         bool a_ends = a[i] == '/' || a[i] == '\0';

@@ -1,7 +1,7 @@
 #include <jansson.h>
 
-// Jansson has macros of these names, which our functions take over; what is
-// left of it here are its functions and json_typeof().
+/* Jansson has macros of these names, which our functions take over; what is
+ * left of it here are its functions and json_typeof(). */
 #undef json_is_object
 #undef json_is_array
 #undef json_is_string
@@ -65,12 +65,12 @@ enum status json_parse(struct json **out, const char *text, size_t len,
     json_error_t error;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
     json_t *root = json_loadb(text != NULL ? text : "", len, flags, &error);
-    // Integers beyond 64 bits are legal JSON and do occur (a tokenizer's
-    // "no limit" is 10^30); such a document is read again with reals.
+    /* Integers beyond 64 bits are legal JSON and do occur (a tokenizer's
+     * "no limit" is 10^30); such a document is read again with reals. */
     if (root == NULL && !starved &&
         json_error_code(&error) == json_error_numeric_overflow)
         root = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &error);
-    // Jansson may go on after a failed allocation and return damaged text.
+    /* Jansson may go on after a failed allocation and return damaged text. */
     if (root != NULL && !starved) {
         *out = (struct json *)root;
         return OK;
@@ -78,7 +78,7 @@ enum status json_parse(struct json **out, const char *text, size_t len,
     json_decref(root);
     if (starved)
         return err_set(err, ERR_MEMORY, "%s: out of memory", name);
-    // In a text of one line (JSON Lines) the column says it all.
+    /* In a text of one line (JSON Lines) the column says it all. */
     if (text == NULL || memchr(text, '\n', len) == NULL)
         return err_set(err, ERR_FORMAT, "%s: column %d: %s", name, error.column,
                        error.text);

@@ -71,8 +71,8 @@ static size_t sequence(const unsigned char *s, size_t len, size_t *bad)
     *bad = 1;
     if (n == 0 || c > 0xF4)
         return 0;
-    // The second byte's range shuts out overlong forms, surrogates and what
-    // lies beyond U+10FFFF.
+    /* The second byte's range shuts out overlong forms, surrogates and what
+     * lies beyond U+10FFFF. */
     if (c == 0xE0)
         low = 0xA0;
     else if (c == 0xED)
@@ -179,7 +179,7 @@ static void put_int(struct buf *out, int64_t x)
     int n = 0;
     if (x < 0)
         text[n++] = '-';
-    // Negating in unsigned arithmetic is right for the smallest one, too.
+    /* Negating in unsigned arithmetic is right for the smallest one, too. */
     n += put_digits(text + n, x < 0 ? 0 - (uint64_t)x : (uint64_t)x);
     buf_append(out, text, (size_t)n);
 }
@@ -263,8 +263,8 @@ static void put_decimal(struct buf *out, bool is_negative, uint64_t m, int e)
     } else {
         if (point <= 0)
             text[len++] = '0';
-        // Places from the first written one on; those before and after the
-        // digits are zeros.
+        /* Places from the first written one on; those before and after the
+         * digits are zeros. */
         for (int i = point < 0 ? point : 0; i < n || i < point; i++) {
             if (i == point)
                 text[len++] = '.';
@@ -315,7 +315,7 @@ void json_put_float(struct json_writer *w, float x)
     double low = below * (1.0 + 0x1p-50), high = above * (1.0 - 0x1p-50);
     int exponent;
     (void)frexp(a, &exponent);
-    // 10^tens <= a, or one too many; log10(2) = 0.30103.
+    /* 10^tens <= a, or one too many; log10(2) = 0.30103. */
     int tens = (int)floor((exponent - 1) * 0.30102999566398120);
     if (a >= scale(1.0, tens + 1))
         tens++;
@@ -327,7 +327,7 @@ void json_put_float(struct json_writer *w, float x)
             put_decimal(w->out, x < 0, (uint64_t)m, -power);
             return;
         }
-        // Between "surely in" and "surely out" only strtof can tell.
+        /* Between "surely in" and "surely out" only strtof can tell. */
         if (back > below * (1.0 - 0x1p-50) && back < above * (1.0 + 0x1p-50))
             break;
     }

@@ -14,7 +14,7 @@ static int must_fail(void)
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     if (atomic_load_explicit(&fail_left, memory_order_relaxed) < 0)
         return 0;
-    // The counter passes 0 for exactly one caller and then stays negative.
+    /* The counter passes 0 for exactly one caller and then stays negative. */
     return atomic_fetch_sub_explicit(&fail_left, 1, memory_order_relaxed) == 0;
 }
 
@@ -22,7 +22,7 @@ void *mem_calloc(size_t n, size_t size)
 {
     if (must_fail())
         return NULL;
-    // No object can be larger than PTRDIFF_MAX bytes.
+    /* No object can be larger than PTRDIFF_MAX bytes. */
     if (size != 0 && n > PTRDIFF_MAX / size)
         return NULL;
     size_t bytes = n * size;
@@ -40,7 +40,7 @@ void *mem_small(size_t size)
 
 void *mem_grow(void *p, size_t n_old, size_t n_new, size_t size)
 {
-    // realloc would not keep the alignment, so the array always moves.
+    /* realloc would not keep the alignment, so the array always moves. */
     void *grown = mem_calloc(n_new, size);
     if (grown == NULL)
         return NULL;

@@ -31,7 +31,7 @@ struct team {
     size_t busy;    // threads that have not finished this round
     bool is_leaving;
 
-    // The round's work; written before `round` changes, under the lock.
+    /* The round's work; written before `round` changes, under the lock. */
     team_fn fn;
     void *ctx;
     size_t n;
@@ -177,7 +177,7 @@ enum status team_run(struct team *t, size_t n, team_fn fn, void *ctx,
                      struct err *err)
 {
     assert(!inside);
-    // One item needs nobody else.
+    /* One item needs nobody else. */
     size_t helpers = n > 1 ? t->started : 0;
     pthread_mutex_lock(&t->lock);
     t->fn = fn;

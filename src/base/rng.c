@@ -65,8 +65,8 @@ double rng_uniform(struct rng *r)
 uint32_t rng_below(struct rng *r, uint32_t n)
 {
     assert(n > 0);
-    // Lemire 2019: the high word of r*n, refusing the few low words that
-    // would make some values come up once more often than others.
+    /* Lemire 2019: the high word of r*n, refusing the few low words that
+     * would make some values come up once more often than others. */
     uint32_t surplus = (uint32_t)-n % n;
     for (;;) {
         uint64_t product = (uint64_t)rng_u32(r) * n;

@@ -133,7 +133,7 @@ enum status chat_encode_response(const struct tokenizer *t,
                                  enum chat_template c, const char *response,
                                  int32_t eos, struct ids *out, struct err *err)
 {
-    // Both templates put nothing but `eos` behind a response.
+    /* Both templates put nothing but `eos` behind a response. */
     (void)c;
     size_t n = out->n;
     enum status status;

@@ -47,7 +47,7 @@ static enum status parse_line(const char *text, size_t len, const char *name,
 enum status jsonl_parse(const char *text, size_t len, const char *name,
                         jsonl_fn fn, void *ctx, struct err *err)
 {
-    // A byte order mark in front is what some editors leave.
+    /* A byte order mark in front is what some editors leave. */
     size_t at = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     for (size_t line = 1; at < len; line++) {
         const char *end = memchr(text + at, '\n', len - at);
@@ -276,7 +276,7 @@ static enum status add_row(void *ctx, const struct json *row, size_t line,
         d->record = grown;
         reader->room = room;
     }
-    // Counted first, so that a half-read record is freed with the others.
+    /* Counted first, so that a half-read record is freed with the others. */
     struct record *r = &d->record[d->n++];
     *r = (struct record){0};
     return read_record(r, row, line, reader->kind, err);
@@ -334,7 +334,7 @@ void dataset_write_record(struct buf *out, const struct record *r)
     }
     if (r->ranking != NULL)
         json_field_ints(&w, "ranking", r->ranking, r->n_responses);
-    // The members of the object `extra`: what stands between its braces.
+    /* The members of the object `extra`: what stands between its braces. */
     size_t len = r->extra != NULL ? strlen(r->extra) : 0;
     if (len > 2) {
         buf_putc(out, ',');

@@ -246,7 +246,7 @@ static enum status run_step(const struct decoder_step *s, struct tokens *t,
         status = run_replace(s, t, &out, err);
     if (status == OK)
         status = buf_status(&out, err);
-    // The new text takes the old one's place.
+    /* The new text takes the old one's place. */
     struct buf old = t->text;
     t->text = out;
     buf_free(&old);

@@ -241,7 +241,7 @@ static enum status compile(struct pattern *p, const char *regex, size_t len,
         return err_set(err, ERR_FORMAT, "%s: regular expression: %s", what,
                        (const char *)text);
     }
-    // Without JIT (no such processor, no memory) matching is only slower.
+    /* Without JIT (no such processor, no memory) matching is only slower. */
     (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
     return OK;
 }
@@ -327,7 +327,7 @@ static enum status search(struct pattern_scan *s, bool *found, size_t *begin,
     PCRE2_SPTR text = (PCRE2_SPTR)s->text;
     int code = pcre2_match(p->code, text, s->len, s->at, PCRE2_NO_UTF_CHECK,
                            s->match, p->limits);
-    // The compiled code runs on a small stack; the interpreter has the heap.
+    /* The compiled code runs on a small stack; the interpreter has the heap. */
     if (code == PCRE2_ERROR_JIT_STACKLIMIT)
         code =
             pcre2_match(p->code, text, s->len, s->at,
@@ -360,7 +360,7 @@ enum status pattern_scan_next(struct pattern_scan *s, bool *found,
         }
         if (*begin != *end || *begin != s->last_end)
             break;
-        // Empty, right behind the last match: on to the next code point.
+        /* Empty, right behind the last match: on to the next code point. */
         s->at++;
         while (s->at < s->len && (s->text[s->at] & 0xc0) == 0x80)
             s->at++;

@@ -245,7 +245,7 @@ static enum status kept_bytes(size_t *out, const struct buf *text,
         json_free(node);
         if (status == ERR_MEMORY)
             return status;
-        // Unreadable rows may stand at the end only.
+        /* Unreadable rows may stand at the end only. */
         if (status != OK || step < 0) {
             if (next == text->len)
                 break;
@@ -430,7 +430,7 @@ static enum status find_newest(struct run *r, struct err *err)
 static enum status open_locked(struct run *r, enum run_mode mode,
                                const char *config, struct err *err)
 {
-    // Nothing is touched before the mode allows it.
+    /* Nothing is touched before the mode allows it. */
     TRY(settle_config(r, mode, config, err));
     TRY(remove_entry(r, ".config.yaml.tmp", err));
     TRY(remove_entry(r, ".result.json.tmp", err));
@@ -438,7 +438,7 @@ static enum status open_locked(struct run *r, enum run_mode mode,
     TRY(tidy(r, "checkpoints", true, err));
     TRY(find_newest(r, err));
     r->is_complete = has(r, "result.json");
-    // A complete run may have logged steps after its last checkpoint.
+    /* A complete run may have logged steps after its last checkpoint. */
     if (!r->is_complete) {
         TRY(cut_log(r, "metrics.jsonl", err));
         TRY(cut_log(r, "timing.jsonl", err));
@@ -498,7 +498,7 @@ static enum status put_line(const struct run *r, FILE *file, struct buf *line,
 {
     buf_putc(line, '\n');
     TRY(buf_status(line, err));
-    // Flushed to the system at once, so that others can follow the run.
+    /* Flushed to the system at once, so that others can follow the run. */
     if (fwrite(line->data, 1, line->len, file) != line->len ||
         fflush(file) != 0)
         return log_error(r, "write", name, err);

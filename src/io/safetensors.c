@@ -317,7 +317,7 @@ static float float_of_half(uint16_t half)
         return float_of_bits(sign | 0x7f800000u | fraction << 13);
     if (exponent != 0)
         return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    // Zero and subnormals are fraction * 2^-24.
+    /* Zero and subnormals are fraction * 2^-24. */
     float x = (float)fraction * 0x1p-24f;
     return sign != 0 ? -x : x;
 }
@@ -382,7 +382,7 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
         json_close(&w, '}');
     }
     json_close(&w, '}');
-    // Spaces up to a multiple of 8, so that the data starts aligned.
+    /* Spaces up to a multiple of 8, so that the data starts aligned. */
     while (out->code == OK && out->len % PREFIX != 0)
         buf_putc(out, ' ');
     TRY(buf_status(out, err));

@@ -25,7 +25,7 @@ struct tfevents {
 
 uint32_t tfevents_crc(const void *data, uint64_t len)
 {
-    // Four bits at a time: entry i is the remainder of the nibble i.
+    /* Four bits at a time: entry i is the remainder of the nibble i. */
     static const uint32_t nibble[16] = {
         0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
         0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
@@ -241,7 +241,7 @@ enum status tfevents_scalar(struct tfevents *t, double wall_time, int64_t step,
     put_bytes(&t->summary, 1, t->value.data, t->value.len);
     TRY(buf_status(&t->summary, err));
 
-    // Event {1: wall_time, 2: step, 5: summary {1: value}}
+    /* Event {1: wall_time, 2: step, 5: summary {1: value}} */
     buf_clear(&t->event);
     put_double(&t->event, 1, wall_time);
     put_field(&t->event, 2, WIRE_VARINT);

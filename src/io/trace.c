@@ -73,7 +73,7 @@ enum status trace_write_file(const char *path, const struct buf *text,
     if (z == NULL) {
         status = err_set(err, ERR_MEMORY, "out of memory compressing %s", path);
     } else {
-        // The checksum makes a damaged file an error, not other numbers.
+        /* The checksum makes a damaged file an error, not other numbers. */
         ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
         ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
         len = ZSTD_compress2(z, packed, room, buf_text(text), text->len);

@@ -35,8 +35,7 @@ struct trace_row {
     int64_t sample;
     const char *prompt, *response;
     const char *tags;  // JSON text, or NULL
-    const char *extra; // members of a JSON object without its braces ("gold":
-                       // ...), appended to the row; or NULL
+    const char *extra; // JSON members ("gold": ...) to end the row, or NULL
     bool is_eos;
     double score_raw; // reward model's output
     double score;     // normalised, after penalties: what PPO was paid

@@ -38,7 +38,7 @@ enum status wordlevel_encode(const void *model, const struct vocab *v,
         id = w->unknown;
     if (id >= 0)
         return ids_push(out, id, err);
-    // Cut a long word between characters.
+    /* Cut a long word between characters. */
     size_t n = len;
     if (n > SHOWN)
         for (n = SHOWN; n > 0 && (text[n] & 0xc0) == 0x80;)

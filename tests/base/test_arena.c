@@ -28,7 +28,7 @@ static void take_and_fill(struct arena *a)
         assert_int_equal((uintptr_t)piece[i] % MEM_ALIGN, 0);
         memset(piece[i], (int)i, piece_size(i));
     }
-    // A piece that overlapped a later one would hold the later one's number.
+    /* A piece that overlapped a later one would hold the later one's number. */
     for (size_t i = 0; i < PIECES; i++)
         for (size_t j = 0; j < piece_size(i); j++)
             assert_int_equal(piece[i][j], (unsigned char)i);
@@ -62,7 +62,7 @@ static void test_failures(void **state)
     struct arena a = {0};
     assert_null(arena_alloc(&a, SIZE_MAX / 2, 3));
     assert_null(arena_alloc(&a, SIZE_MAX, 1));
-    // Nothing was broken by it.
+    /* Nothing was broken by it. */
     int *p = NULL;
     struct err err = {0};
     assert_int_equal(ARENA_NEW(&a, p, 10, &err), OK);
@@ -72,7 +72,7 @@ static void test_failures(void **state)
     assert_int_equal(a.used, used);
     arena_free(&a);
 
-    // When a whole block cannot be had, one of the size asked for will do.
+    /* When a whole block cannot be had, one of the size asked for will do. */
     mem_fail_at(0);
     assert_non_null(arena_alloc(&a, 1, 1));
     arena_free(&a);

@@ -30,7 +30,8 @@ static void test_long_text_is_cut(void **state)
     (void)err_set(&err, ERR_ARG, "%s", text);
     assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
 
-    // A prefix pushes the end out; a prefix of full length leaves only itself.
+    /* A prefix pushes the end out; a prefix of full length leaves only
+     * itself. */
     err_context(&err, "front");
     assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
     assert_memory_equal(err.text, "front: aaa", 10);

@@ -61,7 +61,7 @@ static void test_write_then_read(void **state)
     assert_int_equal(file_read(&b, path, &err), ERR_LIMIT);
     buf_free(&b);
 
-    // No temporary file is left, whether writing works or not.
+    /* No temporary file is left, whether writing works or not. */
     struct file_list list;
     assert_int_equal(file_list(&list, root, NULL), OK);
     assert_int_equal(list.n, 1);
@@ -173,7 +173,7 @@ static void test_trees(void **state)
     assert_int_equal(file_write(at("t/u/file"), "x", 1, NULL), OK);
     assert_int_equal(file_make_dir(at("t/u/file/w"), NULL), ERR_IO);
     assert_int_equal(file_write(at("kept"), "x", 1, NULL), OK);
-    // A link is removed, not what it points to.
+    /* A link is removed, not what it points to. */
     assert_int_equal(symlink(at("kept"), at("t/link")), 0);
     assert_int_equal(symlink(root, at("t/up")), 0);
     assert_int_equal(file_remove(at("t"), NULL), OK);

@@ -47,7 +47,7 @@ static void test_read(void **state)
     assert_null(json_get(z, "b"));
     assert_int_equal(json_int(json_get(json_get(root, "a"), "k"), 0), -7);
 
-    // File order, not alphabetical order.
+    /* File order, not alphabetical order. */
     const void *it = json_first(root);
     assert_string_equal(json_key(it), "z");
     it = json_next(root, it);
@@ -107,7 +107,7 @@ static void test_integers_beyond_64_bits(void **state)
         parse("{\"max\": 1000000000000000019884624838656, \"n\": 12}");
     assert_true(json_number(json_get(root, "max"), 0) == 1e30);
     assert_int_equal(json_int(json_get(root, "max"), -1), -1);
-    // The other integers of such a document are still integers.
+    /* The other integers of such a document are still integers. */
     assert_int_equal(json_int(json_get(root, "n"), 0), 12);
     json_free(root);
 }
@@ -302,7 +302,7 @@ static void test_floats(void **state)
         check_float(&b, (float)(rng_normal(&r) * 3));
         check_float(&b, (float)rng_below(&r, 1000000) / 1000);
     }
-    // Every power of two: the gap below is half the gap above.
+    /* Every power of two: the gap below is half the gap above. */
     for (int e = -149; e < 128; e++) {
         check_float(&b, ldexpf(1.0F, e));
         check_float(&b, -ldexpf(1.0F, e));

@@ -19,7 +19,7 @@ static void test_zeroed_and_aligned(void **state)
         assert_int_equal((uintptr_t)p % MEM_ALIGN, 0);
         for (size_t i = 0; i < 3 * n; i++)
             assert_int_equal(p[i], 0);
-        // What is left behind must not show in the next one.
+        /* What is left behind must not show in the next one. */
         memset(p, 0xA5, 3 * n);
         mem_free(p);
     }

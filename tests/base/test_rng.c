@@ -101,7 +101,7 @@ static void test_uniform(void **state)
         assert_true(u >= 0.0 && u < 1.0);
         bin[(int)(u * 100)]++;
     }
-    // Chi-square with 99 degrees of freedom: mean 99, variance 198.
+    /* Chi-square with 99 degrees of freedom: mean 99, variance 198. */
     double chi = 0;
     for (int i = 0; i < 100; i++)
         chi += (bin[i] - N / 100.0) * (bin[i] - N / 100.0) / (N / 100.0);
@@ -115,7 +115,7 @@ static void test_below(void **state)
     rng_init(&r, 4, RNG_TEST, 0, 0);
     for (int i = 0; i < 10; i++)
         assert_int_equal(rng_below(&r, 1), 0);
-    // 3 * 2^30: plain r % n would give the low third twice as often.
+    /* 3 * 2^30: plain r % n would give the low third twice as often. */
     uint32_t n = 3u << 30;
     int low = 0;
     for (int i = 0; i < N; i++) {
@@ -158,7 +158,7 @@ static void test_moments(void **state)
 static void test_shuffle(void **state)
 {
     (void)state;
-    // All 24 orders of four things come up equally often.
+    /* All 24 orders of four things come up equally often. */
     int count[256] = {0};
     struct rng r;
     rng_init(&r, 6, RNG_SHUFFLE, 0, 0);

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct tokenizer *t = NULL;
     struct err err = {0};
     enum chat_template chat;
-    // The same bytes stand for the file beside it.
+    /* The same bytes stand for the file beside it. */
     if (tokenizer_parse(&t, (const char *)data, len_json, (const char *)data,
                         len_json, "fuzz", &err) != OK) {
         FUZZ_CHECK(t == NULL && err.text[0] != '\0');

@@ -37,7 +37,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
         return 2;
     }
-    // The empty input belongs to every corpus.
+    /* The empty input belongs to every corpus. */
     (void)LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     if (replay(argv[1], &n, &err) != OK || n == 0) {
         (void)fprintf(stderr, "%s: %s\n", argv[1],

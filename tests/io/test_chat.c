@@ -68,7 +68,7 @@ static void test_source(void **state)
         "{{ m['content'] }}{% else %}<agent>{{ m['content'] }}<eos>"
         "{% endif %}{% endfor %}{% if add_generation_prompt %}<agent>"
         "{% endif %}");
-    // From sha256sum.
+    /* From sha256sum. */
     chat_hash(hash, CHAT_NONE);
     assert_string_equal(hash, "e3b0c44298fc1c14");
     chat_hash(hash, CHAT_SUPPORT);

@@ -172,7 +172,7 @@ static void test_hostile(void **state)
     refuse_bytes("{\"prompt\":\"a\0b\"}", 16, "f:1: ");
     refuse_bytes("\0", 1, "f:1: ");
 
-    // Deeper than any parser's stack should go.
+    /* Deeper than any parser's stack should go. */
     size_t len = 100000;
     char *deep = mem_calloc(len, 1);
     assert_non_null(deep);
@@ -180,7 +180,7 @@ static void test_hostile(void **state)
     refuse_bytes(deep, len, "f:1: ");
     mem_free(deep);
 
-    // One byte over the limit of a line; at the limit it is read.
+    /* One byte over the limit of a line; at the limit it is read. */
     len = 8 * 1024 * 1024;
     char *line = mem_calloc(len + 1, 1);
     assert_non_null(line);
@@ -196,7 +196,7 @@ static void test_hostile(void **state)
     dataset_free(&d);
     mem_free(line);
 
-    // 65 responses.
+    /* 65 responses. */
     struct buf many;
     buf_init(&many, 1000);
     buf_puts(&many, "{\"prompt\":\"\",\"responses\":[\"\"");

@@ -261,7 +261,7 @@ static void test_modes(void **state)
     assert_int_equal(file_read(&text, at("a/timing.jsonl"), NULL), OK);
     buf_free(&text);
 
-    // A directory of somebody else's loses nothing.
+    /* A directory of somebody else's loses nothing. */
     put("c/mine.tmp", "x");
     open_run(&r, "c", RUN_RESUME);
     run_close(&r);

@@ -110,7 +110,7 @@ static void test_write(void **state)
     assert_int_equal(file_read(&want, FOLDER "/f32.safetensors", &err), OK);
     assert_int_equal(got.len, want.len);
     assert_memory_equal(got.data, want.data, want.len);
-    // Nothing but the file is left, neither after success nor after failure.
+    /* Nothing but the file is left, neither after success nor after failure. */
     assert_int_equal(safetensors_write("/nonexistent/m", t, 2, &err), ERR_IO);
     assert_int_equal(file_list(&list, dir, &err), OK);
     assert_int_equal(list.n, 1);

@@ -102,7 +102,7 @@ static int walk(void (*fn)(const unsigned char *data, size_t len, int record))
 static void check_time(const unsigned char *data, size_t len, int record)
 {
     assert_true(len > 9);
-    // The first field of an event is its wall time, a double.
+    /* The first field of an event is its wall time, a double. */
     double time;
     memcpy(&time, data + 1, sizeof time);
     assert_int_equal(data[0], 1 << 3 | 1);
@@ -114,7 +114,7 @@ static void test_frames(void **state)
     (void)state;
     int want = write_events();
     assert_int_equal(walk(check_time), want);
-    // Opening again truncates.
+    /* Opening again truncates. */
     struct tfevents *t = NULL;
     assert_int_equal(tfevents_open(&t, path, 1.5, NULL), OK);
     tfevents_close(t);

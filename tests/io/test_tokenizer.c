@@ -228,7 +228,7 @@ static void test_text_refused(void **state)
         assert_int_equal(
             tokenizer_encode(t, bad[i], strlen(bad[i]), true, &ids, &err),
             ERR_FORMAT);
-    // A long word is cut in the message, between characters.
+    /* A long word is cut in the message, between characters. */
     char word[203];
     memset(word, 'a', sizeof word);
     word[59] = '\xc3';
@@ -236,7 +236,7 @@ static void test_text_refused(void **state)
     assert_int_equal(tokenizer_encode(t, word, sizeof word, true, &ids, &err),
                      ERR_MISMATCH);
     assert_non_null(strstr(err.text, "a...' is not in the vocabulary"));
-    // The bound is checked before a byte is looked at.
+    /* The bound is checked before a byte is looked at. */
     assert_int_equal(
         tokenizer_encode(t, word, ((size_t)64 << 20) + 1, true, &ids, &err),
         ERR_LIMIT);
@@ -474,7 +474,7 @@ static void test_out_of_memory(void **state)
         mem_fail_at(-1);
         tokenizer_free(t);
         ids_free(&ids);
-        // Without memory for compiled code, a pattern is interpreted: OK.
+        /* Without memory for compiled code, a pattern is interpreted: OK. */
         if (status != OK && status != ERR_MEMORY)
             fail_msg("allocation %ld: %s", n, err.text);
         if (is_past)

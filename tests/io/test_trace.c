@@ -103,7 +103,7 @@ static void fill(struct buf *b, size_t n)
 static void test_round_trip(void **state)
 {
     (void)state;
-    // Empty, small, and around the size of a decompression step.
+    /* Empty, small, and around the size of a decompression step. */
     static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 131072, 700001};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct buf in, out;
@@ -119,7 +119,7 @@ static void test_round_trip(void **state)
         assert_int_equal(out.len, in.len + 4);
         assert_memory_equal(out.data + 4, buf_text(&in), in.len);
 
-        // The same text gives the same bytes.
+        /* The same text gives the same bytes. */
         assert_int_equal(trace_write_file(path, &in, NULL), OK);
         assert_int_equal(file_hash(second, path, NULL), OK);
         assert_string_equal(first, second);
@@ -190,7 +190,7 @@ static void test_damage(void **state)
         struct err err = {0};
         enum status status =
             trace_decompress(&out, packed.data, packed.len, "damaged", &err);
-        // Some header bits mean nothing: then the text must be right.
+        /* Some header bits mean nothing: then the text must be right. */
         if (status == OK) {
             assert_int_equal(out.len, in.len);
             assert_memory_equal(out.data, in.data, in.len);
