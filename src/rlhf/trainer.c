@@ -18,7 +18,6 @@ static void name_arrays(struct checkpoint_array array[2],
 
 enum status trainer_prune(const struct run *run, struct err *err)
 {
-    static const char *const file[] = {"trainer.json", "trainer.safetensors"};
     enum status status = OK;
     int64_t *steps = NULL;
     size_t n = 0;
@@ -26,10 +25,8 @@ enum status trainer_prune(const struct run *run, struct err *err)
     for (size_t i = 0; i + 1 < n; i++) {
         char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
         TRY_DONE(run_checkpoint_path(dir, run, steps[i], err));
-        for (size_t k = 0; k < 2; k++) {
-            TRY_DONE(file_join(path, dir, file[k], err));
-            TRY_DONE(file_remove(path, err));
-        }
+        TRY_DONE(file_join(path, dir, "trainer.safetensors", err));
+        TRY_DONE(file_remove(path, err));
     }
 done:
     mem_free(steps);

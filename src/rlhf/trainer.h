@@ -67,9 +67,10 @@ void trainer_result_open(struct json_writer *w, const char *stage,
                          int64_t step);
 
 /*
- * Keep trainer state (moments, value model) in the newest checkpoint only: the
- * older ones stay as models.  Called after every save, it also finishes what
- * a killed process left undone.
+ * Keep the large trainer state (moments, value model) in the newest checkpoint
+ * only: the older ones stay as models, with the few numbers of trainer.json
+ * (the unit of reward among them).  Called after every save, it also finishes
+ * what a killed process left undone.
  */
 enum status trainer_prune(const struct run *run, struct err *err) MUST_CHECK;
 
