@@ -60,27 +60,27 @@ done:
     return status;
 }
 
-/* Draw at one setting and write; the first one also makes the scale when the
- * policy brought none. */
-static enum status sample_at(struct setup *s, const struct sampling *how,
-                             bool is_serving, const char *name,
-                             const struct context *context, struct err *err)
+/* The policy's unit of reward; one that brought none is measured in the
+ * reference's. */
+static void find_scale(struct setup *s, const struct draw *reference)
 {
-    enum status status = OK;
-    struct both b = {.policy = {.samples = 0}, .reference = {.samples = 0}};
-    TRY_DONE(draw_both(&b, s, how, is_serving, context, err));
-    if (!is_serving && !s->is_run_scale) {
-        s->scale = scorer_scale(b.reference.r.score_raw, b.reference.r.n);
-        if (!(s->scale.sd > 0))
-            s->scale.sd = 1; // a reward model that says one thing always
-    }
-    draw_scale(&b.policy, &s->scale);
-    draw_scale(&b.reference, &s->scale);
-    TRY_DONE(write_samples(&b, s, name, err));
-done:
-    draw_free(&b.policy);
-    draw_free(&b.reference);
-    return status;
+    if (s->is_run_scale)
+        return;
+    s->scale = scorer_scale(reference->r.score_raw, reference->r.n);
+    if (!(s->scale.sd > 0))
+        s->scale.sd = 1; // a reward model that says one thing always
+}
+
+static void both_scale(struct both *b, const struct score_scale *scale)
+{
+    draw_scale(&b->policy, scale);
+    draw_scale(&b->reference, scale);
+}
+
+static void both_free(struct both *b)
+{
+    draw_free(&b->policy);
+    draw_free(&b->reference);
 }
 
 static bool has_serving(const struct heldout_config *c)
@@ -88,15 +88,17 @@ static bool has_serving(const struct heldout_config *c)
     return c->temperature != 1 || c->top_p != 1;
 }
 
-/* settings.json says what samples.jsonl holds; it goes first and comes back
- * last, so that a kill in between leaves no evaluation rather than a mixed
- * one. */
-static enum status remove_earlier(const char *project, struct err *err)
+/* D/eval without an earlier evaluation.  settings.json says what samples.jsonl
+ * holds; it goes first and comes back last, so that a kill in between leaves
+ * no evaluation rather than a mixed one. */
+static enum status make_place(const char *project, struct err *err)
 {
     static const char *const name[] = {"settings.json", "heldout.json",
                                        "curve.json", "serving.jsonl",
                                        "samples.jsonl"};
     char path[FILE_PATH_MAX];
+    TRY(heldout_files_path(path, project, NULL, err));
+    TRY(file_make_dir(path, err));
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         TRY(heldout_files_path(path, project, name[i], err));
         TRY(file_remove(path, err));
@@ -109,21 +111,30 @@ enum status heldout_sample(const struct heldout_config *c,
 {
     enum status status = OK;
     struct setup s;
-    char path[FILE_PATH_MAX];
-    const struct sampling training = {
+    struct both training = {.policy = {.samples = 0}};
+    struct both serving = {.policy = {.samples = 0}};
+    const struct sampling at_one = {
         .temperature = 1, .top_p = 1, .max_new = (size_t)c->max_new};
-    const struct sampling serving = {.temperature = c->temperature,
-                                     .top_p = c->top_p,
-                                     .max_new = (size_t)c->max_new};
+    const struct sampling at_serving = {.temperature = c->temperature,
+                                        .top_p = c->top_p,
+                                        .max_new = (size_t)c->max_new};
     TRY(setup_open(&s, c, err));
-    TRY_DONE(heldout_files_path(path, c->project, NULL, err));
-    TRY_DONE(file_make_dir(path, err));
-    TRY_DONE(remove_earlier(c->project, err));
-    TRY_DONE(sample_at(&s, &training, false, "samples.jsonl", context, err));
+    /* Everything is drawn before anything on the disk is touched: an
+     * evaluation that is stopped leaves the earlier one as it was. */
+    TRY_DONE(draw_both(&training, &s, &at_one, false, context, err));
     if (has_serving(c))
-        TRY_DONE(sample_at(&s, &serving, true, "serving.jsonl", context, err));
+        TRY_DONE(draw_both(&serving, &s, &at_serving, true, context, err));
+    find_scale(&s, &training.reference);
+    both_scale(&training, &s.scale);
+    both_scale(&serving, &s.scale);
+    TRY_DONE(make_place(c->project, err));
+    TRY_DONE(write_samples(&training, &s, "samples.jsonl", err));
+    if (has_serving(c))
+        TRY_DONE(write_samples(&serving, &s, "serving.jsonl", err));
     TRY_DONE(heldout_files_write_settings(&s, err));
 done:
+    both_free(&training);
+    both_free(&serving);
     setup_close(&s);
     return status;
 }

@@ -62,8 +62,9 @@ struct heldout_config {
  *     logp logp_ref          at the sampling temperature
  *     kl                     exact, over the vocabulary, nats
  *
- * What an earlier evaluation left (curve.json, heldout.json) is removed, since
- * it is about other samples.  ERR_STOPPED when asked to stop: run it again.
+ * What an earlier evaluation left (curve.json, heldout.json) is removed once
+ * all is drawn, since it is about other samples.  ERR_STOPPED when asked to
+ * stop: nothing was touched, run it again.
  */
 enum status heldout_sample(const struct heldout_config *c,
                            const struct context *context,

@@ -18,6 +18,7 @@
 #include "desk.h"
 #include "files.h"
 #include "io/dataset.h"
+#include "rlhf/scorer.h"
 #include "world/desk.h"
 
 enum {
@@ -269,6 +270,60 @@ static void test_reference_as_policy(void **state)
     json_free(doc);
 }
 
+/* The unit of reward that settings.json records. */
+static struct score_scale recorded_scale(const struct desk *d)
+{
+    struct json *json;
+    must(json_read(&json, desk_path(d, "eval/settings.json"), 1 << 20, &err));
+    const struct json *scale = json_get(json, "score_scale");
+    struct score_scale s = {json_number(json_get(scale, "mean"), (double)NAN),
+                            json_number(json_get(scale, "sd"), (double)NAN)};
+    json_free(json);
+    return s;
+}
+
+/* Every checkpoint of a run is measured in the run's unit of reward, not only
+ * the newest. */
+static void test_scale_of_every_checkpoint(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    struct heldout_config c = config(&d);
+    c.temperature = c.top_p = 1;
+    must(heldout_sample(&c, &d.context, &err));
+    struct score_scale last = recorded_scale(&d);
+    c = config(&d);
+    c.policy = desk_path(&d, "ppo/checkpoints/000001");
+    c.temperature = c.top_p = 1;
+    must(heldout_sample(&c, &d.context, &err));
+    struct score_scale first = recorded_scale(&d);
+    assert_true(last.sd > 0);
+    files_near(first.mean, last.mean, 0);
+    files_near(first.sd, last.sd, 0);
+}
+
+/* An evaluation that is stopped leaves the earlier one whole. */
+static void test_stop_leaves_the_earlier_one(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    char before[PRODUCTS][65];
+    char after[65];
+    volatile sig_atomic_t stop = 1;
+    evaluate(&d);
+    for (size_t i = 0; i < PRODUCTS; i++)
+        desk_hash(before[i], &d, product[i]);
+    d.context.stop = &stop;
+    struct heldout_config c = config(&d);
+    c.seed++;
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_STOPPED);
+    assert_int_equal(heldout_curve(&c, &d.context, &err), ERR_STOPPED);
+    for (size_t i = 0; i < PRODUCTS; i++) {
+        desk_hash(after, &d, product[i]);
+        assert_string_equal(after, before[i]);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -301,6 +356,8 @@ int main(void)
         cmocka_unit_test(test_files_agree),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),
+        cmocka_unit_test(test_scale_of_every_checkpoint),
+        cmocka_unit_test(test_stop_leaves_the_earlier_one),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
