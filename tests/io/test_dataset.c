@@ -84,73 +84,75 @@ static void test_lines_and_ids(void **state)
     dataset_free(&d);
 }
 
+/* Lines that are refused, and a part of what is said about them. */
+static const struct {
+    enum dataset_kind kind;
+    const char *line, *text;
+} refused[] = {
+    {DATASET_PROMPTS, "[]", "the record is not a JSON object"},
+    {DATASET_PROMPTS, "3", "the record is not a JSON object"},
+    {DATASET_PROMPTS, "{}", "\"prompt\" is missing"},
+    {DATASET_PROMPTS, "{\"prompt\":null}", "\"prompt\" is missing"},
+    {DATASET_PROMPTS, "{\"prompt\":3}", "\"prompt\" is not a string"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\",\"id\":[]}", "\"id\" is not a string"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\",\"response\":[]}",
+     "\"response\" is not a string"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\",\"prompt\":\"\"}", "column"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\xff\"}", "column"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\\u0000\"}", "column"},
+    {DATASET_PROMPTS, "{\"prompt\":\"a\"", "column"},
+    {DATASET_PROMPTS, "{\"prompt\":\"a\"} {}", "column"},
+    {DATASET_DEMOS, "{\"prompt\":\"\"}", "\"response\" is missing"},
+    {DATASET_CANDIDATES, "{\"prompt\":\"\"}", "\"responses\" is missing"},
+    {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":\"x\"}",
+     "\"responses\" is not a list"},
+    {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":[]}",
+     "\"responses\" has 0 items, not 1..64"},
+    {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":[\"a\",1]}",
+     "an item of \"responses\" is not a string"},
+    {DATASET_RANKINGS, "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"]}",
+     "\"ranking\" is missing"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":{}}",
+     "\"ranking\" is not a list"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1]}",
+     "\"ranking\" has 1 items for 2 responses"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1,3]}",
+     "item 2 of \"ranking\" is not a rank in 1..2"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[0,1]}",
+     "item 1 of \"ranking\" is not a rank in 1..2"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1.5,1]}",
+     "item 1 of \"ranking\" is not a rank in 1..2"},
+    {DATASET_RANKINGS,
+     "{\"prompt\":\"\",\"responses\":[\"a\"],\"ranking\":[1]}",
+     "\"ranking\" of 1 responses; two are needed"},
+    {DATASET_PROMPTS, "{\"prompt\":\"\",\"ranking\":[]}",
+     "\"ranking\" of 0 responses; two are needed"},
+};
+
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct {
-        enum dataset_kind kind;
-        const char *line, *text;
-    } cases[] = {
-        {DATASET_PROMPTS, "[]", "the record is not a JSON object"},
-        {DATASET_PROMPTS, "3", "the record is not a JSON object"},
-        {DATASET_PROMPTS, "{}", "\"prompt\" is missing"},
-        {DATASET_PROMPTS, "{\"prompt\":null}", "\"prompt\" is missing"},
-        {DATASET_PROMPTS, "{\"prompt\":3}", "\"prompt\" is not a string"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\",\"id\":[]}",
-         "\"id\" is not a string"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\",\"response\":[]}",
-         "\"response\" is not a string"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\",\"prompt\":\"\"}", "column"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\xff\"}", "column"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\\u0000\"}", "column"},
-        {DATASET_PROMPTS, "{\"prompt\":\"a\"", "column"},
-        {DATASET_PROMPTS, "{\"prompt\":\"a\"} {}", "column"},
-        {DATASET_DEMOS, "{\"prompt\":\"\"}", "\"response\" is missing"},
-        {DATASET_CANDIDATES, "{\"prompt\":\"\"}", "\"responses\" is missing"},
-        {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":\"x\"}",
-         "\"responses\" is not a list"},
-        {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":[]}",
-         "\"responses\" has 0 items, not 1..64"},
-        {DATASET_CANDIDATES, "{\"prompt\":\"\",\"responses\":[\"a\",1]}",
-         "an item of \"responses\" is not a string"},
-        {DATASET_RANKINGS, "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"]}",
-         "\"ranking\" is missing"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":{}}",
-         "\"ranking\" is not a list"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1]}",
-         "\"ranking\" has 1 items for 2 responses"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1,3]}",
-         "item 2 of \"ranking\" is not a rank in 1..2"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[0,1]}",
-         "item 1 of \"ranking\" is not a rank in 1..2"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\",\"b\"],\"ranking\":[1.5,1]}",
-         "item 1 of \"ranking\" is not a rank in 1..2"},
-        {DATASET_RANKINGS,
-         "{\"prompt\":\"\",\"responses\":[\"a\"],\"ranking\":[1]}",
-         "\"ranking\" of 1 responses; two are needed"},
-        {DATASET_PROMPTS, "{\"prompt\":\"\",\"ranking\":[]}",
-         "\"ranking\" of 0 responses; two are needed"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct buf text;
         buf_init(&text, 1000);
         buf_puts(&text, RANKING);
-        if (cases[i].kind == DATASET_DEMOS) {
+        if (refused[i].kind == DATASET_DEMOS) {
             buf_clear(&text);
             buf_puts(&text, "{\"prompt\":\"\",\"response\":\"\"}\n");
         }
-        buf_puts(&text, cases[i].line);
+        buf_puts(&text, refused[i].line);
         struct dataset d = {0};
         struct err err = {0};
-        assert_int_equal(parse(&d, text.data, cases[i].kind, &err), ERR_FORMAT);
+        assert_int_equal(parse(&d, text.data, refused[i].kind, &err),
+                         ERR_FORMAT);
         assert_memory_equal(err.text, "f.jsonl:2: ", 11);
-        if (strstr(err.text, cases[i].text) == NULL)
-            fail_msg("%s lacks %s", err.text, cases[i].text);
+        if (strstr(err.text, refused[i].text) == NULL)
+            fail_msg("%s lacks %s", err.text, refused[i].text);
         assert_null(d.record);
         buf_free(&text);
     }
