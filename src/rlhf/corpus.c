@@ -1,7 +1,9 @@
 #include "rlhf/corpus.h"
 
+#include <stdbool.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 /* Where a sequence lies in the pool while the pool may still move. */
@@ -18,8 +20,18 @@ struct encoder {
     size_t max_tokens;
 };
 
+/* Was response k cut at the length limit?  `finish` may be NULL: nothing was
+ * said, so none was. */
+static bool is_cut(const struct json *finish, size_t k)
+{
+    const struct json *own =
+        json_is_array(finish) ? json_at(finish, k) : finish;
+    return strcmp(json_text(own, ""), "length") == 0;
+}
+
 static enum status encode_one(struct encoder *e, const char *prompt,
-                              const char *response, struct err *err)
+                              const char *response, bool is_cut_short,
+                              struct err *err)
 {
     struct corpus *c = e->corpus;
     struct span *span = &e->span[c->n_seq];
@@ -27,8 +39,8 @@ static enum status encode_one(struct encoder *e, const char *prompt,
     TRY(chat_encode_prompt(e->tokenizer, e->chat, prompt, &c->pool, err));
     span->response = c->pool.n;
     if (response != NULL)
-        TRY(chat_encode_response(e->tokenizer, e->chat, response, e->eos,
-                                 &c->pool, err));
+        TRY(chat_encode_response(e->tokenizer, e->chat, response,
+                                 is_cut_short ? -1 : e->eos, &c->pool, err));
     span->end = c->pool.n;
     if (span->response == span->prompt)
         return err_set(err, ERR_FORMAT, "the prompt has no tokens");
@@ -43,11 +55,20 @@ static enum status encode_one(struct encoder *e, const char *prompt,
 static enum status encode_record(struct encoder *e, const struct record *r,
                                  struct err *err)
 {
+    enum status status = OK;
+    struct json *extra = NULL;
+    /* Most records do not say how their responses ended. */
+    if (r->extra != NULL && strstr(r->extra, "\"finish\"") != NULL)
+        TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
+    const struct json *finish = json_get(extra, "finish");
     if (r->n_responses == 0)
-        return encode_one(e, r->prompt, r->response, err);
+        TRY_DONE(encode_one(e, r->prompt, r->response, is_cut(finish, 0), err));
     for (size_t k = 0; k < r->n_responses; k++)
-        TRY(encode_one(e, r->prompt, r->responses[k], err));
-    return OK;
+        TRY_DONE(
+            encode_one(e, r->prompt, r->responses[k], is_cut(finish, k), err));
+done:
+    json_free(extra);
+    return status;
 }
 
 static void point_into_pool(struct corpus *c, const struct span *span)

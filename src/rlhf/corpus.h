@@ -23,8 +23,10 @@ struct corpus {
 
 /*
  * Encode every prompt (laid out by the tokenizer's chat template) and every
- * response (ended by `eos`).  A sequence longer than max_tokens, or a word the
- * vocabulary lacks, is an error that names the record; nothing is cut.
+ * response, ended by `eos` unless it was cut at the length limit: the record's
+ * "finish", a text or a list of one per response, then says "length".  A
+ * sequence longer than max_tokens, or a word the vocabulary lacks, is an error
+ * that names the record; nothing is cut here.
  */
 enum status corpus_encode(struct corpus *out, const struct dataset *data,
                           const struct tokenizer *tokenizer, int32_t eos,
