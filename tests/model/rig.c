@@ -184,7 +184,9 @@ double rig_distance(const float *a, const float *b, size_t n)
     for (size_t i = 0; i < n; i++) {
         double d = fabs((double)a[i] - (double)b[i]);
 
-        if (!(d <= worst)) // so that a NaN comes out
+        if (isnan(d))
+            return d;
+        if (d > worst)
             worst = d;
     }
     return worst;

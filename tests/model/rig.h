@@ -19,6 +19,20 @@
 #include "model_ref.h"
 
 #define RIG_TOKENS_MAX 256
+
+/*
+ * What float arithmetic may put a hidden state or a logit of these small
+ * models off by, relative to its size: a hundred roundings of 2^-24, some
+ * fifty a layer.  Two floats that should agree may differ by twice that.
+ */
+#define RIG_ROUNDING (100 * 0x1p-24)
+
+/*
+ * And a whole tensor's gradient: the roundings of both passes, and a decimal
+ * digit lost where nearly equal terms are subtracted (p and the target, dp and
+ * its mean).
+ */
+#define RIG_ROUNDING_GRADIENT (10 * 2 * RIG_ROUNDING)
 #define RIG_SEQUENCES_MAX 32
 
 /* A pack that owns its arrays. */
@@ -54,7 +68,7 @@ void rig_logits(float *logits, const struct model *m, const struct pack *pack);
 void rig_gradient(float *grad, const struct model *m, const struct pack *pack,
                   const struct loss *loss);
 
-/* The largest |a[i]-b[i]|. */
+/* The largest |a[i]-b[i]|; NaN when any of them is. */
 double rig_distance(const float *a, const float *b, size_t n);
 
 /* Euclidean |a - b| / |b|; 0 when both vanish. */

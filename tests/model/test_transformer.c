@@ -73,10 +73,10 @@ static void test_forward(void **state)
         params = doubles(m.params, params_count(&c));
         model_ref_hidden(want, &c, params, &p.pack);
         rig_hidden(got, &m, &p.pack, true);
-        /* Normed values are of order 1; a dozen roundings of sums of about
-         * ten terms stay below 100 * 2^-24. */
+        /* Normed values are of order 1. */
         for (size_t i = 0; i < n; i++)
-            if (!(fabs((double)got[i] - want[i]) <= 1e-5 * (1 + fabs(want[i]))))
+            if (!(fabs((double)got[i] - want[i]) <=
+                  RIG_ROUNDING * (1 + fabs(want[i]))))
                 fail_msg("shape %zu, hidden[%zu]: %.8g, want %.8g", s, i,
                          (double)got[i], want[i]);
         mem_free(params);
@@ -169,7 +169,7 @@ static void test_backward(void **state)
             double error =
                 rig_relative(got + view.offset, want + view.offset, size);
 
-            if (!(error <= 1e-4))
+            if (!(error <= RIG_ROUNDING_GRADIENT))
                 fail_msg("shape %zu, %s: gradient off by %.2g", s, view.name,
                          error);
             /* The check means something: no gradient vanishes. */
@@ -213,7 +213,7 @@ static void test_backward_accumulates(void **state)
     for (size_t i = 0; i < n; i++)
         a[i] += b[i];
     /* Packed and apart differ only in the order of float sums. */
-    assert_true(rig_relative(both, a, n) <= 1e-5);
+    assert_true(rig_relative(both, a, n) <= 2 * RIG_ROUNDING);
     mem_free(a);
     mem_free(b);
     mem_free(both);
@@ -242,7 +242,7 @@ static void test_packed_is_separate(void **state)
         rig_pack_add(&p, all.token + begin, len);
         rig_hidden(alone, &m, &p.pack, true);
         assert_true(rig_distance(alone, together + begin * c.C, len * c.C) <=
-                    1e-5);
+                    2 * RIG_ROUNDING);
     }
     model_free(&m);
 }
