@@ -244,16 +244,6 @@ static void run_swiglu_back(void)
     swiglu_backward(b.dgate_up, b.dout, b.gate_up, N, F);
 }
 
-static void run_add(void)
-{
-    add_forward(b.out, b.x, b.y, (size_t)N * C);
-}
-
-static void run_add_into(void)
-{
-    add_into(b.out, b.x, (size_t)N * C);
-}
-
 static void run_attention(void)
 {
     attention_forward(b.out, b.lse, b.qkv, &b.pack, H, G, D, b.scratch);
@@ -344,7 +334,6 @@ static void bench_elements(void)
     print_pair("rope", run_rope, run_rope_back, L);
     print_pair("attention", run_attention, run_attention_back, L);
     print_pair("swiglu", run_swiglu, run_swiglu_back, L);
-    print_pair("add", run_add, run_add_into, 2 * L);
     /* The head's own products are subtracted: nt forward, all three back. */
     product_i = 4;
     product_rows = LMHEAD_CHUNK;

@@ -159,13 +159,6 @@ NN_CLONES void swiglu_backward(float *restrict dgate_up,
     }
 }
 
-NN_CLONES void add_forward(float *out, const float *a, const float *b, size_t n)
-{
-#pragma omp simd
-    for (size_t i = 0; i < n; i++)
-        out[i] = a[i] + b[i];
-}
-
 NN_CLONES void add_into(float *restrict x, const float *restrict y, size_t n)
 {
 #pragma omp simd

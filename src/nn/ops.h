@@ -1,6 +1,6 @@
 /*
  * ops.h - what stands between the matrix products: embedding, RMSNorm, RoPE,
- * SwiGLU, residual sums.  Conventions in nn/tensor.h.  None of these can fail
+ * SwiGLU, sums.  Conventions in nn/tensor.h.  None of these can fail
  * or allocates; twins in nn/ops_ref.h.
  */
 #ifndef PLUMB_NN_OPS_H
@@ -59,8 +59,6 @@ void swiglu_forward(float *restrict out, const float *restrict gate_up,
 void swiglu_backward(float *restrict dgate_up, const float *restrict dout,
                      const float *restrict gate_up, size_t N, size_t F);
 
-/* out[i] = a[i] + b[i]; out may be a or b. */
-void add_forward(float *out, const float *a, const float *b, size_t n);
 /* x[i] += y[i] */
 void add_into(float *restrict x, const float *restrict y, size_t n);
 

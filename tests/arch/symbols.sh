@@ -20,7 +20,7 @@ find "$2/src" -name 'libplumb_*.a' ! -name '*_ref.a' -print | sort |
         NF == 3 {
             seen++
             symbol = $3
-            sub(/\..*/, "", symbol) # a clone of a kernel: add_forward.avx2
+            sub(/\..*/, "", symbol) # a clone of a kernel: rope_apply.avx2
             part = file
             sub(/_[^_]*$/, "", part)
             single = file

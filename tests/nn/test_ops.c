@@ -259,20 +259,12 @@ static void test_add(void **state)
     for (size_t n = 0; n <= 70; n += 7) {
         struct array a = array_normal(n, &r, 1.0);
         struct array b = array_normal(n, &r, 1.0);
-        struct array out = array_nan(n);
         for (size_t i = 0; i < n; i++)
-            out.d[i] = (double)(a.f[i] + b.f[i]);
-        add_forward(out.f, a.f, b.f, n);
-        compare_array("add", &out, 0.0);
+            a.d[i] = (double)(a.f[i] + b.f[i]);
         add_into(a.f, b.f, n);
-        compare("add into", a.f, out.d, n, 0.0);
-        add_forward(b.f, a.f, b.f, n); // out may be an input
-        for (size_t i = 0; i < n; i++)
-            out.d[i] = (double)(a.f[i] + (float)b.d[i]);
-        compare("add in place", b.f, out.d, n, 0.0);
+        compare_array("sum", &a, 0.0);
         array_free(&a);
         array_free(&b);
-        array_free(&out);
     }
 }
 
