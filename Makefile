@@ -49,7 +49,7 @@ bench:
 
 bench-scenarios: build
 	@tools/setup.sh check
-	tools/bench-scenarios.sh $(PLUMB)
+	bench/scenarios.sh $(PLUMB)
 
 install: build
 	@cmake --build --preset release --target man

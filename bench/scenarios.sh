@@ -18,8 +18,12 @@ share() {
     to=$2
     [ -d "$to/sft" ] && return
     mkdir -p "$to/human"
-    cp -r "$from/world" "$from/sft" "$to/"
+    cp -r "$from/world" "$to/"
     cp "$from/human/candidates.jsonl" "$to/human/"
+    # Last and by rename: an sft/ that is there is whole.
+    rm -rf "$to/.sft.tmp"
+    cp -r "$from/sft" "$to/.sft.tmp"
+    mv "$to/.sft.tmp" "$to/sft"
 }
 
 run() {
