@@ -124,8 +124,10 @@ const struct option option_table[] = {
         FOR_WORLD | FOR_DEMO, RECORDED),
     INT("world.demos", world.demos, "12000", 1, 10000000,
         "demos: demonstrations to write", FOR_WORLD | FOR_DEMO, RECORDED),
-    INT("world.rank_prompts", world.rank_prompts, "4000", 1, 10000000,
-        "prompts whose candidates are ranked", FOR_DEMO, RECORDED),
+    INT("world.rank_prompts", world.rank_prompts, "4200", 1, 10000000,
+        "prompts whose candidates are ranked; reward.holdout of them are held "
+        "out",
+        FOR_DEMO, RECORDED),
     INT("world.candidates", world.candidates, "4", 2, 64,
         "candidate replies per ranked prompt", FOR_DEMO, RECORDED),
     PATH("world.data", 'd', world.data,
