@@ -4,6 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Texts quote names from files, and a terminal obeys control characters: they
+ * become question marks, those of Unicode (U+0080 to U+009F) included.
+ */
+static void defuse(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+            c[0] = c[1] = '?';
+    }
+}
+
 void err_record(struct err *err, enum status code, const char *fmt, ...)
 {
     if (err == NULL)
@@ -14,6 +28,7 @@ void err_record(struct err *err, enum status code, const char *fmt, ...)
     if (vsnprintf(err->text, sizeof err->text, fmt, args) < 0)
         err->text[0] = '\0';
     va_end(args);
+    defuse(err->text);
     err->code = code;
 }
 
@@ -28,6 +43,7 @@ enum status err_context(struct err *err, const char *fmt, ...)
     va_end(args);
     if (n < 0)
         return err->code;
+    defuse(front);
     size_t used = (size_t)n < sizeof front ? (size_t)n : sizeof front - 1;
 
     /* "front: old text", moved in place so that no second buffer is needed. */

@@ -52,6 +52,17 @@ static void test_context(void **state)
     assert_string_equal(err.text, "line 3: too long");
 }
 
+/* A name from a file does not paint the terminal or start a line. */
+static void test_control_characters(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    (void)err_set(&err, ERR_FORMAT, "no '%s'", "a\x1b[31m\nb\t\x7f\xc3\xa9");
+    assert_string_equal(err.text, "no 'a?[31m?b??\xc3\xa9'");
+    (void)err_context(&err, "%s", "\xc2\x9b\xc2\xa0\r");
+    assert_memory_equal(err.text, "??\xc2\xa0?: no 'a", 12);
+}
+
 static void test_names_differ(void **state)
 {
     (void)state;
@@ -95,9 +106,12 @@ static void test_try(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set),     cmocka_unit_test(test_long_text_is_cut),
-        cmocka_unit_test(test_context), cmocka_unit_test(test_names_differ),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_long_text_is_cut),
+        cmocka_unit_test(test_context),
+        cmocka_unit_test(test_names_differ),
         cmocka_unit_test(test_try),
+        cmocka_unit_test(test_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
