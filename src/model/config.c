@@ -16,6 +16,10 @@
 #define F_MAX 65536
 #define T_MAX ((int64_t)1 << 20)
 
+/* Floats of the rotary table: a million positions of 128 channels.  Unlike
+ * parameters no file backs them, so a few bytes could ask for any number. */
+#define ROPE_MAX ((size_t)1 << 27)
+
 /* The integer keys: where each goes and what it may be. */
 struct dim_row {
     const char *key;
@@ -80,6 +84,10 @@ enum status model_config_check(const struct model_config *c, struct err *err)
         return err_set(err, ERR_ARG,
                        "num_attention_heads * head_dim is %zu, at most %d",
                        c->H * c->D, F_MAX);
+    if (c->T_max * c->D > ROPE_MAX)
+        return err_set(err, ERR_ARG,
+                       "max_position_embeddings * head_dim is %zu, at most %zu",
+                       c->T_max * c->D, ROPE_MAX);
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
         return err_set(err, ERR_ARG, "rope_theta is %g, want 1..1e12",
                        c->rope_theta);

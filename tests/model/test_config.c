@@ -155,6 +155,22 @@ static void test_refusals(void **state)
     }
 }
 
+/* The rotary table is bounded as a product: each factor alone is allowed. */
+static void test_rotary_table(void **state)
+{
+    struct model_config c;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(parse(&c, "{" BASE "}", &err), OK);
+    c.T_max = (size_t)1 << 20;
+    c.D = 128;
+    assert_int_equal(model_config_check(&c, &err), OK);
+    c.D = 130;
+    assert_int_equal(model_config_check(&c, &err), ERR_ARG);
+    assert_non_null(strstr(err.text, "max_position_embeddings"));
+}
+
 static void test_architectures(void **state)
 {
     struct model_config c;
@@ -189,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_version_5_and_defaults),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_rotary_table),
         cmocka_unit_test(test_architectures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
