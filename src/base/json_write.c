@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define DEPTH_MAX 32
 
 void json_writer_init(struct json_writer *w, struct buf *out, bool pretty)
@@ -60,38 +62,6 @@ void json_close(struct json_writer *w, char bracket)
 
 /* ---- strings ------------------------------------------------------------ */
 
-/*
- * Length of the UTF-8 sequence at s (Unicode 15, table 3-7), or 0 when it is
- * not one; then *bad is how many bytes one U+FFFD stands for.
- */
-static size_t sequence(const unsigned char *s, size_t len, size_t *bad)
-{
-    unsigned char c = s[0], low = 0x80, high = 0xBF;
-    size_t n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-    *bad = 1;
-    if (n == 0 || c > 0xF4)
-        return 0;
-    /* The second byte's range shuts out overlong forms, surrogates and what
-     * lies beyond U+10FFFF. */
-    if (c == 0xE0)
-        low = 0xA0;
-    else if (c == 0xED)
-        high = 0x9F;
-    else if (c == 0xF0)
-        low = 0x90;
-    else if (c == 0xF4)
-        high = 0x8F;
-    for (size_t i = 1; i < n; i++) {
-        if (i >= len || s[i] < low || s[i] > high) {
-            *bad = i;
-            return 0;
-        }
-        low = 0x80;
-        high = 0xBF;
-    }
-    return n;
-}
-
 static void escape(struct buf *out, unsigned char c)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
@@ -115,7 +85,7 @@ static void put_string(struct buf *out, const char *text, size_t len)
             continue;
         }
         size_t bad;
-        size_t n = sequence(s + i, len - i, &bad);
+        size_t n = utf8_length(text + i, len - i, &bad);
         if (n > 1) {
             i += n;
             continue;

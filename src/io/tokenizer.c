@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "io/decoder.h"
 #include "io/pretokenizer.h"
 #include "io/vocab.h"
@@ -346,33 +347,13 @@ const char *tokenizer_config_json(const struct tokenizer *t, size_t *len)
 
 /* ---- encoding ----------------------------------------------------------- */
 
-/* How many bytes the code point at text[0] takes; 0 when it is none
- * (truncated, overlong, a surrogate, past U+10FFFF). */
-static size_t code_point(const unsigned char *text, size_t len)
-{
-    unsigned char c = text[0];
-    if (c < 0x80)
-        return 1;
-    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4 || n > len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    bool is_bad = (c == 0xe0 && text[1] < 0xa0) || // overlong
-                  (c == 0xed && text[1] > 0x9f) || // surrogate
-                  (c == 0xf0 && text[1] < 0x90) || // overlong
-                  (c == 0xf4 && text[1] > 0x8f);   // too large
-    return is_bad ? 0 : n;
-}
-
 static enum status check_text(const char *text, size_t len, struct err *err)
 {
     if (len > TEXT_MAX)
         return err_set(err, ERR_LIMIT, "text of %zu bytes, at most %zu", len,
                        TEXT_MAX);
     for (size_t i = 0; i < len;) {
-        size_t n = code_point((const unsigned char *)text + i, len - i);
+        size_t n = utf8_length(text + i, len - i, NULL);
         if (n == 0)
             return err_set(err, ERR_FORMAT,
                            "text is not valid UTF-8 at byte %zu", i);
