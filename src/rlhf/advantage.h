@@ -53,9 +53,14 @@ void advantage_rewards(float *reward, const float *reward_kl, size_t len,
  *     delta[t] = reward[t] + gamma * value[t+1] - value[t]
  *     adv[t]   = delta[t]  + gamma * lambda * adv[t+1]
  *     ret[t]   = adv[t]    + value[t]
- * past the last slot value and adv are 0.  mask (NULL: all ones) skips slots:
- * a masked slot is passed over, not discounted, and its outputs are 0.
- * Computed in double.
+ * past the last slot value and adv are 0, also for a response that was cut at
+ * max_new: the score is paid for the response as it stands, so nothing comes
+ * after it, and a value there would pay twice.  mask (NULL: all ones) skips
+ * slots: a masked slot is passed over, not discounted, and its outputs are 0.
+ *   adv, ret       out [slots]  no overlap with the inputs
+ *   reward, value  in  [slots]  score units
+ *   gamma, lambda               in [0,1]
+ * Computed in double.  Cannot fail.
  */
 void advantage_gae(float *adv, float *ret, const float *reward,
                    const float *value, const uint8_t *mask, size_t slots,

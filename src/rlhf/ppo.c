@@ -343,6 +343,22 @@ static enum status loop(struct ppo *p, struct err *err)
     return p->run.is_complete ? OK : finish(p, err);
 }
 
+/* What the ranges of single settings cannot say. */
+static enum status check_config(const struct ppo_config *c, struct err *err)
+{
+    if (c->kl.control == KL_ADAPTIVE && !(c->kl.target > 0))
+        return err_set(err, ERR_ARG,
+                       "ppo.kl_target = %g: an adaptive coefficient needs one "
+                       "above 0",
+                       c->kl.target);
+    if (c->loss.dual_clip > 0 && !(c->loss.dual_clip > 1))
+        return err_set(err, ERR_ARG,
+                       "ppo.dual_clip = %g: at or below 1 it stops every "
+                       "negative advantage; 0 is off",
+                       c->loss.dual_clip);
+    return OK;
+}
+
 static enum status prepare(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -357,11 +373,7 @@ static enum status prepare(struct ppo *p, struct err *err)
                        "ppo.minibatches = %lld, but an iteration has only %zu "
                        "responses",
                        (long long)c->minibatches, n);
-    if (c->kl.control == KL_ADAPTIVE && !(c->kl.target > 0))
-        return err_set(err, ERR_ARG,
-                       "ppo.kl_target = %g: an adaptive coefficient needs one "
-                       "above 0",
-                       c->kl.target);
+    TRY(check_config(c, err));
     /* Warm-up is stated in iterations; the optimiser counts updates. */
     struct optimizer_config policy = c->optimizer;
     policy.warmup *= c->epochs * c->minibatches;

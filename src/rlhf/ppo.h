@@ -3,7 +3,8 @@
  * penalty to a frozen reference.
  *
  * One iteration: prompts -> rollout -> score -> KL -> advantage -> updates ->
- * trace.  The formulas are in rlhf/kl.h, rlhf/advantage.h and rlhf/ppo_loss.h.
+ * trace.  The formulas are in rlhf/kl.h, rlhf/advantage.h and rlhf/ppo_loss.h;
+ * docs/metrics.md says what is logged.
  */
 #ifndef PLUMB_RLHF_PPO_H
 #define PLUMB_RLHF_PPO_H
@@ -24,7 +25,7 @@ enum score_norm {
 
 struct ppo_config {
     const char *model;        // policy to start from; also the reference
-    const char *reference;    // another reference, or NULL
+    const char *reference;    // another reference, or NULL: `model`
     const char *reward_model; // folder or run
     const char *prompts;      // JSON Lines
     int64_t iterations;
@@ -36,16 +37,18 @@ struct ppo_config {
     struct ppo_loss_config loss;
     struct advantage_config advantage;
     struct kl_config kl;
-    double missing_eos; // subtracted from the score of a response without EOS
-    double score_clip;  // |score| bound after normalisation, 0: off
-    int score_norm;     // enum score_norm
-    int64_t norm_prompts;
+    double missing_eos;   // subtracted from the score of a response without EOS
+    double score_clip;    // |score| bound after normalisation, 0: off
+    int score_norm;       // enum score_norm
+    int64_t norm_prompts; // reference samples behind it
     bool value_init_reward; // value trunk from the reward model, else policy
     bool value_freeze;
     double lr_value;
-    struct optimizer_config optimizer;
+    struct optimizer_config optimizer; // of both models; lr is the policy's,
+                                       // warmup counts iterations
     int64_t save_every, trace_every;
-    double ratio_gate; // largest |ratio - 1| on the first minibatch
+    double ratio_gate; // largest |ratio - 1| between sampler and rollout, and
+                       // between rollout and the first minibatch
 };
 
 /*
@@ -61,6 +64,14 @@ struct ppo_annotator {
     void *ctx;
 };
 
+/*
+ * Run or go on with all iterations into stage->out; the run's final policy is
+ * its last checkpoint.  `annotator` may be NULL.  ERR_STOPPED after a
+ * checkpoint when asked to stop: at the end of the iteration, since a rollout
+ * is worth nothing half done.  ERR_NUMERIC names iteration, tensor and the last
+ * good checkpoint.  A resumed run ends in the same bytes as an uninterrupted
+ * one.
+ */
 enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
                     const struct ppo_annotator *annotator,
                     struct err *err) MUST_CHECK;

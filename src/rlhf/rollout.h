@@ -58,15 +58,17 @@ enum status rollout_sample(struct rollout *r, const struct model *policy,
                            const struct context *context,
                            struct err *err) MUST_CHECK;
 
-/* Scores of all responses: raw, and normalised with `missing_eos` subtracted
- * where there is no EOS and clipped to +-clip (0: off). */
+/*
+ * score = (score_raw - mean) / sd, less `missing_eos` where there is no EOS,
+ * bounded by +-clip (0: off).  ERR_NUMERIC when a raw score is not finite.
+ */
 enum status rollout_score(struct rollout *r, const struct model *reward_model,
                           const struct score_scale *scale, double missing_eos,
                           double clip, const struct context *context,
                           struct err *err) MUST_CHECK;
 
-/* Log-probs, exact KL, entropy under policy and reference; `previous` (may be
- * NULL) fills kl_step. */
+/* Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref at the sampling
+ * temperature, before any update; `previous` (may be NULL) fills kl_step. */
 enum status rollout_compare(struct rollout *r, const struct model *policy,
                             const struct model *reference,
                             const struct model *previous, double temperature,
@@ -77,7 +79,9 @@ enum status rollout_compare(struct rollout *r, const struct model *policy,
  * what training computes.  NaN counts as infinite. */
 double rollout_ratio_error(const struct rollout *r);
 
-/* Values, rewards, advantages, returns. */
+/* Fill slot, is_real, value, reward_kl, reward, advantage, advantage_white,
+ * ret, whitening and kl_clamped.  Returns belong to the advantages before
+ * whitening; padding slots do not enter its mean and deviation. */
 enum status rollout_advantages(struct rollout *r, const struct model *value,
                                const struct advantage_config *c,
                                const struct kl_config *kl, double beta,

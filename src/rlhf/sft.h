@@ -32,6 +32,8 @@ struct sft_config {
     bool tied;
 };
 
+/* Train into stage->out and write its result; ERR_STOPPED and ERR_NUMERIC as
+ * in trainer_loop(). */
 enum status sft_run(const struct sft_config *c, const struct stage *stage,
                     struct err *err) MUST_CHECK;
 

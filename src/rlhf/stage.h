@@ -23,7 +23,7 @@ struct stage {
 struct optimizer_config {
     double lr;
     double lr_min;  // the schedule ends at lr * lr_min
-    int64_t warmup; // updates of linear warm-up
+    int64_t warmup; // updates of linear warm-up (PPO: iterations)
     int schedule;   // enum schedule of rlhf/schedule.h
     double beta1, beta2, eps;
     double weight_decay;

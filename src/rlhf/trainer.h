@@ -28,6 +28,7 @@ struct trainer {
 /*
  * Take the run directory and the initial model (whose ownership moves into
  * the trainer, also on failure); when a checkpoint is there, continue from it.
+ * On failure nothing is held; on success free with trainer_close().
  */
 enum status trainer_open(struct trainer *t, const struct stage *stage,
                          struct model *initial,

@@ -457,8 +457,9 @@ static void test_large_batches_are_validated(void **state)
     desk_close(&d);
 }
 
-/* An adaptive coefficient without a target is refused, not divided by. */
-static void test_adaptive_needs_a_target(void **state)
+/* An adaptive coefficient without a target is refused, not divided by; so is
+ * a dual clip that would stop learning from every bad response. */
+static void test_settings_that_contradict(void **state)
 {
     struct desk d;
     (void)state;
@@ -469,6 +470,10 @@ static void test_adaptive_needs_a_target(void **state)
     struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
     assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_ARG);
     assert_non_null(strstr(err.text, "ppo.kl_target"));
+    c = desk_ppo(&d);
+    c.loss.dual_clip = 1;
+    assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_ARG);
+    assert_non_null(strstr(err.text, "ppo.dual_clip"));
     desk_close(&d);
 }
 
@@ -526,7 +531,7 @@ int main(void)
         cmocka_unit_test(test_advantage_deviation),
         cmocka_unit_test(test_score_not_a_number),
         cmocka_unit_test(test_large_batches_are_validated),
-        cmocka_unit_test(test_adaptive_needs_a_target),
+        cmocka_unit_test(test_settings_that_contradict),
         cmocka_unit_test(test_every_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
