@@ -115,6 +115,7 @@ static enum status run_all(struct demo *demo, struct err *err)
     demo->session = &s;
     enum status status = demo_run(demo, err);
     session_close(&s);
+    demo->session = NULL;
     return status;
 }
 
