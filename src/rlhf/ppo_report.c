@@ -194,6 +194,7 @@ static void add_objective(struct metrics *m, const struct ppo *p,
     add(m, "objective/scores", score.mean);
     add(m, "objective/kl_coef", p->beta);
     add(m, "score/sd", score.sd);
+    add(m, "score/clipped", (double)r->score_clipped);
     add(m, "score/raw_mean", scorer_scale(r->score_raw, r->n).mean);
 }
 

@@ -119,13 +119,14 @@ enum status rollout_score(struct rollout *r, const struct model *reward_model,
                           struct err *err)
 {
     TRY(scorer_score(r->score_raw, reward_model, r->seq, r->n, context, err));
+    r->score_clipped = 0;
     for (size_t i = 0; i < r->n; i++) {
         double score = (r->score_raw[i] - scale->mean) / scale->sd;
         if (!r->is_eos[i])
             score -= missing_eos;
-        if (clip > 0)
-            score = fmax(-clip, fmin(clip, score));
-        r->score[i] = score;
+        bool is_outside = clip > 0 && fabs(score) > clip;
+        r->score_clipped += is_outside;
+        r->score[i] = is_outside ? copysign(clip, score) : score;
     }
     return OK;
 }

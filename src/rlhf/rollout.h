@@ -29,6 +29,7 @@ struct rollout {
     size_t *slot;              // [n+1]
     int32_t *token;            // [n * max_new], response i at i * max_new
     double *score_raw, *score; // [n]
+    size_t score_clipped;      // scores that met their bound
     /* per token */
     float *logp_sample; // as drawn, response i at i * max_new until packed
     float *logp, *logp_ref, *kl, *entropy, *p_eos, *p_eos_ref;

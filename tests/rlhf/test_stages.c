@@ -388,6 +388,27 @@ static void test_clamped_estimates_are_counted(void **state)
     desk_close(&d);
 }
 
+/* A bound no score can keep is met by all of them, and nothing but it is paid;
+ * without one none is counted. */
+static void test_clipped_scores_are_counted(void **state)
+{
+    struct desk d;
+    (void)state;
+    desk_open(&d, 1);
+    desk_prepare(&d);
+    for (size_t i = 0; i < 2; i++) {
+        struct ppo_config c = desk_ppo(&d);
+        c.iterations = 1;
+        c.score_clip = i == 0 ? 0 : 1e-9;
+        struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
+        must(ppo_run(&c, &stage, NULL, &err));
+        assert_true(last_metric(&d, "score/clipped") == (double)i * 8);
+        assert_true((fabs(last_metric(&d, "objective/scores")) <= 1e-9) ==
+                    (i == 1));
+    }
+    desk_close(&d);
+}
+
 /* The deviation of advantages is reported whether or not it is divided by. */
 static void test_advantage_deviation(void **state)
 {
@@ -528,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_kl_budget),
         cmocka_unit_test(test_kl_budget_survives_a_kill),
         cmocka_unit_test(test_clamped_estimates_are_counted),
+        cmocka_unit_test(test_clipped_scores_are_counted),
         cmocka_unit_test(test_advantage_deviation),
         cmocka_unit_test(test_score_not_a_number),
         cmocka_unit_test(test_large_batches_are_validated),
