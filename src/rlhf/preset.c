@@ -1,7 +1,6 @@
 #include "rlhf/preset.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* TRL 0.11.4, trl/trainer/ppo_trainer.py. */
 static const struct preset_row trl_0_11[] = {
@@ -176,20 +175,6 @@ static const struct {
     [PRESET_VERL] = {"verl", ROWS(verl)},
     [PRESET_LHP] = {"lhp", ROWS(lhp)},
 };
-
-enum status preset_find(enum preset *out, const char *name, struct err *err)
-{
-    for (int i = 0; i < PRESET_COUNT; i++) {
-        if (strcmp(presets[i].name, name) == 0) {
-            *out = (enum preset)i;
-            return OK;
-        }
-    }
-    return err_set(err, ERR_ARG,
-                   "preset '%s' is unknown; there are none, trl-0.11, "
-                   "trl-exp, openrlhf, verl and lhp",
-                   name);
-}
 
 const char *preset_name(enum preset preset)
 {

@@ -7,10 +7,8 @@
  * stand in a configuration file; the option table applies it like any other
  * settings, below what the user says.
  *
- *     enum preset p;
- *     TRY(preset_find(&p, "verl", err));
  *     size_t n;
- *     const struct preset_row *row = preset_rows(p, &n);
+ *     const struct preset_row *row = preset_rows(PRESET_VERL, &n);
  *
  * A preset holds conventions only: what belongs to a model or a data set
  * (learning rate, batch, response length) stays as the user has it.  Values
@@ -20,8 +18,6 @@
 #define PLUMB_RLHF_PRESET_H
 
 #include <stddef.h>
-
-#include "base/err.h"
 
 enum preset {
     PRESET_NONE,     // "none": no rows
@@ -38,10 +34,7 @@ struct preset_row {
     const char *value; // "k1_reward"
 };
 
-/* The preset of that name; ERR_ARG lists the names there are. */
-enum status preset_find(enum preset *out, const char *name,
-                        struct err *err) MUST_CHECK;
-
+/* As it is written in a configuration file; constant text. */
 const char *preset_name(enum preset preset);
 
 /* Its rows, static; *n of them, no key twice. */

@@ -75,23 +75,17 @@ static bool is_known_value(const char *key, const char *value)
     return false;
 }
 
+/* The names by which peers are known, each in its place. */
 static void test_names(void **state)
 {
+    static const char *const names[PRESET_COUNT] = {
+        [PRESET_NONE] = "none",       [PRESET_TRL_0_11] = "trl-0.11",
+        [PRESET_TRL_EXP] = "trl-exp", [PRESET_OPENRLHF] = "openrlhf",
+        [PRESET_VERL] = "verl",       [PRESET_LHP] = "lhp",
+    };
     (void)state;
-    struct err err = {OK, ""};
-    for (int i = 0; i < PRESET_COUNT; i++) {
-        enum preset p = PRESET_NONE;
-        assert_int_equal(preset_find(&p, preset_name((enum preset)i), &err),
-                         OK);
-        assert_int_equal(p, i);
-    }
-    enum preset p = PRESET_VERL;
-    assert_int_equal(preset_find(&p, "vrel", &err), ERR_ARG);
-    assert_int_equal(p, PRESET_VERL);
-    assert_non_null(strstr(err.text, "vrel"));
-    /* The message lists every name there is. */
     for (int i = 0; i < PRESET_COUNT; i++)
-        assert_non_null(strstr(err.text, preset_name((enum preset)i)));
+        assert_string_equal(preset_name((enum preset)i), names[i]);
 }
 
 static void test_rows_are_settings(void **state)
