@@ -30,8 +30,8 @@ static struct trend fit(const double *t, const double *y, size_t m, size_t n)
     return trend;
 }
 
-/* golden: slope, intercept, S, tau-b, z, p, Sen's low and high.  SciPy's z went through its p and
- * back, which costs digits: 1e-9. */
+/* golden: slope, intercept, S, tau-b, z, p, Sen's low and high.  SciPy's z
+ * went through its p and back, which costs digits: 1e-9. */
 static void assert_golden(const double *t, const double *y, size_t m,
                           const double *golden)
 {
