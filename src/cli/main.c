@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/command.h"
@@ -85,9 +87,24 @@ static enum status run(const struct command *command, int argc,
     return status;
 }
 
+/* A process may be started with standard files closed.  Their numbers would
+ * go to the next files opened, and progress would be written into a
+ * checkpoint; a file that refuses what is asked of it takes their place. */
+static bool hold_standard_files(void)
+{
+    static const int mode[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {OK, ""};
+    if (!hold_standard_files())
+        return find_outcome(ERR_IO)->code;
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return finish(print_help(NULL, &err), &err, "help");
