@@ -231,9 +231,10 @@ static void man_command(struct buf *out, const struct command *c)
     man_text(out, c->text);
     man_options(out, c);
     man_exits(out);
-    buf_puts(out, ".Sh EXAMPLES\n.Dl ");
+    /* Not .Dl, which takes quotation marks for its own. */
+    buf_puts(out, ".Sh EXAMPLES\n.Bd -literal -offset indent\n");
     man_text(out, c->example);
-    buf_puts(out, ".Sh SEE ALSO\n.Xr plumb 1\n");
+    buf_puts(out, ".Ed\n.Sh SEE ALSO\n.Xr plumb 1\n");
 }
 
 static void man_overview(struct buf *out)

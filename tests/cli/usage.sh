@@ -24,6 +24,9 @@ for command in $(jq -r '.commands[].name' help.json); do
     says out ".Dt PLUMB-"
 done
 
+expect 0 man generate
+says out '-prompt "where'
+
 expect 2
 says errors "try: plumb help"
 expect 2 pp
