@@ -76,8 +76,9 @@ static enum status answer_one(struct buf *out, const struct options *o,
 {
     struct speaker_reply reply[SAMPLES_MAX];
     const char *prompt = o->v.generate.prompt;
+    const struct speaker_prompts one = {.text = &prompt, .n = 1};
     enum status status = OK;
-    TRY(speaker_reply(reply, s, &prompt, 1, 0, d, err));
+    TRY(speaker_reply(reply, s, &one, d, err));
     if (o->v.common.json) {
         status = put_json(out, s, prompt, reply, d->samples, err);
     } else {

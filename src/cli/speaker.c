@@ -60,24 +60,34 @@ static void chunk_free(struct chunk *c)
     mem_free(c->logp);
 }
 
+/* One prompt as ids, if the model has room for it. */
+static enum status encode(struct ids *out, const struct speaker *s,
+                          const char *prompt, struct err *err)
+{
+    TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt, out, err));
+    if (out->n == 0 || out->n >= s->model.config.T_max)
+        return err_set(err, ERR_LIMIT,
+                       "a prompt of %zu tokens: the model takes 1 to %zu",
+                       out->n, s->model.config.T_max - 1);
+    return OK;
+}
+
 static enum status chunk_make(struct chunk *c, const struct speaker *s,
-                              const char *const *prompt, size_t n,
-                              size_t samples, size_t max_new, struct err *err)
+                              const struct speaker_prompts *p, size_t samples,
+                              size_t max_new, struct err *err)
 {
     size_t tokens;
-    *c = (struct chunk){.n = n, .jobs = n * samples};
+    *c = (struct chunk){.n = p->n, .jobs = p->n * samples};
     TRY(mem_multiply(&tokens, c->jobs, max_new, err));
-    TRY(MEM_NEW(c->prompt, n, err));
+    TRY(MEM_NEW(c->prompt, c->n, err));
     TRY(MEM_NEW(c->job, c->jobs, err));
     TRY(MEM_NEW(c->token, tokens, err));
     TRY(MEM_NEW(c->logp, tokens, err));
-    for (size_t i = 0; i < n; i++) {
-        TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt[i], &c->prompt[i],
-                               err));
-        if (c->prompt[i].n == 0 || c->prompt[i].n >= s->model.config.T_max)
-            return err_set(err, ERR_LIMIT,
-                           "a prompt of %zu tokens: the model takes 1 to %zu",
-                           c->prompt[i].n, s->model.config.T_max - 1);
+    for (size_t i = 0; i < c->n; i++) {
+        enum status status = encode(&c->prompt[i], s, p->text[i], err);
+        if (status != OK && p->id)
+            (void)err_context(err, "%s: record '%s'", p->file, p->id[i]);
+        TRY(status);
     }
     return OK;
 }
@@ -99,17 +109,17 @@ static enum status finish_reply(struct speaker_reply *r,
 }
 
 enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
-                          const char *const *prompt, size_t n, size_t first,
-                          const struct draw *d, struct err *err)
+                          const struct speaker_prompts *p, const struct draw *d,
+                          struct err *err)
 {
     enum status status = OK;
     size_t max_new = d->sampling.max_new;
     struct chunk c;
-    for (size_t i = 0; i < n * d->samples; i++) {
+    for (size_t i = 0; i < p->n * d->samples; i++) {
         reply[i] = (struct speaker_reply){0};
         buf_init(&reply[i].text, REPLY_MAX);
     }
-    TRY_DONE(chunk_make(&c, s, prompt, n, d->samples, max_new, err));
+    TRY_DONE(chunk_make(&c, s, p, d->samples, max_new, err));
     for (size_t j = 0; j < c.jobs; j++) {
         struct generate_job *job = &c.job[j];
         size_t i = j / d->samples;
@@ -117,7 +127,7 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
         job->len_prompt = c.prompt[i].n;
         job->token = c.token + j * max_new;
         job->logp = c.logp + j * max_new;
-        rng_init(&job->rng, d->seed, d->purpose, (uint32_t)(first + i),
+        rng_init(&job->rng, d->seed, d->purpose, (uint32_t)(p->first + i),
                  (uint32_t)(j % d->samples));
     }
     TRY_DONE(
@@ -126,7 +136,7 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
         TRY_DONE(finish_reply(&reply[j], s, &c.job[j], err));
 done:
     chunk_free(&c);
-    for (size_t i = 0; status != OK && i < n * d->samples; i++)
+    for (size_t i = 0; status != OK && i < p->n * d->samples; i++)
         speaker_free_reply(&reply[i]);
     return status;
 }
@@ -187,20 +197,23 @@ done:
 
 /* Records first .. first+n-1 of a file. */
 static enum status reply_chunk(struct buf *out, const struct speaker *s,
-                               const struct record *record, size_t n,
+                               const struct dataset *data, size_t n,
                                size_t first, const struct draw *d,
                                struct err *err)
 {
     enum status status = OK;
-    const char *prompt[CHUNK];
+    const char *text[CHUNK], *id[CHUNK];
+    const struct speaker_prompts p = {text, id, data->path, n, first};
     struct speaker_reply *reply = NULL;
     TRY(MEM_NEW(reply, n * d->samples, err));
     for (size_t i = 0; i < n; i++)
-        prompt[i] = record[first + i].prompt;
-    TRY_DONE(speaker_reply(reply, s, prompt, n, first, d, err));
+        text[i] = data->record[first + i].prompt;
+    for (size_t i = 0; i < n; i++)
+        id[i] = data->record[first + i].id;
+    TRY_DONE(speaker_reply(reply, s, &p, d, err));
     for (size_t i = 0; i < n && status == OK; i++)
-        status = put_candidates(out, &record[first + i], reply + i * d->samples,
-                                d->samples, err);
+        status = put_candidates(out, &data->record[first + i],
+                                reply + i * d->samples, d->samples, err);
     for (size_t i = 0; i < n * d->samples; i++)
         speaker_free_reply(&reply[i]);
 done:
@@ -215,9 +228,11 @@ enum status speaker_reply_file(struct buf *out, const struct speaker *s,
     struct dataset data;
     enum status status = OK;
     TRY(dataset_read(&data, prompts_path, DATASET_PROMPTS, err));
+    if (data.n == 0)
+        TRY_DONE(err_set(err, ERR_FORMAT, "%s: no prompts", prompts_path));
     for (size_t first = 0; first < data.n; first += CHUNK) {
         size_t n = data.n - first < CHUNK ? data.n - first : CHUNK;
-        TRY_DONE(reply_chunk(out, s, data.record, n, first, d, err));
+        TRY_DONE(reply_chunk(out, s, &data, n, first, d, err));
         context_progress(d->context, (double)(first + n), (double)data.n,
                          "prompt", NULL);
         if (context_stopped(d->context))

@@ -41,6 +41,15 @@ struct draw {
     const struct context *context;
 };
 
+/* Prompts, and where they stand, for a message about one. */
+struct speaker_prompts {
+    const char *const *text; // [n]
+    const char *const *id;   // [n] of records; NULL: not from a file
+    const char *file;
+    size_t n;
+    size_t first; // number of the first in the file
+};
+
 /*
  * Draw replies to each of n prompts: reply[i * d->samples + k].  Each has its
  * own stream (purpose, first + i, k), so a part of a file gives the same
@@ -48,8 +57,8 @@ struct draw {
  * speaker_free_reply(); on failure there is nothing to free.
  */
 enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
-                          const char *const *prompt, size_t n, size_t first,
-                          const struct draw *d, struct err *err) MUST_CHECK;
+                          const struct speaker_prompts *p, const struct draw *d,
+                          struct err *err) MUST_CHECK;
 
 /*
  * The same for a file of prompts: candidate sets {"id","prompt","responses",
