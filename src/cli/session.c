@@ -72,8 +72,10 @@ enum status session_stage(struct stage *out, struct buf *config,
     if (!dir)
         return err_set(err, ERR_ARG, "out is not set: directory to write");
     TRY(options_check_needed(o, command, err));
-    TRY(file_make_dir(dir, err));
+    /* Parents are looked for first: what cannot start leaves no directory. */
     TRY(record_config(config, o, command, dir, err));
+    if (!o->v.common.dry_run)
+        TRY(file_make_dir(dir, err));
     *out = (struct stage){
         .out = dir,
         .mode = mode,
