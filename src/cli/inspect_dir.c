@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/run.h"
+#include "io/safetensors.h"
 #include "io/tokenizer.h"
 #include "model/params.h"
 
@@ -46,6 +47,17 @@ static enum status put_tokenizer(struct json_writer *w, const char *dir,
     return OK;
 }
 
+/* The header of the weights, which tells a file that is cut short. */
+static enum status put_weights(struct json_writer *w, const char *path,
+                               struct err *err)
+{
+    struct safetensors s;
+    TRY(safetensors_open(&s, path, err));
+    json_field_int(w, "tensors", (int64_t)s.n);
+    safetensors_close(&s);
+    return OK;
+}
+
 enum status inspect_model(struct json_writer *w, const char *dir,
                           struct err *err)
 {
@@ -60,6 +72,9 @@ enum status inspect_model(struct json_writer *w, const char *dir,
     json_field_text(w, "kind", "model");
     json_field_text(w, "path", dir);
     put_shape(w, &c);
+    TRY(file_join(path, dir, "model.safetensors", err));
+    if (file_exists(path))
+        TRY(put_weights(w, path, err));
     TRY(file_join(path, dir, "tokenizer.json", err));
     return file_exists(path) ? put_tokenizer(w, dir, &c, err) : OK;
 }
