@@ -258,8 +258,9 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     r->batch = (size_t)c->batch;
     r->n_train = n - (size_t)(c->holdout * (double)n);
     if (r->n_train < r->batch)
-        return err_set(err, ERR_ARG,
-                       "%s: %zu training prompts do not fill a batch of %zu",
+        return err_set(err, n > 0 ? ERR_ARG : ERR_FORMAT,
+                       "%s: %zu prompts to train on, fewer than reward.batch "
+                       "= %zu",
                        c->data, r->n_train, r->batch);
     r->order_epoch = -1;
     TRY(MEM_NEW(r->order, r->n_train, err));
@@ -297,9 +298,11 @@ static enum status finish(struct reward_training *r, struct err *err)
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(run_finish(&r->trainer.run, buf_text(&text), err));
-    context_info(r->trainer.context,
-                 "held-out pairs ordered right: %.3f (the longer one: %.3f)",
-                 ratio(p->right, p->pairs), ratio(p->longer_wins, p->unequal));
+    if (p->pairs > 0)
+        context_info(
+            r->trainer.context,
+            "held-out pairs ordered right: %.3f (the longer one: %.3f)",
+            ratio(p->right, p->pairs), ratio(p->longer_wins, p->unequal));
 done:
     buf_free(&text);
     return status;

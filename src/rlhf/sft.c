@@ -274,8 +274,9 @@ static enum status plan(struct sft *s, const struct stage *stage,
     s->n_train =
         s->corpus.n_seq - (size_t)(c->holdout * (double)s->corpus.n_seq);
     if (s->n_train < s->batch)
-        return err_set(err, ERR_ARG,
-                       "%s: %zu training records do not fill a batch of %zu",
+        return err_set(err, s->corpus.n_seq > 0 ? ERR_ARG : ERR_FORMAT,
+                       "%s: %zu records to train on, fewer than sft.batch = "
+                       "%zu",
                        c->data, s->n_train, s->batch);
     for (size_t i = 0; i < s->n_train; i++)
         reply_tokens += (double)s->corpus.seq[i].len_response;
@@ -305,8 +306,9 @@ static enum status finish(struct sft *s, struct err *err)
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(run_finish(&s->trainer.run, buf_text(&text), err));
-    context_info(s->trainer.context, "held-out loss %.4f per reply token",
-                 loss);
+    if (s->n_train < s->corpus.n_seq)
+        context_info(s->trainer.context, "held-out loss %.4f per reply token",
+                     loss);
 done:
     buf_free(&text);
     return status;
