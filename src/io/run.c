@@ -112,7 +112,7 @@ static enum status compare_config(const char *path, const char *old,
         if (a != b || memcmp(old, new, a) != 0)
             return err_set(err, ERR_MISMATCH,
                            "%s:%zu: the run was started with \"%.*s\", now "
-                           "it is \"%.*s\"",
+                           "it is \"%.*s\"; --overwrite starts anew",
                            path, line, a > 80 ? 80 : (int)a, old,
                            b > 80 ? 80 : (int)b, new);
         old += a + (old[a] == '\n');
