@@ -65,4 +65,41 @@ cp -r $model crippled
 jq '.model.vocab |= with_entries(select(.value < 400))' \
     $model/tokenizer.json >crippled/tokenizer.json
 expect 4 generate -m crippled --prompt hello
+
+# A prompt that does not fit is named by file and record; no prompts, no file.
+{
+    head -2 prompts.jsonl
+    printf '{"id":"long","prompt":"%s"}\n' "$(seq -s ' where' 200 | tr -d 0-9)"
+} >long.jsonl
+expect 4 generate -m sft --prompts long.jsonl --out answers.jsonl
+says errors "long.jsonl: record 'long': a prompt of"
+: >empty.jsonl
+expect 4 generate -m sft --prompts empty.jsonl --out answers.jsonl
+says errors "empty.jsonl: no prompts"
+holds [ ! -e answers.jsonl ]
+
+# Too little to train on.
+expect 4 sft --data empty.jsonl --model sft --out none
+says errors "0 records to train on, fewer than sft.batch = 32"
+expect 2 reward --data rankings.jsonl --model sft --batch 100 --out none
+says errors "fewer than reward.batch = 100"
+
+# Neither a missing parent nor a dry run leaves a directory.
+expect 5 sft --data nowhere.jsonl --tokenizer desk --out absent
+expect 0 sft --data demos.jsonl --tokenizer desk --dry-run --out absent
+holds [ ! -e absent ]
+
+# Progress goes nowhere but to standard error: closed files are not reused.
+"$plumb" ppo --model sft --reward-model reward --prompts prompts.jsonl \
+    --iterations 2 --batch 8 --max-new 12 --norm-prompts 8 --out closed \
+    <&- >&- 2>&-
+holds [ $? -eq 0 ]
+holds cmp ppo/metrics.jsonl closed/metrics.jsonl
+holds sh -c '! grep -rqa "policy optimisation against" closed'
+
+# A model folder whose weights are cut short.
+cp -r $model cut
+truncate -s -8 cut/model.safetensors
+expect 4 inspect cut
+says errors "cut/model.safetensors"
 finish
