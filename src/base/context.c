@@ -29,26 +29,31 @@ void context_progress(const struct context *c, double done, double total,
                            .unit = unit});
 }
 
-void context_info(const struct context *c, const char *fmt, ...)
+static void say(const struct context *c, enum event_kind kind, const char *fmt,
+                va_list args) ERR_PRINTF(3, 0);
+
+static void say(const struct context *c, enum event_kind kind, const char *fmt,
+                va_list args)
 {
     char text[ERR_TEXT_MAX];
+    if (vsnprintf(text, sizeof text, fmt, args) >= 0)
+        send(c, (struct event){.kind = kind, .text = text});
+}
+
+void context_info(const struct context *c, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, args);
+    say(c, EVENT_INFO, fmt, args);
     va_end(args);
-    if (n >= 0)
-        send(c, (struct event){.kind = EVENT_INFO, .text = text});
 }
 
 void context_warn(const struct context *c, const char *fmt, ...)
 {
-    char text[ERR_TEXT_MAX];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, args);
+    say(c, EVENT_WARNING, fmt, args);
     va_end(args);
-    if (n >= 0)
-        send(c, (struct event){.kind = EVENT_WARNING, .text = text});
 }
 
 bool context_stopped(const struct context *c)
