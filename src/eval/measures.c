@@ -277,6 +277,7 @@ static size_t pair_wins(size_t *prompt, double *win, size_t (*key)[2],
         const struct row *reference = a->is_policy ? b : a;
         prompt[n] = t->index[key[i][1]];
         win[n++] = winrate_of(policy->value[v], reference->value[v]);
+        i++; // a row has one partner, also when a prompt's id comes twice
     }
     return n;
 }

@@ -76,6 +76,27 @@ static void test_by_hand(void **state)
     files_remove(dir);
 }
 
+/* A prompt that stands in the file twice brings its own pairs and no others:
+ * 5 > 4 and 3 > 2 win; 3 against the other's 4 would lose. */
+static void test_prompt_twice(void **state)
+{
+    static const char text[] =
+        "{\"prompt_id\":\"a\",\"which\":\"policy\",\"sample\":0,\"score\":5}\n"
+        "{\"prompt_id\":\"a\",\"which\":\"reference\",\"sample\":0,"
+        "\"score\":4}\n"
+        "{\"prompt_id\":\"a\",\"which\":\"policy\",\"sample\":0,\"score\":3}\n"
+        "{\"prompt_id\":\"a\",\"which\":\"reference\",\"sample\":0,"
+        "\"score\":2}\n";
+    (void)state;
+    struct bootstrap plan = {.seed = 1};
+    struct measures m = {.n = 0};
+    const char *dir = files_dir();
+    const char *path = files_write(dir, "samples.jsonl", text);
+    files_must(measures_samples(&m, path, &plan, &err), &err);
+    assert_measure(&m, "rm_win_rate", 1, 1);
+    files_remove(dir);
+}
+
 /* Rows in another order are the same evaluation, to the bit. */
 static void test_order(void **state)
 {
@@ -142,9 +163,8 @@ static void test_group(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_by_hand), cmocka_unit_test(test_prompt_twice),
+        cmocka_unit_test(test_order),   cmocka_unit_test(test_bad_rows),
         cmocka_unit_test(test_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
