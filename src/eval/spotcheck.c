@@ -59,6 +59,26 @@ static double number(const struct json *row, const char *key)
     return json_number(json_get(row, key), (double)NAN);
 }
 
+/* 1 when the left answer won, 0 when the right one did, 1/2 for a tie.  A word
+ * that is none of these is no tie: it would pull a win rate to one half. */
+static enum status read_choice(double *left_wins, const char *choice,
+                               const char *what, struct err *err)
+{
+    static const struct {
+        const char *word;
+        double left_wins;
+    } choices[] = {{"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (strcmp(choice, choices[i].word) == 0) {
+            *left_wins = choices[i].left_wins;
+            return OK;
+        }
+    }
+    return err_set(err, ERR_FORMAT,
+                   "%s: choice '%.20s' is not A, B, both_good or both_bad",
+                   what, choice);
+}
+
 static enum status read_visit(struct visit *v, const struct json *row,
                               const char *what, struct err *err)
 {
@@ -79,9 +99,8 @@ static enum status read_visit(struct visit *v, const struct json *row,
                        "%s: kind '%s' with sources '%s' and '%s': wanted a "
                        "policy or placebo reply beside a reference reply",
                        what, kind, left, right);
-    double left_wins = strcmp(choice, "A") == 0   ? 1
-                       : strcmp(choice, "B") == 0 ? 0
-                                                  : 0.5;
+    double left_wins;
+    TRY(read_choice(&left_wins, choice, what, err));
     v->win = is_left ? left_wins : 1 - left_wins;
     v->number = json_int(json_get(row, "visit"), 1);
     double tested = number(row, is_left ? "left_direct" : "right_direct");

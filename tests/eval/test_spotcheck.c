@@ -142,6 +142,25 @@ static void test_bad_sources(void **state)
     files_remove(dir);
 }
 
+/* A choice that is no choice is refused, not taken for a tie. */
+static void test_bad_choice(void **state)
+{
+    (void)state;
+    struct bootstrap plan = {.seed = 1};
+    struct measures m = {.n = 0};
+    struct spotcheck_counts counts;
+    const char *dir = files_dir();
+    const char *path = files_write(
+        dir, "bad.jsonl",
+        "{\"pair_id\":\"x\",\"prompt_id\":\"p\",\"kind\":\"policy\","
+        "\"choice\":\"left\",\"left\":{\"source\":\"policy\"},"
+        "\"right\":{\"source\":\"reference\"}}\n");
+    assert_int_equal(spotcheck_read(&m, &counts, path, NULL, &plan, &err),
+                     ERR_FORMAT);
+    assert_non_null(strstr(err.text, "'left'"));
+    files_remove(dir);
+}
+
 /* The desk's careful panel on replies where the policy is plainly worse. */
 static void test_desk_panel(void **state)
 {
@@ -201,9 +220,8 @@ static void test_desk_panel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_bad_sources),
-        cmocka_unit_test(test_other_replies),
+        cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_bad_sources),
+        cmocka_unit_test(test_bad_choice), cmocka_unit_test(test_other_replies),
         cmocka_unit_test(test_desk_panel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
