@@ -395,10 +395,11 @@ static void close_all(struct ppo *p)
     workspace_free(&p->workspace);
     optimizer_free(&p->value_optimizer);
     optimizer_free(&p->policy_optimizer);
-    struct model *model[] = {&p->policy, &p->reference, &p->previous, &p->value,
-                             &p->reward_model};
-    for (size_t i = 0; i < sizeof model / sizeof *model; i++)
-        model_free(model[i]);
+    model_free(&p->policy);
+    model_free(&p->reference);
+    model_free(&p->previous);
+    model_free(&p->value);
+    model_free(&p->reward_model);
     corpus_free(&p->corpus);
     dataset_free(&p->prompts);
     tokenizer_free(p->tokenizer);

@@ -114,12 +114,9 @@ enum status scorer_values(float *value, float *after, const struct model *m,
                           const size_t *offset, const struct context *context,
                           struct err *err)
 {
-    struct job j = {.model = m,
-                    .seq = seq,
-                    .n = n,
-                    .offset = offset,
-                    .value = value,
-                    .after = after};
+    struct job j = {.model = m, .seq = seq, .n = n, .offset = offset};
+    j.value = value;
+    j.after = after;
     return run_job(&j, value_group, context, err);
 }
 
