@@ -10,18 +10,12 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/dataset.h"
+#include "io/run_events.h"
 #include "io/run_files.h"
-#include "io/tfevents.h"
 
 /* Logs are lines of a few kilobytes; a run of a million steps fits. */
 #define LOG_BYTES_MAX ((size_t)1 << 30)
 #define CONFIG_BYTES_MAX ((size_t)1 << 20)
-
-/* TensorBoard looks for the prefix; the rest is the same for every run, so
- * that a rebuilt file takes the old one's place. */
-#define EVENTS_PREFIX "events.out.tfevents."
-#define EVENTS_NAME EVENTS_PREFIX "0000000001.plumb"
 
 static double now(const struct run *r)
 {
@@ -306,99 +300,6 @@ static enum status cut_rollouts(const struct run *r, struct err *err)
     return status;
 }
 
-/* ---- opening: the event file -------------------------------------------- */
-
-struct timing {
-    int64_t step;
-    double time, eps;
-};
-
-struct rebuild {
-    struct tfevents *events;
-    struct timing *timing;
-    size_t n, room;
-    size_t at; // row of timing that belongs to the metrics row being read
-};
-
-static enum status read_timing(void *ctx, const struct json *row, size_t line,
-                               struct err *err)
-{
-    struct rebuild *b = ctx;
-    (void)line;
-    if (b->n == b->room) {
-        size_t room = b->room == 0 ? 256 : b->room * 2;
-        struct timing *grown =
-            mem_grow(b->timing, b->n, room, sizeof *b->timing);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu rows", room);
-        b->timing = grown;
-        b->room = room;
-    }
-    b->timing[b->n++] = (struct timing){
-        .step = json_int(json_get(row, "step"), -1),
-        .time = json_number(json_get(row, "time"), 0.0),
-        .eps = json_number(json_get(row, "eps"), (double)NAN),
-    };
-    return OK;
-}
-
-static enum status put_event(struct tfevents *t, double time, int64_t step,
-                             const char *name, double value, struct err *err)
-{
-    return isfinite(value) ? tfevents_scalar(t, time, step, name, value, err)
-                           : OK;
-}
-
-static enum status rebuild_row(void *ctx, const struct json *row, size_t line,
-                               struct err *err)
-{
-    struct rebuild *b = ctx;
-    (void)line;
-    int64_t step = json_int(json_get(row, "step"), 0);
-    while (b->at < b->n && b->timing[b->at].step < step)
-        b->at++;
-    struct timing when = {.eps = (double)NAN};
-    if (b->at < b->n && b->timing[b->at].step == step)
-        when = b->timing[b->at];
-    for (const void *it = json_first(row); it; it = json_next(row, it))
-        if (strcmp(json_key(it), "step") != 0)
-            TRY(put_event(b->events, when.time, step, json_key(it),
-                          json_number(json_value(it), (double)NAN), err));
-    return put_event(b->events, when.time, step, "eps", when.eps, err);
-}
-
-static enum status remove_events(const struct run *r, struct err *err)
-{
-    struct file_list list = {0};
-    TRY(file_list(&list, r->dir, err));
-    enum status status = OK;
-    for (size_t i = 0; status == OK && i < list.n; i++)
-        if (strncmp(list.name[i], EVENTS_PREFIX, strlen(EVENTS_PREFIX)) == 0)
-            status = remove_entry(r, list.name[i], err);
-    file_list_free(&list);
-    return status;
-}
-
-/* One event file, made anew from the two logs, and left open. */
-static enum status rebuild_events(struct run *r, struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    TRY(remove_events(r, err));
-    TRY(path_of(path, r, EVENTS_NAME, err));
-    TRY(tfevents_open(&r->events, path, now(r), err));
-    struct rebuild b = {.events = r->events};
-    enum status status = path_of(path, r, "timing.jsonl", err);
-    if (status == OK && file_exists(path))
-        status = jsonl_read(path, read_timing, &b, err);
-    if (status == OK)
-        status = path_of(path, r, "metrics.jsonl", err);
-    if (status == OK && file_exists(path))
-        status = jsonl_read(path, rebuild_row, &b, err);
-    mem_free(b.timing);
-    TRY(status);
-    return tfevents_flush(r->events, err);
-}
-
 /* ---- opening ------------------------------------------------------------ */
 
 static enum status open_log(FILE **out, const struct run *r, const char *name,
@@ -444,7 +345,7 @@ static enum status open_locked(struct run *r, enum run_mode mode,
         TRY(cut_log(r, "timing.jsonl", err));
         TRY(cut_rollouts(r, err));
     }
-    TRY(rebuild_events(r, err));
+    TRY(run_events_open(&r->events, r->dir, now(r), err));
     TRY(open_log(&r->metrics, r, "metrics.jsonl", err));
     TRY(open_log(&r->timing, r, "timing.jsonl", err));
     /* The logs' names, too, are on the disk before the first checkpoint. */
@@ -507,7 +408,7 @@ static enum status put_line(const struct run *r, FILE *file, struct buf *line,
 
 static enum status put_logs(struct run *r, struct buf *line, int64_t step,
                             const struct metric *m, size_t n,
-                            const struct timing *when, double seconds,
+                            const struct run_timing *when, double seconds,
                             struct err *err)
 {
     struct json_writer w;
@@ -533,7 +434,7 @@ static enum status put_logs(struct run *r, struct buf *line, int64_t step,
 enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
                         size_t n, double seconds, double units, struct err *err)
 {
-    struct timing when = {
+    struct run_timing when = {
         .time = now(r),
         .eps = seconds > 0.0 ? units / seconds : (double)NAN,
     };
@@ -543,8 +444,9 @@ enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
     buf_free(&line);
     TRY(status);
     for (size_t i = 0; i < n; i++)
-        TRY(put_event(r->events, when.time, step, m[i].name, m[i].value, err));
-    TRY(put_event(r->events, when.time, step, "eps", when.eps, err));
+        TRY(run_events_put(r->events, when.time, step, m[i].name, m[i].value,
+                           err));
+    TRY(run_events_put(r->events, when.time, step, "eps", when.eps, err));
     return tfevents_flush(r->events, err);
 }
 

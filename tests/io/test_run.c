@@ -177,8 +177,7 @@ static void kill_and_resume(const char *dir, int64_t steps)
     char name[FILE_PATH_MAX];
     static const char *const left[] = {
         "checkpoints/.000008.tmp/config.json", "checkpoints/000009/config.json",
-        "rollouts/.000007.jsonl.zst.tmp", ".result.json.tmp",
-        "events.out.tfevents.0000000002.other"};
+        "rollouts/.000007.jsonl.zst.tmp", ".result.json.tmp"};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
         assert_int_equal(file_join(name, dir, left[i], NULL), OK);
         put(name, "x");
@@ -263,9 +262,18 @@ static void test_modes(void **state)
 
     /* A directory of somebody else's loses nothing. */
     put("c/mine.tmp", "x");
+    put("c/events.out.tfevents.1700000000.host.1.0", "x");
+    put("c/theirs", "x");
+    assert_int_equal(symlink(at("c/theirs"), at("c/" EVENTS)), 0);
     open_run(&r, "c", RUN_RESUME);
     run_close(&r);
     assert_true(file_exists(at("c/mine.tmp")));
+    assert_true(file_exists(at("c/events.out.tfevents.1700000000.host.1.0")));
+    struct buf theirs;
+    buf_init(&theirs, 100);
+    assert_int_equal(file_read(&theirs, at("c/theirs"), NULL), OK);
+    assert_string_equal(theirs.data, "x");
+    buf_free(&theirs);
     put("d/checkpoints/000001/config.json", "x");
     put("d/checkpoints/000001/model.safetensors", "x");
     assert_int_equal(
