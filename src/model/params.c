@@ -100,15 +100,16 @@ static size_t side_length(const struct model_config *c, enum side side)
  * takes the narrow one. */
 static double init_sd(const struct model_config *c, const struct row *r)
 {
-    double out = 1 / sqrt((double)side_length(c, r->cols));
+    /* A product with such weights keeps the variance of what goes in. */
+    double even = 1 / sqrt((double)side_length(c, r->cols));
 
     switch (r->init) {
     case INIT_EMBED:
         return c->tied && c->head == HEAD_LM ? 0.08 : 0.64;
     case INIT_IN:
-        return out;
+        return even;
     case INIT_OUT:
-        return out / sqrt(2 * (double)c->L);
+        return even / sqrt(2 * (double)c->L);
     case INIT_HEAD:
         return 0.08;
     case INIT_SCORE:

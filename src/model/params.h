@@ -58,8 +58,8 @@ size_t params_offset(const struct model_config *c, enum param kind,
 /*
  * Initial weights, each tensor from its own random stream.  Deviations as the
  * support desk needs them (docs/world.md): input embedding 0.64, output
- * embedding 0.08, projections 1/sqrt(C), those that feed the residual stream
- * divided by sqrt(2L) as well, score head 0.02.
+ * embedding 0.08, projections 1/sqrt(columns), those that feed the residual
+ * stream divided by sqrt(2L) as well, score head 0.02.
  */
 void params_init(float *params, const struct model_config *c, uint64_t seed);
 
