@@ -129,16 +129,26 @@ static enum status check_config(const struct run *r, const char *config,
     return status;
 }
 
+/* What of a run is there besides its configuration, or NULL.  config.yaml is
+ * written first and removed last, so without it these are somebody else's. */
+static const char *remains_of_run(const struct run *r)
+{
+    static const char *const names[] = {"checkpoints", "rollouts",
+                                        "metrics.jsonl", "timing.jsonl",
+                                        "result.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (has(r, names[i]))
+            return names[i];
+    return NULL;
+}
+
 /* Apply the mode; afterwards config.yaml is there and equal to `config`. */
 static enum status settle_config(const struct run *r, enum run_mode mode,
                                  const char *config, struct err *err)
 {
-    int64_t *steps = NULL;
-    size_t n = 0;
-    TRY(run_checkpoints(&steps, &n, r->dir, err));
-    mem_free(steps);
+    const char *remains = remains_of_run(r);
     bool has_config = has(r, "config.yaml");
-    if (mode == RUN_NEW && (has_config || has(r, "metrics.jsonl") || n > 0))
+    if (mode == RUN_NEW && (has_config || remains != NULL))
         return err_set(err, ERR_ARG,
                        "%s holds a run already; use --resume to go on or "
                        "--overwrite to replace it",
@@ -149,11 +159,11 @@ static enum status settle_config(const struct run *r, enum run_mode mode,
     }
     if (mode == RUN_RESUME && has_config)
         return check_config(r, config, err);
-    if (mode == RUN_RESUME && n > 0)
+    if (mode == RUN_RESUME && remains != NULL)
         return err_set(err, ERR_MISMATCH,
-                       "%s holds checkpoints but no config.yaml; use "
-                       "--overwrite to replace them",
-                       r->dir);
+                       "%s holds %s but no config.yaml; use --overwrite to "
+                       "replace what is there",
+                       r->dir, remains);
     char path[FILE_PATH_MAX];
     TRY(path_of(path, r, "config.yaml", err));
     return file_write(path, config, strlen(config), err);

@@ -50,7 +50,8 @@ struct metric {
  * find the newest checkpoint, remove leftovers of a killed process, cut
  * metrics, timing and rollouts back to that checkpoint and rebuild the event
  * file from them.  On RUN_RESUME a recorded config.yaml that differs from
- * `config` is ERR_MISMATCH naming the first differing line.
+ * `config` is ERR_MISMATCH naming the first differing line, and so is a
+ * directory with a run's files but no config.yaml: nothing of it is touched.
  */
 enum status run_open(struct run *r, const char *dir, enum run_mode mode,
                      const char *config, double (*clock)(void),

@@ -282,6 +282,25 @@ static void test_modes(void **state)
     assert_int_equal(run_open(&r, at("d"), RUN_NEW, CONFIG, fake_clock, &err),
                      ERR_ARG);
     assert_true(file_exists(at("d/checkpoints/000001/config.json")));
+
+    /* Nor do files of the same names that some other program wrote. */
+    put("e/checkpoints/000001/model.safetensors.index.json", "{}");
+    put("f/metrics.jsonl", "{\"loss\":1}\n");
+    for (int mode = RUN_NEW; mode <= RUN_RESUME; mode++) {
+        enum status want = mode == RUN_NEW ? ERR_ARG : ERR_MISMATCH;
+        assert_int_equal(run_open(&r, at("e"), (enum run_mode)mode, CONFIG,
+                                  fake_clock, &err),
+                         want);
+        assert_int_equal(run_open(&r, at("f"), (enum run_mode)mode, CONFIG,
+                                  fake_clock, &err),
+                         want);
+    }
+    assert_true(
+        file_exists(at("e/checkpoints/000001/model.safetensors.index.json")));
+    buf_init(&text, 100);
+    assert_int_equal(file_read(&text, at("f/metrics.jsonl"), NULL), OK);
+    assert_string_equal(text.data, "{\"loss\":1}\n");
+    buf_free(&text);
 }
 
 static void test_lock(void **state)
