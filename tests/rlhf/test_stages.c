@@ -21,6 +21,7 @@
 #include "world/desk.h"
 
 static struct err err;
+static struct desk shared; // SFT and reward model, for tests that need no more
 
 static void must(enum status status)
 {
@@ -143,17 +144,15 @@ static void test_stop_and_resume(void **state)
  * against it do not. */
 static void test_reference_is_frozen(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     struct model reference, policy;
     char before[65], after[65], path[FILE_PATH_MAX];
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     must(run_find_model(path, desk_path(&d, "sft"), NULL, &err));
     char file[FILE_PATH_MAX];
     must(file_join(file, path, "model.safetensors", &err));
     must(file_hash(before, file, &err));
-    run_ppo(&d, "ppo", RUN_NEW);
+    run_ppo(&d, "ppo", RUN_OVERWRITE);
     must(file_hash(after, file, &err));
     assert_string_equal(before, after);
     must(checkpoint_read(&reference, path, HEAD_LM, &err));
@@ -180,7 +179,6 @@ static void test_reference_is_frozen(void **state)
         assert_true(t.value[i * t.columns + step] > 0);
     }
     run_table_free(&t);
-    desk_close(&d);
 }
 
 static void read_policy(struct model *out, const struct desk *d,
@@ -195,11 +193,9 @@ static void read_policy(struct model *out, const struct desk *d,
  * ratio 1 is the plain policy gradient's. */
 static void test_unclipped_is_policy_gradient(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     struct model clip, pg, start;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     struct ppo_config c = desk_ppo(&d);
     c.iterations = c.epochs = c.minibatches = 1;
     c.loss.clip_low = c.loss.clip_high = (double)INFINITY;
@@ -207,10 +203,10 @@ static void test_unclipped_is_policy_gradient(void **state)
     c.optimizer.eps = 1e6;
     c.optimizer.lr = 1e6;
     c.optimizer.clip = 0;
-    struct stage stage = desk_stage(&d, "clip", RUN_NEW);
+    struct stage stage = desk_stage(&d, "clip", RUN_OVERWRITE);
     must(ppo_run(&c, &stage, NULL, &err));
     c.loss.objective = OBJECTIVE_PG;
-    stage = desk_stage(&d, "pg", RUN_NEW);
+    stage = desk_stage(&d, "pg", RUN_OVERWRITE);
     must(ppo_run(&c, &stage, NULL, &err));
     read_policy(&clip, &d, "clip");
     read_policy(&pg, &d, "pg");
@@ -229,7 +225,6 @@ static void test_unclipped_is_policy_gradient(void **state)
     model_free(&clip);
     model_free(&pg);
     model_free(&start);
-    desk_close(&d);
 }
 
 /* The same batch in 1 or 8 pieces is the same gradient up to rounding. */
@@ -293,49 +288,41 @@ static void test_not_a_number(void **state)
 /* An iteration whose sampler and trainer disagree does not train. */
 static void test_ratio_gate(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     struct ppo_config c = desk_ppo(&d);
     c.ratio_gate = 0;
-    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
     assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_NUMERIC);
     assert_non_null(strstr(err.text, "training and sampling disagree"));
-    desk_close(&d);
 }
 
 /* A KL budget ends the run at the iteration that exceeds it. */
 static void test_kl_budget(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     struct json *json;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     struct ppo_config c = desk_ppo(&d);
     c.kl.budget = 1e-12;
-    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
     must(ppo_run(&c, &stage, NULL, &err));
     must(json_read(&json, desk_path(&d, "ppo/result.json"), 1 << 20, &err));
     assert_string_equal(json_text(json_get(json, "ended"), ""), "kl_budget");
     assert_int_equal(json_int(json_get(json, "steps"), 0), 2);
     json_free(json);
-    desk_close(&d);
 }
 
 /* Killed between the last checkpoint and result.json, a run over its budget
  * is finished and not trained on. */
 static void test_kl_budget_survives_a_kill(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     char whole[65], resumed[65];
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     struct ppo_config c = desk_ppo(&d);
     c.kl.budget = 1e-12;
-    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
     must(ppo_run(&c, &stage, NULL, &err));
     desk_hash(whole, &d, "ppo/result.json");
     must(file_remove(desk_path(&d, "ppo/result.json"), &err));
@@ -343,7 +330,6 @@ static void test_kl_budget_survives_a_kill(void **state)
     must(ppo_run(&c, &stage, NULL, &err));
     desk_hash(resumed, &d, "ppo/result.json");
     assert_string_equal(whole, resumed);
-    desk_close(&d);
 }
 
 /* The last value of a column of ppo/metrics.jsonl. */
@@ -365,10 +351,8 @@ static double last_metric(const struct desk *d, const char *name)
 static void test_clamped_estimates_are_counted(void **state)
 {
     static const int modes[] = {KL_K1_REWARD, KL_K2_LOSS};
-    struct desk d;
+    struct desk d = shared;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     for (size_t i = 0; i < 2; i++) {
         struct ppo_config c = desk_ppo(&d);
         c.iterations = 2;
@@ -385,17 +369,14 @@ static void test_clamped_estimates_are_counted(void **state)
         assert_true(last_metric(&d, "ratio/exponent_clamped") == 0);
         assert_true(last_metric(&d, "ratio/first_error") <= c.ratio_gate);
     }
-    desk_close(&d);
 }
 
 /* A bound no score can keep is met by all of them, and nothing but it is paid;
  * without one none is counted. */
 static void test_clipped_scores_are_counted(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     for (size_t i = 0; i < 2; i++) {
         struct ppo_config c = desk_ppo(&d);
         c.iterations = 1;
@@ -406,17 +387,14 @@ static void test_clipped_scores_are_counted(void **state)
         assert_true((fabs(last_metric(&d, "objective/scores")) <= 1e-9) ==
                     (i == 1));
     }
-    desk_close(&d);
 }
 
 /* The deviation of advantages is reported whether or not it is divided by. */
 static void test_advantage_deviation(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     double sd[2];
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     for (size_t i = 0; i < 2; i++) {
         struct ppo_config c = desk_ppo(&d);
         c.iterations = 1;
@@ -427,22 +405,19 @@ static void test_advantage_deviation(void **state)
     }
     assert_true(sd[0] > 0 && sd[0] != 1);
     assert_true(sd[0] == sd[1]);
-    desk_close(&d);
 }
 
 /* A reward model gone bad stops the run, also where scores are bounded: a
  * bound would make an ordinary number of it. */
 static void test_score_not_a_number(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     struct model m;
     char path[FILE_PATH_MAX];
     static const int32_t token[] = {DESK_CUST, DESK_AGENT, DESK_EOS};
     const struct sequence seq = {token, 2, token + 2, 1};
     double score;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     must(run_find_model(path, desk_path(&d, "reward"), NULL, &err));
     must(checkpoint_read(&m, path, HEAD_SCORE, &err));
     must(scorer_score(&score, &m, &seq, 1, &d.context, &err));
@@ -451,7 +426,6 @@ static void test_score_not_a_number(void **state)
                      ERR_NUMERIC);
     assert_non_null(strstr(err.text, "score of response 0"));
     model_free(&m);
-    desk_close(&d);
 }
 
 /* More held-out records than one group of validation holds, in batches larger
@@ -482,29 +456,24 @@ static void test_large_batches_are_validated(void **state)
  * a dual clip that would stop learning from every bad response. */
 static void test_settings_that_contradict(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     struct ppo_config c = desk_ppo(&d);
     c.kl.control = KL_ADAPTIVE;
-    struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
+    struct stage stage = desk_stage(&d, "ppo", RUN_OVERWRITE);
     assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_ARG);
     assert_non_null(strstr(err.text, "ppo.kl_target"));
     c = desk_ppo(&d);
     c.loss.dual_clip = 1;
     assert_int_equal(ppo_run(&c, &stage, NULL, &err), ERR_ARG);
     assert_non_null(strstr(err.text, "ppo.dual_clip"));
-    desk_close(&d);
 }
 
 /* Every score position, aggregation and KL mode trains and stays finite. */
 static void test_every_mode(void **state)
 {
-    struct desk d;
+    struct desk d = shared;
     (void)state;
-    desk_open(&d, 1);
-    desk_prepare(&d);
     for (int mode = 0; mode < 6; mode++) {
         struct ppo_config c = desk_ppo(&d);
         c.iterations = 2;
@@ -533,7 +502,21 @@ static void test_every_mode(void **state)
         assert_true(fabs(t.value[t.columns + beta] - expected) < 1e-12);
         run_table_free(&t);
     }
-    desk_close(&d);
+}
+
+static int open_shared(void **state)
+{
+    (void)state;
+    desk_open(&shared, 1);
+    desk_prepare(&shared);
+    return 0;
+}
+
+static int close_shared(void **state)
+{
+    (void)state;
+    desk_close(&shared);
+    return 0;
 }
 
 int main(void)
@@ -556,5 +539,5 @@ int main(void)
         cmocka_unit_test(test_settings_that_contradict),
         cmocka_unit_test(test_every_mode),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
