@@ -49,11 +49,11 @@ struct ticket {
     enum resolution resolution; // the right one
     enum resolution sibling;    // the intent's other one
     char letter, digit;         // order number
+    bool names_product;         // does the text name the product?
     size_t product;             // hidden unless names_product
     size_t value;               // into the intent's value[] or status[]
     size_t amount;              // shown by the charge intent only
     size_t wording, opening, tail;
-    bool names_product; // does the text name the product?
 };
 
 /* Ticket number `index` of a split.  Cannot fail. */
