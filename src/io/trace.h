@@ -14,6 +14,8 @@
  *     entropy  p_eos  p_eos_ref
  *     value          value model's estimate
  *     reward         what the token was paid, score and KL part together
+ *                    (a score paid behind the last token, as after_eos and
+ *                    last_slot do, is in `score` alone)
  *     reward_kl      its KL part, -beta * estimator
  *     advantage      GAE, before whitening
  *     advantage_white  after whitening
