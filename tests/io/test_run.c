@@ -259,8 +259,15 @@ static void test_modes(void **state)
     assert_int_equal(file_read(&text, at("a/metrics.jsonl"), NULL), OK);
     assert_int_equal(file_read(&text, at("a/timing.jsonl"), NULL), OK);
     buf_free(&text);
+}
 
-    /* A directory of somebody else's loses nothing. */
+/* A directory of somebody else's loses nothing. */
+static void test_strangers(void **state)
+{
+    (void)state;
+    struct run r = {0};
+    struct err err = {0};
+    struct buf text;
     put("c/mine.tmp", "x");
     put("c/events.out.tfevents.1700000000.host.1.0", "x");
     put("c/theirs", "x");
@@ -269,11 +276,9 @@ static void test_modes(void **state)
     run_close(&r);
     assert_true(file_exists(at("c/mine.tmp")));
     assert_true(file_exists(at("c/events.out.tfevents.1700000000.host.1.0")));
-    struct buf theirs;
-    buf_init(&theirs, 100);
-    assert_int_equal(file_read(&theirs, at("c/theirs"), NULL), OK);
-    assert_string_equal(theirs.data, "x");
-    buf_free(&theirs);
+    buf_init(&text, 100);
+    assert_int_equal(file_read(&text, at("c/theirs"), NULL), OK);
+    assert_string_equal(text.data, "x");
     put("d/checkpoints/000001/config.json", "x");
     put("d/checkpoints/000001/model.safetensors", "x");
     assert_int_equal(
@@ -297,7 +302,7 @@ static void test_modes(void **state)
     }
     assert_true(
         file_exists(at("e/checkpoints/000001/model.safetensors.index.json")));
-    buf_init(&text, 100);
+    buf_clear(&text);
     assert_int_equal(file_read(&text, at("f/metrics.jsonl"), NULL), OK);
     assert_string_equal(text.data, "{\"loss\":1}\n");
     buf_free(&text);
@@ -486,9 +491,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_log_bytes),  TEST(test_resume),   TEST(test_modes),
-        TEST(test_lock),       TEST(test_complete), TEST(test_recovery),
-        TEST(test_find_model), TEST(test_table),    TEST(test_memory),
+        TEST(test_log_bytes), TEST(test_resume),     TEST(test_modes),
+        TEST(test_strangers), TEST(test_lock),       TEST(test_complete),
+        TEST(test_recovery),  TEST(test_find_model), TEST(test_table),
+        TEST(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
