@@ -280,7 +280,7 @@ void json_put_float(struct json_writer *w, float x)
         return;
     }
     float f = (float)a;
-    double below = (a + (double)nextafterf(f, 0.0F)) * 0.5;
+    double below = (a + (double)nextafterf(f, 0.0f)) * 0.5;
     double above = (a + (double)nextafterf(f, FLT_MAX)) * 0.5;
     double low = below * (1.0 + 0x1p-50), high = above * (1.0 - 0x1p-50);
     int exponent;

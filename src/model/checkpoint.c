@@ -11,7 +11,7 @@
 /* A config.json is a few kilobytes, a trainer.json at most a few more. */
 #define JSON_BYTES_MAX ((size_t)16 << 20)
 
-/* ---- Writing ---- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* Where a folder is built, where it goes, and where one in its way waits to
  * be removed.  All three lie side by side, so that rename(2) works. */
@@ -224,7 +224,7 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
     return status;
 }
 
-/* ---- Reading ---- */
+/* ---- reading ------------------------------------------------------------- */
 
 static enum status need_file(char path[FILE_PATH_MAX], const char *dir,
                              const char *name, struct err *err)

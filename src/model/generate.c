@@ -240,7 +240,7 @@ enum status generate_run(struct generate_job *job, size_t n,
         .model = m,
         .sampling = s,
         .head =
-            model_lmhead(m, s->temperature > 0 ? (float)s->temperature : 1.0F),
+            model_lmhead(m, s->temperature > 0 ? (float)s->temperature : 1.0f),
     };
     size_t workers;
     enum status status = OK;

@@ -261,7 +261,7 @@ void params_init(float *params, const struct model_config *c, uint64_t seed)
         rng_init(&rng, seed, RNG_INIT, (uint32_t)view.kind,
                  (uint32_t)view.layer);
         for (size_t j = 0; j < n; j++)
-            w[j] = view.init_sd < 0 ? 1.0F
+            w[j] = view.init_sd < 0 ? 1.0f
                                     : (float)(view.init_sd * rng_normal(&rng));
     }
 }

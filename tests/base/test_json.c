@@ -170,7 +170,7 @@ static void test_write(void **state)
     json_field_text(&w, "n", NULL);
     json_field_bool(&w, "t", true);
     json_field_number(&w, "nan", NAN);
-    json_field_floats(&w, "f", (float[]){0.1F, -2.0F, INFINITY}, 3);
+    json_field_floats(&w, "f", (float[]){0.1f, -2.0f, INFINITY}, 3);
     json_field_ints(&w, "k", (int32_t[]){1, -2}, 2);
     json_put_key(&w, "e");
     json_open(&w, '[');
@@ -282,10 +282,10 @@ static void test_floats(void **state)
 {
     (void)state;
     static const float special[] = {
-        0.0F,    -0.0F,  1.0F,         FLT_MIN,        FLT_MAX,
-        0.1F,    1e-5F,  9.999999e-5F, 0.0001F,        1e15F,
-        1e16F,   1e17F,  FLT_TRUE_MIN, 16777216.0F,    33554432.0F,
-        1.5e-4F, 1e-45F, 8.5e37F,      9.8607613e-32F,
+        0.0f,    -0.0f,  1.0f,         FLT_MIN,        FLT_MAX,
+        0.1f,    1e-5f,  9.999999e-5f, 0.0001f,        1e15f,
+        1e16f,   1e17f,  FLT_TRUE_MIN, 16777216.0f,    33554432.0f,
+        1.5e-4f, 1e-45f, 8.5e37f,      9.8607613e-32f,
     };
     struct buf b;
     buf_init(&b, 1000);
@@ -304,8 +304,8 @@ static void test_floats(void **state)
     }
     /* Every power of two: the gap below is half the gap above. */
     for (int e = -149; e < 128; e++) {
-        check_float(&b, ldexpf(1.0F, e));
-        check_float(&b, -ldexpf(1.0F, e));
+        check_float(&b, ldexpf(1.0f, e));
+        check_float(&b, -ldexpf(1.0f, e));
     }
     buf_free(&b);
 }

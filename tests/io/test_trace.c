@@ -39,7 +39,7 @@ static const char *at(const char *name)
 static void test_row(void **state)
 {
     (void)state;
-    const float x[] = {-0.5F, NAN};
+    const float x[] = {-0.5f, NAN};
     const int32_t token[] = {5, 0};
     struct trace_row row = {
         .run = "r",

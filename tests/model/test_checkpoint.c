@@ -148,8 +148,8 @@ static void test_trainer(void **state)
 {
     static const char json[] = "{\"step\":12,\"note\":\"\\u00e9\"}\n";
     struct fixture *f = *state;
-    float m[] = {1, -0.0F, 1e-38F, 3.1415927F, 1e-45F};
-    float v[] = {0.25F};
+    float m[] = {1, -0.0f, 1e-38f, 3.1415927f, 1e-45f};
+    float v[] = {0.25f};
     struct checkpoint_array out[] = {{"adam.m", m, 5}, {"adam.v", v, 1}};
     struct checkpoint c = {&f->model, NULL, json, out, 2};
     float m2[5];

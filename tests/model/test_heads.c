@@ -18,7 +18,7 @@ static void score_model(struct model *m)
     at = params_offset(&c, PARAM_SCORE, 0);
     m->params[at] = 1;
     m->params[at + 1] = -2;
-    m->params[at + 2] = 0.5F;
+    m->params[at + 2] = 0.5f;
 }
 
 static const float hidden[] = {1, 2, 4, 9, 9, 9, -1, 0, 8};
@@ -39,7 +39,7 @@ static void test_forward(void **state)
 static void test_backward(void **state)
 {
     static const float dout[] = {2, 4, -1};
-    static const float want_dhidden[] = {14, 2, 12, 10, 10, 10, 11, 8, 10.5F};
+    static const float want_dhidden[] = {14, 2, 12, 10, 10, 10, 11, 8, 10.5f};
     static const float want_score[] = {2 * -1 + 4 * 1 + 1, 4 * 2,
                                        2 * 8 + 4 * 4 - 8};
     float dhidden[] = {10, 10, 10, 10, 10, 10, 10, 10, 10};

@@ -39,7 +39,7 @@ static int32_t draw(double *logp, const float *z, const struct lmhead *head,
  * passed once in a million. */
 static void test_frequencies(void **state)
 {
-    static const float z[] = {0.5F, -1, 2, 9, 1};
+    static const float z[] = {0.5f, -1, 2, 9, 1};
     static const uint8_t banned[] = {0, 0, 0, 1, 0};
     struct sampling s = plain;
     struct lmhead head;

@@ -95,10 +95,10 @@ static void some_loss(struct loss *loss, const struct model_config *c,
     static float dentropy[RIG_TOKENS_MAX];
     static const uint8_t banned[RIG_TOKENS_MAX] = {[0] = 1, [4] = 1};
     static const size_t row[] = {4, 5, 12, 4};
-    static const float dscore[] = {1.0F, -0.5F, 2.0F, 0.25F};
+    static const float dscore[] = {1.0f, -0.5f, 2.0f, 0.25f};
     struct rng rng;
 
-    *loss = (struct loss){.temperature = 0.8F};
+    *loss = (struct loss){.temperature = 0.8f};
     if (c->head == HEAD_SCORE) {
         loss->row = row;
         loss->dscore = dscore;
@@ -193,7 +193,7 @@ static void test_backward_accumulates(void **state)
     static const int32_t one[] = {3, 5, 1, 9, 2};
     static const int32_t two[] = {10, 3, 3, 0, 8, 6, 1};
     static const int32_t target[] = {2, 3, 5, 6, 7, 8, 9, 10, 1, 2, 3, 5};
-    static const float dlogp[] = {1, 2, -1, 0.5F, 3, 1, 1, -2, 1, 0.3F, 1, 1};
+    static const float dlogp[] = {1, 2, -1, 0.5f, 3, 1, 1, -2, 1, 0.3f, 1, 1};
     struct loss loss = {.target = target, .dlogp = dlogp, .temperature = 1};
     struct rig_pack p;
     struct model m;
