@@ -64,8 +64,12 @@ void run_close(struct run *r);
 enum status run_lock(int *lock, const char *dir, struct err *err) MUST_CHECK;
 void run_unlock(int lock);
 
-/* One step's metrics, in the order given, and how long it took.  `units`
- * counts episodes (PPO) or sequences; the rate "eps" is units/seconds. */
+/*
+ * One step's metrics, in the order given, and how long it took.  `units`
+ * counts episodes (PPO) or sequences; the rate "eps" is units/seconds.
+ * ERR_IO (a full disk) names the log and may leave half a row: end the run,
+ * resuming cuts it away.
+ */
 enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
                         size_t n, double seconds, double units,
                         struct err *err) MUST_CHECK;

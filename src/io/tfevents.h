@@ -2,6 +2,9 @@
  * tfevents.h - TensorBoard's event files: framed records with masked CRC-32C,
  * each a protobuf Event.  Scalars only, written whole so that they open in
  * TensorBoard's own reader.
+ *
+ * Fails with ERR_IO naming the file and the reason; what was flushed before
+ * stays readable, TensorBoard stops at a torn record.
  */
 #ifndef PLUMB_IO_TFEVENTS_H
 #define PLUMB_IO_TFEVENTS_H
