@@ -340,6 +340,7 @@ static enum status loop(struct ppo *p, struct err *err)
         if (is_done(p) || (c->save_every > 0 && p->step % c->save_every == 0))
             TRY(save(p, err));
     }
+    TRY(trainer_tidy(&p->run, c->save_every, err));
     return p->run.is_complete ? OK : finish(p, err);
 }
 

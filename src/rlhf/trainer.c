@@ -33,6 +33,25 @@ done:
     return status;
 }
 
+enum status trainer_tidy(const struct run *run, int64_t save_every,
+                         struct err *err)
+{
+    enum status status = OK;
+    int64_t *steps = NULL;
+    size_t n = 0;
+    TRY(run_checkpoints(&steps, &n, run->dir, err));
+    for (size_t i = 0; i + 1 < n; i++) {
+        char path[FILE_PATH_MAX];
+        if (save_every > 0 && steps[i] > 0 && steps[i] % save_every == 0)
+            continue;
+        TRY_DONE(run_checkpoint_path(path, run, steps[i], err));
+        TRY_DONE(file_remove(path, err));
+    }
+done:
+    mem_free(steps);
+    return status;
+}
+
 static enum status save(struct trainer *t, struct err *err)
 {
     enum status status = OK;
@@ -199,6 +218,7 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
         if (status != OK)
             return trainer_explain(&t->run, t->step + 1, status, err);
     }
+    TRY(trainer_tidy(&t->run, t->save_every, err));
     return run_flush(&t->run, err);
 }
 

@@ -75,6 +75,15 @@ void trainer_result_open(struct json_writer *w, const char *stage,
  */
 enum status trainer_prune(const struct run *run, struct err *err) MUST_CHECK;
 
+/*
+ * A stop leaves a checkpoint that is not one of every `save_every` steps (0:
+ * only the last is).  Called at a run's end, this removes such ones but never
+ * the newest, so that a run stopped and resumed ends with the bytes, and its
+ * curves with the points, of one that was not.
+ */
+enum status trainer_tidy(const struct run *run, int64_t save_every,
+                         struct err *err) MUST_CHECK;
+
 /* Put "step N" and the newest checkpoint in front of a numeric failure. */
 enum status trainer_explain(const struct run *run, int64_t step,
                             enum status status, struct err *err);

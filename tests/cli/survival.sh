@@ -90,6 +90,31 @@ for signal in INT:130 TERM:143; do
     says errors "--resume"
 done
 
+# Stopped and resumed, it ends with the same bytes, no checkpoint more.
+rm -rf interrupted
+"$plumb" ppo -c ppo.yaml --out interrupted 2>errors &
+pid=$!
+while [ ! -d interrupted/checkpoints/000003 ]; do
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.02
+done
+kill -s INT $pid
+wait $pid
+holds [ $? -eq 130 ]
+expect 0 ppo -c ppo.yaml --out interrupted --resume
+holds same whole interrupted
+
+# A command that cannot resume does not propose it.
+"$plumb" world tickets --tickets 100000 --out many.jsonl
+"$plumb" generate -m sft --prompts many.jsonl --out never.jsonl 2>errors &
+pid=$!
+sleep 0.5
+kill -s INT $pid
+wait $pid
+holds [ $? -eq 130 ]
+holds sh -c '! grep -q -e --resume errors'
+holds [ ! -e never.jsonl ]
+
 # A second process on the directory is told who holds it.
 rm -rf held
 "$plumb" ppo -c ppo.yaml --iterations 100000 --out held 2>/dev/null &
