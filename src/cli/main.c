@@ -41,6 +41,12 @@ static const struct outcome *find_outcome(enum status status)
     return &outcomes[1];
 }
 
+static bool can_resume(const char *command)
+{
+    const struct command *c = command_find(command);
+    return c && (c->bit & (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_DEMO));
+}
+
 /* Tell what went wrong and return the exit code. */
 static int finish(enum status status, const struct err *err,
                   const char *command)
@@ -53,8 +59,10 @@ static int finish(enum status status, const struct err *err,
         snprintf(hint, sizeof hint, "%s%s%s",
                  outcome->hint[0] == ' ' ? "plumb " : "",
                  outcome->hint[0] == ' ' ? command : "", outcome->hint);
+    bool has_hint =
+        outcome->hint && (status != ERR_STOPPED || can_resume(command));
     terminal_error(err->text[0] ? err->text : err_name(status),
-                   outcome->hint ? hint : NULL);
+                   has_hint ? hint : NULL);
     if (status == ERR_STOPPED)
         return 128 + (*stop_flag() ? (int)*stop_flag() : SIGINT);
     return outcome->code;
