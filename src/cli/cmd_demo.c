@@ -10,34 +10,50 @@
 #define HELDOUT_MAX ((size_t)64 << 20)
 #define CONFIG_MAX ((size_t)1 << 20)
 
+/* What a demo leaves, in the order in which it is removed: demo.yaml is
+ * written first and goes last, so without it the others are not ours. */
+static const char *const parts[] = {
+    "report.html", "eval", "ppo",   "reward",
+    "human",       "sft",  "world", "demo.yaml",
+};
+static const size_t n_parts = sizeof parts / sizeof *parts;
+
+static enum status remove_parts(const char *dir, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    for (size_t i = 0; i < n_parts; i++) {
+        TRY(file_join(path, dir, parts[i], err));
+        TRY(file_remove(path, err));
+    }
+    return OK;
+}
+
 /* A project that is there already is gone on with, replaced, or refused; what
- * is not a project is never removed.  The directory is locked. */
+ * is not a demo's is never removed.  The directory is locked. */
 static enum status take_directory(const struct options *o, const char *dir,
                                   struct err *err)
 {
     char path[FILE_PATH_MAX];
     enum run_mode mode;
-    struct file_list list;
-    enum status status = OK;
     TRY(session_mode(&mode, o, err));
     TRY(file_join(path, dir, "demo.yaml", err));
-    if (!file_exists(path) || mode == RUN_RESUME)
-        return OK;
-    if (mode == RUN_NEW)
-        return err_set(err, ERR_ARG,
-                       "%s holds a demo already; --resume goes on with it, "
-                       "--overwrite replaces it",
-                       dir);
-    TRY(file_list(&list, dir, err));
-    for (size_t i = 0; i < list.n; i++) {
-        if (strcmp(list.name[i], "LOCK") == 0)
-            continue;
-        TRY_DONE(file_join(path, dir, list.name[i], err));
-        TRY_DONE(file_remove(path, err));
+    if (file_exists(path)) {
+        if (mode == RUN_NEW)
+            return err_set(err, ERR_ARG,
+                           "%s holds a demo already; --resume goes on with it, "
+                           "--overwrite replaces it",
+                           dir);
+        return mode == RUN_OVERWRITE ? remove_parts(dir, err) : OK;
     }
-done:
-    file_list_free(&list);
-    return status;
+    for (size_t i = 0; i < n_parts; i++) {
+        TRY(file_join(path, dir, parts[i], err));
+        if (file_exists(path))
+            return err_set(err, ERR_ARG,
+                           "%s is not a demo's: there is no demo.yaml; choose "
+                           "another --out",
+                           path);
+    }
+    return OK;
 }
 
 /* D/demo.yaml: every setting, so that `plumb demo -c D/demo.yaml` repeats the

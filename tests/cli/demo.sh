@@ -40,6 +40,22 @@ expect 2 demo --quick --out two
 expect 0 demo --quick --out two --resume --json
 expect 4 demo --quick --out two --resume --set sft.lr=0.002
 
+# What others left in the directory survives, also --overwrite; what has a
+# demo's names but is not one is not touched.
+mkdir ours mine mine/sft
+echo precious >ours/letter
+echo precious >mine/sft/letter
+tiny='--quick --world.demos 64 --world.rank-prompts 16 --set sft.epochs=1
+    --set ppo.iterations=2 --set eval.n_prompts=8 --set ppo.norm_prompts=8'
+# shellcheck disable=SC2086 # a list of words
+for mode in --resume --overwrite; do
+    expect 0 demo $tiny --out ours $mode
+    expect 2 demo $tiny --out mine $mode
+    says errors "mine/sft is not a demo's"
+done
+holds grep -q precious ours/letter
+holds grep -q precious mine/sft/letter
+
 # plumb eval on the project prints the same measures.
 expect 0 eval two --json --n-prompts 32 --samples 2
 holds jq -e '.schema and .rm_delta and .kl_sequence' out
