@@ -35,6 +35,8 @@ expect 2 ppo --bta 1
 says errors "plumb: unknown option '--bta'; did you mean '--beta'?"
 says errors "try: plumb ppo --help"
 holds [ ! -s out ]
+expect 2 demo --world.tickets 5 --out none
+says errors "unknown option '--world.tickets'"
 expect 2 ppo --beta -1
 says errors "ppo.beta = -1 is outside [0, 10]"
 expect 2 ppo --beta
