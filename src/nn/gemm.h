@@ -9,6 +9,10 @@
  * to one thread; that is asserted.  C may not overlap A or B.  Sizes of zero
  * are fine (K of zero clears C unless it accumulates).
  *
+ * oneDNN's products use the stack pointer as an ordinary register.  A program
+ * that handles signals must therefore give its handler a stack of its own
+ * (sigaltstack, SA_ONSTACK) or block signals in the threads that come here.
+ *
  * Fails only with ERR_MEMORY, when the library cannot get its buffers.
  */
 #ifndef PLUMB_NN_GEMM_H
