@@ -59,7 +59,7 @@ static enum status save(struct ppo *p, struct err *err)
                            .n_array = ARRAYS};
     TRY_DONE(checkpoint_write(path, &c, err));
     p->run.checkpoint = p->step;
-    TRY_DONE(trainer_prune(&p->run, err));
+    TRY_DONE(trainer_prune(&p->run, p->config->save_every, err));
 done:
     buf_free(&text);
     return status;
@@ -108,7 +108,7 @@ static enum status resume(struct ppo *p, struct err *err)
     TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, path, err));
     TRY_DONE(read_state(p, &text, path, err));
     p->step = p->run.checkpoint;
-    TRY_DONE(trainer_prune(&p->run, err));
+    TRY_DONE(trainer_prune(&p->run, p->config->save_every, err));
 done:
     buf_free(&text);
     return status;

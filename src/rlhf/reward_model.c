@@ -325,8 +325,7 @@ enum status reward_model_run(const struct reward_config *c,
                            max_tokens, err));
     TRY_DONE(plan(&r, stage, &total, err));
     TRY_DONE(trainer_open(&r.trainer, stage, &model, r.tokenizer, &c->optimizer,
-                          total, err));
-    r.trainer.save_every = c->save_every;
+                          total, c->save_every, err));
     r.trainer.log_every = c->log_every;
     status = trainer_loop(&r.trainer, step_batch, &r, err);
     if (status == OK && !r.trainer.run.is_complete)

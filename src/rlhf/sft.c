@@ -1,5 +1,6 @@
 #include "rlhf/sft.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -270,6 +271,7 @@ static enum status plan(struct sft *s, const struct stage *stage,
 {
     const struct sft_config *c = s->config;
     double reply_tokens = 0;
+    assert(c->batch > 0);
     s->batch = (size_t)c->batch;
     s->n_train =
         s->corpus.n_seq - (size_t)(c->holdout * (double)s->corpus.n_seq);
@@ -325,8 +327,7 @@ enum status sft_run(const struct sft_config *c, const struct stage *stage,
     TRY_DONE(load(&s, &model, stage, err));
     TRY_DONE(plan(&s, stage, &total, err));
     TRY_DONE(trainer_open(&s.trainer, stage, &model, s.tokenizer, &c->optimizer,
-                          total, err));
-    s.trainer.save_every = c->save_every;
+                          total, c->save_every, err));
     s.trainer.log_every = c->log_every;
     status = trainer_loop(&s.trainer, step_batch, &s, err);
     if (status == OK && !s.trainer.run.is_complete)

@@ -16,14 +16,28 @@ static void name_arrays(struct checkpoint_array array[2],
     array[1] = (struct checkpoint_array){"adam.v", o->v, o->n};
 }
 
-enum status trainer_prune(const struct run *run, struct err *err)
+/* Was this checkpoint written because its turn had come, not to stop? */
+static bool is_scheduled(int64_t step, int64_t save_every)
+{
+    return save_every > 0 && step > 0 && step % save_every == 0;
+}
+
+enum status trainer_prune(const struct run *run, int64_t save_every,
+                          struct err *err)
 {
     enum status status = OK;
     int64_t *steps = NULL;
     size_t n = 0;
+    bool has_spare = false;
     TRY(run_checkpoints(&steps, &n, run->dir, err));
-    for (size_t i = 0; i + 1 < n; i++) {
+    for (size_t i = n; i-- > 0;) {
         char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+        bool is_spare = !has_spare && is_scheduled(steps[i], save_every);
+        if (i + 1 == n)
+            continue;
+        has_spare = has_spare || is_spare;
+        if (is_spare)
+            continue;
         TRY_DONE(run_checkpoint_path(dir, run, steps[i], err));
         TRY_DONE(file_join(path, dir, "trainer.safetensors", err));
         TRY_DONE(file_remove(path, err));
@@ -42,7 +56,7 @@ enum status trainer_tidy(const struct run *run, int64_t save_every,
     TRY(run_checkpoints(&steps, &n, run->dir, err));
     for (size_t i = 0; i + 1 < n; i++) {
         char path[FILE_PATH_MAX];
-        if (save_every > 0 && steps[i] > 0 && steps[i] % save_every == 0)
+        if (is_scheduled(steps[i], save_every))
             continue;
         TRY_DONE(run_checkpoint_path(path, run, steps[i], err));
         TRY_DONE(file_remove(path, err));
@@ -76,7 +90,7 @@ static enum status save(struct trainer *t, struct err *err)
                            .n_array = 2};
     TRY_DONE(checkpoint_write(path, &c, err));
     t->run.checkpoint = t->step;
-    TRY_DONE(trainer_prune(&t->run, err));
+    TRY_DONE(trainer_prune(&t->run, t->save_every, err));
 done:
     buf_free(&text);
     return status;
@@ -105,7 +119,7 @@ static enum status resume(struct trainer *t, struct err *err)
     TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
     t->step = t->run.checkpoint;
     t->optimizer.t = t->step;
-    TRY_DONE(trainer_prune(&t->run, err));
+    TRY_DONE(trainer_prune(&t->run, t->save_every, err));
 done:
     buf_free(&text);
     return status;
@@ -115,7 +129,7 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                          struct model *initial,
                          const struct tokenizer *tokenizer,
                          const struct optimizer_config *optimizer,
-                         int64_t total, struct err *err)
+                         int64_t total, int64_t save_every, struct err *err)
 {
     enum status status = OK;
     struct context *context = stage->context;
@@ -124,6 +138,7 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                           .tokenizer = tokenizer,
                           .model = *initial,
                           .total = total,
+                          .save_every = save_every,
                           .run = {.lock = -1},
                           .log_every = 1};
     memset(initial, 0, sizeof *initial);

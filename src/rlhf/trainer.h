@@ -34,7 +34,8 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                          struct model *initial,
                          const struct tokenizer *tokenizer,
                          const struct optimizer_config *optimizer,
-                         int64_t total, struct err *err) MUST_CHECK;
+                         int64_t total, int64_t save_every,
+                         struct err *err) MUST_CHECK;
 void trainer_close(struct trainer *t);
 
 /*
@@ -69,11 +70,13 @@ void trainer_result_open(struct json_writer *w, const char *stage,
 
 /*
  * Keep the large trainer state (moments, value model) in the newest checkpoint
- * only: the older ones stay as models, with the few numbers of trainer.json
+ * and in the scheduled one before it, to go on from should the newest be
+ * damaged; the older ones stay as models, with the few numbers of trainer.json
  * (the unit of reward among them).  Called after every save, it also finishes
  * what a killed process left undone.
  */
-enum status trainer_prune(const struct run *run, struct err *err) MUST_CHECK;
+enum status trainer_prune(const struct run *run, int64_t save_every,
+                          struct err *err) MUST_CHECK;
 
 /*
  * A stop leaves a checkpoint that is not one of every `save_every` steps (0:
