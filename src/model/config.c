@@ -143,6 +143,19 @@ static enum status refuse_variants(const struct json *json, const char *what,
     return OK;
 }
 
+/* A real that may be absent or null, then `fallback`. */
+static enum status parse_real(double *out, const struct json *json,
+                              const char *key, double fallback,
+                              const char *what, struct err *err)
+{
+    const struct json *node = json_get(json, key);
+
+    *out = fallback;
+    if (node == NULL || json_is_null(node))
+        return OK;
+    return json_need_number(out, json, key, what, err);
+}
+
 /* rope_theta and its kind: v4 has rope_theta and rope_scaling at the top, v5
  * puts both into rope_parameters. */
 static enum status parse_rope(struct model_config *out, const struct json *json,
@@ -150,7 +163,7 @@ static enum status parse_rope(struct model_config *out, const struct json *json,
 {
     static const char *const block[] = {"rope_scaling", "rope_parameters"};
 
-    out->rope_theta = json_number(json_get(json, "rope_theta"), 10000);
+    TRY(parse_real(&out->rope_theta, json, "rope_theta", 10000, what, err));
     for (size_t i = 0; i < 2; i++) {
         const struct json *node = json_get(json, block[i]);
         const char *type;
@@ -167,8 +180,8 @@ static enum status parse_rope(struct model_config *out, const struct json *json,
             return err_set(err, ERR_MISMATCH,
                            "%s: partial rotary positions are not supported",
                            what);
-        out->rope_theta =
-            json_number(json_get(node, "rope_theta"), out->rope_theta);
+        TRY(parse_real(&out->rope_theta, node, "rope_theta", out->rope_theta,
+                       what, err));
     }
     return OK;
 }
@@ -266,7 +279,7 @@ enum status model_config_parse(struct model_config *out,
     TRY(model_config_parse_token(&c.bos, json, "bos_token_id", what, err));
     TRY(model_config_parse_token(&c.eos, json, "eos_token_id", what, err));
     TRY(model_config_parse_token(&c.pad, json, "pad_token_id", what, err));
-    c.norm_eps = json_number(json_get(json, "rms_norm_eps"), 1e-6);
+    TRY(parse_real(&c.norm_eps, json, "rms_norm_eps", 1e-6, what, err));
     c.tied = json_bool(json_get(json, "tie_word_embeddings"), false);
     if (model_config_check(&c, &inner) != OK)
         return err_set(err, ERR_FORMAT, "%s: %s", what, inner.text);

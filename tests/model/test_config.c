@@ -132,6 +132,8 @@ static void test_refusals(void **state)
         {"{" BASE ",\"head_dim\":15}", ERR_FORMAT, "head_dim"},
         {"{" BASE ",\"head_dim\":99999}", ERR_FORMAT, "head_dim"},
         {"{" BASE ",\"rope_theta\":0}", ERR_FORMAT, "rope_theta"},
+        {"{" BASE ",\"rope_theta\":\"1e4\"}", ERR_FORMAT, "rope_theta"},
+        {"{" BASE ",\"rms_norm_eps\":[]}", ERR_FORMAT, "rms_norm_eps"},
         {"{" BASE ",\"rms_norm_eps\":0}", ERR_FORMAT, "rms_norm_eps"},
         {"{" BASE ",\"eos_token_id\":413}", ERR_FORMAT, "eos_token_id"},
         {"{" BASE ",\"eos_token_id\":[1,2]}", ERR_MISMATCH, "eos_token_id"},
