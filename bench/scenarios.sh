@@ -3,28 +3,13 @@
 #
 #     bench/scenarios.sh [PLUMB] [OUT]        SEEDS="1 2 3"  EXTRA="--quick"
 #
-# A seed's scenarios differ only after the replies to be ranked are drawn, so
-# world, SFT and candidates are made once per seed; every scenario goes
-# through `plumb demo` itself.  A project that is finished is not run again.
+# Every run is one `plumb demo`; one that is finished is not run again, one
+# that was interrupted goes on.
 set -eu
 
 plumb=${1:-build/release/plumb}
 out=${2:-build/scenarios}
 seeds=${SEEDS:-1 2 3 4 5}
-
-# Copy what does not depend on the scenario from an earlier one.
-share() {
-    from=$1
-    to=$2
-    [ -d "$to/sft" ] && return
-    mkdir -p "$to/human"
-    cp -r "$from/world" "$to/"
-    cp "$from/human/candidates.jsonl" "$to/human/"
-    # Last and by rename: an sft/ that is there is whole.
-    rm -rf "$to/.sft.tmp"
-    cp -r "$from/sft" "$to/.sft.tmp"
-    mv "$to/.sft.tmp" "$to/sft"
-}
 
 run() {
     scenario=$1
@@ -39,9 +24,7 @@ run() {
 
 mkdir -p "$out"
 for seed in $seeds; do
-    run paradox "$seed"
-    for scenario in healthy weak-rm; do
-        share "$out/paradox-$seed" "$out/$scenario-$seed"
+    for scenario in paradox healthy weak-rm; do
         run "$scenario" "$seed"
     done
 done
