@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -16,6 +17,7 @@ struct place {
     char project[FILE_PATH_MAX];
     char run[FILE_PATH_MAX];
     char prompts[FILE_PATH_MAX];
+    char scenario[32]; // of the demo that the project is, or ""
 };
 
 /* RUN is a project D, or D/ppo. */
@@ -105,6 +107,7 @@ static struct heldout_config make_config(const struct place *p,
         .reward_model = first_of(e->reward_model, ppo->reward_model),
         .prompts = p->prompts,
         .run = e->curve ? p->run : NULL,
+        .scenario = *p->scenario ? p->scenario : NULL,
         .n_prompts = e->n_prompts,
         .samples = e->samples,
         .max_new = e->max_new ? e->max_new : ppo->max_new,
@@ -139,11 +142,26 @@ done:
     return status;
 }
 
+/* What an earlier evaluation says of the project's origin; a project that has
+ * none, or none that can be read, has no scenario. */
+static void find_scenario(struct place *p)
+{
+    char path[FILE_PATH_MAX];
+    struct json *root;
+    if (file_join(path, p->project, "eval/heldout.json", NULL) != OK ||
+        json_read(&root, path, DOCUMENT_MAX, NULL) != OK)
+        return;
+    (void)snprintf(p->scenario, sizeof p->scenario, "%s",
+                   json_text(json_get(root, "scenario"), ""));
+    json_free(root);
+}
+
 static enum status evaluate(struct place *p, const struct options *o,
                             const struct options *run, struct err *err)
 {
     struct session s;
     TRY(find_prompts(p, o, run, err));
+    find_scenario(p);
     struct heldout_config c = make_config(p, o, run);
     TRY(session_open(&s, o, "eval", err));
     enum status status = heldout_sample(&c, &s.context, err);
@@ -159,11 +177,16 @@ static enum status evaluate(struct place *p, const struct options *o,
 
 enum status cmd_eval(struct options *o, struct err *err)
 {
-    struct place p;
+    struct place p = {.scenario = ""};
     struct options run;
+    int lock;
     TRY(find_place(&p, o, err));
     TRY(read_run(&run, &p, err));
-    enum status status = evaluate(&p, o, &run, err);
+    enum status status = run_lock(&lock, p.project, err);
+    if (status == OK) {
+        status = evaluate(&p, o, &run, err);
+        run_unlock(lock);
+    }
     options_free(&run);
     return status;
 }
