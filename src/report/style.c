@@ -98,11 +98,11 @@ static const char *const sheet[] = {
     "table{border-collapse:collapse;font-size:.88rem;width:100%;"
     "font-variant-numeric:tabular-nums}\n",
     "th,td{text-align:left;padding:.3em .9em .3em 0;vertical-align:top;"
-    "border-bottom:1px solid var(--rule);overflow-wrap:anywhere}\n",
+    "border-bottom:1px solid var(--rule);overflow-wrap:break-word}\n",
     "th{font-weight:600;color:var(--soft)}\n",
     "td.n,th.n{text-align:right;white-space:nowrap}\n",
     "code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"
-    "'Liberation Mono',monospace;overflow-wrap:anywhere}\n",
+    "'Liberation Mono',monospace;overflow-wrap:break-word}\n",
     ".configs{display:grid;grid-template-columns:repeat(auto-fit,"
     "minmax(280px,1fr));gap:8px 32px}\n",
     "footer{margin-top:3em;font-size:.85rem;color:var(--soft)}\n",
