@@ -75,7 +75,7 @@ static enum status read_choice(double *left_wins, const char *choice,
         }
     }
     return err_set(err, ERR_FORMAT,
-                   "%s: choice '%.20s' is not A, B, both_good or both_bad",
+                   "%s: overall '%.20s' is not A, B, both_good or both_bad",
                    what, choice);
 }
 
@@ -85,7 +85,7 @@ static enum status read_visit(struct visit *v, const struct json *row,
     const char *kind;
     const char *choice;
     TRY(json_need_text(&kind, row, "kind", what, err));
-    TRY(json_need_text(&choice, row, "choice", what, err));
+    TRY(json_need_text(&choice, row, "overall", what, err));
     const char *left =
         json_text(json_get(json_get(row, "left"), "source"), "?");
     const char *right =

@@ -184,7 +184,7 @@ static void write_visit(struct buf *out, const struct pair *p,
     (void)snprintf(id, sizeof id, "careful-%zu", p->judge + 1);
     json_field_text(&w, "judge", id);
     json_field_int(&w, "visit", (int64_t)number);
-    json_field_text(&w, "choice", v->choice);
+    json_field_text(&w, "overall", v->choice);
     json_field_int(&w, "left_direct", v->marks[0].direct);
     json_field_int(&w, "right_direct", v->marks[1].direct);
     json_field_text(&w, "left_correct", correct_names[v->marks[0].correct]);

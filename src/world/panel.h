@@ -12,7 +12,7 @@
  * measures how far judges agree with themselves.  All judges are careful:
  * they see gold (world/judge.h) and the facts behind it, through noise.
  *
- *     choice    v = gold + tau * Gumbel for each answer; the larger wins (so
+ *     overall   v = gold + tau * Gumbel for each answer; the larger wins (so
  *               wins are Bradley-Terry).  Closer than tie_margin: both_good
  *               when their mean is at least PANEL_GOOD, else both_bad.
  *     direct    10 * help / tokens + the judge's buried term (<= 0), that is
@@ -87,11 +87,11 @@ struct panel_prompt {
  *      "left":{"response":"...","source":"reference","sample":0,"tokens":31},
  *      "right":{"response":"...","source":"policy","sample":0,"tokens":58},
  *      "shown_left":"reference","judge":"careful-2","visit":1,
- *      "choice":"A","left_direct":3,"right_direct":1,
+ *      "overall":"A","left_direct":3,"right_direct":1,
  *      "left_correct":"yes","right_correct":"yes",
  *      "left_length":"right","right_length":"too_long"}
  *
- * choice: A (left is better), B (right), both_good, both_bad.  source of the
+ * overall: A (left is better), B (right), both_good, both_bad.  source of the
  * stand-in in a placebo pair is "placebo", so that every question asked of
  * policy pairs can be asked of placebo pairs with one word changed.  visit is
  * 1, or 2 the second time.

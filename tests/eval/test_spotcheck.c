@@ -27,7 +27,7 @@ static void vote(struct buf *out, const char *kind, int pair, bool left,
     buf_printf(out,
                "{\"pair_id\":\"%s-%d\",\"kind\":\"%s\",\"prompt_id\":\"p%d\","
                "\"left\":{\"source\":\"%s\"},\"right\":{\"source\":\"%s\"},"
-               "\"visit\":%d,\"choice\":\"%s\",\"left_direct\":%d,"
+               "\"visit\":%d,\"overall\":\"%s\",\"left_direct\":%d,"
                "\"right_direct\":%d,\"left_length\":\"%s\","
                "\"right_length\":\"%s\",\"left_correct\":\"%s\","
                "\"right_correct\":\"%s\"}\n",
@@ -97,11 +97,11 @@ static void test_other_replies(void **state)
         "\"response\":\"old\"}\n";
     static const char votes[] =
         "{\"pair_id\":\"a\",\"prompt_id\":\"p\",\"kind\":\"policy\","
-        "\"choice\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
+        "\"overall\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
         "\"response\":\"new\"},\"right\":{\"source\":\"reference\","
         "\"sample\":0,\"response\":\"old\"}}\n"
         "{\"pair_id\":\"b\",\"prompt_id\":\"p\",\"kind\":\"policy\","
-        "\"choice\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
+        "\"overall\":\"A\",\"left\":{\"source\":\"policy\",\"sample\":0,"
         "\"response\":\"newer\"},\"right\":{\"source\":\"reference\","
         "\"sample\":0,\"response\":\"old\"}}\n";
     struct bootstrap plan = {.seed = 1};
@@ -134,7 +134,7 @@ static void test_bad_sources(void **state)
     const char *path = files_write(
         dir, "bad.jsonl",
         "{\"pair_id\":\"x\",\"prompt_id\":\"p\",\"kind\":\"policy\","
-        "\"choice\":\"A\",\"left\":{\"source\":\"policy\"},"
+        "\"overall\":\"A\",\"left\":{\"source\":\"policy\"},"
         "\"right\":{\"source\":\"policy\"}}\n");
     assert_int_equal(spotcheck_read(&m, &counts, path, NULL, &plan, &err),
                      ERR_FORMAT);
@@ -153,7 +153,7 @@ static void test_bad_choice(void **state)
     const char *path = files_write(
         dir, "bad.jsonl",
         "{\"pair_id\":\"x\",\"prompt_id\":\"p\",\"kind\":\"policy\","
-        "\"choice\":\"left\",\"left\":{\"source\":\"policy\"},"
+        "\"overall\":\"left\",\"left\":{\"source\":\"policy\"},"
         "\"right\":{\"source\":\"reference\"}}\n");
     assert_int_equal(spotcheck_read(&m, &counts, path, NULL, &plan, &err),
                      ERR_FORMAT);

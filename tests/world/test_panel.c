@@ -90,7 +90,7 @@ struct tallies {
 
 static const char *winner(const struct json *row)
 {
-    const char *choice = json_text(json_get(row, "choice"), "");
+    const char *choice = json_text(json_get(row, "overall"), "");
     bool is_left = strcmp(choice, "A") == 0;
     if (!is_left && strcmp(choice, "B") != 0) {
         assert_true(strcmp(choice, "both_good") == 0 ||
@@ -300,11 +300,12 @@ static void test_same_text(void **state)
     struct err err;
     buf_init(&b, 1 << 20);
     assert_int_equal(panel_spotcheck(&b, prompt, 2, &c, 1, &err), OK);
-    assert_non_null(strstr(b.data, "\"choice\":\"both_good\",\"left_direct\":4,"
-                                   "\"right_direct\":4,\"left_correct\":"
-                                   "\"yes\",\"right_correct\":\"yes\",\"left_"
-                                   "length\":\"too_short\""));
-    assert_non_null(strstr(b.data, "\"choice\":\"both_bad\",\"left_direct\":0,"
+    assert_non_null(strstr(b.data,
+                           "\"overall\":\"both_good\",\"left_direct\":4,"
+                           "\"right_direct\":4,\"left_correct\":"
+                           "\"yes\",\"right_correct\":\"yes\",\"left_"
+                           "length\":\"too_short\""));
+    assert_non_null(strstr(b.data, "\"overall\":\"both_bad\",\"left_direct\":0,"
                                    "\"right_direct\":0,\"left_correct\":"
                                    "\"unsure\",\"right_correct\":\"unsure\""));
     buf_free(&b);
