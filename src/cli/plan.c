@@ -30,28 +30,6 @@ static enum status read_shape(struct model_config *out, const char *dir,
     return status;
 }
 
-/* The shape that the options give a new model. */
-static struct model_config new_shape(const struct sft_config *c, size_t V)
-{
-    return (struct model_config){
-        .V = V,
-        .C = (size_t)c->channels,
-        .L = (size_t)c->layers,
-        .H = (size_t)c->heads,
-        .G = (size_t)c->kv_heads,
-        .D = (size_t)(c->channels / c->heads),
-        .F = (size_t)c->feed_forward,
-        .T_max = (size_t)c->positions,
-        .rope_theta = 10000,
-        .norm_eps = 1e-5,
-        .tied = c->tied,
-        .head = HEAD_LM,
-        .bos = -1,
-        .eos = -1,
-        .pad = -1,
-    };
-}
-
 /* What a plan is made from. */
 struct material {
     struct model_config shape;
@@ -93,7 +71,7 @@ static enum status gather(struct material *m, const char *model,
     if (model)
         status = read_shape(&m->shape, model, err);
     else
-        m->shape = new_shape(&o->v.sft, tokenizer_size(t));
+        m->shape = sft_shape(&o->v.sft, t);
     if (status == OK)
         status = model_config_check(&m->shape, err);
     if (status == OK)

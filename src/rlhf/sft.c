@@ -198,12 +198,11 @@ static enum status validate(double *loss, struct sft *s, struct err *err)
     return status;
 }
 
-static enum status new_model(struct model *out, const struct sft *s,
-                             uint64_t seed, struct err *err)
+struct model_config sft_shape(const struct sft_config *c,
+                              const struct tokenizer *tokenizer)
 {
-    const struct sft_config *c = s->config;
-    struct model_config shape = {
-        .V = tokenizer_size(s->tokenizer),
+    return (struct model_config){
+        .V = tokenizer_size(tokenizer),
         .C = (size_t)c->channels,
         .L = (size_t)c->layers,
         .H = (size_t)c->heads,
@@ -216,9 +215,16 @@ static enum status new_model(struct model *out, const struct sft *s,
         .tied = c->tied,
         .head = HEAD_LM,
         .bos = -1,
-        .eos = tokenizer_id(s->tokenizer, "<eos>"),
-        .pad = tokenizer_id(s->tokenizer, "<pad>"),
+        .eos = tokenizer_id(tokenizer, "<eos>"),
+        .pad = tokenizer_id(tokenizer, "<pad>"),
     };
+}
+
+static enum status new_model(struct model *out, const struct sft *s,
+                             uint64_t seed, struct err *err)
+{
+    const struct sft_config *c = s->config;
+    struct model_config shape = sft_shape(c, s->tokenizer);
     if (c->channels % c->heads != 0)
         return err_set(err, ERR_ARG,
                        "sft.channels = %lld is no multiple of sft.heads = "

@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 
+#include "io/tokenizer.h"
+#include "model/config.h"
 #include "rlhf/stage.h"
 
 struct sft_config {
@@ -31,6 +33,11 @@ struct sft_config {
     int64_t channels, layers, heads, kv_heads, feed_forward, positions;
     bool tied;
 };
+
+/* The shape of a new model: the settings', with the tokenizer's vocabulary
+ * and its <eos> and <pad>.  c->heads > 0. */
+struct model_config sft_shape(const struct sft_config *c,
+                              const struct tokenizer *tokenizer);
 
 /* Train into stage->out and write its result; ERR_STOPPED and ERR_NUMERIC as
  * in trainer_loop(). */
