@@ -7,5 +7,5 @@ jobs=$2
 shift 2
 [ $# -gt 0 ] || set -- $(git ls-files 'src/*.c')
 printf '%s\n' "$@" |
-    xargs -P "$jobs" -n 4 clang-tidy -p "$build" --quiet \
+    xargs -P "$jobs" -n 1 clang-tidy -p "$build" --quiet \
         --extra-arg=-Wno-unknown-warning-option

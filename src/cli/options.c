@@ -137,9 +137,9 @@ static enum status set_real(struct options *o, const struct option *row,
 static bool is_same_word(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        char x = a[i] == '-' ? '_' : a[i];
-        char y = b[i] == '-' ? '_' : b[i];
-        if (x != y)
+        bool is_dash = a[i] == '-' || a[i] == '_';
+        bool is_same = is_dash ? b[i] == '-' || b[i] == '_' : a[i] == b[i];
+        if (!is_same)
             return false;
     }
     return true;

@@ -28,7 +28,7 @@
  * loaded.  Only in gcc's release build: sanitizers do not get along with the
  * resolvers.
  */
-#if defined(PLUMB_CLONES) && defined(__x86_64__)
+#if defined(PLUMB_CLONES) && defined(__x86_64__) && !defined(__clang__)
 #define NN_CLONES                                                              \
     __attribute__((                                                            \
         target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
