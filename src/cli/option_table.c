@@ -6,7 +6,7 @@
  * AT(field, type) is the offset of a member of struct option_values, and does
  * not compile when the member has another type than the row will write.
  */
-// A type and the members of a row cannot stand in parentheses.
+/* A type and the members of a row cannot stand in parentheses. */
 // NOLINTBEGIN(bugprone-macro-parentheses)
 #define AT(field, type)                                                        \
     (offsetof(struct option_values, field) +                                   \

@@ -46,6 +46,8 @@ static enum status count_data(struct material *m, const char *data_path,
     enum status status = OK;
     TRY(dataset_read(&data, data_path, kind, err));
     TRY_DONE(corpus_encode(&corpus, &data, t, -1, max_tokens, err));
+    if (corpus.n_record == 0)
+        status = err_set(err, ERR_FORMAT, "%s: no records", data_path);
     m->records = corpus.n_record;
     m->sequences = corpus.n_seq;
     for (size_t i = 0; i < corpus.n_seq; i++)
@@ -109,8 +111,8 @@ static enum status time_model(void *ctx, size_t item, size_t worker,
     pack.N = N;
     for (size_t i = 0; i < N; i++)
         position[i] = (int32_t)i;
-    // The first round, in which the library prepares its kernels, does not
-    // count.
+    /* The first round, in which the library prepares its kernels, does not
+     * count. */
     while (rounds < 3 || now - began < TRIAL) {
         if (rounds == 1)
             began = terminal_now();
