@@ -42,7 +42,8 @@ static enum status find_place(struct place *p, const struct options *o,
     return OK;
 }
 
-/* The settings that the run recorded. */
+/* The settings that the run recorded.  Another stage's run has a config.yaml
+ * too, which names neither a policy nor a reward model nor prompts. */
 static enum status read_run(struct options *run, const struct place *p,
                             struct err *err)
 {
@@ -52,6 +53,8 @@ static enum status read_run(struct options *run, const struct place *p,
     enum status status = args_read_file(run, path, err);
     if (status == OK)
         status = options_apply(run, err);
+    if (status == OK && options_check_needed(run, FOR_PPO, NULL) != OK)
+        status = err_set(err, ERR_MISSING, "%s is no ppo run", p->run);
     if (status != OK)
         options_free(run);
     return status;
@@ -182,7 +185,9 @@ enum status cmd_eval(struct options *o, struct err *err)
     int lock;
     TRY(find_place(&p, o, err));
     TRY(read_run(&run, &p, err));
-    enum status status = run_lock(&lock, p.project, err);
+    enum status status = file_make_dir(p.project, err);
+    if (status == OK)
+        status = run_lock(&lock, p.project, err);
     if (status == OK) {
         status = evaluate(&p, o, &run, err);
         run_unlock(lock);

@@ -43,6 +43,16 @@ expect 0 generate -m ppo --prompt 'where is order #Q4?' --greedy --max-new 8 \
 holds cmp out first
 expect 4 generate -m ppo --prompt 'xylophone' --greedy
 
+# Another stage's run is not a ppo run, though it has a config.yaml too.
+for stage in sft reward; do
+    expect 5 eval $stage
+    says errors "$stage is no ppo run"
+done
+expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated/here \
+    --json
+holds jq -e '.rm_delta.n == 8' out
+holds [ -s evaluated/here/report.html ]
+
 expect 0 inspect ppo --json
 holds jq -e '.kind == "run" and .complete and .last_step == 2 and
     (.checkpoints | length >= 1) and .metrics["kl/sequence"] != null' out
@@ -81,6 +91,8 @@ holds [ ! -e answers.jsonl ]
 # Too little to train on.
 expect 4 sft --data empty.jsonl --model sft --out none
 says errors "0 records to train on, fewer than sft.batch = 32"
+expect 4 reward --data empty.jsonl --model sft --dry-run --out none
+says errors "empty.jsonl: no records"
 expect 2 reward --data rankings.jsonl --model sft --batch 100 --out none
 says errors "fewer than reward.batch = 100"
 
