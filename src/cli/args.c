@@ -75,11 +75,22 @@ static enum status take_set(struct args *a, const char *inline_value,
     return options_give(a->o, key, equals + 1, ORIGIN, NULL, err);
 }
 
+/* The flag nearest to a name: of the short ones, else of the whole keys that
+ * the command takes; NULL when none is near. */
+static const char *nearest_flag(const char *name, size_t len, unsigned command)
+{
+    const char *near = options_nearest(name, len, command, true);
+    if (near)
+        return near;
+    near = options_nearest(name, len, command, false);
+    bool is_taken = near && options_find_flag(near, strlen(near), command);
+    return is_taken ? near : NULL;
+}
+
 static enum status unknown_flag(const struct args *a, const char *flag,
                                 size_t len, struct err *err)
 {
-    const char *near =
-        options_nearest(flag + 2, len - 2, a->command->bit, true);
+    const char *near = nearest_flag(flag + 2, len - 2, a->command->bit);
     char dashed[64];
     snprintf(dashed, sizeof dashed, "%s", near ? near : "");
     for (char *c = dashed; *c; c++) {

@@ -285,6 +285,14 @@ static void test_wrong_lines(void **state)
     assert_int_equal(READ(&o, "ppo", "--bta", "1"), ERR_ARG);
     assert_string_equal(err.text,
                         "unknown option '--bta'; did you mean '--beta'?");
+    assert_int_equal(READ(&o, "ppo", "--ppo.bta", "1"), ERR_ARG);
+    assert_string_equal(
+        err.text, "unknown option '--ppo.bta'; did you mean '--ppo.beta'?");
+    assert_int_equal(READ(&o, "demo", "--beta", "1"), ERR_ARG);
+    assert_string_equal(err.text,
+                        "unknown option '--beta'; did you mean '--ppo.beta'?");
+    assert_int_equal(READ(&o, "sft", "--ppo.bta", "1"), ERR_ARG);
+    assert_string_equal(err.text, "unknown option '--ppo.bta'");
     assert_int_equal(READ(&o, "ppo", "--beta"), ERR_ARG);
     assert_int_equal(READ(&o, "ppo", "word"), ERR_ARG);
     assert_int_equal(READ(&o, "ppo", "--set", "ppo.beta"), ERR_ARG);
