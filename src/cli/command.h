@@ -28,8 +28,9 @@ extern const size_t command_count;
 /* By name, or NULL. */
 const struct command *command_find(const char *name);
 
-/* The name nearest to what was typed, or NULL. */
-const char *command_nearest(const char *name);
+/* The same where there must be one: ERR_ARG says which name is near. */
+enum status command_need(const struct command **out, const char *name,
+                         struct err *err) MUST_CHECK;
 
 /* The simulated spot-checkers that the panel.* options describe. */
 struct panel_config cmd_world_panel(const struct world_values *w);

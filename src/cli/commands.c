@@ -59,8 +59,7 @@ const struct command command_table[] = {
      "The pages that installation puts where man(1) finds them.",
      "plumb man ppo | mandoc -l", cmd_man},
     {"version", FOR_PLAIN, "", 0, 0, "print the version",
-     "With --json also the compiler and the libraries.", "plumb version",
-     cmd_version},
+     "With --json also the compiler.", "plumb version", cmd_version},
 };
 
 const size_t command_count = sizeof command_table / sizeof command_table[0];
@@ -74,7 +73,8 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-const char *command_nearest(const char *name)
+/* The name nearest to what was typed, or NULL. */
+static const char *nearest(const char *name)
 {
     const char *best = NULL;
     size_t least = 3;
@@ -86,4 +86,19 @@ const char *command_nearest(const char *name)
         }
     }
     return best;
+}
+
+enum status command_need(const struct command **out, const char *name,
+                         struct err *err)
+{
+    *out = command_find(name);
+    if (*out)
+        return OK;
+    const char *near = *name ? nearest(name) : NULL;
+    if (near)
+        return err_set(err, ERR_ARG,
+                       "unknown command '%.40s'; did you mean '%s'?", name,
+                       near);
+    return *name ? err_set(err, ERR_ARG, "unknown command '%.40s'", name)
+                 : err_set(err, ERR_ARG, "a command is wanted");
 }

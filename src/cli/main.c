@@ -118,16 +118,9 @@ int main(int argc, char **argv)
         return finish(print_help(NULL, &err), &err, "help");
     if (strcmp(name, "--version") == 0)
         name = "version";
-    const struct command *command = command_find(name);
-    if (!command) {
-        const char *near = *name ? command_nearest(name) : NULL;
-        char what[120] = "a command is wanted";
-        if (near)
-            snprintf(what, sizeof what,
-                     "unknown command '%.40s'; did you mean '%s'?", name, near);
-        else if (*name)
-            snprintf(what, sizeof what, "unknown command '%.40s'", name);
-        terminal_error(what, "plumb help");
+    const struct command *command;
+    if (command_need(&command, name, &err) != OK) {
+        terminal_error(err.text, "plumb help");
         return find_outcome(ERR_ARG)->code;
     }
     stop_install();
