@@ -33,23 +33,30 @@ static void headline(struct html *h, const struct inputs *in)
         "The reward went up",
         "Whether the reward went up is open",
     };
-    static const char *const human[2][3] = {
-        {"the judges do not find the replies worse",
-         "the judges find the replies worse",
-         "the judges leave open whether the replies got worse"},
-        {"the judges do not find the replies worse, only longer",
-         "the judges find the replies longer and worse",
-         "the replies got longer, and the judges leave open whether worse"},
+    static const char *const human[2][2][3] = {
+        {{"the gold rubric does not find the replies worse",
+          "the gold rubric finds the replies worse",
+          "whether the replies got worse is open"},
+         {"the replies got longer, by the gold rubric not worse",
+          "the replies got longer, and worse by the gold rubric",
+          "the replies got longer, and whether worse is open"}},
+        {{"the judges do not find the replies worse",
+          "the judges find the replies worse",
+          "the judges leave open whether the replies got worse"},
+         {"the judges do not find the replies worse, only longer",
+          "the judges find the replies longer and worse",
+          "the replies got longer, and the judges leave open whether worse"}},
     };
     static const char *const drift[] = {
         "the policy has stopped drifting from its reference",
         "the policy drifted away from its reference",
         "whether the policy still drifts is open",
     };
+    bool has_panel = json_is_object(json_get(in->heldout, "panel"));
     bool is_longer = observation(in, "verbosity_up") == VERDICT_YES;
     html_open(h, "h1", NULL);
     html_printf(h, "%s; %s; %s.", reward[observation(in, "reward_up")],
-                human[is_longer][observation(in, "human_down")],
+                human[has_panel][is_longer][observation(in, "human_down")],
                 drift[observation(in, "kl_up")]);
     html_close(h, "h1");
 }
@@ -125,7 +132,8 @@ static void card_human(struct html *h, const struct inputs *in)
     struct estimate length = measure_get(in->heldout, "length_ratio");
     struct estimate gold = measure_get(in->heldout, "gold_win_rate");
     struct estimate win = measure_get(panel, "win_rate");
-    card_open(h, "2. The judges");
+    card_open(h,
+              json_is_object(panel) ? "2. The judges" : "2. The gold rubric");
     chip(h, observation(in, "human_down"), "Judged worse", "Not judged worse",
          "Judgement: undecided");
     chip(h, observation(in, "verbosity_up"), "Longer", "Not longer",

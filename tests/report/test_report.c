@@ -391,6 +391,12 @@ static void test_missing_files(void **state)
     render(&page);
     assert_has(&page, "Nobody was asked");
     assert_has(&page, "Whether the reward went up is open");
+    assert_has(&page, "whether the replies got worse is open");
+    buf_free(&page);
+    put_text("eval/heldout.json", "{\"observations\":{\"human_down\":true}}");
+    render(&page);
+    assert_has(&page, "the gold rubric finds the replies worse");
+    assert_lacks(&page, "the judges");
     buf_free(&page);
     put_text("eval/samples.jsonl", "{\"prompt_id\":3}\n");
     buf_init(&page, 1 << 24);
