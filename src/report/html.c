@@ -3,29 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 void html_init(struct html *h, struct buf *out)
 {
     *h = (struct html){.out = out};
-}
-
-/* Bytes of the UTF-8 character at s (n > 0 bytes left), 0 when there is none:
- * overlong forms, surrogates and values past U+10FFFF are not characters. */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return len;
 }
 
 /* What stands for a character, or NULL when it may stand for itself. */
@@ -52,11 +36,11 @@ static const char *entity(unsigned char c)
 
 void html_text_len(struct html *h, const char *text, size_t len)
 {
-    const unsigned char *s = (const unsigned char *)text;
     size_t from = 0;
     for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(s + i, len - i);
-        const char *instead = n == 0 ? REPLACEMENT : entity(s[i]);
+        size_t n = utf8_length(text + i, len - i, NULL);
+        const char *instead =
+            n == 0 ? REPLACEMENT : entity((unsigned char)text[i]);
         if (instead != NULL) {
             buf_append(h->out, text + from, i - from);
             buf_puts(h->out, instead);
