@@ -105,12 +105,23 @@ static void draw_progress(struct terminal *t, const struct event *e)
     fflush(stderr);
 }
 
+/* A message may quote bytes from a file: let none of them steer a terminal. */
+static void put_visible(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        fputc(c < 32 || c == 127 ? '?' : c, stderr);
+    }
+}
+
 static void draw_line(struct terminal *t, const char *color, const char *head,
                       const char *text)
 {
     terminal_finish(t);
-    fprintf(stderr, "%s%s%s%s\n", t->color ? color : "", head,
-            t->color ? "\033[0m" : "", text ? text : "");
+    fprintf(stderr, "%s%s%s", t->color ? color : "", head,
+            t->color ? "\033[0m" : "");
+    put_visible(text ? text : "");
+    fputc('\n', stderr);
 }
 
 void terminal_event(void *ctx, const struct event *event)
@@ -142,15 +153,6 @@ enum status terminal_print(const struct buf *text, struct err *err)
     if (n != text->len || fflush(stdout) != 0)
         return err_set(err, ERR_IO, "standard output: %s", strerror(errno));
     return OK;
-}
-
-/* A message may quote bytes from a file: let none of them steer a terminal. */
-static void put_visible(const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        fputc(c < 32 || c == 127 ? '?' : c, stderr);
-    }
 }
 
 void terminal_error(const char *what, const char *hint)
