@@ -54,6 +54,7 @@ fi
 
 echo "setup: installing$missing" >&2
 $as_root apt-get update -qq
+# sudo hands on no variable that it is not given on its own line.
 # shellcheck disable=SC2086 # a list of words
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -qq -y \
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
     --no-install-recommends $missing
