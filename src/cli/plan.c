@@ -174,27 +174,44 @@ static double memory(const struct model_config *c, double trained, double read,
                             workers * 2 * tokens * row);
 }
 
-static int64_t updates_of(double records, int64_t batch, int64_t epochs)
+/* How a stage that trains one model goes through its data. */
+struct passes {
+    int64_t batch, epochs;
+    int64_t most; // updates; 0: as many as the epochs give
+    double holdout;
+};
+
+/* As the stages count: what is held out is rounded down, and an epoch leaves
+ * out the records that do not fill a batch. */
+static void plan_passes(struct plan *p, const struct material *m,
+                        const struct passes *s, const struct options *o,
+                        const struct context *context)
 {
-    return (int64_t)ceil(records / (double)batch) * epochs;
+    double records = (double)m->records;
+    double kept = records - floor(s->holdout * records);
+    double batch_tokens = m->tokens / records * (double)s->batch;
+    p->parameters = (int64_t)params_count(&m->shape);
+    p->records = (int64_t)m->records;
+    p->updates = (int64_t)(kept / (double)s->batch) * s->epochs;
+    if (s->most > 0 && p->updates > s->most)
+        p->updates = s->most;
+    p->tokens = batch_tokens * (double)p->updates;
+    p->seconds = p->tokens / p->rate;
+    p->memory_bytes =
+        memory(&m->shape, 1, 0, batch_tokens / (double)o->v.common.shards, o,
+               context) +
+        4 * m->tokens;
 }
 
 static enum status plan_sft(struct plan *p, const struct options *o,
                             const struct context *context, struct err *err)
 {
     const struct sft_config *c = &o->v.sft;
+    const struct passes s = {c->batch, c->epochs, 0, c->holdout};
     struct material m = {0};
     TRY(gather(&m, c->model, c->tokenizer, c->data, DATASET_DEMOS, o, err));
     TRY(measure(&p->rate, &m.shape, context, err));
-    double kept = (double)m.records * (1 - c->holdout);
-    double shard = m.tokens / (double)m.records * (double)c->batch /
-                   (double)o->v.common.shards;
-    p->parameters = (int64_t)params_count(&m.shape);
-    p->records = (int64_t)m.records;
-    p->updates = updates_of(kept, c->batch, c->epochs);
-    p->tokens = m.tokens * (1 - c->holdout) * (double)c->epochs;
-    p->seconds = p->tokens / p->rate;
-    p->memory_bytes = memory(&m.shape, 1, 0, shard, o, context) + 4 * m.tokens;
+    plan_passes(p, &m, &s, o, context);
     return OK;
 }
 
@@ -202,22 +219,12 @@ static enum status plan_reward(struct plan *p, const struct options *o,
                                const struct context *context, struct err *err)
 {
     const struct reward_config *c = &o->v.reward;
+    const struct passes s = {c->batch, c->epochs, c->max_steps, c->holdout};
     struct material m = {0};
     TRY(gather(&m, c->model, NULL, c->data, DATASET_RANKINGS, o, err));
     m.shape.head = HEAD_SCORE;
     TRY(measure(&p->rate, &m.shape, context, err));
-    double kept = (double)m.records * (1 - c->holdout);
-    double shard = m.tokens / (double)m.records * (double)c->batch /
-                   (double)o->v.common.shards;
-    p->parameters = (int64_t)params_count(&m.shape);
-    p->records = (int64_t)m.records;
-    p->updates = updates_of(kept, c->batch, c->epochs);
-    if (c->max_steps && p->updates > c->max_steps)
-        p->updates = c->max_steps;
-    p->tokens =
-        m.tokens / (double)m.records * (double)c->batch * (double)p->updates;
-    p->seconds = p->tokens / p->rate;
-    p->memory_bytes = memory(&m.shape, 1, 0, shard, o, context) + 4 * m.tokens;
+    plan_passes(p, &m, &s, o, context);
     return OK;
 }
 

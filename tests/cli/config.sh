@@ -38,6 +38,12 @@ checkpoint=$(ls runs/a/checkpoints | tail -1)
 holds cmp "runs/a/checkpoints/$checkpoint/model.safetensors" \
     "runs/b/checkpoints/$checkpoint/model.safetensors"
 
+# A dry run counts the updates that the run made: one of 64 is held out, and
+# of the 63 left three batches can be filled.
+expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run
+says out "64 records, 3 updates"
+holds [ "$checkpoint" = 000003 ]
+
 # A run is not overwritten by accident, but on request.
 expect 2 sft -c conf/sft.yaml --out runs/a
 expect 0 sft -c conf/sft.yaml --out runs/b --overwrite
