@@ -69,8 +69,9 @@ static const char *type_name(const struct option *row)
     return "";
 }
 
-/* "ppo.beta, default 0.05, from 0 to 10" */
-static void describe(struct buf *out, const struct option *row)
+/* "ppo.beta; default 0.05; from 0 to 10" */
+static void describe(struct buf *out, const struct option *row,
+                     const char *flag)
 {
     buf_puts(out, row->key);
     if (row->choices) {
@@ -84,6 +85,9 @@ static void describe(struct buf *out, const struct option *row)
     }
     if (row->fallback)
         buf_printf(out, "; default %s", row->fallback);
+    bool is_on = row->fallback && strcmp(row->fallback, "true") == 0;
+    if (row->type == OPTION_BOOL && is_on)
+        buf_printf(out, "; --no-%s turns it off", flag);
     bool is_number = row->type == OPTION_INT || row->type == OPTION_REAL;
     if (is_number && row->high < UNBOUNDED)
         buf_printf(out, "; from %.15g to %.15g", row->low, row->high);
@@ -111,7 +115,7 @@ static void help_row(struct buf *out, const struct option *row,
     buf_printf(out, "%*s", (int)(COLUMN - at), "");
     wrap(out, row->help, COLUMN, COLUMN);
     buf_init(&facts, 4096);
-    describe(&facts, row);
+    describe(&facts, row, flag);
     buf_printf(out, "%*s", COLUMN, "");
     wrap(out, buf_text(&facts), COLUMN, COLUMN);
     buf_free(&facts);
@@ -188,7 +192,7 @@ static void man_row(struct buf *out, const struct option *row, unsigned command)
     man_text(out, row->help);
     buf_puts(out, ".br\n");
     buf_init(&facts, 4096);
-    describe(&facts, row);
+    describe(&facts, row, flag);
     man_text(out, buf_text(&facts));
     buf_free(&facts);
 }

@@ -27,6 +27,10 @@ done
 expect 0 man generate
 says out '-prompt "where'
 
+# What is on by default says how it is turned off.
+expect 0 eval --help
+says out "--no-curve turns it off"
+
 expect 2
 says errors "try: plumb help"
 expect 2 pp
