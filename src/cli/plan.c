@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/terminal.h"
 #include "model/transformer.h"
@@ -273,4 +274,23 @@ void plan_print(struct buf *out, const struct plan *p)
                p->rate, p->seconds);
     buf_printf(out, "# about %.0f MiB of memory\n",
                p->memory_bytes / 1048576.0);
+}
+
+void plan_json(struct buf *out, const struct plan *p, const char *config)
+{
+    struct json_writer w;
+    json_writer_init(&w, out, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.plan/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    json_field_int(&w, "parameters", p->parameters);
+    json_field_int(&w, "records", p->records);
+    json_field_int(&w, "updates", p->updates);
+    json_field_number(&w, "tokens", p->tokens);
+    json_field_number(&w, "tokens_per_second", p->rate);
+    json_field_number(&w, "seconds", p->seconds);
+    json_field_number(&w, "memory_bytes", p->memory_bytes);
+    json_field_text(&w, "config", config);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
 }

@@ -36,4 +36,7 @@ enum status plan_stage(struct plan *out, const struct options *o,
 /* The plan as comment lines of YAML. */
 void plan_print(struct buf *out, const struct plan *p);
 
+/* The same as a JSON document, plumb.plan/1, with the text of config.yaml. */
+void plan_json(struct buf *out, const struct plan *p, const char *config);
+
 #endif

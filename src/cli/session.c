@@ -103,7 +103,8 @@ static enum status print_result(const char *dir, struct err *err)
     return status;
 }
 
-/* The plan as comments, then the settings: together a file that -c takes. */
+/* The plan as comments, then the settings, together a file that -c takes; or
+ * both as a JSON document. */
 static enum status dry_run(const struct options *o, enum option_command command,
                            const struct session *s, const struct buf *config,
                            struct err *err)
@@ -112,8 +113,12 @@ static enum status dry_run(const struct options *o, enum option_command command,
     struct buf out;
     TRY(plan_stage(&plan, o, command, &s->context, err));
     buf_init(&out, CONFIG_MAX);
-    plan_print(&out, &plan);
-    buf_append(&out, buf_text(config), config->len);
+    if (o->v.common.json) {
+        plan_json(&out, &plan, buf_text(config));
+    } else {
+        plan_print(&out, &plan);
+        buf_append(&out, buf_text(config), config->len);
+    }
     enum status status = terminal_print(&out, err);
     buf_free(&out);
     return status;

@@ -43,6 +43,9 @@ holds cmp "runs/a/checkpoints/$checkpoint/model.safetensors" \
 expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run
 says out "64 records, 3 updates"
 holds [ "$checkpoint" = 000003 ]
+expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --json
+holds jq -e '.schema == "plumb.plan/1" and .plumb_version and .updates == 3
+    and .seconds > 0 and (.config | contains("batch: 16"))' out
 
 # A run is not overwritten by accident, but on request.
 expect 2 sft -c conf/sft.yaml --out runs/a
