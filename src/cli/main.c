@@ -11,24 +11,30 @@
 
 #define TEXT_MAX ((size_t)1 << 20)
 
+/* Commands that train: they have batches, and go on where they stopped. */
+#define TRAINING (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_DEMO)
+#define ANY (~0U)
+
 /* What a failure means to a shell, and what to try next: `hint`, with the
- * command's name before it when it starts with a blank. */
+ * command's name before it when it starts with a blank, for the commands that
+ * can do it. */
 static const struct outcome {
     enum status status;
     int code;
     const char *hint;
+    unsigned commands; // enum option_command bits
 } outcomes[] = {
-    {OK, 0, NULL},
-    {ERR_MEMORY, 1, " with a smaller batch"},
-    {ERR_IO, 1, NULL},
-    {ERR_FORMAT, 4, NULL},
-    {ERR_MISMATCH, 4, NULL},
-    {ERR_ARG, 2, " --help"},
-    {ERR_LIMIT, 4, NULL},
-    {ERR_NUMERIC, 1, " with a lower learning rate"},
-    {ERR_MISSING, 5, NULL},
-    {ERR_BUSY, 1, "another --out, or wait for that process"},
-    {ERR_STOPPED, 128, "the same command with --resume"},
+    {OK, 0, NULL, 0},
+    {ERR_MEMORY, 1, " with a smaller batch", TRAINING},
+    {ERR_IO, 1, NULL, 0},
+    {ERR_FORMAT, 4, NULL, 0},
+    {ERR_MISMATCH, 4, NULL, 0},
+    {ERR_ARG, 2, " --help", ANY},
+    {ERR_LIMIT, 4, NULL, 0},
+    {ERR_NUMERIC, 1, " with a lower learning rate", TRAINING},
+    {ERR_MISSING, 5, NULL, 0},
+    {ERR_BUSY, 1, "another --out, or wait for that process", ANY},
+    {ERR_STOPPED, 128, "the same command with --resume", TRAINING},
 };
 
 static const struct outcome *find_outcome(enum status status)
@@ -41,28 +47,20 @@ static const struct outcome *find_outcome(enum status status)
     return &outcomes[1];
 }
 
-static bool can_resume(const char *command)
-{
-    const struct command *c = command_find(command);
-    return c && (c->bit & (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_DEMO));
-}
-
 /* Tell what went wrong and return the exit code. */
 static int finish(enum status status, const struct err *err,
-                  const char *command)
+                  const struct command *command)
 {
     const struct outcome *outcome = find_outcome(status);
     if (status == OK)
         return 0;
     char hint[160] = "";
-    if (outcome->hint)
+    if (outcome->hint && (outcome->commands & command->bit))
         snprintf(hint, sizeof hint, "%s%s%s",
                  outcome->hint[0] == ' ' ? "plumb " : "",
-                 outcome->hint[0] == ' ' ? command : "", outcome->hint);
-    bool has_hint =
-        outcome->hint && (status != ERR_STOPPED || can_resume(command));
+                 outcome->hint[0] == ' ' ? command->name : "", outcome->hint);
     terminal_error(err->text[0] ? err->text : err_name(status),
-                   has_hint ? hint : NULL);
+                   *hint ? hint : NULL);
     if (status == ERR_STOPPED)
         return 128 + (*stop_flag() ? (int)*stop_flag() : SIGINT);
     return outcome->code;
@@ -115,7 +113,7 @@ int main(int argc, char **argv)
         return find_outcome(ERR_IO)->code;
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return finish(print_help(NULL, &err), &err, "help");
+        return finish(print_help(NULL, &err), &err, command_find("help"));
     if (strcmp(name, "--version") == 0)
         name = "version";
     const struct command *command;
@@ -124,5 +122,5 @@ int main(int argc, char **argv)
         return find_outcome(ERR_ARG)->code;
     }
     stop_install();
-    return finish(run(command, argc - 2, argv + 2, &err), &err, command->name);
+    return finish(run(command, argc - 2, argv + 2, &err), &err, command);
 }
