@@ -2,7 +2,7 @@
  * chart.h - line charts with interval bands, scatter plots and histograms as
  * inline SVG.
  *
- * A chart carries classes, not colours: style.css paints series 0..3 from the
+ * A chart carries classes, not colours: report/style paints series 0..3 from the
  * page's CSS variables, so that one drawing serves light, dark and paper.
  * Series differ in dash and marker as well as in hue.  Sizes are in the
  * viewBox's units; the page scales the whole drawing.  A point that is not
