@@ -2,10 +2,10 @@
  * chart.h - line charts with interval bands, scatter plots and histograms as
  * inline SVG.
  *
- * A chart carries classes, not colours: report/style paints series 0..3 from the
- * page's CSS variables, so that one drawing serves light, dark and paper.
- * Series differ in dash and marker as well as in hue.  Sizes are in the
- * viewBox's units; the page scales the whole drawing.  A point that is not
+ * A chart carries classes, not colours: report/style.h paints series 0..3
+ * from the page's CSS variables, so that one drawing serves light, dark and
+ * paper.  Series differ in dash and marker as well as in hue.  Sizes are in
+ * the viewBox's units; the page scales the whole drawing.  A point that is not
  * finite breaks its line.
  */
 #ifndef PLUMB_REPORT_CHART_H
