@@ -1,6 +1,6 @@
 /*
- * peer_checkpoint.c - writes two policies and a reward model as checkpoints, with
- * what we compute from them, for check_checkpoint.py to repeat with
+ * peer_checkpoint.c - writes two policies and a reward model as checkpoints,
+ * with what we compute from them, for check_checkpoint.py to repeat with
  * transformers.
  *
  *     peer_checkpoint DIR

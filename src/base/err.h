@@ -52,7 +52,8 @@ struct err {
  * Record a failure and return its code, so that callers can write
  * `return err_set(err, ERR_FORMAT, "...", ...)`.  The text names the thing,
  * the value and the limit, in lower case, without a full stop.  A text that
- * is too long is cut; control characters in it become question marks.  `err` may be NULL when the caller wants only the code.
+ * is too long is cut; control characters in it become question marks.  `err`
+ * may be NULL when the caller wants only the code.
  *
  * A macro, so that the compiler sees which code is returned and can tell that
  * an out-parameter left untouched is not read.

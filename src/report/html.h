@@ -4,7 +4,7 @@
  *     struct html h;
  *     html_init(&h, &buf);
  *     html_open(&h, "p", "class", "note", NULL);
- *     html_text(&h, reply);              // <script> comes out as &lt;script&gt;
+ *     html_text(&h, reply);          // <script> comes out as &lt;script&gt;
  *     html_close(&h, "p");
  *
  * Text and attribute values from anywhere may be passed: the characters that

@@ -1,6 +1,7 @@
 #!/bin/sh
 # sizes.sh SOURCE_DIR - C files have at most 600 lines, functions at most 60
-# between their braces.
+# between their braces, lines at most 80 columns (clang-format does not break
+# comments).
 set -eu
 cd "$1"
 find src include tests bench -name '*.[ch]' -print 2>/dev/null | sort |
@@ -13,6 +14,10 @@ find src include tests bench -name '*.[ch]' -print 2>/dev/null | sort |
         }
         FNR == 1 { end_file(); name = FILENAME; start = 0 }
         { lines = FNR }
+        length($0) > 80 {
+            print FILENAME ":" FNR ": " length($0) " columns, 80 are allowed"
+            bad = 1
+        }
         /^{/ { start = FNR }
         /^}/ {
             if (start && FNR - start - 1 > 60) {
