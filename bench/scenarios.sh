@@ -4,7 +4,7 @@
 #     bench/scenarios.sh [PLUMB] [OUT]        SEEDS="1 2 3"  EXTRA="--quick"
 #
 # Every run is one `plumb demo`; one that is finished is not run again, one
-# that was interrupted goes on.
+# that was interrupted goes on, and one of an older program is made anew.
 set -eu
 
 plumb=${1:-build/release/plumb}
@@ -15,6 +15,7 @@ run() {
     scenario=$1
     seed=$2
     dir=$out/$scenario-$seed
+    [ "$plumb" -nt "$dir/demo.yaml" ] && rm -rf "$dir" "$dir.json"
     [ -s "$dir.json" ] && return
     # shellcheck disable=SC2086
     "$plumb" demo --scenario "$scenario" --seed "$seed" --out "$dir" \
@@ -32,8 +33,11 @@ done
 # Does a run show what its scenario is meant to show?  The conditions stand in
 # docs/world.md; weak-rm has none, it is shown as it comes out.
 # shellcheck disable=SC2016
-row='def pct: . * 1000 | round / 10;
-def dp: . * 100 | round / 100;
+row='def fixed($d): pow(10; $d) as $p | (. * $p | round) as $n
+    | (if $n < 0 then "-" else "" end) + ($n | fabs / $p | floor | tostring)
+      + "." + ("000" + ($n | fabs | . % $p | tostring))[-$d:];
+def pct: . * 100 | fixed(1);
+def dp: fixed(2);
 def holds:
     if .scenario == "paradox" then
         (.rm_win_rate.estimate >= 0.80 and .gold_win_rate.estimate <= 0.46
