@@ -4,6 +4,7 @@
 set -eu
 plumb=$1
 work=$(mktemp -d)
+backspace=$(printf '\b')
 trap 'rm -rf "$work"' EXIT
 bad=0
 
@@ -23,7 +24,8 @@ for command in $(jq -r '.commands[].name' "$work/help.json"); do
     page=$work/plumb-$command.1
     "$plumb" man "$command" >"$page"
     lint "$page"
-    mandoc -Tascii "$page" | col -b >"$work/page"
+    # Bold is a letter struck twice: letter, backspace, letter.
+    mandoc -Tascii "$page" | sed "s/.$backspace//g" >"$work/page"
     "$plumb" "$command" --help >"$work/help"
     for key in $(jq -r --arg c "$command" \
         '.options[] | select(.commands | index($c)) | .key' \
