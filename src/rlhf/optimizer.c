@@ -1,6 +1,7 @@
 #include "rlhf/optimizer.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -160,6 +161,34 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
     if (report != NULL)
         *report = (struct optimizer_report){.grad_norm = norm, .lr = lr};
     return OK;
+}
+
+static bool is_finite(const float *x, size_t n)
+{
+    return isfinite(adamw_square_sum(x, n));
+}
+
+enum status optimizer_blame(const struct optimizer *o, const struct model *m,
+                            const char *what, struct err *err)
+{
+    size_t n_tensor = params_tensors(&m->config);
+    for (size_t i = 0; i < n_tensor; i++) {
+        struct param_view view = params_view(&m->config, i);
+        if (!is_finite(m->params + view.offset, view.rows * view.cols))
+            return err_set(err, ERR_NUMERIC,
+                           "%s is not finite, nor is the tensor '%s'", what,
+                           view.name);
+    }
+    for (size_t i = 0; i < n_tensor; i++) {
+        struct param_view view = params_view(&m->config, i);
+        for (size_t shard = 0; shard < o->shards; shard++)
+            if (!is_finite(optimizer_grad(o, shard) + view.offset,
+                           view.rows * view.cols))
+                return err_set(err, ERR_NUMERIC,
+                               "%s is not finite, nor is the gradient of '%s'",
+                               what, view.name);
+    }
+    return err_set(err, ERR_NUMERIC, "%s is not finite", what);
 }
 
 enum status workspace_create(struct workspace *out, size_t workers,

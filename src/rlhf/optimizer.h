@@ -48,6 +48,13 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                            struct model *m, const struct context *context,
                            struct err *err) MUST_CHECK;
 
+/*
+ * ERR_NUMERIC about `what` ("the loss"), which is not finite, naming the first
+ * tensor of m, or else the first gradient, that is not finite either.
+ */
+enum status optimizer_blame(const struct optimizer *o, const struct model *m,
+                            const char *what, struct err *err) MUST_CHECK;
+
 /* Scratch memory of each worker. */
 struct workspace {
     struct arena *arena; // [n], one a worker

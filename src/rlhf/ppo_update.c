@@ -242,9 +242,11 @@ static enum status run_minibatch(struct ppo_stats *sum,
                        "probability by a ratio of 1 +- %.2g (gate %.2g)",
                        sum->ratio_max_error, p->config->ratio_gate);
     if (!isfinite(sum->policy_loss))
-        return err_set(err, ERR_NUMERIC, "the policy loss is not finite");
+        return optimizer_blame(&p->policy_optimizer, &p->policy,
+                               "the policy loss", err);
     if (!isfinite(sum->value_loss))
-        return err_set(err, ERR_NUMERIC, "the value loss is not finite");
+        return optimizer_blame(&p->value_optimizer, &p->value, "the value loss",
+                               err);
     enum status status = optimizer_step(policy, &p->policy_optimizer,
                                         &p->policy, p->context, err);
     if (status != OK) {

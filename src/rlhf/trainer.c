@@ -203,7 +203,7 @@ static enum status one_step(struct trainer *t, trainer_fn fn, void *ctx,
     struct optimizer_report report;
     TRY(fn(ctx, t, t->step, &b, err));
     if (!isfinite(b.loss))
-        return err_set(err, ERR_NUMERIC, "the loss is not finite");
+        return optimizer_blame(&t->optimizer, &t->model, "the loss", err);
     TRY(optimizer_step(&report, &t->optimizer, &t->model, t->context, err));
     t->step++;
     bool is_last = t->step == t->total;

@@ -282,6 +282,7 @@ static void test_not_a_number(void **state)
     assert_non_null(strstr(err.text, "step "));
     assert_non_null(strstr(err.text, "last good checkpoint: 1"));
     assert_non_null(strstr(err.text, "not finite"));
+    assert_non_null(strstr(err.text, "model."));
     desk_close(&d);
 }
 
