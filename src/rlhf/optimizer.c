@@ -168,27 +168,25 @@ static bool is_finite(const float *x, size_t n)
     return isfinite(adamw_square_sum(x, n));
 }
 
-enum status optimizer_blame(const struct optimizer *o, const struct model *m,
-                            const char *what, struct err *err)
+void optimizer_blame(const struct optimizer *o, const struct model *m,
+                     const char *what, struct err *err)
 {
     size_t n_tensor = params_tensors(&m->config);
+    err_record(err, ERR_NUMERIC, "%s is not finite", what);
     for (size_t i = 0; i < n_tensor; i++) {
         struct param_view view = params_view(&m->config, i);
-        if (!is_finite(m->params + view.offset, view.rows * view.cols))
-            return err_set(err, ERR_NUMERIC,
-                           "%s is not finite, nor is the tensor '%s'", what,
-                           view.name);
-    }
-    for (size_t i = 0; i < n_tensor; i++) {
-        struct param_view view = params_view(&m->config, i);
+        size_t n = view.rows * view.cols;
+        bool is_bad = !is_finite(m->params + view.offset, n);
+        bool is_grad_bad = false;
         for (size_t shard = 0; shard < o->shards; shard++)
-            if (!is_finite(optimizer_grad(o, shard) + view.offset,
-                           view.rows * view.cols))
-                return err_set(err, ERR_NUMERIC,
-                               "%s is not finite, nor is the gradient of '%s'",
-                               what, view.name);
+            is_grad_bad |=
+                !is_finite(optimizer_grad(o, shard) + view.offset, n);
+        if (!is_bad && !is_grad_bad)
+            continue;
+        err_record(err, ERR_NUMERIC, "%s is not finite, nor is %s'%s'", what,
+                   is_bad ? "the tensor " : "the gradient of ", view.name);
+        return;
     }
-    return err_set(err, ERR_NUMERIC, "%s is not finite", what);
 }
 
 enum status workspace_create(struct workspace *out, size_t workers,

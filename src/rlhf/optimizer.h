@@ -49,11 +49,11 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                            struct err *err) MUST_CHECK;
 
 /*
- * ERR_NUMERIC about `what` ("the loss"), which is not finite, naming the first
- * tensor of m, or else the first gradient, that is not finite either.
+ * Record in err (ERR_NUMERIC) that `what` ("the loss") is not finite, naming
+ * the first tensor of m that is not either, or has a gradient that is not.
  */
-enum status optimizer_blame(const struct optimizer *o, const struct model *m,
-                            const char *what, struct err *err) MUST_CHECK;
+void optimizer_blame(const struct optimizer *o, const struct model *m,
+                     const char *what, struct err *err);
 
 /* Scratch memory of each worker. */
 struct workspace {

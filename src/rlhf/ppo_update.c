@@ -241,12 +241,15 @@ static enum status run_minibatch(struct ppo_stats *sum,
                        "the update and the rollout disagree on a token's "
                        "probability by a ratio of 1 +- %.2g (gate %.2g)",
                        sum->ratio_max_error, p->config->ratio_gate);
-    if (!isfinite(sum->policy_loss))
-        return optimizer_blame(&p->policy_optimizer, &p->policy,
-                               "the policy loss", err);
-    if (!isfinite(sum->value_loss))
-        return optimizer_blame(&p->value_optimizer, &p->value, "the value loss",
-                               err);
+    if (!isfinite(sum->policy_loss)) {
+        optimizer_blame(&p->policy_optimizer, &p->policy, "the policy loss",
+                        err);
+        return ERR_NUMERIC;
+    }
+    if (!isfinite(sum->value_loss)) {
+        optimizer_blame(&p->value_optimizer, &p->value, "the value loss", err);
+        return ERR_NUMERIC;
+    }
     enum status status = optimizer_step(policy, &p->policy_optimizer,
                                         &p->policy, p->context, err);
     if (status != OK) {

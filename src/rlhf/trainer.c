@@ -202,8 +202,10 @@ static enum status one_step(struct trainer *t, trainer_fn fn, void *ctx,
     struct trainer_batch b = {.n_metric = 0};
     struct optimizer_report report;
     TRY(fn(ctx, t, t->step, &b, err));
-    if (!isfinite(b.loss))
-        return optimizer_blame(&t->optimizer, &t->model, "the loss", err);
+    if (!isfinite(b.loss)) {
+        optimizer_blame(&t->optimizer, &t->model, "the loss", err);
+        return ERR_NUMERIC;
+    }
     TRY(optimizer_step(&report, &t->optimizer, &t->model, t->context, err));
     t->step++;
     bool is_last = t->step == t->total;
