@@ -289,10 +289,3 @@ done:
     buf_free(&json);
     return status;
 }
-
-const int32_t *desk_banned(void)
-{
-    static const int32_t banned[DESK_BANNED] = {DESK_PAD, DESK_CUST,
-                                                DESK_AGENT};
-    return banned;
-}

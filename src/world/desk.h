@@ -24,8 +24,7 @@
 #include "world/tickets.h"
 
 enum {
-    DESK_VOCABULARY = 413,
-    DESK_BANNED = 3
+    DESK_VOCABULARY = 413
 };
 
 /* Ids of the special tokens. */
@@ -50,10 +49,6 @@ enum status desk_tokenizer(struct buf *json, struct buf *config_json,
 
 /* Both files into a directory, which is made when absent. */
 enum status desk_write_tokenizer(const char *dir, struct err *err) MUST_CHECK;
-
-/* The ids that a policy may never emit: <pad>, <cust>, <agent>.  They are to
- * be masked in the sampler and in every log-prob. */
-const int32_t *desk_banned(void); // [DESK_BANNED]
 
 /* n prompts of a split, all different (world/world.h); ids "heldout-000017".
  */

@@ -413,11 +413,6 @@ done:
     return status;
 }
 
-const char *judge_term_name(enum judge_term term)
-{
-    return term_names[term];
-}
-
 void judge_write(struct json_writer *w, const struct judgement *j)
 {
     static const char *const order_names[] = {"none", "right", "wrong"};

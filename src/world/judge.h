@@ -94,9 +94,6 @@ enum status judge_reply(struct judgement *out, const struct ticket *t,
                         const char *reply, bool is_eos,
                         struct err *err) MUST_CHECK;
 
-/* "resolution", "order", ...: a term's name in files. */
-const char *judge_term_name(enum judge_term term);
-
 /* The judgement as an object: {"gold","help","terms":{...},
  * "resolution_right",...}. */
 void judge_write(struct json_writer *w, const struct judgement *j);

@@ -65,8 +65,8 @@ static void test_vocabulary(void **state)
     assert_int_equal(tokenizer_id(t, "I"), -1);
     assert_int_equal(tokenizer_id(t, "<unk>"), -1);
     /* What a policy may not say is special, and eos is not among it. */
-    const int32_t *banned = desk_banned();
-    for (size_t i = 0; i < DESK_BANNED; i++) {
+    static const int32_t banned[] = {DESK_PAD, DESK_CUST, DESK_AGENT};
+    for (size_t i = 0; i < sizeof banned / sizeof *banned; i++) {
         assert_true(tokenizer_is_special(t, banned[i]));
         assert_int_not_equal(banned[i], DESK_EOS);
     }
