@@ -37,6 +37,30 @@ static void test_rows_are_distinct(void **state)
     }
 }
 
+/* The desk's own defaults, which its tests use, are the table's. */
+static void test_desk_defaults(void **state)
+{
+    (void)state;
+    struct options o;
+    assert_int_equal(options_init(&o, NULL), OK);
+    struct rater_config rater = rater_default();
+    const struct rater_config *r = &o.v.world.rater;
+    assert_true(r->hurried == rater.hurried && r->tau == rater.tau);
+    assert_true(r->gold_share == rater.gold_share);
+    assert_true(r->length_taste == rater.length_taste);
+    assert_true(r->polite_taste == rater.polite_taste);
+    assert_true(r->tie_margin == rater.tie_margin);
+    struct panel_config panel = panel_default();
+    struct panel_config p = cmd_world_panel(&o.v.world);
+    assert_int_equal(p.n_policy, panel.n_policy);
+    assert_int_equal(p.n_placebo, panel.n_placebo);
+    assert_int_equal(p.n_twice, panel.n_twice);
+    assert_int_equal(p.n_judges, panel.n_judges);
+    assert_true(p.tau == panel.tau && p.tau_axis == panel.tau_axis);
+    assert_true(p.tie_margin == panel.tie_margin);
+    options_free(&o);
+}
+
 /* Within a command a flag or letter means one row. */
 static void test_flags_are_unambiguous(void **state)
 {
@@ -353,6 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_are_distinct),
+        cmocka_unit_test(test_desk_defaults),
         cmocka_unit_test(test_flags_are_unambiguous),
         cmocka_unit_test(test_values_round_trip),
         cmocka_unit_test(test_numbers),
