@@ -28,6 +28,12 @@ struct job {
     const struct lmhead_pair *out;
 };
 
+/* How many sequences the group that starts at `first` has. */
+static size_t group_size(const struct job *j, size_t first)
+{
+    return j->n - first < GROUP ? j->n - first : GROUP;
+}
+
 /* Run the trunk over a group. */
 static enum status run_trunk(struct activations *a, struct pack *pack,
                              const struct model *m, const struct sequence *seq,
@@ -44,7 +50,7 @@ static enum status score_group(void *ctx, size_t item, size_t worker,
     struct job *j = ctx;
     struct arena *arena = workspace_arena(&j->workspace, worker);
     size_t first = item * GROUP;
-    size_t n = j->n - first < GROUP ? j->n - first : GROUP;
+    size_t n = group_size(j, first);
     struct pack pack;
     struct activations a;
     TRY(run_trunk(&a, &pack, j->model, j->seq + first, n, arena, err));
@@ -87,7 +93,7 @@ static enum status value_group(void *ctx, size_t item, size_t worker,
     struct job *j = ctx;
     struct arena *arena = workspace_arena(&j->workspace, worker);
     size_t first = item * GROUP;
-    size_t n = j->n - first < GROUP ? j->n - first : GROUP;
+    size_t n = group_size(j, first);
     const struct sequence *seq = j->seq + first;
     struct pack pack;
     struct activations a;
@@ -152,7 +158,7 @@ static enum status compare_group(void *ctx, size_t item, size_t worker,
     struct job *j = ctx;
     struct arena *arena = workspace_arena(&j->workspace, worker);
     size_t first = item * GROUP, at = 0;
-    size_t n = j->n - first < GROUP ? j->n - first : GROUP;
+    size_t n = group_size(j, first);
     const struct sequence *seq = j->seq + first;
     size_t base = j->offset[first];
     size_t n_token = j->offset[first + n] - base;
