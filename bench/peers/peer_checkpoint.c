@@ -76,7 +76,7 @@ static enum status compute(void *ctx, size_t item, size_t worker,
         start[s] = s * T;
     for (size_t s = 0; s < S; s++)
         last[s] = start[s + 1] - 1;
-    TRY_DONE(activations_place(&a, &w->m->config, N, false, &arena, err));
+    TRY_DONE(activations_place(&a, w->m, N, false, &arena, err));
     TRY_DONE(transformer_forward(&a, w->m, &pack, &arena, err));
     if (w->m->config.head == HEAD_LM) {
         struct lmhead head = model_lmhead(w->m, 1);

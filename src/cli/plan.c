@@ -118,7 +118,7 @@ static enum status time_model(void *ctx, size_t item, size_t worker,
         if (rounds == 1)
             began = terminal_now();
         arena_reset(&arena);
-        TRY_DONE(activations_place(&a, c, N, true, &arena, err));
+        TRY_DONE(activations_place(&a, &t->model, N, true, &arena, err));
         TRY_DONE(transformer_forward(&a, &t->model, &pack, &arena, err));
         TRY_DONE(transformer_backward(t->grad, &a, &t->model, &pack, t->dhidden,
                                       &arena, err));

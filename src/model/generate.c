@@ -68,7 +68,7 @@ static enum status group_place(struct group *g, struct arena *arena,
         if (g->job[i].len_prompt + g->limit[i] > T)
             T = g->job[i].len_prompt + g->limit[i];
     }
-    TRY(activations_place(&g->act, c, n, false, arena, err));
+    TRY(activations_place(&g->act, g->run->model, n, false, arena, err));
     return transformer_cache_place(&g->cache, c, n, T, arena, err);
 }
 
@@ -126,7 +126,7 @@ static enum status prefill(struct group *g, struct arena *arena,
     struct pack pack;
 
     TRY(pack_prompts(&pack, g, arena, err));
-    TRY(activations_place(&act, &m->config, pack.N, false, arena, err));
+    TRY(activations_place(&act, m, pack.N, false, arena, err));
     TRY(transformer_prefill(&act, m, &pack, &g->cache, g->source, arena, err));
     g->n_active = 0;
     for (size_t i = 0; i < g->n; i++) {

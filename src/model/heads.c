@@ -1,17 +1,9 @@
 #include "model/heads.h"
 
-#include <assert.h>
-
-static size_t score_offset(const struct model *m)
-{
-    assert(m->config.head == HEAD_SCORE);
-    return params_offset(&m->config, PARAM_SCORE, 0);
-}
-
 void head_score_forward(float *out, const struct model *m, const float *hidden,
                         const size_t *row, size_t n)
 {
-    const float *score = m->params + score_offset(m);
+    const float *score = model_score(m);
     size_t C = m->config.C;
 
     for (size_t i = 0; i < n; i++) {
@@ -28,8 +20,7 @@ void head_score_backward(float *dhidden, float *grad, const struct model *m,
                          const float *hidden, const size_t *row,
                          const float *dout, size_t n)
 {
-    size_t offset = score_offset(m);
-    const float *score = m->params + offset;
+    const float *score = model_score(m);
     size_t C = m->config.C;
 
     for (size_t i = 0; i < n; i++) {
@@ -41,11 +32,12 @@ void head_score_backward(float *dhidden, float *grad, const struct model *m,
     }
     if (grad == NULL)
         return;
+    float *dscore = model_score_grad(m, grad);
     for (size_t c = 0; c < C; c++) {
         double sum = 0;
 
         for (size_t i = 0; i < n; i++)
             sum += (double)dout[i] * (double)hidden[row[i] * C + c];
-        grad[offset + c] += (float)sum;
+        dscore[c] += (float)sum;
     }
 }

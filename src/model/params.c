@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A side of a tensor, by name; side_length() knows the numbers. */
 enum side {
@@ -185,6 +186,27 @@ size_t params_offset(const struct model_config *c, enum param kind,
     assert(kind < PARAM_KINDS && is_present(c, &table[kind]));
     assert(layer < (table[kind].per_layer ? c->L : 1));
     return tensor_offset(c, kind, layer);
+}
+
+void params_sides(size_t *rows, size_t *cols, const struct model_config *c,
+                  enum param kind)
+{
+    *rows = side_length(c, table[kind].rows);
+    *cols = side_length(c, table[kind].cols);
+}
+
+void params_module(char *out, size_t room, const struct model_config *c,
+                   enum param kind, size_t layer)
+{
+    static const char end[] = ".weight";
+    const char *name = table[kind].name;
+    int n = (int)(strlen(name) - (sizeof end - 1));
+
+    (void)c;
+    if (table[kind].per_layer)
+        (void)snprintf(out, room, "model.layers.%zu.%.*s", layer, n, name);
+    else
+        (void)snprintf(out, room, "%.*s", n, name);
 }
 
 size_t params_tensors(const struct model_config *c)

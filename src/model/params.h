@@ -38,7 +38,7 @@ struct param_view {
     bool is_vector;
     bool decay; // weight decay applies (matrices, not norms)
     size_t layer;
-    char name[64];     // Hugging Face's, e.g. model.layers.0.mlp.up_proj.weight
+    char name[128];    // Hugging Face's, e.g. model.layers.0.mlp.up_proj.weight
     size_t rows, cols; // a vector has rows == 1 and is 1-D in files
     double init_sd;    // deviation of the initial normal; < 0: all ones
     size_t offset;     // into the flat array
@@ -50,6 +50,14 @@ size_t params_count(const struct model_config *c);
 /* Tensors in a model of this shape, and the i-th of them in layout order. */
 size_t params_tensors(const struct model_config *c);
 struct param_view params_view(const struct model_config *c, size_t i);
+
+/* The path of a tensor without ".weight": model.layers.0.mlp.up_proj. */
+void params_module(char *out, size_t room, const struct model_config *c,
+                   enum param kind, size_t layer);
+
+/* Rows and columns of a tensor. */
+void params_sides(size_t *rows, size_t *cols, const struct model_config *c,
+                  enum param kind);
 
 /* Offset of a tensor; the shape must have it (assert). */
 size_t params_offset(const struct model_config *c, enum param kind,

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "model/linear.h"
 #include "nn/attention.h"
-#include "nn/gemm.h"
 #include "nn/ops.h"
 
 /* More tokens than this in one pack is a bug; it bounds every product of
@@ -65,10 +65,11 @@ static enum status layer_place(struct layer_activations *a,
     return ARENA_NEW(arena, a->act, N * c->F, err);
 }
 
-enum status activations_place(struct activations *a,
-                              const struct model_config *c, size_t N, bool keep,
-                              struct arena *arena, struct err *err)
+enum status activations_place(struct activations *a, const struct model *m,
+                              size_t N, bool keep, struct arena *arena,
+                              struct err *err)
 {
+    const struct model_config *c = &m->config;
     struct activations out = {.N = N, .keep = keep};
 
     if (N > PACK_TOKENS_MAX)
@@ -78,6 +79,7 @@ enum status activations_place(struct activations *a,
     TRY(ARENA_NEW(arena, out.last, N * c->C, err));
     if (keep)
         TRY(ARENA_NEW(arena, out.last_rstd, N, err));
+    TRY(ARENA_NEW(arena, out.adapter, linear_scratch(m, N), err));
     TRY(ARENA_NEW(arena, out.layer, c->L, err));
     for (size_t l = 0; l < c->L; l++) {
         out.layer[l] =
@@ -140,21 +142,33 @@ static void attend_forward(struct layer_activations *a,
                      how->scratch);
 }
 
-/* out = x + y weight^T: a half layer's end, added onto the stream. */
+/* One product of a layer. */
+static enum status project(float *y, const float *x, const struct model *m,
+                           enum param first, size_t layer, size_t N,
+                           bool accumulate, float *scratch, struct err *err)
+{
+    struct linear l = linear_of(m, first, layer);
+
+    return linear_forward(y, x, &l, N, accumulate, scratch, err);
+}
+
+/* out = x + the product of y: a half layer's end, added onto the stream. */
 static enum status residual_forward(float *out, const float *x, const float *y,
-                                    const float *weight, size_t N, size_t C,
-                                    size_t K, struct err *err)
+                                    const struct model *m, enum param first,
+                                    size_t layer, size_t N, float *scratch,
+                                    struct err *err)
 {
     if (out != x)
-        memcpy(out, x, N * C * sizeof *out);
-    return gemm_nt(out, y, weight, N, C, K, true, err);
+        memcpy(out, x, N * m->config.C * sizeof *out);
+    return project(out, y, m, first, layer, N, true, scratch, err);
 }
 
 /* One layer: a->x to `out`, the next layer's x. */
 static enum status layer_forward(float *out, struct layer_activations *a,
                                  const struct model *m, size_t layer, size_t N,
                                  const int32_t *position,
-                                 const struct attend *how, struct err *err)
+                                 const struct attend *how, float *scratch,
+                                 struct err *err)
 {
     const struct model_config *c = &m->config;
     const float *w = m->params;
@@ -163,23 +177,20 @@ static enum status layer_forward(float *out, struct layer_activations *a,
     rmsnorm_forward(a->norm1, a->rstd1, a->x,
                     w + params_offset(c, PARAM_NORM1, layer), N, c->C, eps);
     /* q, k and v are neighbours, so one product makes all three. */
-    TRY(gemm_nt(a->qkv, a->norm1, w + params_offset(c, PARAM_Q, layer), N,
-                qkv_width(c), c->C, false, err));
+    TRY(project(a->qkv, a->norm1, m, PARAM_Q, layer, N, false, scratch, err));
     rope_apply(a->qkv, qkv_width(c), m->rope, position, N, c->H + c->G, c->D,
                false);
     attend_forward(a, how, c, layer);
-    TRY(residual_forward(a->mid, a->x, a->attn,
-                         w + params_offset(c, PARAM_O, layer), N, c->C,
-                         c->H * c->D, err));
+    TRY(residual_forward(a->mid, a->x, a->attn, m, PARAM_O, layer, N, scratch,
+                         err));
 
     rmsnorm_forward(a->norm2, a->rstd2, a->mid,
                     w + params_offset(c, PARAM_NORM2, layer), N, c->C, eps);
-    TRY(gemm_nt(a->gate_up, a->norm2, w + params_offset(c, PARAM_GATE, layer),
-                N, 2 * c->F, c->C, false, err));
+    TRY(project(a->gate_up, a->norm2, m, PARAM_GATE, layer, N, false, scratch,
+                err));
     swiglu_forward(a->act, a->gate_up, N, c->F);
-    return residual_forward(out, a->mid, a->act,
-                            w + params_offset(c, PARAM_DOWN, layer), N, c->C,
-                            c->F, err);
+    return residual_forward(out, a->mid, a->act, m, PARAM_DOWN, layer, N,
+                            scratch, err);
 }
 
 static enum status check_tokens(const int32_t *token, const int32_t *position,
@@ -211,7 +222,8 @@ static enum status trunk_forward(struct activations *a, const struct model *m,
                   token, N, c->C);
     for (size_t l = 0; l < c->L; l++)
         TRY(layer_forward(l + 1 < c->L ? a->layer[l + 1].x : a->last,
-                          &a->layer[l], m, l, N, position, how, err));
+                          &a->layer[l], m, l, N, position, how, a->adapter,
+                          err));
     rmsnorm_forward(a->hidden, a->last_rstd, a->last,
                     m->params + params_offset(c, PARAM_NORM, 0), N, c->C,
                     (float)c->norm_eps);
@@ -293,14 +305,15 @@ struct backward {
     float *dattn;    // [N,H*D]
     float *dgate_up; // [N,2F]
     float *dact;     // [N,F]
-    float *scratch;
+    float *scratch;  // of attention
+    float *adapter;  // of the products' adapters
 };
 
-static enum status backward_place(struct backward *b,
-                                  const struct model_config *c,
+static enum status backward_place(struct backward *b, const struct model *m,
                                   const struct pack *pack, struct arena *arena,
                                   struct err *err)
 {
+    const struct model_config *c = &m->config;
     size_t N = pack->N;
 
     TRY(ARENA_NEW(arena, b->dx, N * c->C, err));
@@ -309,58 +322,69 @@ static enum status backward_place(struct backward *b,
     TRY(ARENA_NEW(arena, b->dattn, N * c->H * c->D, err));
     TRY(ARENA_NEW(arena, b->dgate_up, N * 2 * c->F, err));
     TRY(ARENA_NEW(arena, b->dact, N * c->F, err));
+    TRY(ARENA_NEW(arena, b->adapter, linear_scratch(m, N), err));
     return scratch_place(&b->scratch, pack, c->D, arena, err);
 }
 
-/* y = x weight^T, weight [M,K]: SETS dx and adds to dweight. */
-static enum status linear_backward(float *dx, float *dweight, const float *dy,
-                                   const float *x, const float *weight,
-                                   size_t N, size_t M, size_t K,
-                                   struct err *err)
+/* A product backwards: SETS dx (NULL: nobody wants it). */
+static enum status project_backward(float *dx, float *grad, const float *dy,
+                                    const float *x, const struct model *m,
+                                    enum param first, size_t layer, size_t N,
+                                    float *scratch, struct err *err)
 {
-    TRY(gemm_tn(dweight, dy, x, M, K, N, true, err));
-    return gemm_nn(dx, dy, weight, N, K, M, false, err);
+    struct linear l = linear_of(m, first, layer);
+
+    return linear_backward(dx, grad, dy, x, &l, N, scratch, err);
 }
 
-/* One layer backwards: b->dx is the gradient of its output and becomes that
+/* A norm backwards: adds to the stream's gradient. */
+static void norm_backward(struct backward *b, float *grad, const float *dout,
+                          const float *x, const float *rstd,
+                          const struct model *m, enum param kind, size_t layer,
+                          size_t N)
+{
+    const struct model_config *c = &m->config;
+
+    rmsnorm_backward(b->dx, model_grad(m, grad, kind, layer), dout, x,
+                     m->params + params_offset(c, kind, layer), rstd, N, c->C);
+}
+
+/*
+ * One layer backwards: b->dx is the gradient of its output and becomes that
  * of its input.  The residual sums leave dx as it is, and each half adds its
- * own share through its norm. */
+ * own share through its norm.  Below the lowest adapter nothing is trained, so
+ * the first layer's input then needs no gradient.
+ */
 static enum status layer_backward(float *grad, struct backward *b,
                                   const struct layer_activations *a,
                                   const struct model *m, size_t layer,
                                   const struct pack *pack, struct err *err)
 {
     const struct model_config *c = &m->config;
-    const float *w = m->params;
     size_t N = pack->N;
-    size_t at;
+    bool is_end = layer == 0 && m->lora != NULL;
 
     /* out = mid + act down^T */
-    at = params_offset(c, PARAM_DOWN, layer);
-    TRY(linear_backward(b->dact, grad + at, b->dx, a->act, w + at, N, c->C,
-                        c->F, err));
+    TRY(project_backward(b->dact, grad, b->dx, a->act, m, PARAM_DOWN, layer, N,
+                         b->adapter, err));
     swiglu_backward(b->dgate_up, b->dact, a->gate_up, N, c->F);
-    at = params_offset(c, PARAM_GATE, layer);
-    TRY(linear_backward(b->dnorm, grad + at, b->dgate_up, a->norm2, w + at, N,
-                        2 * c->F, c->C, err));
-    at = params_offset(c, PARAM_NORM2, layer);
-    rmsnorm_backward(b->dx, grad + at, b->dnorm, a->mid, w + at, a->rstd2, N,
-                     c->C);
+    TRY(project_backward(b->dnorm, grad, b->dgate_up, a->norm2, m, PARAM_GATE,
+                         layer, N, b->adapter, err));
+    norm_backward(b, grad, b->dnorm, a->mid, a->rstd2, m, PARAM_NORM2, layer,
+                  N);
 
     /* mid = x + attn o^T */
-    at = params_offset(c, PARAM_O, layer);
-    TRY(linear_backward(b->dattn, grad + at, b->dx, a->attn, w + at, N, c->C,
-                        c->H * c->D, err));
+    TRY(project_backward(b->dattn, grad, b->dx, a->attn, m, PARAM_O, layer, N,
+                         b->adapter, err));
     attention_backward(b->dqkv, b->dattn, a->attn, a->lse, a->qkv, pack, c->H,
                        c->G, c->D, b->scratch);
     rope_apply(b->dqkv, qkv_width(c), m->rope, pack->position, N, c->H + c->G,
                c->D, true);
-    at = params_offset(c, PARAM_Q, layer);
-    TRY(linear_backward(b->dnorm, grad + at, b->dqkv, a->norm1, w + at, N,
-                        qkv_width(c), c->C, err));
-    at = params_offset(c, PARAM_NORM1, layer);
-    rmsnorm_backward(b->dx, grad + at, b->dnorm, a->x, w + at, a->rstd1, N,
-                     c->C);
+    TRY(project_backward(is_end ? NULL : b->dnorm, grad, b->dqkv, a->norm1, m,
+                         PARAM_Q, layer, N, b->adapter, err));
+    if (!is_end)
+        norm_backward(b, grad, b->dnorm, a->x, a->rstd1, m, PARAM_NORM1, layer,
+                      N);
     return OK;
 }
 
@@ -370,17 +394,17 @@ enum status transformer_backward(float *grad, const struct activations *a,
                                  struct err *err)
 {
     const struct model_config *c = &m->config;
-    size_t at = params_offset(c, PARAM_NORM, 0);
     struct backward b;
 
     assert(a->keep && a->N == pack->N);
-    TRY(backward_place(&b, c, pack, arena, err));
+    TRY(backward_place(&b, m, pack, arena, err));
     memset(b.dx, 0, pack->N * c->C * sizeof *b.dx);
-    rmsnorm_backward(b.dx, grad + at, dhidden, a->last, m->params + at,
-                     a->last_rstd, pack->N, c->C);
+    norm_backward(&b, grad, dhidden, a->last, a->last_rstd, m, PARAM_NORM, 0,
+                  pack->N);
     for (size_t l = c->L; l-- > 0;)
         TRY(layer_backward(grad, &b, &a->layer[l], m, l, pack, err));
-    embed_backward(grad + params_offset(c, PARAM_EMBED, 0), b.dx, pack->token,
-                   pack->N, c->C);
+    if (m->lora == NULL)
+        embed_backward(model_grad(m, grad, PARAM_EMBED, 0), b.dx, pack->token,
+                       pack->N, c->C);
     return OK;
 }

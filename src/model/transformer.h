@@ -15,39 +15,8 @@
 #define PLUMB_MODEL_TRANSFORMER_H
 
 #include "base/arena.h"
-#include "model/params.h"
-#include "nn/lmhead.h"
+#include "model/model.h"
 #include "nn/tensor.h"
-
-struct model {
-    struct model_config config;
-    float *params;   // [params_count]
-    uint8_t *banned; // [V] tokens never sampled (suppress_tokens), or NULL
-    float *rope;     // table for T_max positions
-};
-
-/* A model with uninitialised (zero) parameters; model_free() ends it. */
-enum status model_create(struct model *out, const struct model_config *c,
-                         struct err *err) MUST_CHECK;
-void model_free(struct model *m);
-
-/* A deep copy, with its own parameters. */
-enum status model_clone(struct model *out, const struct model *m,
-                        struct err *err) MUST_CHECK;
-
-/*
- * The same trunk under a score head whose weights are all zero (a value model
- * from a reward model, a reward model from a language model: then the caller
- * sets the score weights).
- */
-enum status model_clone_as_score(struct model *out, const struct model *m,
-                                 struct err *err) MUST_CHECK;
-
-/* The language-model head of m; asserts HEAD_LM. */
-struct lmhead model_lmhead(const struct model *m, float temperature);
-
-/* Where the gradient of that head's weight lies in a gradient array. */
-float *model_lmhead_grad(const struct model *m, float *grad);
 
 /* What the backward pass needs from the forward pass of one pack. */
 struct activations {
@@ -56,13 +25,14 @@ struct activations {
     float *hidden;                   // [N,C] after the last norm
     float *last;                     // [N,C] before it
     float *last_rstd;                // [N]
+    float *adapter;                  // scratch of the products' adapters
     struct layer_activations *layer; // [L]; they share memory without keep
 };
 
-/* Room for a pack of N tokens from the arena. */
-enum status activations_place(struct activations *a,
-                              const struct model_config *c, size_t N, bool keep,
-                              struct arena *arena, struct err *err) MUST_CHECK;
+/* Room for a pack of N tokens of this model from the arena. */
+enum status activations_place(struct activations *a, const struct model *m,
+                              size_t N, bool keep, struct arena *arena,
+                              struct err *err) MUST_CHECK;
 
 /* Fill `a`; a->N must be pack->N.  Tokens must lie in [0,V) and positions in
  * [0,T_max): ERR_MISMATCH otherwise.  Scratch comes from the arena. */
@@ -70,7 +40,8 @@ enum status transformer_forward(struct activations *a, const struct model *m,
                                 const struct pack *pack, struct arena *arena,
                                 struct err *err) MUST_CHECK;
 
-/* Add the gradient of sum(dhidden * hidden) to grad [params_count]. */
+/* Add the gradient of sum(dhidden * hidden) to grad, laid out as
+ * model_trainable().  What is frozen gets none. */
 enum status transformer_backward(float *grad, const struct activations *a,
                                  const struct model *m, const struct pack *pack,
                                  const float *dhidden, struct arena *arena,

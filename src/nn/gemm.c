@@ -7,26 +7,23 @@
 
 #include "base/parallel.h"
 
-/*
- * C[M,N] = op(A) op(B) (+ C), op being the identity ('N') or the transpose
- * ('T').  lda and ldb are the row lengths of A and B as stored.
- */
-static enum status product(char op_a, char op_b, float *C, const float *A,
-                           size_t lda, const float *B, size_t ldb, size_t M,
-                           size_t N, size_t K, bool accumulate, struct err *err)
+enum status gemm_part(const struct gemm_part *p, struct err *err)
 {
+    char op_a = p->form == GEMM_TN ? 'T' : 'N';
+    char op_b = p->form == GEMM_NT ? 'T' : 'N';
+
     assert(team_inside());
-    if (M == 0 || N == 0)
+    if (p->M == 0 || p->N == 0)
         return OK;
-    if (K == 0) {
-        if (!accumulate)
-            memset(C, 0, M * N * sizeof *C);
+    if (p->K == 0) {
+        for (size_t m = 0; m < p->M && !p->accumulate; m++)
+            memset(p->C + m * p->ldc, 0, p->N * sizeof *p->C);
         return OK;
     }
-    dnnl_status_t s =
-        dnnl_sgemm(op_a, op_b, (dnnl_dim_t)M, (dnnl_dim_t)N, (dnnl_dim_t)K,
-                   1.0f, A, (dnnl_dim_t)lda, B, (dnnl_dim_t)ldb,
-                   accumulate ? 1.0f : 0.0f, C, (dnnl_dim_t)N);
+    dnnl_status_t s = dnnl_sgemm(
+        op_a, op_b, (dnnl_dim_t)p->M, (dnnl_dim_t)p->N, (dnnl_dim_t)p->K,
+        p->alpha, p->A, (dnnl_dim_t)p->lda, p->B, (dnnl_dim_t)p->ldb,
+        p->accumulate ? 1.0f : 0.0f, p->C, (dnnl_dim_t)p->ldc);
     if (s == dnnl_success)
         return OK;
     /* Every other answer means wrong arguments: a bug here. */
@@ -34,23 +31,29 @@ static enum status product(char op_a, char op_b, float *C, const float *A,
     return err_set(err, ERR_MEMORY,
                    "no memory for the product of a %zu x %zu and a %zu x %zu "
                    "matrix",
-                   M, K, K, N);
+                   p->M, p->K, p->K, p->N);
 }
 
 enum status gemm_nt(float *C, const float *A, const float *B, size_t M,
                     size_t N, size_t K, bool accumulate, struct err *err)
 {
-    return product('N', 'T', C, A, K, B, K, M, N, K, accumulate, err);
+    return gemm_part(&(struct gemm_part){GEMM_NT, C, A, B, N, K, K, M, N, K,
+                                         1.0f, accumulate},
+                     err);
 }
 
 enum status gemm_nn(float *C, const float *A, const float *B, size_t M,
                     size_t N, size_t K, bool accumulate, struct err *err)
 {
-    return product('N', 'N', C, A, K, B, N, M, N, K, accumulate, err);
+    return gemm_part(&(struct gemm_part){GEMM_NN, C, A, B, N, K, N, M, N, K,
+                                         1.0f, accumulate},
+                     err);
 }
 
 enum status gemm_tn(float *C, const float *A, const float *B, size_t M,
                     size_t N, size_t K, bool accumulate, struct err *err)
 {
-    return product('T', 'N', C, A, M, B, N, M, N, K, accumulate, err);
+    return gemm_part(&(struct gemm_part){GEMM_TN, C, A, B, N, M, N, M, N, K,
+                                         1.0f, accumulate},
+                     err);
 }

@@ -38,4 +38,26 @@ enum status gemm_tn(float *C, const float *A, const float *B, size_t M,
                     size_t N, size_t K, bool accumulate,
                     struct err *err) MUST_CHECK;
 
+/*
+ * A product on parts of wider matrices, scaled: op(A) [M,K], op(B) [K,N] and C
+ * [M,N] with row lengths lda, ldb, ldc as they are stored.
+ *
+ *     C = alpha op(A) op(B) (+ C if accumulate)
+ */
+enum gemm_form {
+    GEMM_NT, // A [M,K], B [N,K]
+    GEMM_NN, // A [M,K], B [K,N]
+    GEMM_TN, // A [K,M], B [K,N]
+};
+struct gemm_part {
+    enum gemm_form form;
+    float *C;
+    const float *A, *B;
+    size_t ldc, lda, ldb;
+    size_t M, N, K;
+    float alpha;
+    bool accumulate;
+};
+enum status gemm_part(const struct gemm_part *p, struct err *err) MUST_CHECK;
+
 #endif

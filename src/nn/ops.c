@@ -66,10 +66,13 @@ NN_CLONES void rmsnorm_backward(float *restrict dx, float *restrict dweight,
             sum += dout_n[c] * weight[c] * x_n[c];
         float pull = sum * scale * scale * scale / (float)C;
 #pragma omp simd
-        for (size_t c = 0; c < C; c++) {
+        for (size_t c = 0; c < C; c++)
             dx_n[c] += dout_n[c] * weight[c] * scale - x_n[c] * pull;
+        if (dweight == NULL)
+            continue;
+#pragma omp simd
+        for (size_t c = 0; c < C; c++)
             dweight[c] += dout_n[c] * x_n[c] * scale;
-        }
     }
 }
 

@@ -22,7 +22,8 @@ void embed_backward(float *restrict dtable, const float *restrict dout,
  * Zhang and Sennrich 2019:
  *     rstd[n] = 1 / sqrt(mean_c x[n,c]^2 + eps)
  *     out[n,c] = x[n,c] * rstd[n] * weight[c]
- * rstd [N] is kept for the backward pass; it may be NULL in inference.
+ * rstd [N] is kept for the backward pass; it may be NULL in inference.  dweight
+ * may be NULL: the weight is frozen.
  */
 void rmsnorm_forward(float *restrict out, float *restrict rstd,
                      const float *restrict x, const float *restrict weight,

@@ -15,18 +15,17 @@
 
 /* A part of one tensor. */
 struct optimizer_slice {
-    size_t tensor; // index for params_view
+    size_t tensor; // index for model_trainable_view
     size_t offset, n;
     bool decay;
     double square; // of the summed gradient
 };
 
-static size_t cut_slices(struct optimizer_slice *slice,
-                         const struct model_config *c)
+static size_t cut_slices(struct optimizer_slice *slice, const struct model *m)
 {
     size_t n_slice = 0;
-    for (size_t i = 0; i < params_tensors(c); i++) {
-        struct param_view view = params_view(c, i);
+    for (size_t i = 0; i < model_trainable_tensors(m); i++) {
+        struct param_view view = model_trainable_view(m, i);
         size_t size = view.rows * view.cols;
         for (size_t at = 0; at < size; at += SLICE, n_slice++) {
             if (slice == NULL)
@@ -50,15 +49,15 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
     struct optimizer o = {.config = *c,
                           .total = total,
                           .shards = shards,
-                          .n = params_count(&m->config)};
+                          .n = model_trainable_count(m)};
     size_t n_grad;
     TRY(mem_multiply(&n_grad, o.n, shards, err));
     TRY_DONE(MEM_NEW(o.m, o.n, err));
     TRY_DONE(MEM_NEW(o.v, o.n, err));
     TRY_DONE(MEM_NEW(o.grad, n_grad, err));
-    o.n_slice = cut_slices(NULL, &m->config);
+    o.n_slice = cut_slices(NULL, m);
     TRY_DONE(MEM_NEW(o.slice, o.n_slice, err));
-    cut_slices(o.slice, &m->config);
+    cut_slices(o.slice, m);
     *out = o;
 done:
     if (status != OK)
@@ -110,7 +109,7 @@ static enum status update_slice(void *ctx, size_t item, size_t worker,
     const struct optimizer_slice *s = &o->slice[item];
     (void)worker;
     (void)err;
-    adamw_update(u->model->params + s->offset, o->m + s->offset,
+    adamw_update(model_trainable(u->model) + s->offset, o->m + s->offset,
                  o->v + s->offset, o->grad + s->offset, s->n, s->decay,
                  &u->adamw);
     for (size_t i = 0; i < o->shards; i++)
@@ -127,7 +126,7 @@ static enum status grad_norm(double *norm, const struct optimizer *o,
         if (!isfinite(o->slice[i].square))
             return err_set(err, ERR_NUMERIC,
                            "the gradient of '%s' is not finite",
-                           params_view(&m->config, o->slice[i].tensor).name);
+                           model_trainable_view(m, o->slice[i].tensor).name);
         square += o->slice[i].square;
     }
     *norm = sqrt(square);
@@ -171,12 +170,12 @@ static bool is_finite(const float *x, size_t n)
 void optimizer_blame(const struct optimizer *o, const struct model *m,
                      const char *what, struct err *err)
 {
-    size_t n_tensor = params_tensors(&m->config);
+    size_t n_tensor = model_trainable_tensors(m);
     err_record(err, ERR_NUMERIC, "%s is not finite", what);
     for (size_t i = 0; i < n_tensor; i++) {
-        struct param_view view = params_view(&m->config, i);
+        struct param_view view = model_trainable_view(m, i);
         size_t n = view.rows * view.cols;
-        bool is_bad = !is_finite(m->params + view.offset, n);
+        bool is_bad = !is_finite(model_trainable(m) + view.offset, n);
         bool is_grad_bad = false;
         for (size_t shard = 0; shard < o->shards; shard++)
             is_grad_bad |=

@@ -17,7 +17,7 @@ struct optimizer {
     struct optimizer_config config;
     int64_t t;     // updates done
     int64_t total; // updates planned, for the schedule
-    size_t n;      // parameters
+    size_t n;      // trainable parameters (model/model.h)
     size_t shards;
     float *m, *v; // moments [n]
     float *grad;  // [shards, n], all zero between steps

@@ -110,7 +110,7 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
     float *scratch;
     bool has_entropy = c->entropy_coef != 0;
     TRY(pack_shard(&pack, b, first, last, arena, err));
-    TRY(activations_place(&a, &m->config, pack.N, true, arena, err));
+    TRY(activations_place(&a, m, pack.N, true, arena, err));
     TRY(transformer_forward(&a, m, &pack, arena, err));
     TRY(gather_policy(&x, b, first, last, &pack, arena, err));
     TRY(ARENA_NEW(arena, hidden, x.n * C, err));
@@ -158,7 +158,7 @@ static enum status value_shard(const struct minibatch *b, size_t shard,
     size_t *row;
     float *value, *old, *ret, *dvalue, *dhidden;
     TRY(pack_shard(&pack, b, first, last, arena, err));
-    TRY(activations_place(&a, &m->config, pack.N, true, arena, err));
+    TRY(activations_place(&a, m, pack.N, true, arena, err));
     TRY(transformer_forward(&a, m, &pack, arena, err));
     TRY(ARENA_NEW(arena, row, n, err));
     TRY(ARENA_NEW(arena, value, n, err));

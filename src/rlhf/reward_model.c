@@ -113,7 +113,7 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
         return OK;
     TRY(collect(&seq, &n, r, first, last, arena, err));
     TRY(batch_pack(&pack, seq, n, arena, err));
-    TRY(activations_place(&a, &m->config, pack.N, r->is_training, arena, err));
+    TRY(activations_place(&a, m, pack.N, r->is_training, arena, err));
     TRY(transformer_forward(&a, m, &pack, arena, err));
     size_t *row;
     float *score, *dscore, *dhidden;

@@ -40,7 +40,7 @@ static enum status run_trunk(struct activations *a, struct pack *pack,
                              size_t n, struct arena *arena, struct err *err)
 {
     TRY(batch_pack(pack, seq, n, arena, err));
-    TRY(activations_place(a, &m->config, pack->N, false, arena, err));
+    TRY(activations_place(a, m, pack->N, false, arena, err));
     return transformer_forward(a, m, pack, arena, err);
 }
 

@@ -78,7 +78,7 @@ static enum status run_pack(struct sft *s, size_t shard,
     float *hidden, *logp, *scratch;
     size_t C = m->config.C;
     TRY(batch_pack(&pack, seq, n, arena, err));
-    TRY(activations_place(&a, &m->config, pack.N, s->is_training, arena, err));
+    TRY(activations_place(&a, m, pack.N, s->is_training, arena, err));
     TRY(transformer_forward(&a, m, &pack, arena, err));
     TRY(find_targets(&t, &pack, seq, n, m->banned, s->config->prompt_weight,
                      arena, err));

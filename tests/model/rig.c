@@ -132,7 +132,7 @@ static enum status run_pass(void *ctx, struct arena *arena, struct err *err)
     struct activations a;
     float *dhidden;
 
-    TRY(activations_place(&a, &p->m->config, p->pack->N, p->keep, arena, err));
+    TRY(activations_place(&a, p->m, p->pack->N, p->keep, arena, err));
     TRY(transformer_forward(&a, p->m, p->pack, arena, err));
     if (p->hidden != NULL)
         memcpy(p->hidden, a.hidden, n * sizeof *a.hidden);
@@ -172,7 +172,7 @@ void rig_logits(float *logits, const struct model *m, const struct pack *pack)
 void rig_gradient(float *grad, const struct model *m, const struct pack *pack,
                   const struct loss *loss)
 {
-    memset(grad, 0, params_count(&m->config) * sizeof *grad);
+    memset(grad, 0, model_trainable_count(m) * sizeof *grad);
     run_checked(&(struct pass){
         .grad = grad, .m = m, .pack = pack, .loss = loss, .keep = true});
 }

@@ -76,7 +76,7 @@ static enum status training_logp(void *ctx, struct arena *arena,
     struct activations a;
     float *scratch;
 
-    TRY(activations_place(&a, &k->m->config, k->pack->N, true, arena, err));
+    TRY(activations_place(&a, k->m, k->pack->N, true, arena, err));
     TRY(transformer_forward(&a, k->m, k->pack, arena, err));
     TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V), err));
     return lmhead_forward(k->logp, NULL, NULL, &head, a.hidden, k->target,

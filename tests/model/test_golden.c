@@ -100,7 +100,7 @@ static void check_gradients(const struct golden *g, const struct loss *loss)
     rig_gradient(grad, &g->model, &g->sequences.pack, loss);
     for (size_t i = 0; i < params_tensors(c); i++) {
         struct param_view view = params_view(c, i);
-        char name[80];
+        char name[160];
         float *want;
         double error;
 

@@ -277,7 +277,7 @@ static enum status forward_only(void *ctx, struct arena *arena, struct err *err)
     enum status status;
 
     TRY(model_create(&m, &c, err));
-    status = activations_place(&a, &c, p->pack.N, false, arena, err);
+    status = activations_place(&a, &m, p->pack.N, false, arena, err);
     if (status == OK)
         status = transformer_forward(&a, &m, &p->pack, arena, err);
     model_free(&m);
@@ -351,8 +351,7 @@ static enum status training_step(void *ctx, struct arena *arena,
     enum status status;
 
     mem_fail_at(f->n);
-    TRY_DONE(
-        activations_place(&a, &f->m->config, f->pack->N, true, arena, err));
+    TRY_DONE(activations_place(&a, f->m, f->pack->N, true, arena, err));
     TRY_DONE(transformer_forward(&a, f->m, f->pack, arena, err));
     TRY_DONE(ARENA_NEW(arena, grad, params_count(&f->m->config), err));
     memset(grad, 0, params_count(&f->m->config) * sizeof *grad);

@@ -126,12 +126,71 @@ static void test_nan_passes_through(void **state)
     product_free(&p);
 }
 
+/* A part of each matrix: rows and columns around it stay as they are. */
+static enum status run_part(void *ctx, size_t item, size_t worker,
+                            struct err *err)
+{
+    (void)item;
+    (void)worker;
+    return gemm_part(ctx, err);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    enum {
+        M = 5,
+        N = 4,
+        K = 7,
+        LD = 19,
+        ROOM = 8 * LD
+    };
+    for (int form = 0; form < 3; form++) {
+        struct rng r;
+        rng_init(&r, 2, RNG_TEST, (uint32_t)form, 0);
+        struct array A = array_normal(ROOM, &r, 1.0);
+        struct array B = array_normal(ROOM, &r, 1.0);
+        struct array C = array_normal(ROOM, &r, 1.0);
+        struct gemm_part p = {(enum gemm_form)form,
+                              C.f + 3,
+                              A.f + 1,
+                              B.f + 2,
+                              LD,
+                              LD,
+                              LD,
+                              M,
+                              N,
+                              K,
+                              0.5f,
+                              form != GEMM_NN};
+        on_team(1, 1, run_part, &p);
+        for (size_t i = 0; i < ROOM; i++) {
+            size_t m = i / LD, n = i % LD - 3;
+            bool is_inside = m < M && i % LD >= 3 && n < N;
+            double want = !is_inside || p.accumulate ? C.d[i] : 0;
+            double size = fabs(want);
+            for (size_t k = 0; is_inside && k < K; k++) {
+                double a = A.d[1 + (form == GEMM_TN ? k * LD + m : m * LD + k)];
+                double b = B.d[2 + (form == GEMM_NT ? n * LD + k : k * LD + n)];
+                want += 0.5 * a * b;
+                size += fabs(0.5 * a * b);
+            }
+            assert_true(fabs((double)C.f[i] - want) <=
+                        (double)(K + 2) * FLOAT_EPS * size);
+        }
+        array_free(&A);
+        array_free(&B);
+        array_free(&C);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_loops),
         cmocka_unit_test(test_same_bits_on_any_team),
         cmocka_unit_test(test_nan_passes_through),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,142 @@
+#include "model/linear.h"
+
+#include <assert.h>
+
+#include "nn/gemm.h"
+
+/* The modules of each product; LORA_MODULES ends the list. */
+static const enum lora_module *modules_of(enum param first)
+{
+    static const enum lora_module qkv[] = {LORA_Q, LORA_K, LORA_V,
+                                           LORA_MODULES};
+    static const enum lora_module o[] = {LORA_O, LORA_MODULES};
+    static const enum lora_module gate_up[] = {LORA_GATE, LORA_UP,
+                                               LORA_MODULES};
+    static const enum lora_module down[] = {LORA_DOWN, LORA_MODULES};
+
+    if (first == PARAM_Q)
+        return qkv;
+    if (first == PARAM_O)
+        return o;
+    if (first == PARAM_DOWN)
+        return down;
+    assert(first == PARAM_GATE);
+    return gate_up;
+}
+
+struct linear linear_of(const struct model *m, enum param first, size_t layer)
+{
+    const struct model_config *c = &m->config;
+    const struct lora *lora = m->lora;
+    size_t at = params_offset(c, first, layer);
+    struct linear l = {
+        .weight = m->params + at, .is_trained = lora == NULL, .at = at};
+
+    if (lora != NULL) {
+        l.rank = (size_t)lora->config.rank;
+        l.scale = (float)lora_scale(&lora->config);
+    }
+    for (const enum lora_module *i = modules_of(first); *i != LORA_MODULES;
+         i++) {
+        if (!lora_has_module(c, *i))
+            continue;
+        struct lora_shape s = lora_shape(c, *i);
+
+        if (lora != NULL && (lora->config.targets >> *i & 1) != 0) {
+            struct linear_part *p = &l.part[l.n_part++];
+
+            p->at = lora_offset(&lora->config, c, *i, layer);
+            p->A = lora->params + p->at;
+            p->B = p->A + l.rank * s.K;
+            p->first = l.M;
+            p->M = s.M;
+        }
+        l.M += s.M;
+        l.K = s.K;
+    }
+    return l;
+}
+
+size_t linear_scratch(const struct model *m, size_t N)
+{
+    return m->lora == NULL ? 0 : 2 * N * (size_t)m->lora->config.rank;
+}
+
+enum status linear_forward(float *y, const float *x, const struct linear *l,
+                           size_t N, bool accumulate, float *scratch,
+                           struct err *err)
+{
+    TRY(gemm_nt(y, x, l->weight, N, l->M, l->K, accumulate, err));
+    for (size_t i = 0; i < l->n_part; i++) {
+        const struct linear_part *p = &l->part[i];
+
+        TRY(gemm_nt(scratch, x, p->A, N, l->rank, l->K, false, err));
+        TRY(gemm_part(&(struct gemm_part){.form = GEMM_NT,
+                                          .C = y + p->first,
+                                          .ldc = l->M,
+                                          .A = scratch,
+                                          .lda = l->rank,
+                                          .B = p->B,
+                                          .ldb = l->rank,
+                                          .M = N,
+                                          .N = p->M,
+                                          .K = l->rank,
+                                          .alpha = l->scale,
+                                          .accumulate = true},
+                      err));
+    }
+    return OK;
+}
+
+/* With t = x A^T and y = scale t B^T on the part's columns:
+ *     dt = scale dy B,  dB += scale dy^T t,  dA += dt^T x,  dx += dt A */
+static enum status part_backward(float *dx, float *grad, const float *dy,
+                                 const float *x, const struct linear *l,
+                                 const struct linear_part *p, size_t N,
+                                 float *scratch, struct err *err)
+{
+    float *t = scratch, *dt = scratch + N * l->rank;
+    float *dA = grad + p->at, *dB = dA + l->rank * l->K;
+
+    TRY(gemm_nt(t, x, p->A, N, l->rank, l->K, false, err));
+    TRY(gemm_part(&(struct gemm_part){.form = GEMM_NN,
+                                      .C = dt,
+                                      .ldc = l->rank,
+                                      .A = dy + p->first,
+                                      .lda = l->M,
+                                      .B = p->B,
+                                      .ldb = l->rank,
+                                      .M = N,
+                                      .N = l->rank,
+                                      .K = p->M,
+                                      .alpha = l->scale},
+                  err));
+    TRY(gemm_part(&(struct gemm_part){.form = GEMM_TN,
+                                      .C = dB,
+                                      .ldc = l->rank,
+                                      .A = dy + p->first,
+                                      .lda = l->M,
+                                      .B = t,
+                                      .ldb = l->rank,
+                                      .M = p->M,
+                                      .N = l->rank,
+                                      .K = N,
+                                      .alpha = l->scale,
+                                      .accumulate = true},
+                  err));
+    TRY(gemm_tn(dA, dt, x, l->rank, l->K, N, true, err));
+    return dx == NULL ? OK : gemm_nn(dx, dt, p->A, N, l->K, l->rank, true, err);
+}
+
+enum status linear_backward(float *dx, float *grad, const float *dy,
+                            const float *x, const struct linear *l, size_t N,
+                            float *scratch, struct err *err)
+{
+    if (l->is_trained)
+        TRY(gemm_tn(grad + l->at, dy, x, l->M, l->K, N, true, err));
+    if (dx != NULL)
+        TRY(gemm_nn(dx, dy, l->weight, N, l->K, l->M, false, err));
+    for (size_t i = 0; i < l->n_part; i++)
+        TRY(part_backward(dx, grad, dy, x, l, &l->part[i], N, scratch, err));
+    return OK;
+}

@@ -1,0 +1,88 @@
+/*
+ * model.h - a model: its shape, its parameters, perhaps an adapter.
+ *
+ * Parameters are one flat array (model/params.h).  A model may borrow the
+ * array of another one, so that a policy, its frozen reference and its value
+ * model are one copy of the base in memory and an adapter each:
+ *
+ *     model_read -> base
+ *     model_share(&policy, &base, HEAD_LM);       the reference is `base`
+ *     model_adapt(&policy, &lora, seed, err);     the policy is base + adapter
+ *
+ * What training changes is model_trainable(): all parameters of a model
+ * without an adapter, else the adapter.  Gradients, moments and checkpoints of
+ * the trainer have its layout.
+ */
+#ifndef PLUMB_MODEL_MODEL_H
+#define PLUMB_MODEL_MODEL_H
+
+#include "model/lora.h"
+#include "nn/lmhead.h"
+
+struct model {
+    struct model_config config;
+    float *params; // [params_count]
+    float *rope;   // table for T_max positions
+    bool borrows;  // params and rope belong to a model that outlives this one
+    struct lora *lora; // NULL: no adapter
+    uint8_t *banned;   // [V] tokens never sampled (suppress_tokens), or NULL
+};
+
+/* A model with uninitialised (zero) parameters; model_free() ends it. */
+enum status model_create(struct model *out, const struct model_config *c,
+                         struct err *err) MUST_CHECK;
+void model_free(struct model *m);
+
+/* A deep copy, with its own parameters.  What `m` borrows is borrowed again;
+ * its adapter is copied. */
+enum status model_clone(struct model *out, const struct model *m,
+                        struct err *err) MUST_CHECK;
+
+/*
+ * The same trunk under a score head whose weights are all zero (a value model
+ * from a reward model, a reward model from a language model: then the caller
+ * sets the score weights).  m has no adapter.
+ */
+enum status model_clone_as_score(struct model *out, const struct model *m,
+                                 struct err *err) MUST_CHECK;
+
+/*
+ * A model that borrows the parameters of `base`, under the head wanted.  With
+ * HEAD_SCORE on a language model the score head is the adapter's: call
+ * model_adapt() before anything reads it.  `base` has no adapter, outlives the
+ * result and is not trained meanwhile.
+ */
+enum status model_share(struct model *out, const struct model *base,
+                        enum model_head head, struct err *err) MUST_CHECK;
+
+/* Put a new adapter on a model; its parameters are frozen from now on.  With
+ * no target at all only a score head is trained. */
+enum status model_adapt(struct model *m, const struct lora_config *l,
+                        uint64_t seed, struct err *err) MUST_CHECK;
+
+/* Fold the adapter into the parameters (W += scale B A), which the model must
+ * own; it has none afterwards.  Runs one worker. */
+enum status model_merge(struct model *m, struct err *err) MUST_CHECK;
+
+/* What training changes: a flat array, and its tensors in layout order. */
+float *model_trainable(const struct model *m);
+size_t model_trainable_count(const struct model *m);
+size_t model_trainable_tensors(const struct model *m);
+struct param_view model_trainable_view(const struct model *m, size_t i);
+
+/* Where the gradient of a parameter lies in an array of that layout; NULL when
+ * it is frozen. */
+float *model_grad(const struct model *m, float *grad, enum param kind,
+                  size_t layer);
+
+/* The score head [C] and its gradient; asserts HEAD_SCORE. */
+float *model_score(const struct model *m);
+float *model_score_grad(const struct model *m, float *grad);
+
+/* The language-model head of m; asserts HEAD_LM. */
+struct lmhead model_lmhead(const struct model *m, float temperature);
+
+/* The gradient of that head's weight; NULL when it is frozen. */
+float *model_lmhead_grad(const struct model *m, float *grad);
+
+#endif
