@@ -34,6 +34,18 @@ enum status file_error(struct err *err, const char *verb, const char *path)
 
 /* ---- reading ------------------------------------------------------------ */
 
+static enum status refuse_dir(const char *path, struct err *err)
+{
+    return err_set(err, ERR_FORMAT, "%s is a directory, not a file", path);
+}
+
+/* What read(2) failing means. */
+static enum status read_error(const char *path, struct err *err)
+{
+    return errno == EISDIR ? refuse_dir(path, err)
+                           : file_error(err, "read", path);
+}
+
 enum status file_map(struct file_map *map, const char *path, struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -44,6 +56,8 @@ enum status file_map(struct file_map *map, const char *path, struct err *err)
     void *data = NULL;
     if (fstat(fd, &st) != 0) {
         status = file_error(err, "read", path);
+    } else if (S_ISDIR(st.st_mode)) {
+        status = refuse_dir(path, err);
     } else if (!S_ISREG(st.st_mode)) {
         status = err_set(err, ERR_IO, "%s is not a regular file", path);
     } else if (st.st_size > 0) {
@@ -83,7 +97,7 @@ enum status file_read(struct buf *out, const char *path, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            status = file_error(err, "read", path);
+            status = read_error(path, err);
         if (n <= 0)
             break;
         buf_append(out, chunk, (size_t)n);
@@ -536,7 +550,7 @@ enum status file_hash(char out[65], const char *path, struct err *err)
             break;
         crypto_hash_sha256_update(&state, chunk, (size_t)n);
     }
-    enum status status = n < 0 ? file_error(err, "read", path) : OK;
+    enum status status = n < 0 ? read_error(path, err) : OK;
     close(fd);
     if (status != OK)
         return status;

@@ -32,12 +32,14 @@ struct file_map {
     size_t len;
 };
 
-/* Map a regular file.  ERR_IO: absent or unreadable (the text says which). */
+/* Map a regular file.  ERR_IO: absent or unreadable (the text says which);
+ * ERR_FORMAT: a directory. */
 enum status file_map(struct file_map *map, const char *path,
                      struct err *err) MUST_CHECK;
 void file_unmap(struct file_map *map);
 
-/* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max. */
+/* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max, ERR_FORMAT
+ * when it is a directory. */
 enum status file_read(struct buf *out, const char *path,
                       struct err *err) MUST_CHECK;
 
@@ -120,7 +122,8 @@ enum status file_dirname(char out[FILE_PATH_MAX], const char *path,
 enum status file_relative(char out[FILE_PATH_MAX], const char *from,
                           const char *to, struct err *err) MUST_CHECK;
 
-/* SHA-256 in lower-case hex (64 digits and a NUL) of bytes, of a file. */
+/* SHA-256 in lower-case hex (64 digits and a NUL) of bytes, of a file (as
+ * file_read() takes it). */
 void file_hash_bytes(char out[65], const void *data, size_t len);
 enum status file_hash(char out[65], const char *path,
                       struct err *err) MUST_CHECK;

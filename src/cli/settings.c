@@ -265,7 +265,7 @@ enum status settings_read(const char *path, settings_fn fn, void *ctx,
         status = settings_parse(buf_text(&text), text.len, path, fn, ctx, err);
     else if (status == ERR_LIMIT)
         status = err_set(err, ERR_ARG, "%s is larger than 1 MiB", path);
-    else if (status == ERR_IO)
+    else if (status == ERR_IO || status == ERR_FORMAT)
         status = err ? (err->code = ERR_ARG) : ERR_ARG;
     buf_free(&text);
     return status;

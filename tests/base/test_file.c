@@ -139,8 +139,11 @@ static void test_empty_absent_and_odd(void **state)
     buf_free(&b);
     struct err err = {0};
     assert_int_equal(file_map(&map, at("absent"), &err), ERR_IO);
-    assert_int_equal(file_map(&map, root, &err), ERR_IO);
-    assert_non_null(strstr(err.text, "not a regular file"));
+    assert_int_equal(file_map(&map, root, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "is a directory, not a file"));
+    buf_init(&b, 10);
+    assert_int_equal(file_read(&b, root, &err), ERR_FORMAT);
+    buf_free(&b);
     char hash[65];
     assert_int_equal(file_hash(hash, at("absent"), &err), ERR_IO);
     assert_int_equal(file_truncate(at("absent"), 3, &err), ERR_IO);
