@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/inspect.h"
 #include "cli/terminal.h"
+#include "io/hub.h"
+#include "io/run.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 
@@ -54,6 +56,11 @@ static enum status inspect_project(struct json_writer *w, const char *dir,
 static enum status inspect(struct json_writer *w, const char *path,
                            struct err *err)
 {
+    char found[FILE_PATH_MAX];
+    if (hub_is_meant("", path)) {
+        TRY(run_find_model(found, path, NULL, err));
+        path = found;
+    }
     if (!file_exists(path))
         return err_set(err, ERR_MISSING, "%s is not there", path);
     if (!file_is_dir(path))

@@ -47,18 +47,33 @@ static const struct outcome *find_outcome(enum status status)
     return &outcomes[1];
 }
 
+/* What to try next: a message on something absent may end in the command
+ * that gets it, which then is cut off the message. */
+static void find_hint(char hint[ERR_TEXT_MAX], struct err *err,
+                      const struct outcome *outcome,
+                      const struct command *command)
+{
+    static const char get[] = "; hf download ";
+    char *end = strstr(err->text, get);
+    if (end && outcome->status == ERR_MISSING) {
+        snprintf(hint, ERR_TEXT_MAX, "%s", end + 2);
+        *end = '\0';
+    } else if (outcome->hint && (outcome->commands & command->bit)) {
+        snprintf(hint, ERR_TEXT_MAX, "%s%s%s",
+                 outcome->hint[0] == ' ' ? "plumb " : "",
+                 outcome->hint[0] == ' ' ? command->name : "", outcome->hint);
+    }
+}
+
 /* Tell what went wrong and return the exit code. */
-static int finish(enum status status, const struct err *err,
+static int finish(enum status status, struct err *err,
                   const struct command *command)
 {
     const struct outcome *outcome = find_outcome(status);
     if (status == OK)
         return 0;
-    char hint[160] = "";
-    if (outcome->hint && (outcome->commands & command->bit))
-        snprintf(hint, sizeof hint, "%s%s%s",
-                 outcome->hint[0] == ' ' ? "plumb " : "",
-                 outcome->hint[0] == ' ' ? command->name : "", outcome->hint);
+    char hint[ERR_TEXT_MAX] = "";
+    find_hint(hint, err, outcome, command);
     terminal_error(err->text[0] ? err->text : err_name(status),
                    *hint ? hint : NULL);
     if (status == ERR_STOPPED)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/bundle.h"
+#include "io/hub.h"
 
 #define GIVEN_MAX 100000
 
@@ -173,7 +174,9 @@ static enum status set_text(struct options *o, const struct option *row,
     if (row->type == OPTION_PATH) {
         if (*text == '\0')
             return refuse(row, text, origin, "is empty", err);
-        if (dir && strcmp(text, "-") != 0) {
+        bool is_hub = row->parent >= PARENT_TOKENIZER &&
+                      hub_is_meant(dir ? dir : "", text);
+        if (dir && !is_hub && strcmp(text, "-") != 0) {
             TRY(file_join(path, dir, text, err));
             text = path;
         }

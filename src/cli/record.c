@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "io/hub.h"
 #include "io/run.h"
 
-/* The file that stands for a parent when it is hashed, and the folder or file
- * that replaces the option's value. */
-static enum status find_parent(char found[FILE_PATH_MAX],
-                               char hashed[FILE_PATH_MAX],
+/* The folder or file that replaces the option's value, and its hash. */
+static enum status find_parent(char found[FILE_PATH_MAX], char hash[65],
                                const struct option *row, const char *path,
                                struct err *err)
 {
@@ -17,17 +16,22 @@ static enum status find_parent(char found[FILE_PATH_MAX],
         [PARENT_SFT] = "sft",
         [PARENT_REWARD] = "reward",
     };
-    bool is_model = row->parent >= PARENT_MODEL;
-    if (is_model) {
+    char file[FILE_PATH_MAX];
+    if (row->parent >= PARENT_MODEL) {
         TRY(run_find_model(found, path, stage[row->parent], err));
-        return file_join(hashed, found, "model.safetensors", err);
+        return run_hash_model(hash, found, err);
+    }
+    if (row->parent == PARENT_TOKENIZER) {
+        TRY(run_find_tokenizer(found, path, err));
+        if (!file_is_dir(found))
+            return file_hash(hash, found, err);
+        TRY(file_join(file, found, "tokenizer.json", err));
+        return file_hash(hash, file, err);
     }
     if (!file_exists(path))
         return err_set(err, ERR_MISSING, "%s: %s is not there", row->key, path);
     TRY(file_join(found, "", path, err));
-    if (file_is_dir(path))
-        return file_join(hashed, path, "tokenizer.json", err);
-    return file_join(hashed, "", path, err);
+    return file_hash(hash, path, err);
 }
 
 /* The hash that a settings file asked for, or NULL.  A later setting of the
@@ -64,17 +68,30 @@ static enum status check_hash(const struct options *o, const struct option *row,
     return OK;
 }
 
+/* How the record names a parent: a path from where the record lies, or a
+ * repository of the hub, wherever that is cached. */
+static enum status name_parent(char shown[FILE_PATH_MAX], const char *path,
+                               const char *found, const char *dir,
+                               struct err *err)
+{
+    struct hub_name name;
+    if (!hub_is_meant("", path))
+        return file_relative(shown, dir, found, err);
+    TRY(hub_parse(&name, path, err));
+    hub_print(shown, &name);
+    return OK;
+}
+
 static enum status put_parent(struct buf *out, struct options *o,
                               const struct option *row, const char *dir,
                               struct err *err)
 {
-    char found[FILE_PATH_MAX], hashed[FILE_PATH_MAX], shown[FILE_PATH_MAX];
+    char found[FILE_PATH_MAX], shown[FILE_PATH_MAX];
     char hash[65];
     const char *path = options_text(o, row);
-    TRY(find_parent(found, hashed, row, path, err));
-    TRY(file_hash(hash, hashed, err));
-    TRY(check_hash(o, row, hashed, hash, err));
-    TRY(file_relative(shown, dir, found, err));
+    TRY(find_parent(found, hash, row, path, err));
+    TRY(check_hash(o, row, found, hash, err));
+    TRY(name_parent(shown, path, found, dir, err));
     const char *key = options_short_key(row);
     TRY(options_set_text(o, row, shown, err));
     buf_printf(out, "  %s: ", key);

@@ -89,12 +89,31 @@ enum status run_finish(struct run *r, const char *json,
                        struct err *err) MUST_CHECK;
 
 /*
- * The model a user means by a path: a Hugging Face folder is itself, a run
- * directory is its newest checkpoint, a project D is D/ppo's (or D/<stage>'s
- * when `stage` is given).  ERR_MISSING says what was looked for.
+ * The model a user means: a Hugging Face folder is itself, a run directory is
+ * its newest checkpoint, a project D is D/ppo's (or D/<stage>'s when `stage`
+ * is given), a GGUF file is itself, a folder that holds nothing but GGUF files
+ * is the only one of them (ERR_ARG lists several), and what is no path may
+ * name a repository in the cache (io/hub.h), where the same is looked for.
+ * `out` is a Hugging Face folder or a GGUF file.  ERR_MISSING says what was
+ * looked for, ERR_FORMAT that a file is no model.
  */
 enum status run_find_model(char out[FILE_PATH_MAX], const char *path,
                            const char *stage, struct err *err) MUST_CHECK;
+
+/*
+ * The tokenizer a user means: a folder with a tokenizer.json, a file, or the
+ * tokenizer of what run_find_model() finds.  `out` is what tokenizer_open()
+ * takes.
+ */
+enum status run_find_tokenizer(char out[FILE_PATH_MAX], const char *path,
+                               struct err *err) MUST_CHECK;
+
+/*
+ * SHA-256 of a model's weights as run_find_model() found it: of the file that
+ * holds them; of the hashes of its parts where there are several.
+ */
+enum status run_hash_model(char out[65], const char *model,
+                           struct err *err) MUST_CHECK;
 
 /* The checkpoints of a run directory in order; free with mem_free. */
 enum status run_checkpoints(int64_t **steps, size_t *n, const char *dir,

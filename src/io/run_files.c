@@ -31,15 +31,6 @@ static bool holds(const char *dir, const char *name)
     return file_join(path, dir, name, NULL) == OK && file_exists(path);
 }
 
-/* A Hugging Face folder: a configuration and weights, in one file or in
- * several with an index. */
-static bool is_model(const char *dir)
-{
-    return holds(dir, "config.json") &&
-           (holds(dir, "model.safetensors") ||
-            holds(dir, "model.safetensors.index.json"));
-}
-
 bool run_files_is_whole(const char *dir, const char *name)
 {
     char path[FILE_PATH_MAX];
@@ -74,65 +65,6 @@ enum status run_checkpoints(int64_t **steps, size_t *n, const char *dir,
     *steps = found;
     *n = count;
     return OK;
-}
-
-/* ---- models ------------------------------------------------------------- */
-
-/* The newest checkpoint of the run `dir`, found false when there is none.
- * Looked up by name in the listing, so that its spelling does not matter. */
-static enum status newest(char out[FILE_PATH_MAX], bool *found, const char *dir,
-                          struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    TRY(file_join(path, dir, "checkpoints", err));
-    struct file_list list = {0};
-    if (file_is_dir(path))
-        TRY(file_list(&list, path, err));
-    int64_t best = -1, step = -1;
-    const char *name = NULL;
-    for (size_t i = 0; i < list.n; i++) {
-        if (run_files_step(&step, list.name[i]) && step > best &&
-            run_files_is_whole(path, list.name[i])) {
-            best = step;
-            name = list.name[i];
-        }
-    }
-    enum status status = OK;
-    *found = name != NULL;
-    if (name != NULL)
-        status = file_join(out, path, name, err);
-    file_list_free(&list);
-    return status;
-}
-
-enum status run_find_model(char out[FILE_PATH_MAX], const char *path,
-                           const char *stage, struct err *err)
-{
-    TRY(file_need(path, err));
-    if (!file_is_dir(path))
-        return err_set(err, ERR_MISSING, "no model: %s is not a directory",
-                       path);
-    if (is_model(path))
-        return file_join(out, "", path, err);
-    bool found = false;
-    char found_path[FILE_PATH_MAX] = "", sub[FILE_PATH_MAX];
-    if (holds(path, "checkpoints"))
-        TRY(newest(found_path, &found, path, err));
-    if (stage == NULL)
-        stage = "ppo";
-    TRY(file_join(sub, path, stage, err));
-    if (!found && file_is_dir(sub)) {
-        if (is_model(sub))
-            return file_join(out, path, stage, err);
-        TRY(newest(found_path, &found, sub, err));
-    }
-    if (!found)
-        return err_set(err, ERR_MISSING,
-                       "no model in %s: looked for config.json with "
-                       "model.safetensors there, in checkpoints/ and in "
-                       "%s/checkpoints/",
-                       path, stage);
-    return file_join(out, "", found_path, err);
 }
 
 /* ---- tables ------------------------------------------------------------- */

@@ -1,0 +1,65 @@
+#!/bin/sh
+# models.sh PLUMB - where a model is looked for, and the commands that read
+# one: on a model small enough for sanitizers.
+. "$(dirname "$0")/check.sh"
+shape='--channels 8 --layers 1 --heads 2 --kv-heads 1 --feed-forward 8'
+unset HF_HUB_CACHE HF_HOME XDG_CACHE_HOME
+HOME=$work
+export HOME
+
+expect 0 world tokenizer --out desk
+expect 0 world demos --demos 96 --out demos.jsonl
+# shellcheck disable=SC2086 # a list of words
+expect 0 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 --out sft
+model=sft/checkpoints/$(ls sft/checkpoints | tail -1)
+
+# A cached repository is used by its name, and recorded by it.
+commit=0123456789abcdef0123456789abcdef01234567
+repository=.cache/huggingface/hub/models--shop--tiny
+mkdir -p $repository/refs $repository/snapshots
+printf %s $commit >$repository/refs/main
+cp -r "$model" $repository/snapshots/$commit
+expect 0 inspect shop/tiny --json
+holds jq -e '.kind == "model" and .head == "lm"' out
+expect 0 generate -m shop/tiny --prompt hello --greedy --json
+cp out by-name
+expect 0 generate -m "$model" --prompt hello --greedy --json
+holds [ "$(jq -c '[.response_ids, .logp]' by-name)" = \
+    "$(jq -c '[.response_ids, .logp]' out)" ]
+expect 0 sft --data demos.jsonl -m shop/tiny --epochs 1 --out again
+says again/config.yaml 'model: "hf:shop/tiny"'
+says again/config.yaml 'model_sha256:'
+expect 0 sft -c again/config.yaml --out again2
+holds cmp again/metrics.jsonl again2/metrics.jsonl
+holds cmp again/config.yaml again2/config.yaml
+
+# What is not in the cache is never fetched: the command that does is told.
+expect 5 generate -m shop/none --prompt hello
+says errors "shop/none is not in the Hugging Face cache $work/.cache"
+holds [ "$(tail -1 errors)" = "try: hf download shop/none" ]
+expect 5 inspect hf:shop/tiny@v2
+holds [ "$(tail -1 errors)" = "try: hf download shop/tiny --revision v2" ]
+expect 5 sft --data demos.jsonl -m hf:none --out x
+holds [ "$(tail -1 errors)" = "try: hf download none" ]
+holds [ ! -e x ]
+expect 2 inspect hf:../x
+says errors "is no repository's name"
+printf '../../../..' >$repository/refs/main
+expect 4 inspect shop/tiny
+says errors "does not hold a commit"
+printf %s $commit >$repository/refs/main
+HF_HUB_CACHE=$work/elsewhere
+export HF_HUB_CACHE
+expect 5 inspect shop/tiny
+says errors "$work/elsewhere"
+unset HF_HUB_CACHE
+
+# A directory where a file is wanted, a file where a model is.
+expect 4 generate -m "$model" --prompts desk
+says errors "desk is a directory, not a file"
+expect 4 sft --data desk -m "$model" --out x
+says errors "desk is a directory, not a file"
+expect 2 sft -c desk --out x
+expect 4 generate -m demos.jsonl --prompt hello
+says errors "demos.jsonl is neither a directory nor a .gguf file"
+finish
