@@ -112,7 +112,7 @@ static enum status train_item(void *ctx, size_t item, size_t worker,
     float dlogp[N];
     float logp[N];
     size_t start[SEQUENCES + 1];
-    struct pack pack = {token, position, start, SEQUENCES, N};
+    struct pack pack = {token, position, start, SEQUENCES, N, NULL};
     struct activations a;
     float *scratch;
     float *dhidden;

@@ -131,7 +131,7 @@ static void set_up(void)
         b.slot[i] = i;
         b.len[i] = T / 2 + i % (T / 2);
     }
-    b.pack = (struct pack){b.token, b.position, b.start, SEQS, N};
+    b.pack = (struct pack){b.token, b.position, b.start, SEQS, N, NULL};
     b.head = (struct lmhead){b.weight, b.banned, V, C, 1.0f};
 }
 

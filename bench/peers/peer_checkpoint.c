@@ -61,7 +61,7 @@ static enum status compute(void *ctx, size_t item, size_t worker,
     int32_t position[N];
     size_t start[S + 1];
     size_t last[S];
-    struct pack pack = {token, position, start, S, N};
+    struct pack pack = {token, position, start, S, N, NULL};
     struct activations a;
     enum status status;
 

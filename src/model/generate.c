@@ -112,7 +112,9 @@ static enum status pack_prompts(struct pack *out, struct group *g,
         start[n_seq + 1] = start[n_seq] + job->len_prompt;
         g->source[i] = n_seq++;
     }
-    *out = (struct pack){token, position, start, n_seq, start[n_seq]};
+    *out = (struct pack){
+        token, position, start, n_seq, start[n_seq], NULL,
+    };
     return OK;
 }
 

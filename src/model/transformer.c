@@ -234,12 +234,8 @@ static enum status trunk_forward(struct activations *a, const struct model *m,
 static enum status scratch_place(float **out, const struct pack *pack, size_t D,
                                  struct arena *arena, struct err *err)
 {
-    size_t longest = 0;
-
-    for (size_t s = 0; s < pack->n_seq; s++)
-        if (pack->start[s + 1] - pack->start[s] > longest)
-            longest = pack->start[s + 1] - pack->start[s];
-    return ARENA_NEW(arena, *out, attention_scratch(longest, D), err);
+    return ARENA_NEW(arena, *out, attention_scratch(pack_longest(pack), D),
+                     err);
 }
 
 enum status transformer_forward(struct activations *a, const struct model *m,

@@ -20,16 +20,22 @@
 #define CHANNELS 16
 #define MASKED (-1e30f)
 
-/* One key/value head of one sequence, and scratch to work in. */
+/* One key/value head of one sequence, and scratch to work in.  Its keys are
+ * `before` rows of the parent and then its own T. */
 struct view {
-    const float *query, *key, *value; // first row; rows are `stride` apart
+    const float *query; // first row; rows are `stride` apart
     size_t stride;
-    size_t T, T_tile; // T_tile: T rounded up to a multiple of KEYS
+    const float *key, *value; // first row; rows are `kv_stride` apart
+    size_t kv_stride;
+    size_t T, before;
+    size_t back;      // from the parent's first row to the own one, in floats
+    size_t n, n_tile; // n = before + T; n_tile: up to a multiple of KEYS
     float scale;      // 1 / sqrt(D)
-    float *key_t;     // [D,T_tile] transposed keys, zero behind T
-    float *value_t;   // [D,T_tile]
-    float *p;         // [ROWS,T_tile]
-    float *ds;        // [ROWS,T_tile]
+    float *key_t;     // [D,n_tile] transposed keys, zero behind n
+    float *value_t;   // [D,n_tile]
+    float *p;         // [ROWS,n_tile]
+    float *ds;        // [ROWS,n_tile]
+    float *joined;    // [4,n,D] used where there is a parent
 };
 
 static size_t tiled(size_t T)
@@ -39,25 +45,58 @@ static size_t tiled(size_t T)
 
 size_t attention_scratch(size_t T, size_t D)
 {
-    return tiled(T) * (2 * D + 2 * ROWS);
+    return tiled(T) * (6 * D + 2 * ROWS);
 }
 
-/* Rows first..first+T-1, key/value head g; query is its first query head. */
-static struct view view_of(const float *qkv, size_t first, size_t T, size_t g,
-                           size_t H, size_t G, size_t D, float *scratch)
+/* Sequence i, key/value head g; query is its first query head. */
+static struct view view_of(const float *qkv, const struct pack *pack, size_t i,
+                           size_t g, size_t H, size_t G, size_t D,
+                           float *scratch)
 {
     size_t stride = (H + 2 * G) * D;
-    const float *row = qkv + first * stride;
-    struct view a = {.stride = stride, .T = T, .T_tile = tiled(T)};
+    size_t own = pack->start[i], first;
+    const float *row = qkv + own * stride;
+    struct view a = {.stride = stride, .kv_stride = stride};
+    a.T = pack->start[i + 1] - own;
+    a.before = pack_before(&first, pack, i);
+    a.back = (own - first) * stride;
+    a.n = a.before + a.T;
+    a.n_tile = tiled(a.n);
     a.query = row + g * (H / G) * D;
     a.key = row + (H + g) * D;
     a.value = row + (H + G + g) * D;
     a.scale = (float)(1.0 / sqrt((double)D));
     a.key_t = scratch;
-    a.value_t = a.key_t + D * a.T_tile;
-    a.p = a.value_t + D * a.T_tile;
-    a.ds = a.p + ROWS * a.T_tile;
+    a.value_t = a.key_t + D * a.n_tile;
+    a.p = a.value_t + D * a.n_tile;
+    a.ds = a.p + ROWS * a.n_tile;
+    a.joined = a.ds + ROWS * a.n_tile;
     return a;
+}
+
+/* out[n,D] = the parent's rows of x and then the own ones, whose first is
+ * x[0]; where there is no parent, nothing needs to be moved. */
+NN_INLINE void join(float *restrict out, const float *restrict x,
+                    const struct view *a, size_t D)
+{
+    for (size_t r = 0; r < a->before; r++)
+        memcpy(out + r * D, x - a->back + r * a->stride, D * sizeof *out);
+    out += a->before * D;
+    for (size_t r = 0; r < a->T; r++)
+        memcpy(out + r * D, x + r * a->stride, D * sizeof *out);
+}
+
+/* join() backwards: adds the gradient of what it made. */
+NN_INLINE void join_backward(float *restrict dx, const float *restrict dout,
+                             const struct view *a, size_t D)
+{
+    for (size_t r = 0; r < a->n; r++) {
+        float *dx_r = r < a->before ? dx - a->back + r * a->stride
+                                    : dx + (r - a->before) * a->stride;
+#pragma omp simd
+        for (size_t d = 0; d < D; d++)
+            dx_r[d] += dout[r * D + d];
+    }
 }
 
 /* out[D,T_tile] = transpose of T rows of x, zero behind T. */
@@ -224,18 +263,19 @@ NN_INLINE void forward_head(float *restrict out, float *restrict lse,
 {
     for (size_t t = 0; t < a->T; t += ROWS) {
         size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
-        size_t n = tiled(t + rows);
+        size_t seen = a->before + t + rows, n = tiled(seen);
         dot_rows(a->p, a->query + t * a->stride, a->stride, rows, a->key_t,
-                 a->T_tile, n, D);
+                 a->n_tile, n, D);
         for (size_t r = 0; r < ROWS; r++)
-            mask_tail(a->p + r * a->T_tile, t + (r < rows ? r : 0) + 1, n);
+            mask_tail(a->p + r * a->n_tile,
+                      a->before + t + (r < rows ? r : 0) + 1, n);
         float sum[ROWS], max[ROWS];
-        softmax_rows(a->p, a->T_tile, ROWS, n, a->scale, sum, max);
+        softmax_rows(a->p, a->n_tile, ROWS, n, a->scale, sum, max);
         for (size_t r = 0; lse != NULL && r < rows; r++)
             lse[(t + r) * H] = max[r] + logf(sum[r]);
         float *out_t = out + t * H * D;
-        weighted_rows(out_t, H * D, rows, a->p, a->T_tile, a->value, a->stride,
-                      t + rows, D);
+        weighted_rows(out_t, H * D, rows, a->p, a->n_tile, a->value,
+                      a->kv_stride, seen, D);
         for (size_t r = 0; r < rows; r++) {
             float inverse = 1.0f / sum[r];
 #pragma omp simd
@@ -245,15 +285,29 @@ NN_INLINE void forward_head(float *restrict out, float *restrict lse,
     }
 }
 
+/* Keys and values of a child are joined with its parent's. */
+NN_INLINE void join_view(struct view *a, size_t D)
+{
+    if (a->before == 0)
+        return;
+    float *key = a->joined, *value = key + a->n * D;
+    join(key, a->key, a, D);
+    join(value, a->value, a, D);
+    a->key = key;
+    a->value = value;
+    a->kv_stride = D;
+}
+
 NN_INLINE void forward(float *restrict out, float *restrict lse,
                        const float *restrict qkv, const struct pack *pack,
                        size_t H, size_t G, size_t D, float *restrict scratch)
 {
     for (size_t i = 0; i < pack->n_seq; i++) {
-        size_t first = pack->start[i], T = pack->start[i + 1] - first;
+        size_t first = pack->start[i];
         for (size_t g = 0; g < G; g++) {
-            struct view a = view_of(qkv, first, T, g, H, G, D, scratch);
-            transpose(a.key_t, a.key, a.stride, T, a.T_tile, D);
+            struct view a = view_of(qkv, pack, i, g, H, G, D, scratch);
+            join_view(&a, D);
+            transpose(a.key_t, a.key, a.kv_stride, a.n, a.n_tile, D);
             for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
                 forward_head(out + first * H * D + h * D,
                              lse == NULL ? NULL : lse + first * H + h, &a, H,
@@ -280,9 +334,10 @@ NN_CLONES void attention_forward(float *restrict out, float *restrict lse,
 
 /* Where the gradients of one head go, and what they come from. */
 struct gradient {
-    float *dquery, *dkey, *dvalue; // first row; rows as far apart as qkv's
-    const float *dout, *out;       // first row; rows H*D apart
-    const float *lse;              // rows H apart
+    float *dquery;           // first row; rows as far apart as qkv's
+    float *dkey, *dvalue;    // first row; rows as far apart as the view's
+    const float *dout, *out; // first row; rows H*D apart
+    const float *lse;        // rows H apart
 };
 
 /*
@@ -307,36 +362,69 @@ NN_INLINE void softmax_backward_row(float *restrict a, float *restrict ds,
 NN_INLINE void backward_head(const struct gradient *d, const struct view *a,
                              size_t H, size_t D)
 {
-    size_t T_tile = a->T_tile, HD = H * D;
+    size_t n_tile = a->n_tile, HD = H * D;
     for (size_t t = 0; t < a->T; t += ROWS) {
         size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
-        size_t n = tiled(t + rows);
+        size_t seen = a->before + t + rows, n = tiled(seen);
         const float *query = a->query + t * a->stride;
         const float *dout = d->dout + t * HD;
         const float *out = d->out + t * HD;
-        dot_rows(a->p, query, a->stride, rows, a->key_t, T_tile, n, D);
-        dot_rows(a->ds, dout, HD, rows, a->value_t, T_tile, n, D);
+        dot_rows(a->p, query, a->stride, rows, a->key_t, n_tile, n, D);
+        dot_rows(a->ds, dout, HD, rows, a->value_t, n_tile, n, D);
         for (size_t r = 0; r < rows; r++) {
             float delta = 0.0f;
 #pragma omp simd reduction(+ : delta)
             for (size_t c = 0; c < D; c++)
                 delta += dout[r * HD + c] * out[r * HD + c];
-            mask_tail(a->p + r * T_tile, t + r + 1, n);
-            softmax_backward_row(a->p + r * T_tile, a->ds + r * T_tile, n,
+            mask_tail(a->p + r * n_tile, a->before + t + r + 1, n);
+            softmax_backward_row(a->p + r * n_tile, a->ds + r * n_tile, n,
                                  a->scale, d->lse[(t + r) * H], delta);
         }
         for (size_t r = rows; r < ROWS; r++) {
-            memset(a->p + r * T_tile, 0, n * sizeof(float));
-            memset(a->ds + r * T_tile, 0, n * sizeof(float));
+            memset(a->p + r * n_tile, 0, n * sizeof(float));
+            memset(a->ds + r * n_tile, 0, n * sizeof(float));
         }
         /* a = q . k */
-        weighted_rows(d->dquery + t * a->stride, a->stride, rows, a->ds, T_tile,
-                      a->key, a->stride, t + rows, D);
-        spread_rows(d->dkey, a->stride, a->ds, T_tile, query, a->stride, rows,
-                    t + rows, D);
+        weighted_rows(d->dquery + t * a->stride, a->stride, rows, a->ds, n_tile,
+                      a->key, a->kv_stride, seen, D);
+        spread_rows(d->dkey, a->kv_stride, a->ds, n_tile, query, a->stride,
+                    rows, seen, D);
         /* out = p v */
-        spread_rows(d->dvalue, a->stride, a->p, T_tile, dout, HD, rows,
-                    t + rows, D);
+        spread_rows(d->dvalue, a->kv_stride, a->p, n_tile, dout, HD, rows, seen,
+                    D);
+    }
+}
+
+/* One key/value head of sequence i with all its query heads. */
+NN_INLINE void backward_group(float *restrict dqkv, const float *restrict dout,
+                              const float *restrict out,
+                              const float *restrict lse,
+                              const struct pack *pack, size_t i, size_t g,
+                              size_t H, size_t G, size_t D, struct view *a)
+{
+    size_t first = pack->start[i];
+    float *drow = dqkv + first * a->stride;
+    float *dkey = drow + (H + g) * D, *dvalue = drow + (H + G + g) * D;
+    struct gradient d = {.dkey = dkey, .dvalue = dvalue};
+    join_view(a, D);
+    transpose(a->key_t, a->key, a->kv_stride, a->n, a->n_tile, D);
+    transpose(a->value_t, a->value, a->kv_stride, a->n, a->n_tile, D);
+    if (a->before > 0) {
+        d.dkey = a->joined + 2 * a->n * D;
+        d.dvalue = d.dkey + a->n * D;
+        memset(d.dkey, 0, 2 * a->n * D * sizeof(float));
+    }
+    for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
+        d.dquery = drow + h * D;
+        d.dout = dout + (first * H + h) * D;
+        d.out = out + (first * H + h) * D;
+        d.lse = lse + first * H + h;
+        backward_head(&d, a, H, D);
+        a->query += D;
+    }
+    if (a->before > 0) {
+        join_backward(dkey, d.dkey, a, D);
+        join_backward(dvalue, d.dvalue, a, D);
     }
 }
 
@@ -348,24 +436,12 @@ NN_INLINE void backward(float *restrict dqkv, const float *restrict dout,
     size_t stride = (H + 2 * G) * D;
     for (size_t i = 0; i < pack->n_seq; i++) {
         size_t first = pack->start[i], T = pack->start[i + 1] - first;
-        float *drow = dqkv + first * stride;
-        memset(drow, 0, T * stride * sizeof *drow);
+        /* A parent's rows come before those of its children, which add to
+         * them. */
+        memset(dqkv + first * stride, 0, T * stride * sizeof *dqkv);
         for (size_t g = 0; g < G; g++) {
-            struct view a = view_of(qkv, first, T, g, H, G, D, scratch);
-            transpose(a.key_t, a.key, stride, T, a.T_tile, D);
-            transpose(a.value_t, a.value, stride, T, a.T_tile, D);
-            for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
-                struct gradient d = {
-                    .dquery = drow + h * D,
-                    .dkey = drow + (H + g) * D,
-                    .dvalue = drow + (H + G + g) * D,
-                    .dout = dout + (first * H + h) * D,
-                    .out = out + (first * H + h) * D,
-                    .lse = lse + first * H + h,
-                };
-                backward_head(&d, &a, H, D);
-                a.query += D;
-            }
+            struct view a = view_of(qkv, pack, i, g, H, G, D, scratch);
+            backward_group(dqkv, dout, out, lse, pack, i, g, H, G, D, &a);
         }
     }
 }

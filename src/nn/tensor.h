@@ -52,13 +52,42 @@
  * Sequences laid end to end, never padded: sequence s owns rows
  * start[s]..start[s+1]-1 of every [N,...] array.  Masks come from these
  * bounds, so that a padding token cannot be confused with EOS.
+ *
+ * A sequence may go on from another one of the pack, its parent, whose rows
+ * then stand before its own: a prompt that is computed once, with several
+ * responses.  The parent has none itself and comes earlier in the pack.
  */
 struct pack {
     const int32_t *token;    // [N]
-    const int32_t *position; // [N] 0,1,2,... within each sequence
+    const int32_t *position; // [N] 0,1,2,... within each sequence, and on
+                             // from the parent's length
     const size_t *start;     // [n_seq + 1]
     size_t n_seq;
-    size_t N; // start[n_seq]
+    size_t N;             // start[n_seq]
+    const size_t *parent; // [n_seq] or PACK_ROOT; NULL: no sequence has one
 };
+#define PACK_ROOT SIZE_MAX
+
+/* First row of the parent of sequence s, and how many rows it has: 0 of them
+ * where there is none. */
+static inline size_t pack_before(size_t *first, const struct pack *pack,
+                                 size_t s)
+{
+    size_t parent = pack->parent == NULL ? PACK_ROOT : pack->parent[s];
+    *first = pack->start[parent == PACK_ROOT ? s : parent];
+    return parent == PACK_ROOT ? 0 : pack->start[parent + 1] - *first;
+}
+
+/* Rows of the longest sequence, those before it counted in. */
+static inline size_t pack_longest(const struct pack *pack)
+{
+    size_t longest = 0;
+    for (size_t s = 0; s < pack->n_seq; s++) {
+        size_t first, rows = pack_before(&first, pack, s);
+        rows += pack->start[s + 1] - pack->start[s];
+        longest = rows > longest ? rows : longest;
+    }
+    return longest;
+}
 
 #endif
