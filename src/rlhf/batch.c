@@ -1,41 +1,140 @@
 #include "rlhf/batch.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-enum status batch_pack(struct pack *out, const struct sequence *seq, size_t n,
-                       struct arena *arena, struct err *err)
+static bool same_prompt(const struct sequence *a, const struct sequence *b)
 {
-    size_t N = 0;
-    for (size_t s = 0; s < n; s++)
-        N += seq[s].len_prompt + seq[s].len_response;
-    int32_t *token, *position;
-    size_t *start;
-    TRY(ARENA_NEW(arena, token, N, err));
-    TRY(ARENA_NEW(arena, position, N, err));
-    TRY(ARENA_NEW(arena, start, n + 1, err));
-    start[0] = 0;
+    if (a->len_prompt != b->len_prompt)
+        return false;
+    return a->prompt == b->prompt ||
+           memcmp(a->prompt, b->prompt, a->len_prompt * sizeof *a->prompt) == 0;
+}
+
+/* leader[s] is the first sequence with the prompt of s; n_twin[s] counts those
+ * that have it, for leaders.  An empty prompt is shared with nobody. */
+static void find_twins(size_t *leader, size_t *n_twin,
+                       const struct sequence *seq, size_t n)
+{
     for (size_t s = 0; s < n; s++) {
-        size_t P = seq[s].len_prompt, R = seq[s].len_response;
-        if (P > 0)
-            memcpy(token + start[s], seq[s].prompt, P * sizeof *token);
-        if (R > 0)
-            memcpy(token + start[s] + P, seq[s].response, R * sizeof *token);
-        for (size_t t = 0; t < P + R; t++)
-            position[start[s] + t] = (int32_t)t;
-        start[s + 1] = start[s] + P + R;
+        size_t t = seq[s].len_prompt > 0 ? 0 : s;
+        while (t < s && (leader[t] != t || !same_prompt(&seq[t], &seq[s])))
+            t++;
+        leader[s] = t;
+        n_twin[s] = 0;
+        n_twin[t]++;
     }
-    *out = (struct pack){.token = token,
-                         .position = position,
-                         .start = start,
-                         .n_seq = n,
-                         .N = N};
+}
+
+/* A pack in the making. */
+struct layout {
+    int32_t *token, *position;
+    size_t *start, *parent;
+    size_t n_seq, N;
+};
+
+static enum status layout_place(struct layout *out, const struct sequence *seq,
+                                size_t n, struct arena *arena, struct err *err)
+{
+    struct layout l = {.n_seq = 0};
+    size_t most = 0;
+    for (size_t s = 0; s < n; s++)
+        most += seq[s].len_prompt + seq[s].len_response;
+    TRY(ARENA_NEW(arena, l.token, most, err));
+    TRY(ARENA_NEW(arena, l.position, most, err));
+    /* A parent has two children at least. */
+    TRY(ARENA_NEW(arena, l.start, n + n / 2 + 1, err));
+    TRY(ARENA_NEW(arena, l.parent, n + n / 2 + 1, err));
+    l.start[0] = 0;
+    *out = l;
     return OK;
 }
 
-size_t batch_state_row(const struct pack *pack, size_t s, size_t len_prompt,
-                       size_t t)
+/* Add tokens to the sequence being laid out; the first row comes back. */
+static size_t add_tokens(struct layout *l, const int32_t *token, size_t n,
+                         size_t position)
 {
-    return pack->start[s] + len_prompt - 1 + t;
+    size_t row = l->N;
+    if (n > 0)
+        memcpy(l->token + row, token, n * sizeof *token);
+    for (size_t t = 0; t < n; t++)
+        l->position[row + t] = (int32_t)(position + t);
+    l->N += n;
+    return row;
+}
+
+static void end_sequence(struct layout *l, size_t parent)
+{
+    l->parent[l->n_seq++] = parent;
+    l->start[l->n_seq] = l->N;
+}
+
+/* A prompt, and then every response to it as a sequence that goes on from it.
+ * The first is that of sequence s. */
+static void add_family(struct batch *b, struct layout *l, size_t s,
+                       const size_t *leader)
+{
+    const struct sequence *seq = b->seq;
+    size_t P = seq[s].len_prompt, parent = l->n_seq;
+    size_t row = add_tokens(l, seq[s].prompt, P, 0);
+    end_sequence(l, PACK_ROOT);
+    for (size_t t = s; t < b->n; t++) {
+        if (leader[t] != s)
+            continue;
+        b->prompt_row[t] = row;
+        b->response_row[t] =
+            add_tokens(l, seq[t].response, seq[t].len_response, P);
+        end_sequence(l, parent);
+    }
+}
+
+enum status batch_pack(struct batch *out, const struct sequence *seq, size_t n,
+                       struct arena *arena, struct err *err)
+{
+    struct batch b = {.seq = seq, .n = n};
+    struct layout l;
+    size_t *leader, *n_twin;
+    TRY(layout_place(&l, seq, n, arena, err));
+    TRY(ARENA_NEW(arena, b.prompt_row, n, err));
+    TRY(ARENA_NEW(arena, b.response_row, n, err));
+    TRY(ARENA_NEW(arena, leader, n, err));
+    TRY(ARENA_NEW(arena, n_twin, n, err));
+    find_twins(leader, n_twin, seq, n);
+    for (size_t s = 0; s < n; s++) {
+        size_t P = seq[s].len_prompt;
+        if (n_twin[s] > 1)
+            add_family(&b, &l, s, leader);
+        if (n_twin[s] != 1)
+            continue;
+        b.prompt_row[s] = add_tokens(&l, seq[s].prompt, P, 0);
+        b.response_row[s] =
+            add_tokens(&l, seq[s].response, seq[s].len_response, P);
+        end_sequence(&l, PACK_ROOT);
+    }
+    b.pack = (struct pack){.token = l.token,
+                           .position = l.position,
+                           .start = l.start,
+                           .n_seq = l.n_seq,
+                           .N = l.N,
+                           .parent = l.n_seq > n ? l.parent : NULL};
+    *out = b;
+    return OK;
+}
+
+size_t batch_row(const struct batch *b, size_t s, size_t i)
+{
+    size_t P = b->seq[s].len_prompt;
+    return i < P ? b->prompt_row[s] + i : b->response_row[s] + (i - P);
+}
+
+size_t batch_state_row(const struct batch *b, size_t s, size_t t)
+{
+    return batch_row(b, s, b->seq[s].len_prompt + t - 1);
+}
+
+size_t batch_last_row(const struct batch *b, size_t s)
+{
+    return batch_state_row(b, s, b->seq[s].len_response);
 }
 
 void batch_offsets(size_t *offset, const struct sequence *seq, size_t n)

@@ -15,14 +15,34 @@ struct sequence {
     size_t len_response;
 };
 
-/* Sequences laid end to end, tokens prompt then response, in arena memory. */
-enum status batch_pack(struct pack *out, const struct sequence *seq, size_t n,
+/*
+ * Sequences as one pack: the tokens of prompt and response of each.  A prompt
+ * that several of them have is in it once, as the parent of their responses;
+ * a sequence of which the prompt is its alone is laid out in one piece, in its
+ * place.  Where a sequence's rows are is for the functions below to say.
+ */
+struct batch {
+    struct pack pack;
+    const struct sequence *seq; // [n] as given, not owned
+    size_t n;
+    size_t *prompt_row;   // [n] row of the first prompt token
+    size_t *response_row; // [n] row of the first response token
+};
+
+/* Lay out n sequences, in arena memory; `seq` must outlive the batch. */
+enum status batch_pack(struct batch *out, const struct sequence *seq, size_t n,
                        struct arena *arena, struct err *err) MUST_CHECK;
+
+/* Row of token i of sequence s, prompt and response counted through. */
+size_t batch_row(const struct batch *b, size_t s, size_t i);
 
 /* Row of the state before response token t of sequence s (t == len_response:
  * the state after the last one). */
-size_t batch_state_row(const struct pack *pack, size_t s, size_t len_prompt,
-                       size_t t);
+size_t batch_state_row(const struct batch *b, size_t s, size_t t);
+
+/* Row of the last token of sequence s: the state that a score is read from.
+ * With an empty response it is the prompt's last. */
+size_t batch_last_row(const struct batch *b, size_t s);
 
 /* Prefix sums of response lengths: offset[n] is the number of response
  * tokens; offset has n + 1 entries. */

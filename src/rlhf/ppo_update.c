@@ -29,7 +29,7 @@ static size_t value_slots(const struct ppo *p, size_t i)
     return len;
 }
 
-static enum status pack_shard(struct pack *pack, const struct minibatch *b,
+static enum status pack_shard(struct batch *out, const struct minibatch *b,
                               size_t first, size_t last, struct arena *arena,
                               struct err *err)
 {
@@ -37,7 +37,7 @@ static enum status pack_shard(struct pack *pack, const struct minibatch *b,
     TRY(ARENA_NEW(arena, seq, last - first, err));
     for (size_t i = first; i < last; i++)
         seq[i - first] = b->p->rollout.seq[b->index[i]];
-    return batch_pack(pack, seq, last - first, arena, err);
+    return batch_pack(out, seq, last - first, arena, err);
 }
 
 /* A shard's tokens with everything the policy loss reads. */
@@ -51,7 +51,7 @@ struct policy_rows {
 
 static enum status gather_policy(struct policy_rows *out,
                                  const struct minibatch *b, size_t first,
-                                 size_t last, const struct pack *pack,
+                                 size_t last, const struct batch *rows,
                                  struct arena *arena, struct err *err)
 {
     const struct rollout *r = &b->p->rollout;
@@ -66,8 +66,7 @@ static enum status gather_policy(struct policy_rows *out,
     for (size_t s = first; s < last; s++) {
         size_t i = b->index[s];
         for (size_t t = 0; t < r->seq[i].len_response; t++, at++) {
-            x.row[at] =
-                batch_state_row(pack, s - first, r->seq[i].len_prompt, t);
+            x.row[at] = batch_state_row(rows, s - first, t);
             x.target[at] = r->seq[i].response[t];
             x.logp_old[at] = r->logp[r->offset[i] + t];
             x.logp_ref[at] = r->logp_ref[r->offset[i] + t];
@@ -102,27 +101,27 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
     const struct ppo_loss_config *c = &p->config->loss;
     struct model *m = &p->policy;
     struct lmhead head = model_lmhead(m, (float)p->config->temperature);
-    struct pack pack;
+    struct batch rows;
     struct activations a;
     struct policy_rows x;
     size_t C = m->config.C;
     float *hidden, *drows, *dhidden, *logp, *entropy, *dlogp, *dentropy;
     float *scratch;
     bool has_entropy = c->entropy_coef != 0;
-    TRY(pack_shard(&pack, b, first, last, arena, err));
-    TRY(activations_place(&a, m, pack.N, true, arena, err));
-    TRY(transformer_forward(&a, m, &pack, arena, err));
-    TRY(gather_policy(&x, b, first, last, &pack, arena, err));
+    TRY(pack_shard(&rows, b, first, last, arena, err));
+    TRY(activations_place(&a, m, rows.pack.N, true, arena, err));
+    TRY(transformer_forward(&a, m, &rows.pack, arena, err));
+    TRY(gather_policy(&x, b, first, last, &rows, arena, err));
     TRY(ARENA_NEW(arena, hidden, x.n * C, err));
     TRY(ARENA_NEW(arena, drows, x.n * C, err));
-    TRY(ARENA_NEW(arena, dhidden, pack.N * C, err));
+    TRY(ARENA_NEW(arena, dhidden, rows.pack.N * C, err));
     TRY(ARENA_NEW(arena, logp, x.n, err));
     TRY(ARENA_NEW(arena, entropy, x.n, err));
     TRY(ARENA_NEW(arena, dlogp, x.n, err));
     TRY(ARENA_NEW(arena, dentropy, x.n, err));
     TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
     memset(drows, 0, x.n * C * sizeof *drows);
-    memset(dhidden, 0, pack.N * C * sizeof *dhidden);
+    memset(dhidden, 0, rows.pack.N * C * sizeof *dhidden);
     memset(dlogp, 0, x.n * sizeof *dlogp);
 
     batch_gather(hidden, a.hidden, x.row, x.n, C);
@@ -140,7 +139,7 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
                         x.target, dlogp, has_entropy ? dentropy : NULL, x.n,
                         scratch, err));
     batch_scatter_add(dhidden, drows, x.row, x.n, C);
-    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+    return transformer_backward(grad, &a, m, &rows.pack, dhidden, arena, err);
 }
 
 /* Gradients of the value loss over one shard. */
@@ -152,26 +151,25 @@ static enum status value_shard(const struct minibatch *b, size_t shard,
     struct ppo *p = b->p;
     const struct rollout *r = &p->rollout;
     struct model *m = &p->value;
-    struct pack pack;
+    struct batch rows;
     struct activations a;
     size_t n = b->slot_start[last] - b->slot_start[first], at = 0;
     size_t *row;
     float *value, *old, *ret, *dvalue, *dhidden;
-    TRY(pack_shard(&pack, b, first, last, arena, err));
-    TRY(activations_place(&a, m, pack.N, true, arena, err));
-    TRY(transformer_forward(&a, m, &pack, arena, err));
+    TRY(pack_shard(&rows, b, first, last, arena, err));
+    TRY(activations_place(&a, m, rows.pack.N, true, arena, err));
+    TRY(transformer_forward(&a, m, &rows.pack, arena, err));
     TRY(ARENA_NEW(arena, row, n, err));
     TRY(ARENA_NEW(arena, value, n, err));
     TRY(ARENA_NEW(arena, old, n, err));
     TRY(ARENA_NEW(arena, ret, n, err));
     TRY(ARENA_NEW(arena, dvalue, n, err));
-    TRY(ARENA_NEW(arena, dhidden, pack.N * m->config.C, err));
-    memset(dhidden, 0, pack.N * m->config.C * sizeof *dhidden);
+    TRY(ARENA_NEW(arena, dhidden, rows.pack.N * m->config.C, err));
+    memset(dhidden, 0, rows.pack.N * m->config.C * sizeof *dhidden);
     for (size_t s = first; s < last; s++) {
         size_t i = b->index[s];
         for (size_t t = 0; t < value_slots(p, i); t++, at++) {
-            row[at] =
-                batch_state_row(&pack, s - first, r->seq[i].len_prompt, t);
+            row[at] = batch_state_row(&rows, s - first, t);
             old[at] = r->value[r->slot[i] + t];
             ret[at] = r->ret[r->slot[i] + t];
         }
@@ -181,7 +179,7 @@ static enum status value_shard(const struct minibatch *b, size_t shard,
                    b->slot_weight + b->slot_start[first], n, &p->config->loss);
     float *grad = optimizer_grad(&p->value_optimizer, shard);
     head_score_backward(dhidden, grad, m, a.hidden, row, dvalue, n);
-    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+    return transformer_backward(grad, &a, m, &rows.pack, dhidden, arena, err);
 }
 
 /* Even items are a shard's policy part, odd ones its value part. */

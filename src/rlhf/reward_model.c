@@ -103,7 +103,7 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     struct model *m = &r->trainer.model;
     struct arena *arena = workspace_arena(&r->trainer.workspace, worker);
     struct sequence *seq;
-    struct pack pack;
+    struct batch b;
     struct activations a;
     size_t first, last, n, at = 0;
     r->tally[shard] =
@@ -112,16 +112,16 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     if (first == last)
         return OK;
     TRY(collect(&seq, &n, r, first, last, arena, err));
-    TRY(batch_pack(&pack, seq, n, arena, err));
-    TRY(activations_place(&a, m, pack.N, r->is_training, arena, err));
-    TRY(transformer_forward(&a, m, &pack, arena, err));
+    TRY(batch_pack(&b, seq, n, arena, err));
+    TRY(activations_place(&a, m, b.pack.N, r->is_training, arena, err));
+    TRY(transformer_forward(&a, m, &b.pack, arena, err));
     size_t *row;
     float *score, *dscore, *dhidden;
     TRY(ARENA_NEW(arena, row, n, err));
     TRY(ARENA_NEW(arena, score, n, err));
     TRY(ARENA_NEW(arena, dscore, n, err));
     for (size_t s = 0; s < n; s++)
-        row[s] = pack.start[s + 1] - 1;
+        row[s] = batch_last_row(&b, s);
     head_score_forward(score, m, a.hidden, row, n);
     for (size_t i = first; i < last; i++) {
         TRY(prompt_loss(r, &r->tally[shard], r->item[i], score + at,
@@ -131,10 +131,10 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     if (!r->is_training)
         return OK;
     float *grad = optimizer_grad(&r->trainer.optimizer, shard);
-    TRY(ARENA_NEW(arena, dhidden, pack.N * m->config.C, err));
-    memset(dhidden, 0, pack.N * m->config.C * sizeof *dhidden);
+    TRY(ARENA_NEW(arena, dhidden, b.pack.N * m->config.C, err));
+    memset(dhidden, 0, b.pack.N * m->config.C * sizeof *dhidden);
     head_score_backward(dhidden, grad, m, a.hidden, row, dscore, n);
-    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+    return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
 }
 
 static void add_pairs(struct pair_count *sum, const struct pair_count *p)

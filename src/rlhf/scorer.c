@@ -35,13 +35,13 @@ static size_t group_size(const struct job *j, size_t first)
 }
 
 /* Run the trunk over a group. */
-static enum status run_trunk(struct activations *a, struct pack *pack,
+static enum status run_trunk(struct activations *a, struct batch *b,
                              const struct model *m, const struct sequence *seq,
                              size_t n, struct arena *arena, struct err *err)
 {
-    TRY(batch_pack(pack, seq, n, arena, err));
-    TRY(activations_place(a, m, pack->N, false, arena, err));
-    return transformer_forward(a, m, pack, arena, err);
+    TRY(batch_pack(b, seq, n, arena, err));
+    TRY(activations_place(a, m, b->pack.N, false, arena, err));
+    return transformer_forward(a, m, &b->pack, arena, err);
 }
 
 static enum status score_group(void *ctx, size_t item, size_t worker,
@@ -51,13 +51,13 @@ static enum status score_group(void *ctx, size_t item, size_t worker,
     struct arena *arena = workspace_arena(&j->workspace, worker);
     size_t first = item * GROUP;
     size_t n = group_size(j, first);
-    struct pack pack;
+    struct batch b;
     struct activations a;
-    TRY(run_trunk(&a, &pack, j->model, j->seq + first, n, arena, err));
+    TRY(run_trunk(&a, &b, j->model, j->seq + first, n, arena, err));
     size_t row[GROUP];
     float out[GROUP];
     for (size_t s = 0; s < n; s++)
-        row[s] = pack.start[s + 1] - 1;
+        row[s] = batch_last_row(&b, s);
     head_score_forward(out, j->model, a.hidden, row, n);
     for (size_t s = 0; s < n; s++)
         j->score[first + s] = (double)out[s];
@@ -95,9 +95,9 @@ static enum status value_group(void *ctx, size_t item, size_t worker,
     size_t first = item * GROUP;
     size_t n = group_size(j, first);
     const struct sequence *seq = j->seq + first;
-    struct pack pack;
+    struct batch b;
     struct activations a;
-    TRY(run_trunk(&a, &pack, j->model, seq, n, arena, err));
+    TRY(run_trunk(&a, &b, j->model, seq, n, arena, err));
     for (size_t s = 0; s < n; s++) {
         size_t len = seq[s].len_response;
         size_t *row;
@@ -105,7 +105,7 @@ static enum status value_group(void *ctx, size_t item, size_t worker,
         TRY(ARENA_NEW(arena, row, len + 1, err));
         TRY(ARENA_NEW(arena, value, len + 1, err));
         for (size_t t = 0; t <= len; t++)
-            row[t] = batch_state_row(&pack, s, seq[s].len_prompt, t);
+            row[t] = batch_state_row(&b, s, t);
         head_score_forward(value, j->model, a.hidden, row, len + 1);
         for (size_t t = 0; t < len; t++)
             j->value[j->offset[first + s] + t] = value[t];
@@ -133,16 +133,16 @@ static enum status gather_states(float **hidden, const struct model *m,
                                  size_t n_token, struct arena *arena,
                                  struct err *err)
 {
-    struct pack pack;
+    struct batch b;
     struct activations a;
     size_t *row;
     size_t C = m->config.C, at = 0;
-    TRY(run_trunk(&a, &pack, m, seq, n, arena, err));
+    TRY(run_trunk(&a, &b, m, seq, n, arena, err));
     TRY(ARENA_NEW(arena, row, n_token, err));
     TRY(ARENA_NEW(arena, *hidden, n_token * C, err));
     for (size_t s = 0; s < n; s++)
         for (size_t t = 0; t < seq[s].len_response; t++)
-            row[at++] = batch_state_row(&pack, s, seq[s].len_prompt, t);
+            row[at++] = batch_state_row(&b, s, t);
     batch_gather(*hidden, a.hidden, row, n_token, C);
     return OK;
 }

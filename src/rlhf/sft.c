@@ -38,24 +38,27 @@ struct targets {
     size_t n, n_reply;
 };
 
-static enum status find_targets(struct targets *out, const struct pack *pack,
-                                const struct sequence *seq, size_t n,
+static enum status find_targets(struct targets *out, const struct batch *b,
                                 const uint8_t *banned, double prompt_weight,
                                 struct arena *arena, struct err *err)
 {
     struct targets t = {.n = 0};
-    TRY(ARENA_NEW(arena, t.row, pack->N, err));
-    TRY(ARENA_NEW(arena, t.token, pack->N, err));
-    TRY(ARENA_NEW(arena, t.weight, pack->N, err));
-    for (size_t s = 0; s < n; s++) {
+    const struct sequence *seq = b->seq;
+    size_t most = 0;
+    for (size_t s = 0; s < b->n; s++)
+        most += seq[s].len_prompt + seq[s].len_response;
+    TRY(ARENA_NEW(arena, t.row, most, err));
+    TRY(ARENA_NEW(arena, t.token, most, err));
+    TRY(ARENA_NEW(arena, t.weight, most, err));
+    for (size_t s = 0; s < b->n; s++) {
         size_t len = seq[s].len_prompt + seq[s].len_response;
         for (size_t i = 0; i + 1 < len; i++) {
             bool is_reply = i + 1 >= seq[s].len_prompt;
-            int32_t token = pack->token[pack->start[s] + i + 1];
+            int32_t token = b->pack.token[batch_row(b, s, i + 1)];
             double weight = is_reply ? 1 : prompt_weight;
             if (weight == 0 || (banned != NULL && banned[token]))
                 continue;
-            t.row[t.n] = pack->start[s] + i;
+            t.row[t.n] = batch_row(b, s, i);
             t.token[t.n] = token;
             t.weight[t.n++] = (float)weight;
             t.n_reply += is_reply;
@@ -73,15 +76,14 @@ static enum status run_pack(struct sft *s, size_t shard,
     struct model *m = &s->trainer.model;
     struct lmhead head = model_lmhead(m, 1);
     struct activations a;
-    struct pack pack;
+    struct batch b;
     struct targets t;
     float *hidden, *logp, *scratch;
     size_t C = m->config.C;
-    TRY(batch_pack(&pack, seq, n, arena, err));
-    TRY(activations_place(&a, m, pack.N, s->is_training, arena, err));
-    TRY(transformer_forward(&a, m, &pack, arena, err));
-    TRY(find_targets(&t, &pack, seq, n, m->banned, s->config->prompt_weight,
-                     arena, err));
+    TRY(batch_pack(&b, seq, n, arena, err));
+    TRY(activations_place(&a, m, b.pack.N, s->is_training, arena, err));
+    TRY(transformer_forward(&a, m, &b.pack, arena, err));
+    TRY(find_targets(&t, &b, m->banned, s->config->prompt_weight, arena, err));
     TRY(ARENA_NEW(arena, hidden, t.n * C, err));
     TRY(ARENA_NEW(arena, logp, t.n, err));
     TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
@@ -98,15 +100,15 @@ static enum status run_pack(struct sft *s, size_t shard,
     float *dlogp, *drows, *dhidden;
     TRY(ARENA_NEW(arena, dlogp, t.n, err));
     TRY(ARENA_NEW(arena, drows, t.n * C, err));
-    TRY(ARENA_NEW(arena, dhidden, pack.N * C, err));
+    TRY(ARENA_NEW(arena, dhidden, b.pack.N * C, err));
     memset(drows, 0, t.n * C * sizeof *drows);
-    memset(dhidden, 0, pack.N * C * sizeof *dhidden);
+    memset(dhidden, 0, b.pack.N * C * sizeof *dhidden);
     for (size_t i = 0; i < t.n; i++)
         dlogp[i] = (float)(-(double)t.weight[i] / s->scale);
     TRY(lmhead_backward(drows, model_lmhead_grad(m, grad), &head, hidden,
                         t.token, dlogp, NULL, t.n, scratch, err));
     batch_scatter_add(dhidden, drows, t.row, t.n, C);
-    return transformer_backward(grad, &a, m, &pack, dhidden, arena, err);
+    return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
 }
 
 static enum status run_shard(void *ctx, size_t shard, size_t worker,
