@@ -83,7 +83,9 @@ enum status heldout_curve(const struct heldout_config *c,
 /*
  * Put everything into eval/heldout.json: measures as
  * {"estimate","low","high","n"}, and the observations, whose rules are in
- * eval/observe.h.  A curve or spot-checks that are absent are null; so are
+ * eval/observe.h.  "reward_heldout" is what the reward model's own run wrote of
+ * the checkpoint used here (rlhf/reward_heldout.h), null when there is none.  A
+ * curve or spot-checks that are absent are null; so are
  * spot-checks with votes on replies that samples.jsonl does not hold
  * ("votes_on_other_replies" counts them).
  */

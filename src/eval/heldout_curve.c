@@ -6,9 +6,9 @@
 #include "eval/draw.h"
 #include "eval/heldout.h"
 #include "eval/heldout_files.h"
-#include "eval/measures.h"
 #include "io/run.h"
 #include "model/checkpoint.h"
+#include "stat/measures.h"
 #include "stat/trend.h"
 
 /* The points of a curve: iteration 0, then every checkpoint. */

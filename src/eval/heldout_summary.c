@@ -1,35 +1,28 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "eval/heldout.h"
 #include "eval/heldout_files.h"
-#include "eval/measures.h"
 #include "eval/observe.h"
+#include "eval/samples.h"
 #include "eval/spotcheck.h"
 
 #define CURVE_MAX ((size_t)16 << 20)
+#define REWARD_MAX ((size_t)1 << 20)
 
 /* What the summary is made of. */
 struct sources {
     const char *project;
     struct json *settings;
-    struct json *curve; // NULL: absent
+    struct json *curve;  // NULL: absent
+    struct json *reward; // the reward model on its own pairs; NULL: unknown
     struct measures measures, serving, panel;
     struct spotcheck_counts counts;
     bool has_serving, has_panel;
     struct bootstrap plan;
 };
-
-static struct estimate read_estimate(const struct json *node)
-{
-    struct estimate e = summary_nothing();
-    e.estimate = json_number(json_get(node, "estimate"), e.estimate);
-    e.low = json_number(json_get(node, "low"), e.low);
-    e.high = json_number(json_get(node, "high"), e.high);
-    e.n = (size_t)json_int(json_get(node, "n"), 0);
-    return e;
-}
 
 /* Votes count when they are about these samples; a policy trained anew in the
  * same place must not inherit what was said of the old one. */
@@ -50,20 +43,47 @@ static enum status read_panel(struct sources *s, struct err *err)
     return status;
 }
 
+/* What the reward model's run found on the pairs it held out.  It speaks of
+ * one checkpoint, and counts only when that is the one evaluated here. */
+static enum status read_reward(struct sources *s, struct err *err)
+{
+    char model[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
+    char name[40];
+    const char *given = json_text(json_get(s->settings, "reward_model"), "");
+    TRY(file_join(model, s->project, given, err));
+    TRY(file_join(path, model, "../../eval/heldout.json", err));
+    if (!file_exists(path))
+        return OK;
+    TRY(json_read(&s->reward, path, REWARD_MAX, err));
+    (void)snprintf(name, sizeof name, "/checkpoints/%06lld",
+                   (long long)json_int(json_get(s->reward, "step"), -1));
+    const char *schema = json_text(json_get(s->reward, "schema"), "");
+    size_t len = strlen(model);
+    bool is_this =
+        len > strlen(name) && strcmp(model + len - strlen(name), name) == 0;
+    if (strcmp(schema, "plumb.reward_heldout/1") != 0 || !is_this) {
+        json_free(s->reward);
+        s->reward = NULL;
+    }
+    return OK;
+}
+
 static enum status read_sources(struct sources *s, struct err *err)
 {
     char path[FILE_PATH_MAX];
     TRY(heldout_files_read_settings(&s->settings, s->project, err));
     s->plan.seed = (uint64_t)json_int(json_get(s->settings, "seed"), 0);
     TRY(heldout_files_path(path, s->project, "samples.jsonl", err));
-    TRY(measures_samples(&s->measures, path, &s->plan, err));
+    TRY(samples_measure(&s->measures, path, &s->plan, err));
     TRY(heldout_files_path(path, s->project, "serving.jsonl", err));
     s->has_serving = file_exists(path);
     if (s->has_serving)
-        TRY(measures_samples(&s->serving, path, &s->plan, err));
+        TRY(samples_measure(&s->serving, path, &s->plan, err));
     TRY(heldout_files_path(path, s->project, "curve.json", err));
     if (file_exists(path))
         TRY(json_read(&s->curve, path, CURVE_MAX, err));
+    TRY(read_reward(s, err));
     return read_panel(s, err);
 }
 
@@ -84,7 +104,8 @@ static void put_settings(struct json_writer *w, const struct sources *s)
 
 static struct estimate kl_trend(const struct sources *s)
 {
-    return read_estimate(json_get(json_get(s->curve, "trend"), "kl_sequence"));
+    return measures_read_estimate(
+        json_get(json_get(s->curve, "trend"), "kl_sequence"));
 }
 
 static void put_curve(struct json_writer *w, const struct sources *s)
@@ -97,7 +118,8 @@ static void put_curve(struct json_writer *w, const struct sources *s)
     json_open(w, '[');
     for (size_t i = 0; i < json_size(list); i++) {
         const struct json *row = json_at(list, i);
-        struct estimate e = read_estimate(json_get(row, "kl_sequence"));
+        struct estimate e =
+            measures_read_estimate(json_get(row, "kl_sequence"));
         json_open(w, '{');
         json_field_int(w, "iteration", json_int(json_get(row, "iteration"), 0));
         json_field_number(w, "estimate", e.estimate);
@@ -136,7 +158,7 @@ static enum observation observe_curve(const struct sources *s)
     const struct json *last = json_at(list, m - 1);
     double from = json_number(json_get(json_at(list, 0), "iteration"), 0);
     double to = json_number(json_get(last, "iteration"), 0);
-    struct estimate kl = read_estimate(json_get(last, "kl_sequence"));
+    struct estimate kl = measures_read_estimate(json_get(last, "kl_sequence"));
     return observe_kl_up(&trend, to - from, kl.estimate);
 }
 
@@ -160,6 +182,15 @@ static void put_observations(struct json_writer *w, const struct sources *s)
                        : gold.n > 0 ? "gold rubric"
                                     : NULL;
     json_field_text(w, "human_down_from", from);
+}
+
+static void put_reward(struct json_writer *w, const struct sources *s)
+{
+    json_put_key(w, "reward_heldout");
+    if (s->reward == NULL)
+        json_put_null(w);
+    else
+        json_put_node(w, s->reward);
 }
 
 static void put_serving(struct json_writer *w, const struct sources *s)
@@ -192,6 +223,7 @@ enum status heldout_summary(const char *project, struct err *err)
     put_observations(&w, &s);
     measures_write(&w, &s.measures);
     put_curve(&w, &s);
+    put_reward(&w, &s);
     put_panel(&w, &s);
     put_serving(&w, &s);
     json_close(&w, '}');
@@ -199,6 +231,7 @@ enum status heldout_summary(const char *project, struct err *err)
 done:
     json_free(s.settings);
     json_free(s.curve);
+    json_free(s.reward);
     buf_free(&text);
     return status;
 }

@@ -11,6 +11,9 @@ static const struct line {
 } lines[] = {
     {NULL, "rm_delta", "reward, policy - reference (sd)", false},
     {NULL, "rm_win_rate", "reward model prefers the policy", true},
+    {"reward_heldout", "accuracy", "reward model right on its pairs", true},
+    {"reward_heldout", "length_rule_accuracy", "the longer one is right", true},
+    {"reward_heldout", "accuracy_over_length_rule", "the difference", true},
     {NULL, "gold_delta", "gold, policy - reference", false},
     {NULL, "gold_win_rate", "gold prefers the policy", true},
     {"panel", "win_rate", "spot-checks prefer the policy", true},
@@ -83,6 +86,10 @@ void heldout_table(struct buf *out, const struct json *heldout)
                (long long)json_int(json_get(settings, "samples"), 0));
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
         put_observation(out, seen[i][1], json_get(observations, seen[i][0]));
+    const char *verdict = json_text(
+        json_get(json_get(heldout, "reward_heldout"), "verdict"), NULL);
+    if (verdict != NULL)
+        buf_printf(out, "\n  %s\n", verdict);
     buf_printf(out, "\n  %-34s%10s%10s%10s%8s\n", "", "estimate", "low", "high",
                "n");
     put_lines(out, heldout);

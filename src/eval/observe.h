@@ -24,7 +24,7 @@
 #ifndef PLUMB_EVAL_OBSERVE_H
 #define PLUMB_EVAL_OBSERVE_H
 
-#include "eval/measures.h"
+#include "stat/measures.h"
 
 enum observation {
     OBSERVATION_NO,

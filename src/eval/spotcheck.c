@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/samples.h"
 #include "io/dataset.h"
 
 /* One visit, told from the tested reply's side. */
@@ -315,7 +316,7 @@ enum status spotcheck_read(struct measures *out,
     struct tally t = {.votes = &votes, .plan = plan};
     TRY_DONE(jsonl_read(path, add_visit, &votes, err));
     TRY_DONE(MEM_NEW(t.prompt, votes.n, err));
-    TRY_DONE(measures_group(t.prompt, &t.prompts, votes.prompt, votes.n, err));
+    TRY_DONE(samples_group(t.prompt, &t.prompts, votes.prompt, votes.n, err));
     double **column[] = {&t.tested.yes, &t.tested.asked, &t.other.yes,
                          &t.other.asked};
     for (size_t i = 0; i < 4; i++)

@@ -10,7 +10,7 @@
 #define PLUMB_EVAL_SPOTCHECK_H
 
 #include "eval/known.h"
-#include "eval/measures.h"
+#include "stat/measures.h"
 
 struct spotcheck_counts {
     size_t pairs, placebo_pairs, repeated;

@@ -7,6 +7,7 @@
  *     events.out.tfevents.*  both of the above for TensorBoard
  *     rollouts/000123.jsonl.zst
  *     checkpoints/000123/    model/checkpoint.h
+ *     eval/heldout.json      of a reward model (rlhf/reward_heldout.h)
  *     result.json            written last: the stage is complete
  *     LOCK                   held while a process writes here
  *

@@ -4,22 +4,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "stat/measures.h"
+
 #define MINUS "\xE2\x88\x92"
 #define TIMES "\xC3\x97"
 #define GLUE "\xC2\xA0" // a space that keeps number and unit on one line
 
 struct estimate measure_get(const struct json *object, const char *key)
 {
-    const struct json *node = json_get(object, key);
-    struct estimate e = summary_nothing();
-    if (!json_is_object(node))
-        return e;
-    e.estimate = json_number(json_get(node, "estimate"), e.estimate);
-    e.low = json_number(json_get(node, "low"), e.low);
-    e.high = json_number(json_get(node, "high"), e.high);
-    int64_t n = json_int(json_get(node, "n"), 0);
-    e.n = n > 0 ? (size_t)n : 0;
-    return e;
+    return measures_read_estimate(json_get(object, key));
 }
 
 /* Decimals that leave three significant digits, at most 4. */
@@ -105,4 +98,31 @@ void measure_inline(struct html *h, const struct estimate *e,
     html_raw(h, "\xC2\xA0<span class=\"ci\">[");
     html_text(h, measure_interval(e, kind).text);
     html_raw(h, "]</span>");
+}
+
+void measure_table(struct html *h, const struct json *object,
+                   const struct measure_row *row, size_t n)
+{
+    html_open(h, "div", "class", "wide", NULL);
+    html_open(h, "table", NULL);
+    html_raw(h, "<thead><tr><th>Question</th><th class=\"n\">Share</th>"
+                "<th class=\"n\">Interval</th><th class=\"n\">Prompts</th>"
+                "</tr></thead>\n<tbody>");
+    for (size_t i = 0; i < n; i++) {
+        struct estimate e = measure_get(object, row[i].key);
+        if (e.n == 0)
+            continue;
+        html_open(h, "tr", NULL);
+        html_element(h, "td", NULL, row[i].text);
+        html_element(h, "td", "n",
+                     measure_format(e.estimate, row[i].kind).text);
+        html_element(h, "td", "n", measure_interval(&e, row[i].kind).text);
+        html_open(h, "td", "class", "n", NULL);
+        html_printf(h, "%zu", e.n);
+        html_close(h, "td");
+        html_close(h, "tr");
+    }
+    html_raw(h, "</tbody>");
+    html_close(h, "table");
+    html_close(h, "div");
 }

@@ -34,6 +34,15 @@ struct measure_text measure_interval(const struct estimate *e,
 /* The same number in every table of the report: four significant digits. */
 struct measure_text measure_digits(double x);
 
+/* A table of members of `object`: question, share, interval and prompts; those
+ * that are absent or rest on nothing are left out. */
+struct measure_row {
+    const char *key, *text;
+    enum measure_kind kind;
+};
+void measure_table(struct html *h, const struct json *object,
+                   const struct measure_row *row, size_t n);
+
 /* "<b>+1.84 sd</b> [1.71 to 1.97]" inside running text. */
 void measure_inline(struct html *h, const struct estimate *e,
                     enum measure_kind kind, const char *unit);

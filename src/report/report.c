@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/file.h"
+#include "report/accuracy.h"
 #include "report/curves.h"
 #include "report/html.h"
 #include "report/inputs.h"
@@ -40,6 +41,7 @@ static enum status page(struct html *h, const struct inputs *in,
     sections_summary(h, in);
     TRY(curves_write(h, in, err));
     TRY(replies_write(h, in, err));
+    accuracy_write(h, in);
     sections_panel(h, in);
     sections_serving(h, in);
     sections_limits(h, in);

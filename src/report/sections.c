@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/accuracy.h"
 #include "report/chart.h"
 #include "report/measure.h"
 
@@ -122,6 +123,7 @@ static void card_reward(struct html *h, const struct inputs *in)
                  "of paired replies it prefers the policy's in ");
     measure_inline(h, &win, MEASURE_PERCENT, NULL);
     html_text(h, ".");
+    accuracy_sentence(h, in);
     html_close(h, "p");
     html_close(h, "section");
 }
@@ -214,10 +216,7 @@ static void panel_absent(struct html *h, const struct inputs *in)
 
 void sections_panel(struct html *h, const struct inputs *in)
 {
-    static const struct {
-        const char *key, *text;
-        enum measure_kind kind;
-    } rows[] = {
+    static const struct measure_row rows[] = {
         {"win_rate", "Policy preferred to the reference overall, ties a half",
          MEASURE_PERCENT},
         {"less_direct", "Policy reply called less direct", MEASURE_PERCENT},
@@ -250,24 +249,7 @@ void sections_panel(struct html *h, const struct inputs *in)
                 (long long)json_int(json_get(panel, "pairs"), 0),
                 (long long)json_int(json_get(panel, "placebo_pairs"), 0));
     html_close(h, "p");
-    html_open(h, "table", NULL);
-    html_raw(h, "<thead><tr><th>Question</th><th class=\"n\">Share</th>"
-                "<th class=\"n\">Interval</th><th class=\"n\">Prompts</th>"
-                "</tr></thead>\n<tbody>");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct estimate e = measure_get(panel, rows[i].key);
-        char n[24];
-        (void)snprintf(n, sizeof n, "%zu", e.n);
-        html_open(h, "tr", NULL);
-        html_element(h, "td", NULL, rows[i].text);
-        html_element(h, "td", "n",
-                     measure_format(e.estimate, rows[i].kind).text);
-        html_element(h, "td", "n", measure_interval(&e, rows[i].kind).text);
-        html_element(h, "td", "n", n);
-        html_close(h, "tr");
-    }
-    html_raw(h, "</tbody>");
-    html_close(h, "table");
+    measure_table(h, panel, rows, sizeof rows / sizeof *rows);
     html_close(h, "section");
 }
 

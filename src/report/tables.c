@@ -136,6 +136,8 @@ void tables_sources(struct html *h, const struct inputs *in)
          "made by plumb eval from the next three files"},
         {"Replies, scores, lengths, shading", "eval/samples.jsonl",
          "drawn from policy and reference on held-out prompts"},
+        {"The reward model on held-out pairs", "eval/heldout.json",
+         "copied from the reward run's own eval/heldout.json"},
         {"Spot-checks", "human/spotcheck.jsonl",
          "blind pairs, judged apart from this program's scores"},
         {"Thick curves", "eval/curve.json",

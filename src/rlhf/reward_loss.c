@@ -141,36 +141,18 @@ double reward_loss(double *dscore, const double *score, const int32_t *rank,
     return loss;
 }
 
-/* One pair, `better` ranked above `worse`. */
-static void count_pair(struct pair_count *sum, double better, double worse,
-                       size_t len_better, size_t len_worse)
-{
-    double right = 0.0;
-    if (better > worse)
-        right = 1.0;
-    else if (better == worse)
-        right = 0.5;
-    sum->pairs += 1.0;
-    sum->right += right;
-    if (len_better == len_worse)
-        return;
-    sum->unequal += 1.0;
-    if (len_better > len_worse) {
-        sum->longer_wins += 1.0;
-        sum->longer += 1.0;
-        sum->right_longer += right;
-    } else {
-        sum->shorter += 1.0;
-        sum->right_shorter += right;
-    }
-}
-
 void reward_count_pairs(struct pair_count *sum, const double *score,
-                        const int32_t *rank, const size_t *len, size_t K)
+                        const int32_t *rank, size_t K)
 {
-    for (size_t i = 0; i < K; i++)
-        for (size_t j = 0; j < K; j++)
-            if (rank[i] < rank[j])
-                count_pair(sum, score[i], score[j], len ? len[i] : 0,
-                           len ? len[j] : 0);
+    for (size_t i = 0; i < K; i++) {
+        for (size_t j = 0; j < K; j++) {
+            if (rank[i] >= rank[j])
+                continue;
+            sum->pairs += 1.0;
+            if (score[i] > score[j])
+                sum->right += 1.0;
+            else if (score[i] == score[j])
+                sum->right += 0.5;
+        }
+    }
 }

@@ -41,14 +41,11 @@ double reward_loss(double *dscore, const double *score, const int32_t *rank,
                    size_t K, double scale, const struct reward_loss_config *c);
 
 /* Pairs that the scores order as the ranks do; ties in rank are left out,
- * equal scores count one half.  ADDS to sum; len NULL: only right and pairs. */
+ * equal scores count one half, a NaN is not right.  ADDS to sum. */
 struct pair_count {
     double right, pairs;
-    double right_longer, longer;   // among pairs whose better one is longer
-    double right_shorter, shorter; // ... shorter
-    double longer_wins, unequal;   // the length-only rule
 };
 void reward_count_pairs(struct pair_count *sum, const double *score,
-                        const int32_t *rank, const size_t *len, size_t K);
+                        const int32_t *rank, size_t K);
 
 #endif

@@ -8,6 +8,7 @@
 #include "model/checkpoint.h"
 #include "model/heads.h"
 #include "rlhf/corpus.h"
+#include "rlhf/reward_heldout.h"
 #include "rlhf/trainer.h"
 
 /* What one shard's prompts gave. */
@@ -34,6 +35,7 @@ struct reward_training {
     size_t n_item;
     bool is_training;
     struct tally *tally; // [shards]
+    double *heldout;     // [n_seq] scores, while the held-out are measured
 };
 
 static void tally_margins(struct tally *t, const double *score,
@@ -60,19 +62,18 @@ static enum status prompt_loss(struct reward_training *r, struct tally *t,
     size_t K = record->n_responses;
     double scale = 1.0 / (double)r->n_item;
     double *x, *dx;
-    size_t *len;
     TRY(ARENA_NEW(arena, x, K, err));
     TRY(ARENA_NEW(arena, dx, K, err));
-    TRY(ARENA_NEW(arena, len, K, err));
     for (size_t k = 0; k < K; k++) {
         x[k] = (double)score[k];
         dx[k] = 0;
-        len[k] = seq[k].len_response;
-        t->tokens += (double)len[k];
+        t->tokens += (double)seq[k].len_response;
+        if (r->heldout != NULL)
+            r->heldout[r->corpus.first[prompt] + k] = x[k];
     }
     t->loss +=
         scale * reward_loss(dx, x, record->ranking, K, scale, &r->config->loss);
-    reward_count_pairs(&t->pairs, x, record->ranking, len, K);
+    reward_count_pairs(&t->pairs, x, record->ranking, K);
     tally_margins(t, x, record->ranking, K);
     for (size_t k = 0; k < K; k++)
         dscore[k] = (float)dx[k];
@@ -137,18 +138,6 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
 }
 
-static void add_pairs(struct pair_count *sum, const struct pair_count *p)
-{
-    sum->right += p->right;
-    sum->pairs += p->pairs;
-    sum->right_longer += p->right_longer;
-    sum->longer += p->longer;
-    sum->right_shorter += p->right_shorter;
-    sum->shorter += p->shorter;
-    sum->longer_wins += p->longer_wins;
-    sum->unequal += p->unequal;
-}
-
 static enum status run_items(struct tally *sum, struct reward_training *r,
                              const size_t *item, size_t n, struct err *err)
 {
@@ -166,7 +155,8 @@ static enum status run_items(struct tally *sum, struct reward_training *r,
         sum->responses += t->responses;
         sum->margin += t->margin;
         sum->tokens += t->tokens;
-        add_pairs(&sum->pairs, &t->pairs);
+        sum->pairs.right += t->pairs.right;
+        sum->pairs.pairs += t->pairs.pairs;
     }
     return OK;
 }
@@ -207,12 +197,14 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
     return OK;
 }
 
-/* Pair accuracy on the prompts held out. */
-static enum status validate(struct tally *sum, struct reward_training *r,
+/* Score the prompts held out, into r->heldout; their mean loss in *loss, NaN
+ * without any. */
+static enum status validate(double *loss, struct reward_training *r,
                             struct err *err)
 {
     size_t n = r->corpus.n_record - r->n_train;
-    *sum = (struct tally){.loss = 0};
+    double sum = 0;
+    TRY(MEM_NEW(r->heldout, r->corpus.n_seq, err));
     r->is_training = false;
     for (size_t at = 0; at < n; at += 64) {
         size_t item[64];
@@ -221,9 +213,11 @@ static enum status validate(struct tally *sum, struct reward_training *r,
         for (size_t i = 0; i < k; i++)
             item[i] = r->n_train + at + i;
         TRY(run_items(&part, r, item, k, err));
-        sum->loss += part.loss * (double)k / (double)n;
-        add_pairs(&sum->pairs, &part.pairs);
+        sum += part.loss * (double)k / (double)n;
     }
+    if (!isfinite(sum))
+        return err_set(err, ERR_NUMERIC, "the held-out loss is %g", sum);
+    *loss = n > 0 ? sum : (double)NAN;
     return OK;
 }
 
@@ -271,41 +265,70 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     return OK;
 }
 
-static enum status finish(struct reward_training *r, struct err *err)
+static void say(const struct reward_training *r,
+                const struct reward_heldout_result *h)
 {
+    const struct measures *m = &h->measures;
+    struct estimate own = measures_find(m, "accuracy");
+    struct estimate rule = measures_find(m, "length_rule_accuracy");
+    struct buf words;
+    if (h->pairs > 0)
+        context_info(r->trainer.context,
+                     "held-out pairs ordered right: %.3f [%.3f, %.3f] of %zu; "
+                     "by the rule that the longer one is better: %.3f",
+                     own.estimate, own.low, own.high, h->pairs, rule.estimate);
+    buf_init(&words, 1 << 16);
+    pairwise_words(&words, m);
+    context_info(r->trainer.context, "%s", buf_text(&words));
+    buf_free(&words);
+}
+
+static enum status write_result(struct reward_training *r,
+                                const struct reward_heldout_result *h,
+                                double loss, struct err *err)
+{
+    static const char *const copied[] = {"accuracy", "accuracy_chosen_longer",
+                                         "accuracy_chosen_shorter",
+                                         "length_rule_accuracy"};
     enum status status = OK;
-    struct tally sum;
     struct buf text;
     struct json_writer w;
     buf_init(&text, 1 << 16);
-    TRY_DONE(validate(&sum, r, err));
-    const struct pair_count *p = &sum.pairs;
     json_writer_init(&w, &text, true);
     trainer_result_open(&w, "reward", r->trainer.step);
     json_field_int(&w, "training_prompts", (int64_t)r->n_train);
-    json_field_int(&w, "heldout_prompts",
-                   (int64_t)(r->corpus.n_record - r->n_train));
-    json_field_number(&w, "heldout_loss",
-                      p->pairs > 0 ? sum.loss : (double)NAN);
-    json_field_number(&w, "heldout_pairs", p->pairs);
-    json_field_number(&w, "accuracy", ratio(p->right, p->pairs));
-    json_field_number(&w, "accuracy_chosen_longer",
-                      ratio(p->right_longer, p->longer));
-    json_field_number(&w, "accuracy_chosen_shorter",
-                      ratio(p->right_shorter, p->shorter));
-    json_field_number(&w, "length_rule_accuracy",
-                      ratio(p->longer_wins, p->unequal));
+    json_field_int(&w, "heldout_prompts", (int64_t)h->prompts);
+    json_field_number(&w, "heldout_loss", h->pairs > 0 ? loss : (double)NAN);
+    json_field_int(&w, "heldout_pairs", (int64_t)h->pairs);
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
+        json_field_number(&w, copied[i],
+                          measures_find(&h->measures, copied[i]).estimate);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(run_finish(&r->trainer.run, buf_text(&text), err));
-    if (p->pairs > 0)
-        context_info(
-            r->trainer.context,
-            "held-out pairs ordered right: %.3f (the longer one: %.3f)",
-            ratio(p->right, p->pairs), ratio(p->longer_wins, p->unequal));
 done:
     buf_free(&text);
     return status;
+}
+
+/* Measure the prompts held out and leave what they say on the disk;
+ * result.json comes last, since it completes the run. */
+static enum status finish(struct reward_training *r, struct err *err)
+{
+    struct reward_heldout_result result;
+    double loss;
+    TRY(validate(&loss, r, err));
+    const struct reward_heldout h = {.data = &r->data,
+                                     .corpus = &r->corpus,
+                                     .first = r->n_train,
+                                     .score = r->heldout,
+                                     .seed = r->trainer.stage->seed};
+    TRY(reward_heldout_measure(&result, &h, err));
+    TRY(reward_heldout_write(&result, &h, r->trainer.run.dir, r->trainer.step,
+                             err));
+    TRY(write_result(r, &result, loss, err));
+    say(r, &result);
+    return OK;
 }
 
 enum status reward_model_run(const struct reward_config *c,
@@ -338,5 +361,6 @@ done:
     tokenizer_free(r.tokenizer);
     mem_free(r.order);
     mem_free(r.tally);
+    mem_free(r.heldout);
     return status;
 }

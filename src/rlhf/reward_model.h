@@ -25,8 +25,9 @@ struct reward_config {
     struct optimizer_config optimizer;
 };
 
-/* Train into stage->out, measure the prompts held out and write result.json;
- * ERR_STOPPED and ERR_NUMERIC as in trainer_loop(). */
+/* Train into stage->out, measure the prompts held out and write
+ * eval/heldout.json (rlhf/reward_heldout.h) and result.json; ERR_STOPPED and
+ * ERR_NUMERIC as in trainer_loop(). */
 enum status reward_model_run(const struct reward_config *c,
                              const struct stage *stage,
                              struct err *err) MUST_CHECK;

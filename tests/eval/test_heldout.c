@@ -217,6 +217,53 @@ static void test_files_agree(void **state)
     json_free(doc);
 }
 
+/* The reward model's own held-out pairs come along when they are about the
+ * checkpoint that scored here, and not when about another. */
+static void test_reward_heldout(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    struct json *doc;
+    struct buf own;
+    struct buf carried;
+    struct buf other;
+    const char *path;
+    buf_init(&own, 1 << 20);
+    buf_init(&carried, 1 << 20);
+    buf_init(&other, 1 << 20);
+    evaluate(&d);
+    path = desk_path(&d, "reward/eval/heldout.json");
+    must(json_read(&doc, path, 1 << 20, &err));
+    json_dump(&own, doc);
+    json_free(doc);
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    json_dump(&carried, json_get(doc, "reward_heldout"));
+    assert_true(own.len > 100);
+    assert_string_equal(buf_text(&own), buf_text(&carried));
+    buf_clear(&other);
+    heldout_table(&other, doc);
+    assert_non_null(strstr(buf_text(&other), "guessing"));
+    json_free(doc);
+    const char *step = strstr(buf_text(&own), "\"step\":6");
+    assert_non_null(step);
+    buf_clear(&other);
+    buf_append(&other, own.data, (size_t)(step - buf_text(&own)));
+    buf_puts(&other, "\"step\":4");
+    buf_puts(&other, step + strlen("\"step\":6"));
+    path = desk_path(&d, "reward/eval/heldout.json");
+    must(file_write(path, other.data, other.len, &err));
+    must(heldout_summary(d.dir, &err));
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    assert_true(json_is_null(need(doc, "reward_heldout")));
+    json_free(doc);
+    path = desk_path(&d, "reward/eval/heldout.json");
+    must(file_write(path, own.data, own.len, &err));
+    must(heldout_summary(d.dir, &err));
+    buf_free(&own);
+    buf_free(&carried);
+    buf_free(&other);
+}
+
 /* Every allocation of the summary in turn is refused; the document that is
  * there stays whole.  Strides grow: there are thousands. */
 static void test_memory(void **state)
@@ -354,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_files_agree),
+        cmocka_unit_test(test_reward_heldout),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),
         cmocka_unit_test(test_scale_of_every_checkpoint),

@@ -373,6 +373,37 @@ static void test_memory(void **state)
     assert_true(refused > 50);
 }
 
+/* A reward model that guesses is called so, in the first card and in a section
+ * of its own, with the length rule beside it. */
+static void test_reward_model_that_guesses(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "{\"reward_heldout\":{\"settings\":{\"pairs\":1234,\"prompts\":77},"
+        "\"length_rule\":\"more tokens\","
+        "\"accuracy\":{\"estimate\":0.512,\"low\":0.48,\"high\":0.54,"
+        "\"n\":77},\"length_rule_accuracy\":{\"estimate\":0.567,\"low\":0.5,"
+        "\"high\":0.6,\"n\":77},\"accuracy_over_length_rule\":"
+        "{\"estimate\":-0.055,\"low\":-0.1,\"high\":0.01,\"n\":77},"
+        "\"verdict\":\"the reward model cannot be told from guessing\"}}";
+    struct buf page;
+    put_text("eval/heldout.json", document);
+    render(&page);
+    const char *first = strstr(buf_text(&page), "cannot be told from guessing");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "cannot be told from guessing"));
+    assert_has(&page, "1234 pairs of 77 prompts");
+    assert_has(&page, "51.2");
+    assert_has(&page, "56.7");
+    assert_has(&page, "5.5\xC2\xA0points");
+    buf_free(&page);
+    put_text("eval/heldout.json", heldout);
+    render(&page);
+    assert_has(&page, "is not known here");
+    assert_lacks(&page, "guessing");
+    buf_free(&page);
+}
+
 /* Without anything but the measures there is still a page, which says what it
  * lacks. */
 static void test_missing_files(void **state)
@@ -418,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_reward_model_that_guesses),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_missing_files),
     };

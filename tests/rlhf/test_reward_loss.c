@@ -166,30 +166,21 @@ static void test_extreme_scores_stay_finite(void **state)
 static void test_pair_counts(void **state)
 {
     (void)state;
-    /* Better first: (0,1) right, longer; (0,2) right, shorter; (0,3) equal
-     * scores, longer; (1,2) is tied; (1,3) wrong, same length; (2,3) wrong,
-     * longer. */
+    /* Better first: (0,1) and (0,2) right; (0,3) equal scores; (1,2) is tied;
+     * (1,3) and (2,3) wrong. */
     static const double score[] = {2.0, 1.0, 0.5, 2.0};
     static const int32_t rank[] = {1, 2, 2, 3};
-    static const size_t len[] = {10, 5, 12, 5};
     struct pair_count n = {0};
-    reward_count_pairs(&n, score, rank, len, 4);
+    reward_count_pairs(&n, score, rank, 4);
     assert_near(n.pairs, 5, 0);
     assert_near(n.right, 2.5, 0);
-    assert_near(n.longer, 3, 0);
-    assert_near(n.right_longer, 1.5, 0);
-    assert_near(n.shorter, 1, 0);
-    assert_near(n.right_shorter, 1, 0);
-    assert_near(n.unequal, 4, 0);
-    assert_near(n.longer_wins, 3, 0);
-    reward_count_pairs(&n, score, rank, NULL, 4);
+    reward_count_pairs(&n, score, rank, 4);
     assert_near(n.pairs, 10, 0);
     assert_near(n.right, 5, 0);
-    assert_near(n.unequal, 4, 0);
     /* A NaN score is not right. */
     static const double bad[] = {NAN, 0.0};
     struct pair_count b = {0};
-    reward_count_pairs(&b, bad, rank, NULL, 2);
+    reward_count_pairs(&b, bad, rank, 2);
     assert_near(b.right, 0, 0);
     assert_near(b.pairs, 1, 0);
 }

@@ -37,6 +37,7 @@ static const char *const product[] = {
     "sft/checkpoints/000010/trainer.safetensors",
     "reward/metrics.jsonl",
     "reward/result.json",
+    "reward/eval/heldout.json",
     "reward/checkpoints/000006/model.safetensors",
     "ppo/metrics.jsonl",
     "ppo/result.json",

@@ -1,5 +1,5 @@
 /* Measures of a few samples, worked out by hand. */
-#include "eval/measures.h"
+#include "eval/samples.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -53,7 +53,7 @@ static void test_by_hand(void **state)
     struct measures m = {.n = 0};
     const char *dir = files_dir();
     const char *path = files_write(dir, "samples.jsonl", rows);
-    files_must(measures_samples(&m, path, &plan, &err), &err);
+    files_must(samples_measure(&m, path, &plan, &err), &err);
     /* Means by prompt: b 1 against 0.5, a 2 against 2. */
     assert_measure(&m, "rm_delta", 0.25, 2);
     assert_measure(&m, "rm_policy", 1.5, 2);
@@ -92,7 +92,7 @@ static void test_prompt_twice(void **state)
     struct measures m = {.n = 0};
     const char *dir = files_dir();
     const char *path = files_write(dir, "samples.jsonl", text);
-    files_must(measures_samples(&m, path, &plan, &err), &err);
+    files_must(samples_measure(&m, path, &plan, &err), &err);
     assert_measure(&m, "rm_win_rate", 1, 1);
     files_remove(dir);
 }
@@ -112,10 +112,10 @@ static void test_order(void **state)
     struct measures one = {.n = 0};
     struct measures two = {.n = 0};
     const char *dir = files_dir();
-    files_must(measures_samples(&one, files_write(dir, "1", rows), &plan, &err),
+    files_must(samples_measure(&one, files_write(dir, "1", rows), &plan, &err),
                &err);
     files_must(
-        measures_samples(&two, files_write(dir, "2", turned), &plan, &err),
+        samples_measure(&two, files_write(dir, "2", turned), &plan, &err),
         &err);
     assert_int_equal(one.n, two.n);
     for (size_t i = 0; i < one.n; i++) {
@@ -140,7 +140,7 @@ static void test_bad_rows(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct measures m = {.n = 0};
         const char *path = files_write(dir, "bad.jsonl", bad[i]);
-        assert_int_equal(measures_samples(&m, path, &plan, &err), ERR_FORMAT);
+        assert_int_equal(samples_measure(&m, path, &plan, &err), ERR_FORMAT);
         assert_non_null(strstr(err.text, "bad.jsonl"));
     }
     files_remove(dir);
@@ -154,7 +154,7 @@ static void test_group(void **state)
     char *id[] = {one, two, one, two, two};
     size_t index[5];
     size_t n;
-    files_must(measures_group(index, &n, id, 5, &err), &err);
+    files_must(samples_group(index, &n, id, 5, &err), &err);
     assert_int_equal(n, 2);
     const size_t want[] = {1, 0, 1, 0, 0};
     assert_memory_equal(index, want, sizeof want);

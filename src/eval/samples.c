@@ -1,6 +1,5 @@
-#include "eval/measures.h"
+#include "eval/samples.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,39 +7,6 @@
 #include "base/mem.h"
 #include "io/dataset.h"
 #include "stat/winrate.h"
-
-void measures_add(struct measures *m, const char *name,
-                  const struct estimate *e)
-{
-    assert(m->n < MEASURES_MAX);
-    m->item[m->n++] = (struct measures_named){name, *e};
-}
-
-struct estimate measures_find(const struct measures *m, const char *name)
-{
-    for (size_t i = 0; i < m->n; i++)
-        if (strcmp(m->item[i].name, name) == 0)
-            return m->item[i].e;
-    return summary_nothing();
-}
-
-void measures_write_estimate(struct json_writer *w, const struct estimate *e)
-{
-    json_open(w, '{');
-    json_field_number(w, "estimate", e->estimate);
-    json_field_number(w, "low", e->low);
-    json_field_number(w, "high", e->high);
-    json_field_int(w, "n", (int64_t)e->n);
-    json_close(w, '}');
-}
-
-void measures_write(struct json_writer *w, const struct measures *m)
-{
-    for (size_t i = 0; i < m->n; i++) {
-        json_put_key(w, m->item[i].name);
-        measures_write_estimate(w, &m->item[i].e);
-    }
-}
 
 struct named {
     const char *id;
@@ -55,8 +21,8 @@ static int by_id(const void *a, const void *b)
     return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-enum status measures_group(size_t *index, size_t *n, char *const *id,
-                           size_t count, struct err *err)
+enum status samples_group(size_t *index, size_t *n, char *const *id,
+                          size_t count, struct err *err)
 {
     struct named *sorted;
     TRY(MEM_NEW(sorted, count, err));
@@ -331,15 +297,15 @@ static enum status measure(struct measures *out, struct table *t,
     return OK;
 }
 
-enum status measures_samples(struct measures *out, const char *path,
-                             const struct bootstrap *plan, struct err *err)
+enum status samples_measure(struct measures *out, const char *path,
+                            const struct bootstrap *plan, struct err *err)
 {
     enum status status = OK;
     struct table t = {.path = path};
     struct scratch s = {NULL, NULL, NULL};
     TRY_DONE(jsonl_read(path, add_row, &t, err));
     TRY_DONE(MEM_NEW(t.index, t.n, err));
-    TRY_DONE(measures_group(t.index, &t.prompts, t.id, t.n, err));
+    TRY_DONE(samples_group(t.index, &t.prompts, t.id, t.n, err));
     TRY_DONE(MEM_NEW(s.policy, t.prompts, err));
     TRY_DONE(MEM_NEW(s.reference, t.prompts, err));
     TRY_DONE(MEM_NEW(s.count, t.prompts, err));

@@ -1,0 +1,134 @@
+#include "rlhf/reward_heldout.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#define DOCUMENT_MAX ((size_t)1 << 20)
+
+/* Characters of a text; a byte that begins none counts as one. */
+static size_t characters(const char *text)
+{
+    size_t count = 0;
+    for (size_t len = strlen(text); len > 0; count++) {
+        size_t n = utf8_length(text, len, NULL);
+        n = n > 0 ? n : 1;
+        text += n;
+        len -= n;
+    }
+    return count;
+}
+
+static struct pairwise_side side(const struct reward_heldout *h, size_t record,
+                                 size_t k)
+{
+    size_t s = h->corpus->first[record] + k;
+    return (struct pairwise_side){
+        .score = h->score[s],
+        .tokens = (double)h->corpus->seq[s].len_response,
+        .characters = (double)characters(h->data->record[record].responses[k]),
+    };
+}
+
+/* Pairs of one record with different ranks; pair NULL: only counted. */
+static size_t list_pairs(struct pairwise_pair *pair,
+                         const struct reward_heldout *h, size_t record)
+{
+    const struct record *r = &h->data->record[record];
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_responses; i++) {
+        for (size_t j = 0; j < r->n_responses; j++) {
+            if (r->ranking[i] >= r->ranking[j])
+                continue;
+            if (pair != NULL)
+                pair[n] = (struct pairwise_pair){
+                    .prompt = record - h->first,
+                    .better = side(h, record, i),
+                    .worse = side(h, record, j),
+                };
+            n++;
+        }
+    }
+    return n;
+}
+
+enum status reward_heldout_measure(struct reward_heldout_result *out,
+                                   const struct reward_heldout *h,
+                                   struct err *err)
+{
+    struct reward_heldout_result r = {.prompts = h->data->n - h->first};
+    const struct bootstrap plan = {.seed = h->seed};
+    struct pairwise_pair *pair;
+    size_t n = 0;
+    for (size_t i = h->first; i < h->data->n; i++)
+        r.pairs += list_pairs(NULL, h, i);
+    TRY(MEM_NEW(pair, r.pairs, err));
+    for (size_t i = h->first; i < h->data->n; i++)
+        n += list_pairs(pair + n, h, i);
+    for (size_t i = 0; i < n; i++)
+        r.equal += pair[i].better.tokens == pair[i].worse.tokens;
+    enum status status =
+        pairwise_measure(&r.measures, pair, n, r.prompts, &plan, err);
+    mem_free(pair);
+    if (status == OK)
+        *out = r;
+    return status;
+}
+
+static void put_settings(struct json_writer *w,
+                         const struct reward_heldout_result *r)
+{
+    json_put_key(w, "settings");
+    json_open(w, '{');
+    json_field_int(w, "prompts", (int64_t)r->prompts);
+    json_field_int(w, "pairs", (int64_t)r->pairs);
+    json_field_int(w, "pairs_of_equal_tokens", (int64_t)r->equal);
+    json_close(w, '}');
+}
+
+enum status reward_heldout_write(const struct reward_heldout_result *r,
+                                 const struct reward_heldout *h,
+                                 const char *run_dir, int64_t step,
+                                 struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    char data[FILE_PATH_MAX];
+    bool is_file = strcmp(h->data->path, "-") != 0; // else standard input
+    struct buf text;
+    struct buf words;
+    struct json_writer w;
+    buf_init(&text, DOCUMENT_MAX);
+    buf_init(&words, DOCUMENT_MAX);
+    if (is_file)
+        TRY_DONE(file_relative(data, run_dir, h->data->path, err));
+    pairwise_words(&words, &r->measures);
+    TRY_DONE(buf_status(&words, err));
+    json_writer_init(&w, &text, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.reward_heldout/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    json_field_int(&w, "seed", (int64_t)h->seed);
+    json_field_int(&w, "step", step);
+    json_field_text(&w, "data", is_file ? data : NULL);
+    put_settings(&w, r);
+    json_field_text(&w, "length_rule",
+                    "the response with more tokens, end mark included, is the "
+                    "better one; equally many count one half");
+    measures_write(&w, &r->measures);
+    json_field_text(&w, "verdict", buf_text(&words));
+    json_close(&w, '}');
+    buf_putc(&text, '\n');
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(file_join(path, run_dir, "eval", err));
+    TRY_DONE(file_make_dir(path, err));
+    TRY_DONE(file_join(path, run_dir, "eval/heldout.json", err));
+    TRY_DONE(file_write(path, text.data, text.len, err));
+done:
+    buf_free(&text);
+    buf_free(&words);
+    return status;
+}
