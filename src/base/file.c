@@ -1,8 +1,11 @@
-/* glibc counts realpath() among the X/Open functions. */
+/* glibc counts realpath() among the X/Open functions, madvise() among those
+ * of BSD. */
 #define _XOPEN_SOURCE 700
+#define _DEFAULT_SOURCE
 
 #include "base/file.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +84,28 @@ void file_unmap(struct file_map *map)
     if (map->data != NULL)
         munmap(view.address, map->len);
     *map = (struct file_map){0};
+}
+
+void file_release(const struct file_map *map, const unsigned char *data,
+                  size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    /* As in file_unmap().  Whole pages: those at the ends may be in use. */
+    union {
+        const unsigned char *data;
+        void *address;
+    } view = {map->data};
+    if (map->data == NULL)
+        return;
+    size_t begin = (size_t)(data - map->data);
+    size_t end = begin + len;
+    assert(begin <= map->len && len <= map->len - begin);
+    begin = (begin + page - 1) / page * page;
+    end = end == map->len ? end : end / page * page;
+    view.data += begin;
+    /* glibc's posix_madvise() does nothing for this advice. */
+    if (begin < end)
+        madvise(view.address, end - begin, MADV_DONTNEED);
 }
 
 enum status file_read(struct buf *out, const char *path, struct err *err)

@@ -38,6 +38,12 @@ enum status file_map(struct file_map *map, const char *path,
                      struct err *err) MUST_CHECK;
 void file_unmap(struct file_map *map);
 
+/* Let the system take back the memory behind `len` bytes of a map from `data`
+ * on: what was read stays mapped but no longer counts as ours, and comes from
+ * the file again when it is looked at.  Only a hint. */
+void file_release(const struct file_map *map, const unsigned char *data,
+                  size_t len);
+
 /* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max, ERR_FORMAT
  * when it is a directory. */
 enum status file_read(struct buf *out, const char *path,

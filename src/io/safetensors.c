@@ -299,48 +299,10 @@ const struct tensor_view *safetensors_find(const struct safetensors *s,
 
 /* ---- values ------------------------------------------------------------- */
 
-static float float_of_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* IEEE half: 1 sign, 5 exponent (bias 15), 10 fraction bits.  Every half is a
- * float, so nothing rounds. */
-static float float_of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half >> 15) << 31;
-    uint32_t exponent = (uint32_t)(half >> 10) & 31;
-    uint32_t fraction = (uint32_t)half & 1023;
-    if (exponent == 31) // infinity and NaN keep their payload
-        return float_of_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent != 0)
-        return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    /* Zero and subnormals are fraction * 2^-24. */
-    float x = (float)fraction * 0x1p-24f;
-    return sign != 0 ? -x : x;
-}
-
 enum status safetensors_floats(float *out, const struct tensor_view *t,
                                struct err *err)
 {
-    if (t->type == TENSOR_OTHER)
-        return err_set(err, ERR_MISMATCH,
-                       "tensor '%.80s' is %s, want F32, F16 or BF16", t->name,
-                       t->dtype);
-    if (t->type == TENSOR_F32) {
-        if (t->len != 0)
-            memcpy(out, t->data, t->len);
-        return OK;
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        uint16_t bits;
-        memcpy(&bits, t->data + 2 * i, sizeof bits);
-        out[i] = t->type == TENSOR_BF16 ? float_of_bits((uint32_t)bits << 16)
-                                        : float_of_half(bits);
-    }
-    return OK;
+    return tensor_floats(out, t, 0, t->count, err);
 }
 
 /* ---- writing ------------------------------------------------------------ */

@@ -9,31 +9,10 @@
 #define PLUMB_IO_SAFETENSORS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 #include "base/file.h"
-
-enum tensor_type {
-    TENSOR_F32,
-    TENSOR_F16,
-    TENSOR_BF16,
-    TENSOR_OTHER
-};
-
-#define TENSOR_DIMS_MAX 8
-
-/* One tensor of an open file; data points into the map. */
-struct tensor_view {
-    const char *name;
-    enum tensor_type type;
-    char dtype[8]; // as written: "F32"
-    size_t n_dim;
-    uint64_t dim[TENSOR_DIMS_MAX];
-    size_t count;              // product of dim
-    const unsigned char *data; // not necessarily aligned
-    size_t len;                // bytes
-};
+#include "io/tensors.h"
 
 struct safetensors {
     struct file_map map;
