@@ -77,7 +77,8 @@ enum status draw_replies(struct draw *out, const struct setup *s,
     }
     TRY_DONE(rollout_sample(&d.r, m, s->prompt, samples, how, s->config->seed,
                             RNG_HELDOUT, (int64_t)part, context, err));
-    TRY_DONE(rollout_score(&d.r, &s->reward_model, &raw, 0, 0, context, err));
+    TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, &raw, 0, 0,
+                           context, err));
     if (reference != NULL)
         TRY_DONE(rollout_compare(&d.r, m, reference, NULL,
                                  how->temperature > 0 ? how->temperature : 1,

@@ -57,7 +57,7 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     json_field_text(w, "scenario", c->scenario);
     TRY(put_path(w, "policy", c->project, s->policy_path, err));
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
-    TRY(put_path(w, "reward_model", c->project, s->reward_path, err));
+    TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
     put_sampling(w, "settings", c, 1, 1);
     if (c->temperature != 1 || c->top_p != 1) {
         put_sampling(w, "serving_settings", c, c->temperature, c->top_p);

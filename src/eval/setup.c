@@ -22,8 +22,6 @@ enum status setup_check_model(const struct setup *s, const struct model *m,
         return err_set(err, ERR_MISMATCH,
                        "%s has %zu tokens, the reference %s has %zu", path,
                        m->config.V, s->reference_path, ref->config.V);
-    if (m->config.head != HEAD_LM)
-        return OK;
     if (m->config.eos != ref->config.eos)
         return err_set(err, ERR_MISMATCH,
                        "%s ends with token %d, the reference %s with %d", path,
@@ -43,15 +41,14 @@ static enum status open_models(struct setup *s, struct err *err)
     const struct heldout_config *c = s->config;
     TRY(run_find_model(s->policy_path, c->policy, NULL, err));
     TRY(run_find_model(s->reference_path, c->reference, "sft", err));
-    TRY(run_find_model(s->reward_path, c->reward_model, "reward", err));
     TRY(checkpoint_read(&s->reference, s->reference_path, HEAD_LM, err));
     TRY(checkpoint_read(&s->policy, s->policy_path, HEAD_LM, err));
-    TRY(checkpoint_read(&s->reward_model, s->reward_path, HEAD_SCORE, err));
     TRY(setup_check_model(s, &s->policy, s->policy_path, err));
-    TRY(setup_check_model(s, &s->reward_model, s->reward_path, err));
     TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
-    return checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
-                                      err);
+    TRY(checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
+                                   err));
+    return reward_reader_open(&s->reward, c->reward_model, s->tokenizer,
+                              s->policy.config.eos, err);
 }
 
 /* Keep the first n_prompts records. */
@@ -154,7 +151,7 @@ void setup_close(struct setup *s)
 {
     model_free(&s->policy);
     model_free(&s->reference);
-    model_free(&s->reward_model);
+    reward_reader_close(&s->reward);
     tokenizer_free(s->tokenizer);
     corpus_free(&s->corpus);
     dataset_free(&s->prompts);

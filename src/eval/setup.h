@@ -10,15 +10,15 @@
 #include "io/chat.h"
 #include "model/transformer.h"
 #include "rlhf/corpus.h"
-#include "rlhf/scorer.h"
+#include "rlhf/reward_reader.h"
 #include "world/tickets.h"
 
 struct setup {
     const struct heldout_config *config;
     char policy_path[FILE_PATH_MAX];
     char reference_path[FILE_PATH_MAX];
-    char reward_path[FILE_PATH_MAX];
-    struct model policy, reference, reward_model;
+    struct model policy, reference;
+    struct reward_reader reward;
     struct tokenizer *tokenizer;
     struct dataset prompts;  // the first n_prompts of the file
     struct corpus corpus;    // their tokens
@@ -30,7 +30,7 @@ struct setup {
 };
 
 /*
- * Load everything.  ERR_MISMATCH when the three models do not share a
+ * Load everything.  ERR_MISMATCH when policy and reference do not share a
  * vocabulary, the same tokens they may emit, and the tokenizer; ERR_FORMAT
  * when there are fewer prompts than asked for.
  */

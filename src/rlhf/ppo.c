@@ -114,16 +114,19 @@ done:
     return status;
 }
 
-/* A model's folder, its tokenizer checked against the policy's. */
+/* The reward model, which may read another tokenizer's tokens than the policy
+ * says; a value model judges the policy's own. */
 static enum status load_reward_model(struct ppo *p, struct err *err)
 {
-    char path[FILE_PATH_MAX];
-    TRY(run_find_model(path, p->config->reward_model, NULL, err));
-    TRY(checkpoint_read(&p->reward_model, path, HEAD_SCORE, err));
-    if (p->reward_model.config.V != p->policy.config.V)
-        return err_set(err, ERR_MISMATCH,
-                       "%s: the reward model has %zu tokens, the policy %zu",
-                       path, p->reward_model.config.V, p->policy.config.V);
+    const struct ppo_config *c = p->config;
+    TRY(reward_reader_open(&p->reward, c->reward_model, p->tokenizer,
+                           p->policy.config.eos, err));
+    if (c->value_init_reward && !p->reward.reads_ids)
+        return err_set(err, ERR_ARG,
+                       "%s has another tokenizer or chat template than the "
+                       "policy, so the value model cannot start from it; "
+                       "ppo.value_init_reward=false starts it from the policy",
+                       p->reward.path);
     return OK;
 }
 
@@ -157,7 +160,7 @@ static enum status load_models(struct ppo *p, struct err *err)
     TRY(model_clone(&p->previous, &p->policy, err));
     TRY(load_reward_model(p, err));
     return model_clone_as_score(
-        &p->value, c->value_init_reward ? &p->reward_model : &p->policy, err);
+        &p->value, c->value_init_reward ? &p->reward.model : &p->policy, err);
 }
 
 static enum status load(struct ppo *p, struct err *err)
@@ -206,8 +209,10 @@ static enum status calibrate(struct ppo *p, struct err *err)
     size_t samples = 1 + r.n / p->prompts.n;
     TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, samples, &how,
                             p->stage->seed, RNG_CALIBRATE, 0, p->context, err));
-    TRY_DONE(scorer_score(r.score_raw, &p->reward_model, r.seq, r.n, p->context,
-                          err));
+    const struct reward_replies replies =
+        rollout_replies(&r, p->prompts.record);
+    TRY_DONE(reward_reader_score(r.score_raw, &p->reward, &replies, p->context,
+                                 err));
     p->scale = scorer_scale(r.score_raw, r.n);
     context_info(p->context,
                  "reward model on the reference: mean %.3f, deviation %.3f",
@@ -263,8 +268,8 @@ static enum status collect(struct ppo *p, struct err *err)
     TRY(rollout_sample(r, &p->policy, p->corpus.seq,
                        passes * (size_t)c->samples, &how, p->stage->seed,
                        RNG_SAMPLE, p->step, p->context, err));
-    TRY(rollout_score(r, &p->reward_model, &p->scale, c->missing_eos,
-                      c->score_clip, p->context, err));
+    TRY(rollout_score(r, &p->reward, p->prompts.record, &p->scale,
+                      c->missing_eos, c->score_clip, p->context, err));
     TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
                         c->temperature, p->context, err));
     TRY(check_ratio(p, err));
@@ -400,7 +405,7 @@ static void close_all(struct ppo *p)
     model_free(&p->reference);
     model_free(&p->previous);
     model_free(&p->value);
-    model_free(&p->reward_model);
+    reward_reader_close(&p->reward);
     corpus_free(&p->corpus);
     dataset_free(&p->prompts);
     tokenizer_free(p->tokenizer);

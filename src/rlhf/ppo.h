@@ -26,7 +26,7 @@ enum score_norm {
 struct ppo_config {
     const char *model;        // policy to start from; also the reference
     const char *reference;    // another reference, or NULL: `model`
-    const char *reward_model; // folder or run
+    const char *reward_model; // folder or run, any tokenizer
     const char *prompts;      // JSON Lines
     int64_t iterations;
     int64_t batch;   // prompts per iteration

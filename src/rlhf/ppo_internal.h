@@ -24,7 +24,8 @@ struct ppo {
     char template_hash[17];
     /* The reference is read from its own file into its own memory and never
      * written; `previous` is the policy one iteration ago. */
-    struct model policy, reference, previous, value, reward_model;
+    struct model policy, reference, previous, value;
+    struct reward_reader reward;
     struct optimizer policy_optimizer, value_optimizer;
     struct workspace workspace;
     struct rollout rollout;

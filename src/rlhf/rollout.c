@@ -113,12 +113,24 @@ enum status rollout_sample(struct rollout *r, const struct model *policy,
     return OK;
 }
 
-enum status rollout_score(struct rollout *r, const struct model *reward_model,
+struct reward_replies rollout_replies(const struct rollout *r,
+                                      const struct record *records)
+{
+    return (struct reward_replies){.records = records,
+                                   .prompt = r->prompt,
+                                   .seq = r->seq,
+                                   .is_eos = r->is_eos,
+                                   .n = r->n};
+}
+
+enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
+                          const struct record *records,
                           const struct score_scale *scale, double missing_eos,
                           double clip, const struct context *context,
                           struct err *err)
 {
-    TRY(scorer_score(r->score_raw, reward_model, r->seq, r->n, context, err));
+    const struct reward_replies replies = rollout_replies(r, records);
+    TRY(reward_reader_score(r->score_raw, reward, &replies, context, err));
     r->score_clipped = 0;
     for (size_t i = 0; i < r->n; i++) {
         double score = (r->score_raw[i] - scale->mean) / scale->sd;

@@ -15,7 +15,7 @@
 #include "rlhf/advantage.h"
 #include "rlhf/batch.h"
 #include "rlhf/kl.h"
-#include "rlhf/scorer.h"
+#include "rlhf/reward_reader.h"
 
 struct rollout {
     size_t n;                  // responses
@@ -61,12 +61,18 @@ enum status rollout_sample(struct rollout *r, const struct model *policy,
 
 /*
  * score = (score_raw - mean) / sd, less `missing_eos` where there is no EOS,
- * bounded by +-clip (0: off).  ERR_NUMERIC when a raw score is not finite.
+ * bounded by +-clip (0: off).  `records` are what r->prompt counts in.  Fails
+ * as reward_reader_score() does.
  */
-enum status rollout_score(struct rollout *r, const struct model *reward_model,
+enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
+                          const struct record *records,
                           const struct score_scale *scale, double missing_eos,
                           double clip, const struct context *context,
                           struct err *err) MUST_CHECK;
+
+/* The responses as a reward model is given them. */
+struct reward_replies rollout_replies(const struct rollout *r,
+                                      const struct record *records);
 
 /* Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref at the sampling
  * temperature, before any update; `previous` (may be NULL) fills kl_step. */

@@ -1,0 +1,191 @@
+#include "rlhf/reward_reader.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/chat.h"
+#include "io/run.h"
+#include "model/checkpoint.h"
+#include "rlhf/corpus.h"
+
+/* A response is at most T_max tokens; no token's text is long. */
+#define TEXT_MAX ((size_t)16 << 20)
+
+static bool same_file(const struct tokenizer *a, const struct tokenizer *b)
+{
+    size_t len_a = 0;
+    size_t len_b = 0;
+    const char *text_a = tokenizer_json(a, &len_a);
+    const char *text_b = tokenizer_json(b, &len_b);
+    return text_a != NULL && text_b != NULL && len_a == len_b &&
+           memcmp(text_a, text_b, len_a) == 0;
+}
+
+/* Are the policy's ids what the reward model was trained to read? */
+static enum status find_way(struct reward_reader *r, int32_t eos,
+                            struct err *err)
+{
+    enum chat_template policy;
+    enum chat_template own;
+    if (r->policy == NULL || r->model.config.eos != eos ||
+        !same_file(r->policy, r->tokenizer))
+        return OK;
+    TRY(chat_detect(&policy, r->policy, err));
+    TRY(chat_detect(&own, r->tokenizer, err));
+    r->reads_ids = policy == own;
+    return OK;
+}
+
+enum status reward_reader_open(struct reward_reader *out, const char *path,
+                               const struct tokenizer *policy, int32_t eos,
+                               struct err *err)
+{
+    enum status status = OK;
+    struct reward_reader r = {.policy = policy};
+    TRY(run_find_model(r.path, path, "reward", err));
+    TRY(checkpoint_read(&r.model, r.path, HEAD_SCORE, err));
+    TRY_DONE(tokenizer_open(&r.tokenizer, r.path, err));
+    TRY_DONE(checkpoint_check_tokenizer(&r.model, r.tokenizer, r.path, err));
+    TRY_DONE(find_way(&r, eos, err));
+    *out = r;
+done:
+    if (status != OK)
+        reward_reader_close(&r);
+    return status;
+}
+
+void reward_reader_close(struct reward_reader *r)
+{
+    model_free(&r->model);
+    tokenizer_free(r->tokenizer);
+    memset(r, 0, sizeof *r);
+}
+
+/* The text of a response, in memory of its own. */
+static enum status decode(char **out, const struct reward_reader *r,
+                          const struct sequence *seq, struct err *err)
+{
+    enum status status = OK;
+    struct buf text;
+    struct buf clean;
+    buf_init(&text, TEXT_MAX);
+    buf_init(&clean, 3 * TEXT_MAX);
+    TRY_DONE(tokenizer_decode(r->policy, seq->response, seq->len_response, true,
+                              &text, err));
+    TRY_DONE(buf_status(&text, err));
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\0')
+            buf_puts(&clean, "\xEF\xBF\xBD");
+        else
+            buf_putc(&clean, text.data[i]);
+    }
+    TRY_DONE(buf_status(&clean, err));
+    *out = mem_strdup(buf_text(&clean));
+    if (*out == NULL)
+        status = err_set(err, ERR_MEMORY, "out of memory: a response");
+done:
+    buf_free(&clean);
+    buf_free(&text);
+    return status;
+}
+
+/* The replies as a data set: the prompts' records with the replies' texts. */
+static enum status make_records(struct record *record,
+                                const struct reward_reader *r,
+                                const struct reward_replies *replies,
+                                struct err *err)
+{
+    static char cut[] = "{\"finish\":\"length\"}";
+    for (size_t i = 0; i < replies->n; i++) {
+        const struct record *prompt = &replies->records[replies->prompt[i]];
+        record[i] = *prompt;
+        record[i].responses = NULL;
+        record[i].ranking = NULL;
+        record[i].n_responses = 0;
+        record[i].extra = replies->is_eos[i] ? NULL : cut;
+        record[i].response = NULL;
+        TRY(decode(&record[i].response, r, &replies->seq[i], err));
+    }
+    return OK;
+}
+
+static enum status score_corpus(double *score, const struct reward_reader *r,
+                                const struct corpus *corpus,
+                                const struct context *context, struct err *err)
+{
+    return scorer_score(score, &r->model, corpus->seq, corpus->n_seq, context,
+                        err);
+}
+
+static enum status encode(struct corpus *out, const struct reward_reader *r,
+                          const struct dataset *data, struct err *err)
+{
+    return corpus_encode(out, data, r->tokenizer, r->model.config.eos,
+                         r->model.config.T_max, err);
+}
+
+/* Decode, encode anew, score. */
+static enum status read_texts(double *score, const struct reward_reader *r,
+                              const struct reward_replies *replies,
+                              const struct context *context, struct err *err)
+{
+    static char name[] = "for the reward model";
+    enum status status = OK;
+    struct dataset data = {.n = replies->n, .path = name};
+    struct corpus corpus = {.n_seq = 0};
+    TRY(MEM_NEW(data.record, replies->n, err));
+    TRY_DONE(make_records(data.record, r, replies, err));
+    TRY_DONE(encode(&corpus, r, &data, err));
+    assert(corpus.n_seq == replies->n);
+    TRY_DONE(score_corpus(score, r, &corpus, context, err));
+done:
+    corpus_free(&corpus);
+    for (size_t i = 0; i < replies->n; i++)
+        mem_free(data.record[i].response);
+    mem_free(data.record);
+    return status;
+}
+
+enum status reward_reader_score(double *score, const struct reward_reader *r,
+                                const struct reward_replies *replies,
+                                const struct context *context, struct err *err)
+{
+    assert(r->policy != NULL);
+    if (!r->reads_ids)
+        return read_texts(score, r, replies, context, err);
+    for (size_t i = 0; i < replies->n; i++) {
+        const struct sequence *seq = &replies->seq[i];
+        size_t n = seq->len_prompt + seq->len_response;
+        if (n > r->model.config.T_max)
+            return err_set(err, ERR_LIMIT,
+                           "record '%s': %zu tokens are more than the %zu "
+                           "positions of the reward model %s",
+                           replies->records[replies->prompt[i]].id, n,
+                           r->model.config.T_max, r->path);
+    }
+    return scorer_score(score, &r->model, replies->seq, replies->n, context,
+                        err);
+}
+
+enum status reward_reader_score_data(double **score, size_t **first,
+                                     const struct reward_reader *r,
+                                     const struct dataset *data,
+                                     const struct context *context,
+                                     struct err *err)
+{
+    enum status status = OK;
+    struct corpus corpus = {.n_seq = 0};
+    double *found = NULL;
+    TRY(encode(&corpus, r, data, err));
+    TRY_DONE(MEM_NEW(found, corpus.n_seq, err));
+    TRY_DONE(score_corpus(found, r, &corpus, context, err));
+    *score = found;
+    *first = corpus.first;
+    found = NULL;
+    corpus.first = NULL;
+done:
+    mem_free(found);
+    corpus_free(&corpus);
+    return status;
+}

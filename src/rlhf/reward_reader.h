@@ -1,0 +1,79 @@
+/*
+ * reward_reader.h - a reward model together with its tokenizer and chat
+ * template, reading what a policy said.
+ *
+ * A policy's response is token ids of the policy's tokenizer.  When the reward
+ * model has the same one - tokenizer.json byte for byte, the same chat template
+ * and the same end token - it reads these ids as they are.  Otherwise the
+ * response is decoded with the policy's tokenizer, control tokens left out, and
+ * prompt and response are encoded anew as the reward model's own training data
+ * was (rlhf/corpus.h): its template around the prompt, its end token behind the
+ * response, but only when the policy ended the response itself.  Both ways the
+ * score is read at the last real token.
+ *
+ *     reward_reader_open(&reader, "D/reward", tokenizer, eos, &err);
+ *     reward_reader_score(score, &reader, &replies, context, &err);
+ *     reward_reader_close(&reader);
+ *
+ * A byte 0 in a response reads as U+FFFD.  A sequence longer than the reward
+ * model's positions is ERR_LIMIT, never cut.
+ */
+#ifndef PLUMB_RLHF_REWARD_READER_H
+#define PLUMB_RLHF_REWARD_READER_H
+
+#include <stdbool.h>
+
+#include "base/file.h"
+#include "io/dataset.h"
+#include "rlhf/scorer.h"
+
+struct reward_reader {
+    struct model model;
+    struct tokenizer *tokenizer; // the reward model's
+    char path[FILE_PATH_MAX];    // where both were read
+    const struct tokenizer
+        *policy;    // of the ids it is given; not owned, or NULL
+    bool reads_ids; // they are the reward model's own
+};
+
+/*
+ * Open the model that `path` means (run_find_model() with stage "reward").
+ * `policy` is the tokenizer of the ids that reward_reader_score() will be
+ * given, `eos` their end token; it must outlive the reader.  NULL: only data
+ * sets will be scored.  On failure `out` is untouched.
+ */
+enum status reward_reader_open(struct reward_reader *out, const char *path,
+                               const struct tokenizer *policy, int32_t eos,
+                               struct err *err) MUST_CHECK;
+/* Fine on a zeroed struct. */
+void reward_reader_close(struct reward_reader *r);
+
+/* n responses: seq[i], to records[prompt[i]], ended by the policy itself when
+ * is_eos[i].  Views, nothing owned. */
+struct reward_replies {
+    const struct record *records;
+    const size_t *prompt;
+    const struct sequence *seq;
+    const bool *is_eos;
+    size_t n;
+};
+
+/* score [n].  ERR_LIMIT and ERR_MISMATCH name the prompt, ERR_NUMERIC as
+ * scorer_score(). */
+enum status reward_reader_score(double *score, const struct reward_reader *r,
+                                const struct reward_replies *replies,
+                                const struct context *context,
+                                struct err *err) MUST_CHECK;
+
+/*
+ * Every response of a data set: (*score)[(*first)[i] + k] is that of response k
+ * of record i, (*first)[data->n] their number.  A record without a response is
+ * one with the prompt alone.  Both arrays are the caller's, for mem_free().
+ */
+enum status reward_reader_score_data(double **score, size_t **first,
+                                     const struct reward_reader *r,
+                                     const struct dataset *data,
+                                     const struct context *context,
+                                     struct err *err) MUST_CHECK;
+
+#endif
