@@ -57,6 +57,38 @@ static void hook(void)
 
 /* ---- reading ------------------------------------------------------------ */
 
+enum status json_check_shape(const char *text, size_t len, size_t depth_max,
+                             size_t values_max, const char *name,
+                             struct err *err)
+{
+    size_t depth = 0;
+    size_t values = 0;
+    bool is_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (is_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                is_string = false;
+        } else if (c == '"') {
+            is_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > depth_max)
+                return err_set(err, ERR_FORMAT,
+                               "%s: JSON nests deeper than %zu", name,
+                               depth_max);
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        } else if (c == ',' && ++values > values_max) {
+            return err_set(err, ERR_FORMAT,
+                           "%s: JSON holds more than %zu values", name,
+                           values_max);
+        }
+    }
+    return OK;
+}
+
 enum status json_parse(struct json **out, const char *text, size_t len,
                        const char *name, struct err *err)
 {

@@ -41,42 +41,6 @@ struct place {
 
 /* ---- reading the header ------------------------------------------------- */
 
-/*
- * A look at the header's shape before a tree is built from it: a hundred
- * megabytes of "[[[[" or of "0,0,0," would cost fifty times their size.
- * Strings are skipped; everything else is left to the JSON parser.
- */
-static enum status check_shape(const char *text, size_t len, const char *name,
-                               struct err *err)
-{
-    size_t depth = 0;
-    size_t values = 0;
-    bool is_string = false;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (is_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                is_string = false;
-        } else if (c == '"') {
-            is_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > DEPTH_MAX)
-                return err_set(err, ERR_FORMAT,
-                               "%s: header nests deeper than %d", name,
-                               DEPTH_MAX);
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        } else if (c == ',' && ++values > VALUES_MAX) {
-            return err_set(err, ERR_FORMAT,
-                           "%s: header holds more than %zu values", name,
-                           VALUES_MAX);
-        }
-    }
-    return OK;
-}
-
 /* A size or an offset: an integer, not negative. */
 static enum status read_size(size_t *out, const struct json *node,
                              const char *what, struct place at, struct err *err)
@@ -252,7 +216,7 @@ enum status safetensors_parse(struct safetensors *out,
     if (n == 0 || text[0] != '{')
         return err_set(err, ERR_FORMAT, "%s: header does not start with '{'",
                        name);
-    TRY(check_shape(text, n, name, err));
+    TRY(json_check_shape(text, n, DEPTH_MAX, VALUES_MAX, name, err));
     struct safetensors s = {0};
     TRY(json_parse(&s.header, text, n, name, err));
     enum status status =
