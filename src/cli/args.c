@@ -60,6 +60,20 @@ static enum status take_file(struct args *a, const char *inline_value,
     return a->files ? args_read_file(a->o, path, err) : OK;
 }
 
+/* A setting that the command does not read would be lost without a word.  A
+ * file is another matter: it may serve several commands. */
+static enum status check_key(const struct args *a, const char *key,
+                             struct err *err)
+{
+    bool is_hash;
+    unsigned bit = a->command->bit;
+    const struct option *row = options_find(key, strlen(key), &is_hash);
+    if (!row || bit == FOR_DEMO || (row->commands & bit))
+        return OK; // an unknown key is refused with all others
+    return err_set(err, ERR_ARG, "--set %s: not a setting of plumb %s", key,
+                   a->command->name);
+}
+
 static enum status take_set(struct args *a, const char *inline_value,
                             struct err *err)
 {
@@ -72,6 +86,7 @@ static enum status take_set(struct args *a, const char *inline_value,
         return err_set(err, ERR_ARG, "--set %.80s: KEY=VALUE is wanted", text);
     const char *key;
     TRY(options_copy(a->o, &key, text, (size_t)(equals - text), err));
+    TRY(check_key(a, key, err));
     return options_give(a->o, key, equals + 1, ORIGIN, NULL, err);
 }
 

@@ -5,7 +5,7 @@
  *     --json  --json=false  --no-json          a setting that is true or false
  *     -o DIR                                   a letter, where a row has one
  *     -c FILE, --config FILE                   settings from a YAML file
- *     --set ppo.beta=0.1                       any key of any command
+ *     --set ppo.beta=0.1                       any key of the command
  *     -h, --help
  *     --                                       operands only from here on
  *

@@ -45,6 +45,15 @@ const struct command command_table[] = {
      "Answers one prompt, or writes candidate sets for a file of prompts.",
      "plumb generate -m plumb-demo/ppo --prompt \"where is order #Q4?\"",
      cmd_generate},
+    {"tokenize", FOR_TOKENIZE, "", 0, 0,
+     "text to token ids and back, line by line",
+     "Reads standard input and writes the ids of each line, separated by "
+     "blanks; with --json one JSON array a line.  With --decode it reads ids "
+     "(blanks, commas and brackets between them) and writes text; with --json "
+     "one JSON string a line, since a text may hold line breaks.  --raw takes "
+     "all of standard input as one text, and leaves no line break behind a "
+     "decoded one.  No token is added at the start or the end.",
+     "plumb tokenize -m plumb-demo/ppo --json <questions.txt", cmd_tokenize},
     {"inspect", FOR_INSPECT, "MODEL|RUN|FILE", 1, 1,
      "what a model, a run or a data file holds",
      "Shows shape and parameters of a model folder, settings, progress and "

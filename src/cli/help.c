@@ -141,7 +141,7 @@ void help_command(struct buf *out, const struct command *c)
     buf_printf(out, "\nexample: %s\n\n", c->example);
     buf_puts(out, "  -c, --config FILE       settings from a YAML file, "
                   "several in turn\n"
-                  "      --set KEY=VALUE     any key of any command\n"
+                  "      --set KEY=VALUE     any key of the command\n"
                   "  -h, --help              this text\n");
     for (size_t i = 0; i < option_count; i++) {
         if (option_table[i].commands & c->bit)

@@ -44,9 +44,11 @@ static const struct {
     unsigned command;
     const char *section;
 } own_sections[] = {
-    {FOR_DEMO, "demo."},   {FOR_WORLD, "world."}, {FOR_WORLD, "rater."},
-    {FOR_WORLD, "panel."}, {FOR_SFT, "sft."},     {FOR_REWARD, "reward."},
-    {FOR_PPO, "ppo."},     {FOR_EVAL, "eval."},   {FOR_GENERATE, "generate."},
+    {FOR_DEMO, "demo."},         {FOR_WORLD, "world."},
+    {FOR_WORLD, "rater."},       {FOR_WORLD, "panel."},
+    {FOR_SFT, "sft."},           {FOR_REWARD, "reward."},
+    {FOR_PPO, "ppo."},           {FOR_EVAL, "eval."},
+    {FOR_GENERATE, "generate."}, {FOR_TOKENIZE, "tokenize."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

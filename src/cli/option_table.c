@@ -48,7 +48,7 @@
 
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
-#define FOR_ALL (FOR_WORK | FOR_INSPECT | FOR_PLAIN)
+#define FOR_ALL (FOR_WORK | FOR_INSPECT | FOR_TOKENIZE | FOR_PLAIN)
 #define FOR_WRITING FOR_WORK
 #define RECORDED OPTION_RECORDED
 #define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
@@ -101,8 +101,8 @@ const struct option option_table[] = {
          "print the settings and a plan with estimates of time and memory, "
          "and stop",
          FOR_STAGES, 0),
-    BOOL("json", common.json, "false",
-         "print one JSON document on standard output", FOR_ALL, 0),
+    BOOL("json", common.json, "false", "print JSON on standard output", FOR_ALL,
+         0),
     BOOL("quiet", common.quiet, "false", "no progress on standard error",
          FOR_ALL, 0),
 
@@ -421,6 +421,21 @@ const struct option option_table[] = {
         "sample from this many likeliest tokens; 0 is all", FOR_GENERATE, 0),
     BOOL("generate.greedy", generate.greedy, "false",
          "always the likeliest token", FOR_GENERATE, 0),
+
+    /* text and ids */
+    PATH("tokenize.model", 'm', tokenize.model,
+         "model, run, folder with a tokenizer, or its file", FOR_TOKENIZE,
+         OPTION_NEEDED, PARENT_TOKENIZER),
+    BOOL("tokenize.decode", tokenize.decode, "false",
+         "ids in, text out; every token is written, special ones too",
+         FOR_TOKENIZE, 0),
+    BOOL("tokenize.special", tokenize.special, "false",
+         "special tokens written in the text are read as such, which user "
+         "text must not be",
+         FOR_TOKENIZE, 0),
+    BOOL("tokenize.raw", tokenize.raw, "false",
+         "the whole of standard input is one text, line breaks included",
+         FOR_TOKENIZE, 0),
 };
 
 const size_t option_count = sizeof option_table / sizeof option_table[0];

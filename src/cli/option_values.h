@@ -51,6 +51,11 @@ struct generate_values {
     bool greedy;
 };
 
+struct tokenize_values {
+    const char *model;
+    bool decode, special, raw;
+};
+
 enum demo_scenario {
     DEMO_PARADOX,
     DEMO_HEALTHY,
@@ -71,6 +76,7 @@ struct option_values {
     int ppo_preset; // index into the choices of ppo.preset
     struct eval_values eval;
     struct generate_values generate;
+    struct tokenize_values tokenize;
     struct demo_values demo;
 };
 

@@ -58,6 +58,7 @@ enum option_command {
     FOR_GENERATE = 64,
     FOR_INSPECT = 128,
     FOR_PLAIN = 256, // version, help: --json only
+    FOR_TOKENIZE = 512,
 };
 
 struct option {

@@ -54,6 +54,57 @@ expect 5 inspect shop/tiny
 says errors "$work/elsewhere"
 unset HF_HUB_CACHE
 
+# Text to ids and back, line by line or as a whole; bad input is named.
+tokens() {
+    "$plumb" tokenize "$@" >out 2>errors
+}
+printf 'where is order #Q4?\n\nhello' >text
+tokens -m "$model" --json <text
+holds [ "$(jq -c length out | tr '\n' ' ')" = "7 0 1 " ]
+cp out ids.json
+holds [ "$("$plumb" generate -m "$model" --prompt 'hello' --greedy --json |
+    jq ".prompt_ids | index($(tail -1 out))" | head -1)" != null ]
+tokens -m desk <text
+holds [ "$(tr -c '0-9\n' ' ' <ids.json | sed 's/^ //; s/ $//')" = "$(cat out)" ]
+cp out ids.txt
+for ids in ids.json ids.txt; do
+    tokens -m shop/tiny --decode <$ids
+    holds [ "$(cat out)" = "$(cat text)" ]
+done
+tokens -m desk/tokenizer.json --decode --json <ids.json
+holds [ "$(jq -rs 'join("|")' out)" = 'where is order #Q4?||hello' ]
+tokens -m desk --raw <text
+holds [ "$(wc -l <out)" = 1 ]
+cp out ids.raw
+tokens -m desk --raw --decode <ids.raw
+holds [ "$(cat out)" = 'where is order #Q4? hello' ]
+holds [ "$(wc -l <out)" = 0 ]
+echo '<eos>' | tokens -m desk --special
+holds [ "$(cat out)" = "$(jq '.added_tokens[] |
+    select(.content == "<eos>").id' desk/tokenizer.json)" ]
+fails() {
+    checks=$((checks + 1))
+    "$plumb" tokenize -m desk "$@" <in >out 2>errors
+    [ $? -eq 4 ] && return
+    echo "tokenize -m desk $* does not fail"
+    bad=$((bad + 1))
+}
+echo '<eos>' >in
+fails
+printf 'hello\nhello \377' >in
+fails
+says errors "<stdin>:2: byte 7 is not UTF-8"
+holds [ "$(wc -l <out)" = 1 ]
+for ids in x -1 '1 2x' 4294967297 99999 '1;2'; do
+    printf '1\n%s\n' "$ids" >in
+    fails --decode
+    says errors "<stdin>:2"
+done
+expect 2 tokenize
+says errors "tokenize.model is not set"
+expect 5 tokenize -m nowhere
+expect 5 tokenize -m sft/checkpoints
+
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk
 says errors "desk is a directory, not a file"

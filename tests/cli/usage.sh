@@ -46,6 +46,10 @@ expect 2 ppo --beta -1
 says errors "ppo.beta = -1 is outside [0, 10]"
 expect 2 ppo --beta
 expect 2 ppo --set nonsense
+expect 2 sft --set ppo.beta=0.1 --data x --out run
+says errors "--set ppo.beta: not a setting of plumb sft"
+expect 2 sft --set ppo.bta=0.1 --data x --out run
+says errors "did you mean 'ppo.beta'?"
 expect 2 sft --resume --overwrite --out run --data x
 says errors "contradict"
 expect 2 sft --out run
