@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/ids_text.h"
 #include "cli/session.h"
 #include "cli/speaker.h"
 
@@ -37,21 +38,17 @@ static void put_reply(struct json_writer *w, const struct speaker_reply *r)
 
 /* One reply: its members stand in the document itself.  Several: "samples"
  * lists them. */
-static enum status put_json(struct buf *out, const struct speaker *s,
-                            const char *prompt,
-                            const struct speaker_reply *reply, size_t n,
-                            struct err *err)
+static void put_json(struct buf *out, const struct speaker *s,
+                     const struct ids *prompt,
+                     const struct speaker_reply *reply, size_t n)
 {
-    struct ids ids = {0};
     struct json_writer w;
-    enum status status =
-        chat_encode_prompt(s->tokenizer, s->chat, prompt, &ids, err);
     json_writer_init(&w, out, false);
     json_open(&w, '{');
     json_field_text(&w, "schema", "plumb.generate/1");
     json_field_text(&w, "plumb_version", PLUMB_VERSION);
     json_field_text(&w, "model", s->path);
-    json_field_ints(&w, "prompt_ids", ids.id, ids.n);
+    json_field_ints(&w, "prompt_ids", prompt->id, prompt->n);
     if (n == 1) {
         put_reply(&w, reply);
     } else {
@@ -66,8 +63,6 @@ static enum status put_json(struct buf *out, const struct speaker *s,
     }
     json_close(&w, '}');
     buf_putc(out, '\n');
-    ids_free(&ids);
-    return status;
 }
 
 static enum status answer_one(struct buf *out, const struct options *o,
@@ -75,19 +70,29 @@ static enum status answer_one(struct buf *out, const struct options *o,
                               struct err *err)
 {
     struct speaker_reply reply[SAMPLES_MAX];
-    const char *prompt = o->v.generate.prompt;
-    const struct speaker_prompts one = {.text = &prompt, .n = 1};
-    enum status status = OK;
-    TRY(speaker_reply(reply, s, &one, d, err));
+    const struct generate_values *g = &o->v.generate;
+    struct ids prompt = {0};
+    const struct speaker_prompts one = {.ids = &prompt, .n = 1};
+    enum status status = g->prompt
+                             ? speaker_encode(&prompt, s, g->prompt, err)
+                             : ids_text_option(&prompt, g->prompt_ids,
+                                               "generate.prompt_ids", err);
+    if (status == OK)
+        status = speaker_reply(reply, s, &one, d, err);
+    if (status != OK) {
+        ids_free(&prompt);
+        return status;
+    }
     if (o->v.common.json) {
-        status = put_json(out, s, prompt, reply, d->samples, err);
+        put_json(out, s, &prompt, reply, d->samples);
     } else {
         for (size_t k = 0; k < d->samples; k++)
             buf_printf(out, "%s\n", buf_text(&reply[k].text));
     }
     for (size_t k = 0; k < d->samples; k++)
         speaker_free_reply(&reply[k]);
-    return status;
+    ids_free(&prompt);
+    return OK;
 }
 
 /* To --out, else to standard output. */
@@ -106,7 +111,7 @@ static enum status generate(struct buf *out, const struct options *o,
     struct speaker s;
     const struct generate_values *g = &o->v.generate;
     struct draw d = make_draw(o, context);
-    TRY(speaker_open(&s, g->model, err));
+    TRY(speaker_open(&s, g->model, g->chat, err));
     enum status status = g->prompts
                              ? speaker_reply_file(out, &s, g->prompts, &d, err)
                              : answer_one(out, o, &s, &d, err);
@@ -121,9 +126,12 @@ enum status cmd_generate(struct options *o, struct err *err)
     struct session s;
     struct buf out;
     TRY(options_check_needed(o, FOR_GENERATE, err));
-    if (!o->v.generate.prompt == !o->v.generate.prompts)
+    const struct generate_values *g = &o->v.generate;
+    if ((g->prompt != NULL) + (g->prompt_ids != NULL) + (g->prompts != NULL) !=
+        1)
         return err_set(err, ERR_ARG,
-                       "one of --prompt TEXT and --prompts FILE is wanted");
+                       "one of --prompt TEXT, --prompt-ids 1,2,3 and "
+                       "--prompts FILE is wanted");
     TRY(session_open(&s, o, "generate", err));
     buf_init(&out, TEXT_MAX);
     enum status status = generate(&out, o, &s.context, err);

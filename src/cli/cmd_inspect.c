@@ -130,12 +130,16 @@ enum status cmd_inspect(struct options *o, struct err *err)
 {
     struct buf out;
     struct json_writer w;
+    const struct inspect_values *v = &o->v.inspect;
+    if (!v->logits && (v->prompt || v->prompt_ids || v->chat))
+        return err_set(err, ERR_ARG, "a prompt is for --logits");
     buf_init(&out, TEXT_MAX);
     json_writer_init(&w, &out, true);
     json_open(&w, '{');
     json_field_text(&w, "schema", "plumb.inspect/1");
     json_field_text(&w, "plumb_version", PLUMB_VERSION);
-    enum status status = inspect(&w, o->operand[0], err);
+    enum status status = o->v.inspect.logits ? inspect_logits(&w, o, err)
+                                             : inspect(&w, o->operand[0], err);
     json_close(&w, '}');
     buf_putc(&out, '\n');
     if (status == OK)

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/ids_text.h"
 #include "cli/terminal.h"
 #include "io/run.h"
 #include "io/tokenizer.h"
@@ -74,35 +75,12 @@ static enum status encode(struct work *w, const char *text, size_t len,
 
 /* ---- ids to text -------------------------------------------------------- */
 
-static enum status read_ids(struct ids *out, const char *text, size_t len,
-                            struct err *err)
-{
-    static const char between[] = " \t\r\n,[]";
-    for (size_t i = 0; i < len;) {
-        size_t start = i;
-        int64_t id = 0;
-        if (strchr(between, text[i]) != NULL && text[i] != '\0') {
-            i++;
-            continue;
-        }
-        while (i < len && text[i] >= '0' && text[i] <= '9' && id <= INT32_MAX)
-            id = 10 * id + (text[i++] - '0');
-        bool is_end = i == len || (text[i] && strchr(between, text[i]));
-        if (i == start || !is_end || id > INT32_MAX)
-            return err_set(err, ERR_FORMAT, "'%.*s' is not a token id",
-                           (int)(len - start < 20 ? len - start : 20),
-                           text + start);
-        TRY(ids_push(out, (int32_t)id, err));
-    }
-    return OK;
-}
-
 static enum status decode(struct work *w, const char *text, size_t len,
                           struct err *err)
 {
     struct json_writer json;
     struct buf words;
-    TRY(read_ids(&w->ids, text, len, err));
+    TRY(ids_text_read(&w->ids, text, len, err));
     if (!w->json) {
         TRY(tokenizer_decode(w->t, w->ids.id, w->ids.n, false, &w->out, err));
         if (!w->raw)

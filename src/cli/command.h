@@ -42,6 +42,7 @@ enum status cmd_reward(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_ppo(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_eval(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_generate(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_score(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_tokenize(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_inspect(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_help(struct options *o, struct err *err) MUST_CHECK;

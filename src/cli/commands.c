@@ -42,9 +42,16 @@ const struct command command_table[] = {
      "bootstrap interval over prompts.",
      "plumb eval plumb-demo --json", cmd_eval},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
-     "Answers one prompt, or writes candidate sets for a file of prompts.",
+     "Answers one prompt, or writes candidate sets for a file of prompts.  "
+     "logp is the log-probability of each token of the response.",
      "plumb generate -m plumb-demo/ppo --prompt \"where is order #Q4?\"",
      cmd_generate},
+    {"score", FOR_SCORE, "", 0, 0, "what a reward model says of responses",
+     "Reads records with a response or several and prints a table; with "
+     "--json, or to the file of --out, one JSON object a record: its id and "
+     "its score, a list where it has several responses.",
+     "plumb score -m plumb-demo/reward --data plumb-demo/rankings.jsonl --json",
+     cmd_score},
     {"tokenize", FOR_TOKENIZE, "", 0, 0,
      "text to token ids and back, line by line",
      "Reads standard input and writes the ids of each line, separated by "
@@ -58,7 +65,8 @@ const struct command command_table[] = {
      "what a model, a run or a data file holds",
      "Shows shape and parameters of a model folder, settings, progress and "
      "checkpoints of a run, the tensors of a safetensors file, the fields of "
-     "a JSON Lines file (plain or zstd).",
+     "a JSON Lines file (plain or zstd).  "
+     "With --logits: what a model expects after a prompt.",
      "plumb inspect plumb-demo/ppo", cmd_inspect},
     {"help", FOR_PLAIN, "[COMMAND]", 0, 1, "what the commands do",
      "Without a command: the list of commands.  With --json: every option "

@@ -5,6 +5,7 @@
 #define PLUMB_CLI_INSPECT_H
 
 #include "base/json.h"
+#include "cli/options.h"
 
 /*
  * Each writes the members of an open object.  ERR_FORMAT and the like name
@@ -14,6 +15,10 @@
 /* A model folder: shape, parameters, head, tokenizer. */
 enum status inspect_model(struct json_writer *w, const char *dir,
                           struct err *err) MUST_CHECK;
+
+/* The largest logits for the token after a prompt (inspect.logits). */
+enum status inspect_logits(struct json_writer *w, const struct options *o,
+                           struct err *err) MUST_CHECK;
 
 /* A run directory: settings, last metrics, checkpoints. */
 enum status inspect_run(struct json_writer *w, const char *dir,

@@ -49,6 +49,7 @@ static const struct {
     {FOR_SFT, "sft."},           {FOR_REWARD, "reward."},
     {FOR_PPO, "ppo."},           {FOR_EVAL, "eval."},
     {FOR_GENERATE, "generate."}, {FOR_TOKENIZE, "tokenize."},
+    {FOR_SCORE, "score."},       {FOR_INSPECT, "inspect."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

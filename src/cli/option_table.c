@@ -48,8 +48,9 @@
 
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
-#define FOR_ALL (FOR_WORK | FOR_INSPECT | FOR_TOKENIZE | FOR_PLAIN)
-#define FOR_WRITING FOR_WORK
+#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT)
+#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_PLAIN)
+#define FOR_WRITING (FOR_WORK | FOR_SCORE)
 #define RECORDED OPTION_RECORDED
 #define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
 
@@ -87,7 +88,7 @@ const struct option option_table[] = {
         "pieces a batch is cut into; part of the result, unlike threads",
         FOR_STAGES | FOR_DEMO, RECORDED),
     INT("threads", common.threads, "0", 0, 1024,
-        "workers; 0 is one per processor; does not change the result", FOR_WORK,
+        "workers; 0 is one per processor; does not change the result", FOR_TEAM,
         0),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),
@@ -405,9 +406,15 @@ const struct option option_table[] = {
          FOR_GENERATE, OPTION_NEEDED, PARENT_MODEL),
     TEXT("generate.prompt", generate.prompt, NULL, "one prompt", FOR_GENERATE,
          0),
+    TEXT("generate.prompt_ids", generate.prompt_ids, NULL,
+         "one prompt as token ids, 1,2,3, taken as they are", FOR_GENERATE, 0),
     PATH("generate.prompts", 0, generate.prompts,
          "prompts, JSON Lines; writes candidate sets, JSON Lines", FOR_GENERATE,
          0, PARENT_FILE),
+    TEXT("generate.chat", generate.chat, NULL,
+         "how a prompt is laid out: a chat template's name; without it, the "
+         "model's own",
+         FOR_GENERATE, 0),
     INT("generate.samples", generate.samples, "1", 1, 64,
         "responses per prompt", FOR_GENERATE, 0),
     INT("generate.max_new", generate.max_new, "96", 1, 65536,
@@ -421,6 +428,28 @@ const struct option option_table[] = {
         "sample from this many likeliest tokens; 0 is all", FOR_GENERATE, 0),
     BOOL("generate.greedy", generate.greedy, "false",
          "always the likeliest token", FOR_GENERATE, 0),
+
+    /* scores */
+    PATH("score.model", 'm', score.model, "reward model or its run", FOR_SCORE,
+         OPTION_NEEDED, PARENT_REWARD),
+    PATH("score.data", 'd', score.data, "records with responses, JSON Lines",
+         FOR_SCORE, OPTION_NEEDED, PARENT_FILE),
+
+    /* a look into a model */
+    BOOL("inspect.logits", inspect.logits, "false",
+         "the largest logits for the token that follows a prompt", FOR_INSPECT,
+         0),
+    TEXT("inspect.prompt", inspect.prompt, NULL, "logits: the prompt",
+         FOR_INSPECT, 0),
+    TEXT("inspect.prompt_ids", inspect.prompt_ids, NULL,
+         "logits: the prompt as token ids, 1,2,3, taken as they are",
+         FOR_INSPECT, 0),
+    TEXT("inspect.chat", inspect.chat, NULL,
+         "logits: how the prompt is laid out, a chat template's name; without "
+         "it, the model's own",
+         FOR_INSPECT, 0),
+    INT("inspect.top", inspect.top, "10", 1, 1000, "logits: how many",
+        FOR_INSPECT, 0),
 
     /* text and ids */
     PATH("tokenize.model", 'm', tokenize.model,

@@ -45,7 +45,7 @@ struct eval_values {
 };
 
 struct generate_values {
-    const char *model, *prompt, *prompts;
+    const char *model, *prompt, *prompt_ids, *prompts, *chat;
     int64_t samples, max_new, top_k;
     double temperature, top_p;
     bool greedy;
@@ -54,6 +54,16 @@ struct generate_values {
 struct tokenize_values {
     const char *model;
     bool decode, special, raw;
+};
+
+struct score_values {
+    const char *model, *data;
+};
+
+struct inspect_values {
+    bool logits;
+    const char *prompt, *prompt_ids, *chat;
+    int64_t top;
 };
 
 enum demo_scenario {
@@ -77,6 +87,8 @@ struct option_values {
     struct eval_values eval;
     struct generate_values generate;
     struct tokenize_values tokenize;
+    struct score_values score;
+    struct inspect_values inspect;
     struct demo_values demo;
 };
 

@@ -59,6 +59,7 @@ enum option_command {
     FOR_INSPECT = 128,
     FOR_PLAIN = 256, // version, help: --json only
     FOR_TOKENIZE = 512,
+    FOR_SCORE = 1024,
 };
 
 struct option {

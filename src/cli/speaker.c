@@ -11,7 +11,8 @@
 #define EXTRA_MAX ((size_t)8 << 20)
 #define CHUNK 256 // prompts generated at a time, a bound on memory
 
-enum status speaker_open(struct speaker *s, const char *path, struct err *err)
+enum status speaker_open(struct speaker *s, const char *path, const char *chat,
+                         struct err *err)
 {
     enum status status = OK;
     memset(s, 0, sizeof *s);
@@ -19,7 +20,8 @@ enum status speaker_open(struct speaker *s, const char *path, struct err *err)
     TRY_DONE(checkpoint_read(&s->model, s->path, HEAD_LM, err));
     TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
     TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
-    TRY_DONE(chat_detect(&s->chat, s->tokenizer, err));
+    status = chat ? chat_find(&s->chat, chat, err)
+                  : chat_detect(&s->chat, s->tokenizer, err);
 done:
     if (status != OK)
         speaker_close(s);
@@ -60,16 +62,29 @@ static void chunk_free(struct chunk *c)
     mem_free(c->logp);
 }
 
-/* One prompt as ids, if the model has room for it. */
-static enum status encode(struct ids *out, const struct speaker *s,
-                          const char *prompt, struct err *err)
+static enum status check_length(const struct ids *prompt,
+                                const struct speaker *s, struct err *err)
 {
-    TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt, out, err));
-    if (out->n == 0 || out->n >= s->model.config.T_max)
+    if (prompt->n == 0 || prompt->n >= s->model.config.T_max)
         return err_set(err, ERR_LIMIT,
                        "a prompt of %zu tokens: the model takes 1 to %zu",
-                       out->n, s->model.config.T_max - 1);
+                       prompt->n, s->model.config.T_max - 1);
     return OK;
+}
+
+enum status speaker_encode(struct ids *out, const struct speaker *s,
+                           const char *prompt, struct err *err)
+{
+    TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt, out, err));
+    return check_length(out, s, err);
+}
+
+static enum status copy_ids(struct ids *out, const struct ids *prompt,
+                            const struct speaker *s, struct err *err)
+{
+    for (size_t i = 0; i < prompt->n; i++)
+        TRY(ids_push(out, prompt->id[i], err));
+    return check_length(out, s, err);
 }
 
 static enum status chunk_make(struct chunk *c, const struct speaker *s,
@@ -84,7 +99,9 @@ static enum status chunk_make(struct chunk *c, const struct speaker *s,
     TRY(MEM_NEW(c->token, tokens, err));
     TRY(MEM_NEW(c->logp, tokens, err));
     for (size_t i = 0; i < c->n; i++) {
-        enum status status = encode(&c->prompt[i], s, p->text[i], err);
+        enum status status =
+            p->text ? speaker_encode(&c->prompt[i], s, p->text[i], err)
+                    : copy_ids(&c->prompt[i], &p->ids[i], s, err);
         if (status != OK && p->id)
             (void)err_context(err, "%s: record '%s'", p->file, p->id[i]);
         TRY(status);
@@ -203,7 +220,8 @@ static enum status reply_chunk(struct buf *out, const struct speaker *s,
 {
     enum status status = OK;
     const char *text[CHUNK], *id[CHUNK];
-    const struct speaker_prompts p = {text, id, data->path, n, first};
+    const struct speaker_prompts p = {
+        .text = text, .id = id, .file = data->path, .n = n, .first = first};
     struct speaker_reply *reply = NULL;
     TRY(MEM_NEW(reply, n * d->samples, err));
     for (size_t i = 0; i < n; i++)

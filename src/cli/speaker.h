@@ -18,10 +18,16 @@ struct speaker {
     char path[FILE_PATH_MAX]; // the model's folder
 };
 
-/* Open a model folder, or the newest checkpoint of a run. */
-enum status speaker_open(struct speaker *s, const char *path,
+/* Open the model that run_find_model() finds.  `chat` names a template; NULL:
+ * the model's own. */
+enum status speaker_open(struct speaker *s, const char *path, const char *chat,
                          struct err *err) MUST_CHECK;
 void speaker_close(struct speaker *s);
+
+/* Append a prompt as ids, laid out by the template.  ERR_LIMIT: it has no
+ * tokens, or the model has no room for it and a reply. */
+enum status speaker_encode(struct ids *out, const struct speaker *s,
+                           const char *prompt, struct err *err) MUST_CHECK;
 
 /* One reply, in memory of its own. */
 struct speaker_reply {
@@ -43,7 +49,8 @@ struct draw {
 
 /* Prompts, and where they stand, for a message about one. */
 struct speaker_prompts {
-    const char *const *text; // [n]
+    const char *const *text; // [n]; NULL: `ids` has them
+    const struct ids *ids;   // [n]
     const char *const *id;   // [n] of records; NULL: not from a file
     const char *file;
     size_t n;

@@ -105,6 +105,78 @@ says errors "tokenize.model is not set"
 expect 5 tokenize -m nowhere
 expect 5 tokenize -m sft/checkpoints
 
+# A prompt as text, as ids, laid out otherwise.
+expect 0 generate -m "$model" --prompt hello --greedy --max-new 4 --json
+cp out by-text
+ids=$(jq -c .prompt_ids by-text)
+for form in "$ids" "$(echo "$ids" | tr -d '[]')"; do
+    expect 0 generate -m "$model" --prompt-ids "$form" --greedy --max-new 4 --json
+    holds cmp out by-text
+done
+expect 0 generate -m "$model" --prompt hello --chat none --greedy --json
+holds [ "$(jq -c .prompt_ids out)" = "[$(echo hello |
+    "$plumb" tokenize -m desk)]" ]
+expect 0 generate -m "$model" --prompt hello --chat support --greedy \
+    --max-new 4 --json
+holds cmp out by-text
+expect 2 generate -m "$model" --prompt hello --chat nonsense
+says errors nonsense
+says errors none
+for ids in '' x 1,,x 1.5 -1 4294967296; do
+    expect 2 generate -m "$model" --prompt-ids "$ids"
+    says errors "generate.prompt_ids = $ids"
+done
+expect 4 generate -m "$model" --prompt-ids 99999
+expect 2 generate -m "$model" --prompt hello --prompt-ids 1
+
+# Logits: the likeliest token is the one a greedy reply begins with.
+expect 0 inspect "$model" --logits --prompt hello --top 10 --json
+holds [ "$(jq .top[0].id out)" = "$(jq .response_ids[0] by-text)" ]
+holds jq -e '(.top | length) == 10 and
+    (.top == (.top | sort_by(-.logit))) and (.top[0].token | length > 0)' out
+cp out by-text.top
+expect 0 inspect "$model" --logits --json --prompt-ids "$(jq -c .prompt_ids out)"
+holds cmp out by-text.top
+# logp is the log-softmax of all that may be sampled.
+expect 0 inspect sft --logits --prompt hello --top 1000 --json
+banned=$(jq -c .suppress_tokens "$model/generation_config.json")
+holds [ "$(jq --argjson banned "$banned" '[.top[] |
+    select(.id as $id | $banned | index($id) | not).logit] | . as $z | max as $m | $z[0] - $m -
+    ($z | map(. - $m | exp) | add | log) | . * 1000 | round' out)" = \
+    "$(jq '.logp[0] * 1000 | round' by-text)" ]
+expect 0 inspect sft --logits --prompt hello
+says out '{"id":'
+expect 2 inspect sft --logits
+says errors "one of --prompt TEXT and --prompt-ids"
+expect 2 inspect sft --prompt hello
+expect 2 inspect sft --logits --prompt-ids 1,x
+expect 4 inspect sft --logits --prompt-ids 99999
+
+# Scores, a row a record.
+expect 0 world tickets --split ranking --tickets 12 --out ranked.jsonl
+expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \
+    --out candidates.jsonl
+expect 0 world rank --data candidates.jsonl --out rankings.jsonl
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 --out reward
+expect 0 score -m reward --data rankings.jsonl --json
+holds [ "$(jq -c '[.id, (.score | length)]' out)" = \
+    "$(jq -c '[.id, (.responses | length)]' rankings.jsonl)" ]
+cp out scores
+expect 0 score -m reward --data rankings.jsonl --out scored.jsonl
+holds cmp scored.jsonl scores
+jq -c '{id, prompt, response: .responses[1], finish: .finish[1]}' \
+    candidates.jsonl >second.jsonl
+expect 0 score -m reward --data second.jsonl --json
+holds [ "$(jq -c '[.id, .score]' out)" = "$(jq -c '[.id, .score[1]]' scores)" ]
+expect 0 score -m reward --data second.jsonl
+holds [ "$(wc -l <out)" = 13 ]
+expect 4 score -m reward --data ranked.jsonl
+says errors "has no response"
+expect 4 score -m sft --data rankings.jsonl
+expect 4 inspect reward --logits --prompt hello
+expect 5 score -m reward --data nowhere.jsonl
+expect 2 score -m reward
+
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk
 says errors "desk is a directory, not a file"

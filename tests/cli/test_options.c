@@ -317,8 +317,15 @@ static void test_demo(void **state)
     assert_true(o.v.ppo.kl.beta == 0.2);
     assert_true(o.v.ppo.iterations < 60);
     options_free(&o);
-    assert_int_equal(READ(&o, "ppo", "--set", "demo.scenario=healthy"), OK);
-    assert_true(o.v.ppo.kl.beta == 0.05); // no scenario outside the demo
+    /* No scenario outside the demo: refused on the line, passed over in a
+     * file. */
+    assert_int_equal(READ(&o, "ppo", "--set", "demo.scenario=healthy"),
+                     ERR_ARG);
+    assert_int_equal(options_init(&o, &err), OK);
+    assert_int_equal(
+        options_give(&o, "demo.scenario", "healthy", "x:1", NULL, &err), OK);
+    assert_int_equal(options_apply(&o, &err), OK);
+    assert_true(o.v.ppo.kl.beta == 0.05);
     options_free(&o);
 }
 

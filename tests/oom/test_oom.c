@@ -142,7 +142,7 @@ static enum status dataset(struct err *err)
 static enum status checkpoint(struct err *err)
 {
     struct speaker s;
-    TRY(speaker_open(&s, path_of("sft"), err));
+    TRY(speaker_open(&s, path_of("sft"), NULL, err));
     struct checkpoint c = {.model = &s.model, .tokenizer = s.tokenizer};
     enum status status = checkpoint_write(path_of("copy"), &c, err);
     speaker_close(&s);
@@ -166,7 +166,7 @@ static enum status candidates(struct err *err)
         .purpose = RNG_CANDIDATE,
         .context = &rig.context,
     };
-    TRY(speaker_open(&s, path_of("sft"), err));
+    TRY(speaker_open(&s, path_of("sft"), NULL, err));
     buf_init(&out, (size_t)1 << 20);
     enum status status =
         speaker_reply_file(&out, &s, path_of("prompts.jsonl"), &d, err);

@@ -1,0 +1,163 @@
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "io/run.h"
+#include "model/checkpoint.h"
+#include "rlhf/corpus.h"
+#include "rlhf/scorer.h"
+
+#define TEXT_MAX ((size_t)1 << 32)
+#define PREVIEW 41 // columns of a reply in the table
+#define CHUNK 256  // replies between two reports of progress
+
+/* A reward model, the records it judges and what it says of them. */
+struct judging {
+    char path[FILE_PATH_MAX];
+    struct model model;
+    struct tokenizer *tokenizer;
+    struct dataset data;
+    struct corpus corpus;
+    double *score; // [corpus.n_seq]
+};
+
+static void judging_free(struct judging *j)
+{
+    mem_free(j->score);
+    corpus_free(&j->corpus);
+    dataset_free(&j->data);
+    tokenizer_free(j->tokenizer);
+    model_free(&j->model);
+}
+
+/* A score is one of a reply: a record must have one. */
+static enum status check_replies(const struct dataset *d, struct err *err)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        if (!d->record[i].response && d->record[i].n_responses == 0)
+            return err_set(err, ERR_FORMAT, "%s: record '%s' has no response",
+                           d->path, d->record[i].id);
+    }
+    return d->n ? OK : err_set(err, ERR_FORMAT, "%s: no records", d->path);
+}
+
+static enum status judging_open(struct judging *j, const struct options *o,
+                                struct err *err)
+{
+    const struct score_values *v = &o->v.score;
+    TRY(run_find_model(j->path, v->model, "reward", err));
+    TRY(checkpoint_read(&j->model, j->path, HEAD_SCORE, err));
+    TRY(tokenizer_open(&j->tokenizer, j->path, err));
+    TRY(checkpoint_check_tokenizer(&j->model, j->tokenizer, j->path, err));
+    TRY(dataset_read(&j->data, v->data, DATASET_PROMPTS, err));
+    TRY(check_replies(&j->data, err));
+    TRY(corpus_encode(&j->corpus, &j->data, j->tokenizer, j->model.config.eos,
+                      j->model.config.T_max, err));
+    return MEM_NEW(j->score, j->corpus.n_seq, err);
+}
+
+static enum status run_model(struct judging *j, const struct context *context,
+                             struct err *err)
+{
+    size_t n = j->corpus.n_seq;
+    for (size_t i = 0; i < n; i += CHUNK) {
+        size_t some = n - i < CHUNK ? n - i : CHUNK;
+        TRY(scorer_score(j->score + i, &j->model, j->corpus.seq + i, some,
+                         context, err));
+        context_progress(context, (double)(i + some), (double)n, "reply", NULL);
+        if (context_stopped(context))
+            return err_set(err, ERR_STOPPED, "stopped; nothing is written");
+    }
+    return OK;
+}
+
+/* ---- what is written ---------------------------------------------------- */
+
+static void put_row(struct buf *out, const struct judging *j, size_t i)
+{
+    const struct record *r = &j->data.record[i];
+    size_t first = j->corpus.first[i], end = j->corpus.first[i + 1];
+    struct json_writer w;
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "id", r->id);
+    json_put_key(&w, "score");
+    if (r->n_responses)
+        json_open(&w, '[');
+    for (size_t k = first; k < end; k++)
+        json_put_float(&w, (float)j->score[k]); // what the head computed
+    if (r->n_responses)
+        json_close(&w, ']');
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+}
+
+/* The beginning of a reply, on one line, characters whole. */
+static void put_preview(struct buf *out, const char *text)
+{
+    size_t columns = 0;
+    for (; *text && columns < PREVIEW; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool is_first = (c & 0xc0) != 0x80;
+        columns += is_first;
+        buf_putc(out, c < 32 || c == 127 ? ' ' : *text);
+    }
+    while ((*text & 0xc0) == 0x80)
+        buf_putc(out, *text++);
+    buf_puts(out, *text ? "...\n" : "\n");
+}
+
+static void put_lines(struct buf *out, const struct judging *j, size_t i)
+{
+    const struct record *r = &j->data.record[i];
+    size_t first = j->corpus.first[i];
+    for (size_t k = first; k < j->corpus.first[i + 1]; k++) {
+        buf_printf(out, "%-18.18s %3zu %10.4f  ", r->id, k - first + 1,
+                   j->score[k]);
+        put_preview(out,
+                    r->n_responses ? r->responses[k - first] : r->response);
+    }
+}
+
+static enum status deliver(const struct judging *j, const struct options *o,
+                           struct err *err)
+{
+    struct buf out;
+    bool json = o->v.common.json || o->v.common.out;
+    buf_init(&out, TEXT_MAX);
+    if (!json)
+        buf_printf(&out, "%-18s %3s %10s  %s\n", "id", "no", "score",
+                   "response");
+    for (size_t i = 0; i < j->data.n; i++) {
+        if (json)
+            put_row(&out, j, i);
+        else
+            put_lines(&out, j, i);
+    }
+    enum status status = buf_status(&out, err);
+    if (status == OK && o->v.common.out)
+        status = file_write(o->v.common.out, buf_text(&out), out.len, err);
+    else if (status == OK)
+        status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
+enum status cmd_score(struct options *o, struct err *err)
+{
+    struct session s;
+    struct judging j = {.path = ""};
+    TRY(options_check_needed(o, FOR_SCORE, err));
+    TRY(session_open(&s, o, "score", err));
+    enum status status = judging_open(&j, o, err);
+    if (status == OK)
+        status = run_model(&j, &s.context, err);
+    if (status == OK)
+        status = deliver(&j, o, err);
+    judging_free(&j);
+    session_close(&s);
+    return status;
+}
