@@ -506,6 +506,15 @@ static enum status resolve(char out[FILE_PATH_MAX], const char *path,
     }
 }
 
+enum status file_absolute(char out[FILE_PATH_MAX], const char *path,
+                          struct err *err)
+{
+    char resolved[FILE_PATH_MAX] = "";
+    TRY(resolve(resolved, path, err));
+    memcpy(out, resolved, sizeof resolved);
+    return OK;
+}
+
 enum status file_relative(char out[FILE_PATH_MAX], const char *from,
                           const char *to, struct err *err)
 {

@@ -123,6 +123,10 @@ enum status file_join(char out[FILE_PATH_MAX], const char *dir,
 enum status file_dirname(char out[FILE_PATH_MAX], const char *path,
                          struct err *err) MUST_CHECK;
 
+/* The path from the root, links followed; the file need not exist. */
+enum status file_absolute(char out[FILE_PATH_MAX], const char *path,
+                          struct err *err) MUST_CHECK;
+
 /* The path that leads from directory `from` to `to`, both resolved first:
  * file_relative(out, "D/ppo", "D/sft") gives "../sft". */
 enum status file_relative(char out[FILE_PATH_MAX], const char *from,

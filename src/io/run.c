@@ -93,6 +93,7 @@ static enum status remove_run(const struct run *r, struct err *err)
     TRY(remove_entry(r, "result.json", err));
     TRY(remove_entry(r, "eval/heldout.json", err));
     TRY(remove_entry(r, "rollouts", err));
+    TRY(remove_entry(r, "merged", err));
     TRY(remove_entry(r, "metrics.jsonl", err));
     TRY(remove_entry(r, "timing.jsonl", err));
     return remove_entry(r, "config.yaml", err);

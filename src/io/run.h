@@ -7,6 +7,8 @@
  *     events.out.tfevents.*  both of the above for TensorBoard
  *     rollouts/000123.jsonl.zst
  *     checkpoints/000123/    model/checkpoint.h
+ *     merged/                of a finished run with an adapter: the last
+ *                            checkpoint, folded into its base
  *     eval/heldout.json      of a reward model (rlhf/reward_heldout.h)
  *     result.json            written last: the stage is complete
  *     LOCK                   held while a process writes here
@@ -91,8 +93,8 @@ enum status run_finish(struct run *r, const char *json,
 
 /*
  * The model a user means: a Hugging Face folder is itself, a run directory is
- * its newest checkpoint, a project D is D/ppo's (or D/<stage>'s when `stage`
- * is given), a GGUF file is itself, a folder that holds nothing but GGUF files
+ * its merged model or newest checkpoint, a project D is D/ppo's (or D/<stage>'s
+ * when `stage` is given), a GGUF file is itself, a folder that holds nothing but GGUF files
  * is the only one of them (ERR_ARG lists several), and what is no path may
  * name a repository in the cache (io/hub.h), where the same is looked for.
  * `out` is a Hugging Face folder or a GGUF file.  ERR_MISSING says what was

@@ -31,11 +31,18 @@ static bool holds(const char *dir, const char *name)
     return file_join(path, dir, name, NULL) == OK && file_exists(path);
 }
 
+bool run_files_is_adapter(const char *dir)
+{
+    return holds(dir, "adapter_config.json") &&
+           holds(dir, "adapter_model.safetensors");
+}
+
 bool run_files_is_whole(const char *dir, const char *name)
 {
     char path[FILE_PATH_MAX];
     return file_join(path, dir, name, NULL) == OK &&
-           holds(path, "config.json") && holds(path, "model.safetensors");
+           ((holds(path, "config.json") && holds(path, "model.safetensors")) ||
+            run_files_is_adapter(path));
 }
 
 static int by_step(const void *a, const void *b)

@@ -10,7 +10,10 @@
 /* The step a name of digits stands for; false for any other name. */
 bool run_files_step(int64_t *step, const char *name);
 
-/* Does the folder dir/name hold a whole model? */
+/* Does the folder hold an adapter (model/adapter.h) and its values? */
+bool run_files_is_adapter(const char *dir);
+
+/* Does the folder dir/name hold a whole model or adapter? */
 bool run_files_is_whole(const char *dir, const char *name);
 
 #endif

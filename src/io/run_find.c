@@ -15,11 +15,12 @@ static bool holds(const char *dir, const char *name)
 }
 
 /* A Hugging Face folder: a configuration and weights, in one file or in
- * several with an index. */
+ * several with an index; or an adapter. */
 static bool is_model(const char *dir)
 {
-    return holds(dir, "config.json") &&
-           (holds(dir, "model.safetensors") || holds(dir, INDEX));
+    return (holds(dir, "config.json") &&
+            (holds(dir, "model.safetensors") || holds(dir, INDEX))) ||
+           run_files_is_adapter(dir);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -35,12 +36,16 @@ static bool is_gguf(const char *path)
 
 /* ---- one folder --------------------------------------------------------- */
 
-/* The newest checkpoint of the run `dir`, found false when there is none.
- * Looked up by name in the listing, so that its spelling does not matter. */
+/* The newest checkpoint of the run `dir`, or what a finished run with an
+ * adapter left in merged/; found false when there is none.  Looked up by name
+ * in the listing, so that its spelling does not matter. */
 static enum status newest(char out[FILE_PATH_MAX], bool *found, const char *dir,
                           struct err *err)
 {
     char path[FILE_PATH_MAX];
+    *found = run_files_is_whole(dir, "merged");
+    if (*found)
+        return file_join(out, dir, "merged", err);
     TRY(file_join(path, dir, "checkpoints", err));
     struct file_list list = {0};
     if (file_is_dir(path))
@@ -226,6 +231,10 @@ enum status run_hash_model(char out[65], const char *model, struct err *err)
     char path[FILE_PATH_MAX];
     if (!file_is_dir(model))
         return file_hash(out, model, err);
+    if (run_files_is_adapter(model)) {
+        TRY(file_join(path, model, "adapter_model.safetensors", err));
+        return file_hash(out, path, err);
+    }
     if (!holds(model, "model.safetensors"))
         return hash_parts(out, model, err);
     TRY(file_join(path, model, "model.safetensors", err));

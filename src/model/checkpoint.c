@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/safetensors.h"
+#include "model/adapter.h"
 
 /* A config.json is a few kilobytes, a trainer.json at most a few more. */
 #define JSON_BYTES_MAX ((size_t)16 << 20)
@@ -176,12 +177,17 @@ static enum status write_trainer(const char *dir, const struct checkpoint *c,
     return status;
 }
 
+/* `home` is where the folder will stand. */
 static enum status write_all(const char *dir, const struct checkpoint *c,
-                             struct err *err)
+                             const char *home, struct err *err)
 {
     TRY(file_make_dir(dir, err));
-    TRY(write_configs(dir, c->model, err));
-    TRY(write_params(dir, c->model, err));
+    if (c->model->lora != NULL) {
+        TRY(adapter_write(dir, c->model, c->base, home, err));
+    } else {
+        TRY(write_configs(dir, c->model, err));
+        TRY(write_params(dir, c->model, err));
+    }
     if (c->tokenizer != NULL)
         TRY(write_tokenizer(dir, c->tokenizer, err));
     if (c->trainer_json != NULL)
@@ -215,7 +221,7 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
 
     TRY(places_of(&p, dir, err));
     TRY(file_remove(p.building, err));
-    status = write_all(p.building, c, err);
+    status = write_all(p.building, c, p.target, err);
     if (status == OK)
         status = publish(&p, err);
     /* The failure above is the one to report. */
@@ -434,6 +440,56 @@ done:
     return status;
 }
 
+/* The base of an adapter: for a score head a language model will do. */
+static enum status read_base(struct model *out, const char *dir,
+                             enum model_head head, struct err *err)
+{
+    struct model base;
+    struct err inner;
+
+    if (head == HEAD_LM)
+        return checkpoint_read(out, dir, HEAD_LM, err);
+    if (checkpoint_read(out, dir, HEAD_SCORE, &inner) == OK)
+        return OK;
+    if (inner.code != ERR_MISMATCH)
+        return err_set(err, inner.code, "%s", inner.text);
+    TRY(checkpoint_read(&base, dir, HEAD_LM, err));
+    enum status status = model_clone_as_score(out, &base, err);
+    model_free(&base);
+    return status;
+}
+
+static enum status read_adapted(struct model *out, const char *dir,
+                                enum model_head head, struct err *err)
+{
+    char base[FILE_PATH_MAX];
+    enum model_head own;
+    struct model m;
+
+    TRY(adapter_head(&own, dir, err));
+    if (own != head)
+        return err_set(
+            err, ERR_MISMATCH,
+            "%s: an adapter of %s, where %s is "
+            "wanted",
+            dir, own == HEAD_LM ? "a language model" : "a reward model",
+            head == HEAD_LM ? "a language model" : "one with a score head");
+    TRY(adapter_find_base(base, dir, err));
+    if (adapter_is(base))
+        return err_set(err, ERR_MISMATCH,
+                       "%s: the adapter's base %s is an adapter itself", dir,
+                       base);
+    TRY(read_base(&m, base, head, err));
+    enum status status = adapter_read(&m, dir, err);
+    if (status == OK)
+        status = model_merge(&m, err);
+    if (status != OK)
+        model_free(&m);
+    else
+        *out = m;
+    return status;
+}
+
 enum status checkpoint_read(struct model *out, const char *dir,
                             enum model_head head, struct err *err)
 {
@@ -441,6 +497,8 @@ enum status checkpoint_read(struct model *out, const char *dir,
     struct model m;
 
     TRY(need_folder(dir, err));
+    if (adapter_is(dir))
+        return read_adapted(out, dir, head, err);
     TRY(read_config(&c, dir, head, err));
     TRY(read_params(&m, &c, dir, err));
     if (head == HEAD_LM) {

@@ -5,6 +5,9 @@
  *     model.safetensors       parameters in f32 under Hugging Face's names
  *     generation_config.json  eos, suppress_tokens
  *     tokenizer.json  tokenizer_config.json   copied bytes
+ *     adapter_config.json  adapter_model.safetensors   model/adapter.h, in
+ *                             place of config and model of a model with an
+ *                             adapter
  *     trainer.json  trainer.safetensors       Plumb's state, to go on training
  *
  * A folder is written under a temporary name beside its own, flushed, and
@@ -27,6 +30,7 @@ struct checkpoint_array {
 
 struct checkpoint {
     const struct model *model;
+    const char *base; // where the parameters of a model with an adapter are
     const struct tokenizer *tokenizer; // NULL: no tokenizer files
     const char *trainer_json;          // NULL: a model only, no trainer state
     const struct checkpoint_array *array;
@@ -38,7 +42,8 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
                              struct err *err) MUST_CHECK;
 
 /*
- * Read a model.  ERR_MISSING: no such folder.  ERR_FORMAT: corrupt file.
+ * Read a model; an adapter's folder gives its base with the adapter folded in.
+ * ERR_MISSING: no such folder.  ERR_FORMAT: corrupt file.
  * ERR_MISMATCH: a tensor is absent, extra, of another shape or type, or not
  * finite; the text names it.  A score head is wanted when `head` is
  * HEAD_SCORE, and likewise a language model.

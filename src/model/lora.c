@@ -7,6 +7,9 @@
 
 #include "base/mem.h"
 
+/* Random streams of adapters, apart from those of parameters. */
+#define STREAM 1000u
+
 /* Each module by the parameter it stands on. */
 static const enum param param_of[LORA_MODULES] = {
     [LORA_Q] = PARAM_Q,       [LORA_K] = PARAM_K,       [LORA_V] = PARAM_V,
@@ -244,7 +247,7 @@ enum status lora_create(struct lora **out, const struct lora_config *l,
             double bound = 1 / sqrt((double)K);
             struct rng rng;
 
-            rng_init(&rng, seed, RNG_INIT, PARAM_KINDS + (uint32_t)m,
+            rng_init(&rng, seed, RNG_INIT, STREAM + (uint32_t)m,
                      (uint32_t)layer);
             for (size_t i = 0; i < (size_t)l->rank * K; i++)
                 A[i] = (float)(bound * (2 * rng_uniform(&rng) - 1));

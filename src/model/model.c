@@ -104,6 +104,13 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
     return OK;
 }
 
+void model_take(struct model *m, struct model *base)
+{
+    assert(m->borrows && !base->borrows && m->params == base->params);
+    m->borrows = false;
+    base->borrows = true;
+}
+
 enum status model_adapt(struct model *m, const struct lora_config *l,
                         uint64_t seed, struct err *err)
 {

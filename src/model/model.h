@@ -55,6 +55,10 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
 enum status model_share(struct model *out, const struct model *base,
                         enum model_head head, struct err *err) MUST_CHECK;
 
+/* Exchange the roles of a model and the one it borrows from: m owns the
+ * parameters from now on, and `base` borrows them. */
+void model_take(struct model *m, struct model *base);
+
 /* Put a new adapter on a model; its parameters are frozen from now on.  With
  * no target at all only a score head is trained. */
 enum status model_adapt(struct model *m, const struct lora_config *l,

@@ -151,7 +151,8 @@ static void test_trainer(void **state)
     float m[] = {1, -0.0f, 1e-38f, 3.1415927f, 1e-45f};
     float v[] = {0.25f};
     struct checkpoint_array out[] = {{"adam.m", m, 5}, {"adam.v", v, 1}};
-    struct checkpoint c = {&f->model, NULL, json, out, 2};
+    struct checkpoint c = {
+        .model = &f->model, .trainer_json = json, .array = out, .n_array = 2};
     float m2[5];
     float v2[1];
     struct checkpoint_array in[] = {{"adam.v", v2, 1}, {"adam.m", m2, 5}};
