@@ -78,6 +78,20 @@
         REAL(name ".grad_clip", at.clip, "1", 0, 1e6,                          \
              "bound on the gradient's norm; 0 is off", stage, RECORDED)
 
+/* An adapter in place of the parameters: the same rows in every stage. */
+#define ADAPTER(name, at, stage)                                               \
+    INT(name ".lora_rank", at.rank, "0", 0, 1024,                              \
+        "train a low-rank adapter (LoRA) of this rank; 0: every parameter",    \
+        stage, RECORDED),                                                      \
+        REAL(name ".lora_alpha", at.alpha, "32", 1e-6, 1e6,                    \
+             "LoRA: the adapter is scaled by alpha / rank", stage, RECORDED),  \
+        TEXT(name ".lora_targets", at.targets, NULL,                           \
+             "LoRA: modules to adapt, by PEFT's names, separated by commas "   \
+             "(q_proj,v_proj); without it every linear one",                   \
+             stage, RECORDED),                                                 \
+        BOOL(name ".lora_rslora", at.rslora, "false",                          \
+             "LoRA: scale by alpha / sqrt(rank) instead", stage, RECORDED)
+
 // NOLINTEND(bugprone-macro-parentheses)
 
 const struct option option_table[] = {
@@ -207,6 +221,7 @@ const struct option option_table[] = {
         "updates between lines of metrics.jsonl", FOR_SFT, RECORDED),
     OPTIMIZER("sft", sft.optimizer, FOR_SFT, "3e-3", "0.05", "50", "cosine",
               "0.98", "1e-8", "0.01"),
+    ADAPTER("sft", sft.adapter, FOR_SFT),
     INT("sft.channels", sft.channels, "64", 2, 65536,
         "new model: hidden size, the width of the residual stream", FOR_SFT,
         RECORDED),
@@ -261,6 +276,7 @@ const struct option option_table[] = {
          "pull of a prompt's mean score towards 0", FOR_REWARD, RECORDED),
     OPTIMIZER("reward", reward.optimizer, FOR_REWARD, "2e-3", "0.1", "20",
               "cosine", "0.98", "1e-8", "0.01"),
+    ADAPTER("reward", reward.adapter, FOR_REWARD),
 
     /* PPO */
     CHOICE("ppo.preset", ppo_preset, "none",
@@ -360,6 +376,10 @@ const struct option option_table[] = {
     BOOL("ppo.value_init_reward", ppo.value_init_reward, "true",
          "the value model starts from the reward model, not the policy",
          FOR_PPO, RECORDED),
+    BOOL("ppo.value_trunk", ppo.value_trunk, "false",
+         "value head on the policy's own trunk: one pass gives both, and the "
+         "value loss moves the policy's trunk too",
+         FOR_PPO, RECORDED),
     BOOL("ppo.value_freeze", ppo.value_freeze, "false",
          "the value model does not learn", FOR_PPO, RECORDED),
     REAL("ppo.lr_value", ppo.lr_value, "3e-4", 0, 1,
@@ -374,6 +394,7 @@ const struct option option_table[] = {
          FOR_PPO, RECORDED | OPTION_INFINITE),
     OPTIMIZER("ppo", ppo.optimizer, FOR_PPO, "3e-4", "0", "5", "constant",
               "0.95", "1e-5", "0"),
+    ADAPTER("ppo", ppo.adapter, FOR_PPO),
 
     /* held-out evaluation */
     PATH("eval.model", 'm', eval.model,

@@ -94,9 +94,10 @@ enum status run_finish(struct run *r, const char *json,
 /*
  * The model a user means: a Hugging Face folder is itself, a run directory is
  * its merged model or newest checkpoint, a project D is D/ppo's (or D/<stage>'s
- * when `stage` is given), a GGUF file is itself, a folder that holds nothing but GGUF files
- * is the only one of them (ERR_ARG lists several), and what is no path may
- * name a repository in the cache (io/hub.h), where the same is looked for.
+ * when `stage` is given), a GGUF file is itself, a folder that holds nothing
+ * but GGUF files is the only one of them (ERR_ARG lists several), and what is
+ * no path may name a repository in the cache (io/hub.h), where the same is
+ * looked for.
  * `out` is a Hugging Face folder or a GGUF file.  ERR_MISSING says what was
  * looked for, ERR_FORMAT that a file is no model.
  */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/adapter.h"
 #include "model/checkpoint.h"
 #include "rlhf/ppo_internal.h"
 #include "rlhf/trainer.h"
@@ -21,10 +22,10 @@ static void name_arrays(struct checkpoint_array array[ARRAYS],
     const struct checkpoint_array all[ARRAYS] = {
         {"policy.adam.m", policy->m, policy->n},
         {"policy.adam.v", policy->v, policy->n},
-        {"value.params", p->value.params, value->n},
+        {"value.params", model_trainable(&p->value), value->n},
         {"value.adam.m", value->m, value->n},
         {"value.adam.v", value->v, value->n},
-        {"previous.params", p->previous.params, policy->n},
+        {"previous.params", model_trainable(&p->previous), policy->n},
     };
     memcpy(array, all, sizeof all);
 }
@@ -53,6 +54,7 @@ static enum status save(struct ppo *p, struct err *err)
     TRY_DONE(run_flush(&p->run, err));
     TRY_DONE(run_checkpoint_path(path, &p->run, p->step, err));
     struct checkpoint c = {.model = &p->policy,
+                           .base = p->base,
                            .tokenizer = p->tokenizer,
                            .trainer_json = buf_text(&text),
                            .array = array,
@@ -97,10 +99,14 @@ static enum status resume(struct ppo *p, struct err *err)
     buf_init(&text, 1 << 16);
     name_arrays(array, p);
     TRY_DONE(run_checkpoint_path(path, &p->run, p->run.checkpoint, err));
-    TRY_DONE(checkpoint_read(&policy, path, HEAD_LM, err));
-    model_free(&p->policy);
-    p->policy = policy;
-    if (params_count(&policy.config) != p->policy_optimizer.n) {
+    if (p->policy.lora != NULL) {
+        TRY_DONE(adapter_reload(&p->policy, path, err));
+    } else {
+        TRY_DONE(checkpoint_read(&policy, path, HEAD_LM, err));
+        model_free(&p->policy);
+        p->policy = policy;
+    }
+    if (model_trainable_count(&p->policy) != p->policy_optimizer.n) {
         status = err_set(err, ERR_MISMATCH,
                          "%s is not a checkpoint of this run's model", path);
         goto done;
@@ -121,11 +127,12 @@ static enum status load_reward_model(struct ppo *p, struct err *err)
     const struct ppo_config *c = p->config;
     TRY(reward_reader_open(&p->reward, c->reward_model, p->tokenizer,
                            p->policy.config.eos, err));
-    if (c->value_init_reward && !p->reward.reads_ids)
+    if (c->value_init_reward && !c->value_trunk && !p->reward.reads_ids)
         return err_set(err, ERR_ARG,
                        "%s has another tokenizer or chat template than the "
                        "policy, so the value model cannot start from it; "
-                       "ppo.value_init_reward=false starts it from the policy",
+                       "ppo.value_init_reward=false starts it from the "
+                       "policy, ppo.value_trunk=true puts it there",
                        p->reward.path);
     return OK;
 }
@@ -142,25 +149,59 @@ static bool same_tokens(const struct model *a, const struct model *b)
     return true;
 }
 
+/* The policy: a model of its own, or the reference's parameters under an
+ * adapter. */
+static enum status start_policy(struct ppo *p, struct err *err)
+{
+    const struct ppo_config *c = p->config;
+    if (c->adapter.rank > 0 && c->reference == NULL)
+        TRY(model_share(&p->policy, &p->reference, HEAD_LM, err));
+    else
+        TRY(checkpoint_read(&p->policy, p->base, HEAD_LM, err));
+    return trainer_adapt(&p->policy, &c->adapter, p->base, p->stage->seed, err);
+}
+
+/* The value model: a head on the policy's trunk, an adapter on the reward
+ * model's or the reference's parameters, or a model of its own. */
+static enum status start_value(struct ppo *p, struct err *err)
+{
+    static const struct lora_config head_only = {.rank = 1, .alpha = 1};
+    const struct ppo_config *c = p->config;
+    const struct model *from = c->value_init_reward && !c->value_trunk
+                                   ? &p->reward.model
+                                   : &p->reference;
+    if (!c->value_trunk && c->adapter.rank == 0)
+        return model_clone_as_score(
+            &p->value, c->value_init_reward ? from : &p->policy, err);
+    TRY(model_share(&p->value, from, HEAD_SCORE, err));
+    if (c->value_trunk)
+        return model_adapt(&p->value, &head_only, p->stage->seed, err);
+    return trainer_adapt(&p->value, &c->adapter, p->base, p->stage->seed, err);
+}
+
+const struct model *ppo_value_trunk(const struct ppo *p)
+{
+    return p->config->value_trunk ? &p->policy : &p->value;
+}
+
 static enum status load_models(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     char path[FILE_PATH_MAX];
-    TRY(run_find_model(path, c->model, NULL, err));
-    TRY(tokenizer_open(&p->tokenizer, path, err));
-    TRY(checkpoint_read(&p->policy, path, HEAD_LM, err));
-    TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, path, err));
-    if (c->reference != NULL)
-        TRY(run_find_model(path, c->reference, NULL, err));
+    TRY(run_find_model(p->base, c->model, NULL, err));
+    TRY(tokenizer_open(&p->tokenizer, p->base, err));
+    TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
+                       NULL, err));
     TRY(checkpoint_read(&p->reference, path, HEAD_LM, err));
+    TRY(start_policy(p, err));
+    TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, p->base, err));
     if (!same_tokens(&p->reference, &p->policy))
         return err_set(err, ERR_MISMATCH,
                        "%s: the reference allows other tokens than the policy",
                        path);
     TRY(model_clone(&p->previous, &p->policy, err));
     TRY(load_reward_model(p, err));
-    return model_clone_as_score(
-        &p->value, c->value_init_reward ? &p->reward.model : &p->policy, err);
+    return start_value(p, err);
 }
 
 static enum status load(struct ppo *p, struct err *err)
@@ -273,8 +314,8 @@ static enum status collect(struct ppo *p, struct err *err)
     TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
                         c->temperature, p->context, err));
     TRY(check_ratio(p, err));
-    return rollout_advantages(r, &p->value, &c->advantage, &c->kl, p->beta,
-                              p->context, err);
+    return rollout_advantages(r, ppo_value_trunk(p), &p->value, &c->advantage,
+                              &c->kl, p->beta, p->context, err);
 }
 
 static enum status one_iteration(struct ppo *p, struct err *err)
@@ -285,8 +326,8 @@ static enum status one_iteration(struct ppo *p, struct err *err)
     p->started = context_time(p->context);
     TRY(collect(p, err));
     TRY(ppo_report_trace(p, &gold, err));
-    memcpy(p->previous.params, p->policy.params,
-           p->policy_optimizer.n * sizeof *p->policy.params);
+    memcpy(model_trainable(&p->previous), model_trainable(&p->policy),
+           p->policy_optimizer.n * sizeof(float));
     TRY(ppo_update_run(&update, p, err));
     TRY(ppo_report_metrics(p, &update, gold, err));
     double kl = 0;
@@ -321,6 +362,10 @@ static enum status finish(struct ppo *p, struct err *err)
     json_field_number(&w, "score_sd", p->scale.sd);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
+    /* Nobody needs the reference any more, so its parameters may change. */
+    if (p->policy.borrows)
+        model_take(&p->policy, &p->reference);
+    TRY_DONE(trainer_merge(&p->policy, &p->run, p->tokenizer, err));
     TRY_DONE(run_finish(&p->run, buf_text(&text), err));
 done:
     buf_free(&text);

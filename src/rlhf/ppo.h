@@ -42,10 +42,15 @@ struct ppo_config {
     int score_norm;       // enum score_norm
     int64_t norm_prompts; // reference samples behind it
     bool value_init_reward; // value trunk from the reward model, else policy
+    bool value_trunk; // value head on the policy's own trunk: one pass gives
+                      // both, and the value loss moves the policy's trunk too
     bool value_freeze;
     double lr_value;
     struct optimizer_config optimizer; // of both models; lr is the policy's,
                                        // warmup counts iterations
+    struct adapter_config adapter;     // of the policy, and of a value model of
+        // its own; the reference is then the same
+        // parameters with the adapter off
     int64_t save_every, trace_every;
     double ratio_gate; // largest |ratio - 1| between sampler and rollout, and
                        // between rollout and the first minibatch

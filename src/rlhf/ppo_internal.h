@@ -23,9 +23,11 @@ struct ppo {
     struct corpus corpus;
     char template_hash[17];
     /* The reference is read from its own file into its own memory and never
-     * written; `previous` is the policy one iteration ago. */
+     * written, or with an adapter lends its parameters to the policy;
+     * `previous` is the policy one iteration ago. */
     struct model policy, reference, previous, value;
     struct reward_reader reward;
+    char base[FILE_PATH_MAX]; // where the policy was read from
     struct optimizer policy_optimizer, value_optimizer;
     struct workspace workspace;
     struct rollout rollout;
@@ -35,6 +37,9 @@ struct ppo {
     bool is_over_budget; // the last of them met the KL budget: no more
     double started;
 };
+
+/* The model whose hidden states the value head reads. */
+const struct model *ppo_value_trunk(const struct ppo *p);
 
 /* What the updates of one iteration did. */
 struct ppo_update_report {

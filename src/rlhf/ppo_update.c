@@ -91,9 +91,78 @@ static void add_penalty(float *dlogp, struct ppo_stats *stats,
     stats->kl_clamped += (double)kl_count_clamped(logp, x->logp_ref, x->n, c);
 }
 
-/* Gradients of the policy's losses over one shard. */
-static enum status policy_shard(const struct minibatch *b, size_t shard,
-                                size_t first, size_t last,
+/* A shard's slots with everything the value loss reads. */
+struct value_rows {
+    size_t n;
+    size_t *row;
+    float *old, *ret;
+    const float *weight;
+};
+
+static enum status gather_value(struct value_rows *out,
+                                const struct minibatch *b, size_t first,
+                                size_t last, const struct batch *rows,
+                                struct arena *arena, struct err *err)
+{
+    const struct rollout *r = &b->p->rollout;
+    struct value_rows x = {.n = b->slot_start[last] - b->slot_start[first],
+                           .weight = b->slot_weight + b->slot_start[first]};
+    TRY(ARENA_NEW(arena, x.row, x.n, err));
+    TRY(ARENA_NEW(arena, x.old, x.n, err));
+    TRY(ARENA_NEW(arena, x.ret, x.n, err));
+    size_t at = 0;
+    for (size_t s = first; s < last; s++) {
+        size_t i = b->index[s];
+        for (size_t t = 0; t < value_slots(b->p, i); t++, at++) {
+            x.row[at] = batch_state_row(rows, s - first, t);
+            x.old[at] = r->value[r->slot[i] + t];
+            x.ret[at] = r->ret[r->slot[i] + t];
+        }
+    }
+    *out = x;
+    return OK;
+}
+
+/* A shard of a minibatch on its way: its responses first..last-1, their pack
+ * and what the trunk made of it. */
+struct shard {
+    size_t index, first, last;
+    struct batch rows;
+    struct activations a;
+};
+
+static enum status run_trunk(struct shard *s, const struct minibatch *b,
+                             const struct model *m, struct arena *arena,
+                             struct err *err)
+{
+    TRY(pack_shard(&s->rows, b, s->first, s->last, arena, err));
+    TRY(activations_place(&s->a, m, s->rows.pack.N, true, arena, err));
+    return transformer_forward(&s->a, m, &s->rows.pack, arena, err);
+}
+
+/* The value head's loss: ADDS to dhidden and to the head's gradient. */
+static enum status value_loss(float *dhidden, const struct shard *s,
+                              const struct minibatch *b,
+                              struct ppo_stats *stats, struct arena *arena,
+                              struct err *err)
+{
+    struct ppo *p = b->p;
+    struct value_rows x;
+    float *value, *dvalue;
+    TRY(gather_value(&x, b, s->first, s->last, &s->rows, arena, err));
+    TRY(ARENA_NEW(arena, value, x.n, err));
+    TRY(ARENA_NEW(arena, dvalue, x.n, err));
+    head_score_forward(value, &p->value, s->a.hidden, x.row, x.n);
+    ppo_value_loss(dvalue, stats, value, x.old, x.ret, x.weight, x.n,
+                   &p->config->loss);
+    head_score_backward(dhidden, optimizer_grad(&p->value_optimizer, s->index),
+                        &p->value, s->a.hidden, x.row, dvalue, x.n);
+    return OK;
+}
+
+/* Gradients of the policy's losses over one shard, and of the value head's
+ * where it sits on the policy's trunk. */
+static enum status policy_shard(struct shard *s, const struct minibatch *b,
                                 struct ppo_stats *stats, struct arena *arena,
                                 struct err *err)
 {
@@ -101,30 +170,26 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
     const struct ppo_loss_config *c = &p->config->loss;
     struct model *m = &p->policy;
     struct lmhead head = model_lmhead(m, (float)p->config->temperature);
-    struct batch rows;
-    struct activations a;
     struct policy_rows x;
     size_t C = m->config.C;
     float *hidden, *drows, *dhidden, *logp, *entropy, *dlogp, *dentropy;
     float *scratch;
     bool has_entropy = c->entropy_coef != 0;
-    TRY(pack_shard(&rows, b, first, last, arena, err));
-    TRY(activations_place(&a, m, rows.pack.N, true, arena, err));
-    TRY(transformer_forward(&a, m, &rows.pack, arena, err));
-    TRY(gather_policy(&x, b, first, last, &rows, arena, err));
+    TRY(run_trunk(s, b, m, arena, err));
+    TRY(gather_policy(&x, b, s->first, s->last, &s->rows, arena, err));
     TRY(ARENA_NEW(arena, hidden, x.n * C, err));
     TRY(ARENA_NEW(arena, drows, x.n * C, err));
-    TRY(ARENA_NEW(arena, dhidden, rows.pack.N * C, err));
+    TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
     TRY(ARENA_NEW(arena, logp, x.n, err));
     TRY(ARENA_NEW(arena, entropy, x.n, err));
     TRY(ARENA_NEW(arena, dlogp, x.n, err));
     TRY(ARENA_NEW(arena, dentropy, x.n, err));
     TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
     memset(drows, 0, x.n * C * sizeof *drows);
-    memset(dhidden, 0, rows.pack.N * C * sizeof *dhidden);
+    memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
     memset(dlogp, 0, x.n * sizeof *dlogp);
 
-    batch_gather(hidden, a.hidden, x.row, x.n, C);
+    batch_gather(hidden, s->a.hidden, x.row, x.n, C);
     TRY(lmhead_forward(logp, has_entropy ? entropy : NULL, NULL, &head, hidden,
                        x.target, x.n, m->config.eos, scratch, err));
     ppo_policy_loss(dlogp, stats, logp, x.logp_old, x.adv, x.weight, x.n, c);
@@ -134,52 +199,32 @@ static enum status policy_shard(const struct minibatch *b, size_t shard,
         stats->entropy_loss -= bonus * (double)entropy[t];
         dentropy[t] = (float)-bonus;
     }
-    float *grad = optimizer_grad(&p->policy_optimizer, shard);
+    float *grad = optimizer_grad(&p->policy_optimizer, s->index);
     TRY(lmhead_backward(drows, model_lmhead_grad(m, grad), &head, hidden,
                         x.target, dlogp, has_entropy ? dentropy : NULL, x.n,
                         scratch, err));
     batch_scatter_add(dhidden, drows, x.row, x.n, C);
-    return transformer_backward(grad, &a, m, &rows.pack, dhidden, arena, err);
+    if (p->config->value_trunk && !p->config->value_freeze)
+        TRY(value_loss(dhidden, s, b, stats, arena, err));
+    return transformer_backward(grad, &s->a, m, &s->rows.pack, dhidden, arena,
+                                err);
 }
 
-/* Gradients of the value loss over one shard. */
-static enum status value_shard(const struct minibatch *b, size_t shard,
-                               size_t first, size_t last,
+/* Gradients of the value loss over one shard, from a trunk of its own. */
+static enum status value_shard(struct shard *s, const struct minibatch *b,
                                struct ppo_stats *stats, struct arena *arena,
                                struct err *err)
 {
-    struct ppo *p = b->p;
-    const struct rollout *r = &p->rollout;
-    struct model *m = &p->value;
-    struct batch rows;
-    struct activations a;
-    size_t n = b->slot_start[last] - b->slot_start[first], at = 0;
-    size_t *row;
-    float *value, *old, *ret, *dvalue, *dhidden;
-    TRY(pack_shard(&rows, b, first, last, arena, err));
-    TRY(activations_place(&a, m, rows.pack.N, true, arena, err));
-    TRY(transformer_forward(&a, m, &rows.pack, arena, err));
-    TRY(ARENA_NEW(arena, row, n, err));
-    TRY(ARENA_NEW(arena, value, n, err));
-    TRY(ARENA_NEW(arena, old, n, err));
-    TRY(ARENA_NEW(arena, ret, n, err));
-    TRY(ARENA_NEW(arena, dvalue, n, err));
-    TRY(ARENA_NEW(arena, dhidden, rows.pack.N * m->config.C, err));
-    memset(dhidden, 0, rows.pack.N * m->config.C * sizeof *dhidden);
-    for (size_t s = first; s < last; s++) {
-        size_t i = b->index[s];
-        for (size_t t = 0; t < value_slots(p, i); t++, at++) {
-            row[at] = batch_state_row(&rows, s - first, t);
-            old[at] = r->value[r->slot[i] + t];
-            ret[at] = r->ret[r->slot[i] + t];
-        }
-    }
-    head_score_forward(value, m, a.hidden, row, n);
-    ppo_value_loss(dvalue, stats, value, old, ret,
-                   b->slot_weight + b->slot_start[first], n, &p->config->loss);
-    float *grad = optimizer_grad(&p->value_optimizer, shard);
-    head_score_backward(dhidden, grad, m, a.hidden, row, dvalue, n);
-    return transformer_backward(grad, &a, m, &rows.pack, dhidden, arena, err);
+    struct model *m = &b->p->value;
+    size_t C = m->config.C;
+    float *dhidden;
+    TRY(run_trunk(s, b, m, arena, err));
+    TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
+    memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
+    TRY(value_loss(dhidden, s, b, stats, arena, err));
+    return transformer_backward(
+        optimizer_grad(&b->p->value_optimizer, s->index), &s->a, m,
+        &s->rows.pack, dhidden, arena, err);
 }
 
 /* Even items are a shard's policy part, odd ones its value part. */
@@ -189,15 +234,16 @@ static enum status run_item(void *ctx, size_t item, size_t worker,
     const struct minibatch *b = ctx;
     struct ppo *p = b->p;
     struct arena *arena = workspace_arena(&p->workspace, worker);
-    size_t shard = item / 2, first, last;
+    struct shard s = {.index = item / 2};
     struct ppo_stats *stats = &b->stats[item];
+    bool is_value = item % 2 == 1;
+    bool has_trunk = !p->config->value_freeze && !p->config->value_trunk;
     *stats = (struct ppo_stats){.tokens = 0};
-    batch_shard(&first, &last, b->n, p->stage->shards, shard);
-    if (first == last || (item % 2 == 1 && p->config->value_freeze))
+    batch_shard(&s.first, &s.last, b->n, p->stage->shards, s.index);
+    if (s.first == s.last || (is_value && !has_trunk))
         return OK;
-    if (item % 2 == 0)
-        return policy_shard(b, shard, first, last, stats, arena, err);
-    return value_shard(b, shard, first, last, stats, arena, err);
+    return is_value ? value_shard(&s, b, stats, arena, err)
+                    : policy_shard(&s, b, stats, arena, err);
 }
 
 static enum status weigh(struct minibatch *b, struct arena *arena,

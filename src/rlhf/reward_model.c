@@ -30,6 +30,7 @@ struct reward_training {
     size_t *order;
     int64_t order_epoch;
     struct trainer trainer;
+    char base[FILE_PATH_MAX]; // where the language model was read from
     /* the batch being worked on */
     const size_t *item;
     size_t n_item;
@@ -222,23 +223,23 @@ static enum status validate(double *loss, struct reward_training *r,
 }
 
 /* The language model's trunk under a new score head of small weights. */
-static enum status start_model(struct model *out, struct tokenizer **tokenizer,
-                               const struct reward_config *c,
+static enum status start_model(struct model *out, struct reward_training *r,
                                const struct stage *stage, struct err *err)
 {
     enum status status = OK;
-    char path[FILE_PATH_MAX];
+    const struct reward_config *c = r->config;
     struct model base = {.params = NULL};
-    TRY(run_find_model(path, c->model, NULL, err));
-    TRY_DONE(tokenizer_open(tokenizer, path, err));
-    TRY_DONE(checkpoint_read(&base, path, HEAD_LM, err));
-    TRY_DONE(checkpoint_check_tokenizer(&base, *tokenizer, path, err));
+    TRY(run_find_model(r->base, c->model, NULL, err));
+    TRY_DONE(tokenizer_open(&r->tokenizer, r->base, err));
+    TRY_DONE(checkpoint_read(&base, r->base, HEAD_LM, err));
+    TRY_DONE(checkpoint_check_tokenizer(&base, r->tokenizer, r->base, err));
     TRY_DONE(model_clone_as_score(out, &base, err));
-    size_t at = params_offset(&out->config, PARAM_SCORE, 0);
+    TRY_DONE(trainer_adapt(out, &c->adapter, r->base, stage->seed, err));
+    float *score = model_score(out);
     struct rng rng;
     rng_init(&rng, stage->seed, RNG_INIT, PARAM_SCORE, 0);
     for (size_t i = 0; i < out->config.C; i++)
-        out->params[at + i] = (float)(0.02 * rng_normal(&rng));
+        score[i] = (float)(0.02 * rng_normal(&rng));
 done:
     model_free(&base);
     return status;
@@ -305,6 +306,8 @@ static enum status write_result(struct reward_training *r,
                           measures_find(&h->measures, copied[i]).estimate);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
+    TRY_DONE(
+        trainer_merge(&r->trainer.model, &r->trainer.run, r->tokenizer, err));
     TRY_DONE(run_finish(&r->trainer.run, buf_text(&text), err));
 done:
     buf_free(&text);
@@ -339,7 +342,7 @@ enum status reward_model_run(const struct reward_config *c,
     struct model model = {.params = NULL};
     int64_t total;
     context_stage(stage->context, "reward", "training the reward model");
-    TRY_DONE(start_model(&model, &r.tokenizer, c, stage, err));
+    TRY_DONE(start_model(&model, &r, stage, err));
     TRY_DONE(dataset_read(&r.data, c->data, DATASET_RANKINGS, err));
     size_t max_tokens = (size_t)c->max_tokens < model.config.T_max
                             ? (size_t)c->max_tokens
@@ -347,8 +350,8 @@ enum status reward_model_run(const struct reward_config *c,
     TRY_DONE(corpus_encode(&r.corpus, &r.data, r.tokenizer, model.config.eos,
                            max_tokens, err));
     TRY_DONE(plan(&r, stage, &total, err));
-    TRY_DONE(trainer_open(&r.trainer, stage, &model, r.tokenizer, &c->optimizer,
-                          total, c->save_every, err));
+    TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
+                          &c->optimizer, total, c->save_every, err));
     r.trainer.log_every = c->log_every;
     status = trainer_loop(&r.trainer, step_batch, &r, err);
     if (status == OK && !r.trainer.run.is_complete)

@@ -23,6 +23,7 @@ struct reward_config {
     int64_t max_tokens;
     struct reward_loss_config loss;
     struct optimizer_config optimizer;
+    struct adapter_config adapter;
 };
 
 /* Train into stage->out, measure the prompts held out and write

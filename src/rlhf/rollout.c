@@ -179,7 +179,8 @@ double rollout_ratio_error(const struct rollout *r)
 
 /* Values of the token states, spread over slots, with the state after the
  * last token where the score stands there. */
-static enum status fill_values(struct rollout *r, const struct model *m,
+static enum status fill_values(struct rollout *r, const struct model *trunk,
+                               const struct model *m,
                                const struct advantage_config *c,
                                const struct context *context, struct err *err)
 {
@@ -187,8 +188,8 @@ static enum status fill_values(struct rollout *r, const struct model *m,
     float *value = NULL, *after = NULL;
     TRY_DONE(MEM_NEW(value, r->offset[r->n], err));
     TRY_DONE(MEM_NEW(after, r->n, err));
-    TRY_DONE(
-        scorer_values(value, after, m, r->seq, r->n, r->offset, context, err));
+    TRY_DONE(scorer_values(value, after, trunk, m, r->seq, r->n, r->offset,
+                           context, err));
     r->slot[0] = 0;
     for (size_t i = 0; i < r->n; i++) {
         enum score_position position = (enum score_position)c->score_position;
@@ -209,13 +210,14 @@ done:
     return status;
 }
 
-enum status rollout_advantages(struct rollout *r, const struct model *value,
+enum status rollout_advantages(struct rollout *r, const struct model *trunk,
+                               const struct model *value,
                                const struct advantage_config *c,
                                const struct kl_config *kl, double beta,
                                const struct context *context, struct err *err)
 {
     enum score_position position = (enum score_position)c->score_position;
-    TRY(fill_values(r, value, c, context, err));
+    TRY(fill_values(r, trunk, value, c, context, err));
     r->kl_clamped = kl_reward(r->reward_kl, r->logp, r->logp_ref,
                               r->offset[r->n], kl, beta);
     for (size_t i = 0; i < r->n; i++)

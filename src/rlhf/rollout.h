@@ -86,10 +86,12 @@ enum status rollout_compare(struct rollout *r, const struct model *policy,
  * what training computes.  NaN counts as infinite. */
 double rollout_ratio_error(const struct rollout *r);
 
-/* Fill slot, is_real, value, reward_kl, reward, advantage, advantage_white,
- * ret, whitening and kl_clamped.  Returns belong to the advantages before
- * whitening; padding slots do not enter its mean and deviation. */
-enum status rollout_advantages(struct rollout *r, const struct model *value,
+/* Fill slot, is_real, value (from the states of `trunk`), reward_kl, reward,
+ * advantage, advantage_white, ret, whitening and kl_clamped.  Returns belong to
+ * the advantages before whitening; padding slots do not enter its mean and
+ * deviation. */
+enum status rollout_advantages(struct rollout *r, const struct model *trunk,
+                               const struct model *value,
                                const struct advantage_config *c,
                                const struct kl_config *kl, double beta,
                                const struct context *context,

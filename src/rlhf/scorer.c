@@ -17,6 +17,7 @@ static size_t groups(size_t n)
 /* What one item works on. */
 struct job {
     const struct model *model, *reference;
+    const struct model *head; // values: the model whose score head reads
     const struct sequence *seq;
     size_t n;
     const size_t *offset;
@@ -106,7 +107,7 @@ static enum status value_group(void *ctx, size_t item, size_t worker,
         TRY(ARENA_NEW(arena, value, len + 1, err));
         for (size_t t = 0; t <= len; t++)
             row[t] = batch_state_row(&b, s, t);
-        head_score_forward(value, j->model, a.hidden, row, len + 1);
+        head_score_forward(value, j->head, a.hidden, row, len + 1);
         for (size_t t = 0; t < len; t++)
             j->value[j->offset[first + s] + t] = value[t];
         if (j->after != NULL)
@@ -115,12 +116,13 @@ static enum status value_group(void *ctx, size_t item, size_t worker,
     return OK;
 }
 
-enum status scorer_values(float *value, float *after, const struct model *m,
-                          const struct sequence *seq, size_t n,
-                          const size_t *offset, const struct context *context,
-                          struct err *err)
+enum status scorer_values(float *value, float *after, const struct model *trunk,
+                          const struct model *m, const struct sequence *seq,
+                          size_t n, const size_t *offset,
+                          const struct context *context, struct err *err)
 {
-    struct job j = {.model = m, .seq = seq, .n = n, .offset = offset};
+    struct job j = {
+        .model = trunk, .head = m, .seq = seq, .n = n, .offset = offset};
     j.value = value;
     j.after = after;
     return run_job(&j, value_group, context, err);

@@ -20,11 +20,13 @@ enum status scorer_score(double *score, const struct model *reward_model,
 
 /*
  * value[offset[s] + t]: the value model's number for the state before token t
- * of seq[s]; after[s] (may be NULL) for the state after its last token.
+ * of seq[s]; after[s] (may be NULL) for the state after its last token.  The
+ * states are those of `trunk`, which may be `m` itself.
  */
-enum status scorer_values(float *value, float *after, const struct model *m,
-                          const struct sequence *seq, size_t n,
-                          const size_t *offset, const struct context *context,
+enum status scorer_values(float *value, float *after, const struct model *trunk,
+                          const struct model *m, const struct sequence *seq,
+                          size_t n, const size_t *offset,
+                          const struct context *context,
                           struct err *err) MUST_CHECK;
 
 /*

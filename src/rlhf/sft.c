@@ -22,6 +22,7 @@ struct sft {
     size_t *order;
     int64_t order_epoch;
     struct trainer trainer;
+    char base[FILE_PATH_MAX]; // where the model was read from
     /* the batch being worked on */
     const size_t *item;
     size_t n_item;
@@ -253,15 +254,20 @@ static enum status load(struct sft *s, struct model *model,
 {
     const struct sft_config *c = s->config;
     const char *from = c->model != NULL ? c->model : c->tokenizer;
-    char path[FILE_PATH_MAX];
     if (from == NULL)
         return err_set(err, ERR_ARG,
                        "neither sft.model nor sft.tokenizer is given");
     if (c->model != NULL) {
-        TRY(run_find_model(path, c->model, NULL, err));
-        TRY(tokenizer_open(&s->tokenizer, path, err));
-        TRY(checkpoint_read(model, path, HEAD_LM, err));
-        TRY(checkpoint_check_tokenizer(model, s->tokenizer, path, err));
+        TRY(run_find_model(s->base, c->model, NULL, err));
+        TRY(tokenizer_open(&s->tokenizer, s->base, err));
+        TRY(checkpoint_read(model, s->base, HEAD_LM, err));
+        TRY(checkpoint_check_tokenizer(model, s->tokenizer, s->base, err));
+        TRY(trainer_adapt(model, &c->adapter, s->base, stage->seed, err));
+    } else if (c->adapter.rank > 0) {
+        return err_set(err, ERR_ARG,
+                       "sft.lora_rank = %lld: a new model has no base for an "
+                       "adapter; give sft.model",
+                       (long long)c->adapter.rank);
     } else {
         TRY(tokenizer_open(&s->tokenizer, c->tokenizer, err));
         TRY(new_model(model, s, stage->seed, err));
@@ -315,6 +321,8 @@ static enum status finish(struct sft *s, struct err *err)
     json_field_int(&w, "training_records", (int64_t)s->n_train);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
+    TRY_DONE(
+        trainer_merge(&s->trainer.model, &s->trainer.run, s->tokenizer, err));
     TRY_DONE(run_finish(&s->trainer.run, buf_text(&text), err));
     if (s->n_train < s->corpus.n_seq)
         context_info(s->trainer.context, "held-out loss %.4f per reply token",
@@ -334,8 +342,9 @@ enum status sft_run(const struct sft_config *c, const struct stage *stage,
     context_stage(stage->context, "sft", "supervised fine-tuning");
     TRY_DONE(load(&s, &model, stage, err));
     TRY_DONE(plan(&s, stage, &total, err));
-    TRY_DONE(trainer_open(&s.trainer, stage, &model, s.tokenizer, &c->optimizer,
-                          total, c->save_every, err));
+    TRY_DONE(trainer_open(&s.trainer, stage, &model,
+                          c->model != NULL ? s.base : NULL, s.tokenizer,
+                          &c->optimizer, total, c->save_every, err));
     s.trainer.log_every = c->log_every;
     status = trainer_loop(&s.trainer, step_batch, &s, err);
     if (status == OK && !s.trainer.run.is_complete)

@@ -29,6 +29,7 @@ struct sft_config {
     int64_t max_tokens; // longer sequences are refused
     double holdout;     // share of the data kept for validation
     struct optimizer_config optimizer;
+    struct adapter_config adapter; // needs a model to start from
     /* shape of a new model */
     int64_t channels, layers, heads, kv_heads, feed_forward, positions;
     bool tied;

@@ -4,6 +4,7 @@
 #ifndef PLUMB_RLHF_STAGE_H
 #define PLUMB_RLHF_STAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,14 @@ struct stage {
     uint64_t seed;
     size_t shards; // pieces a batch is cut into; part of the result
     struct context *context;
+};
+
+/* An adapter to train in place of the parameters (model/lora.h). */
+struct adapter_config {
+    int64_t rank; // 0: none, train every parameter
+    double alpha;
+    const char *targets; // for lora_parse_targets(); NULL: "all-linear"
+    bool rslora;
 };
 
 /* Settings of AdamW and its schedule, shared by all stages. */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/adapter.h"
 #include "model/checkpoint.h"
 
 /* Moments under stable names, so that a checkpoint says what it holds. */
@@ -84,6 +85,7 @@ static enum status save(struct trainer *t, struct err *err)
     TRY_DONE(run_flush(&t->run, err));
     TRY_DONE(run_checkpoint_path(path, &t->run, t->step, err));
     struct checkpoint c = {.model = &t->model,
+                           .base = t->base,
                            .tokenizer = t->tokenizer,
                            .trainer_json = buf_text(&text),
                            .array = array,
@@ -107,13 +109,18 @@ static enum status resume(struct trainer *t, struct err *err)
     buf_init(&text, 1 << 16);
     name_arrays(array, &t->optimizer);
     TRY_DONE(run_checkpoint_path(path, &t->run, t->run.checkpoint, err));
-    TRY_DONE(checkpoint_read(&model, path, t->model.config.head, err));
-    model_free(&t->model);
-    t->model = model;
-    if (params_count(&model.config) != t->optimizer.n) {
-        status = err_set(err, ERR_MISMATCH,
-                         "%s: the model has %zu parameters, this stage's %zu",
-                         path, params_count(&model.config), t->optimizer.n);
+    if (t->model.lora != NULL) {
+        TRY_DONE(adapter_reload(&t->model, path, err));
+    } else {
+        TRY_DONE(checkpoint_read(&model, path, t->model.config.head, err));
+        model_free(&t->model);
+        t->model = model;
+    }
+    if (model_trainable_count(&t->model) != t->optimizer.n) {
+        status =
+            err_set(err, ERR_MISMATCH,
+                    "%s: the model has %zu parameters, this stage's %zu", path,
+                    model_trainable_count(&t->model), t->optimizer.n);
         goto done;
     }
     TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
@@ -126,7 +133,7 @@ done:
 }
 
 enum status trainer_open(struct trainer *t, const struct stage *stage,
-                         struct model *initial,
+                         struct model *initial, const char *base,
                          const struct tokenizer *tokenizer,
                          const struct optimizer_config *optimizer,
                          int64_t total, int64_t save_every, struct err *err)
@@ -142,6 +149,8 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                           .run = {.lock = -1},
                           .log_every = 1};
     memset(initial, 0, sizeof *initial);
+    if (base != NULL)
+        TRY_DONE(file_join(t->base, "", base, err));
     TRY_DONE(optimizer_create(&t->optimizer, &t->model, optimizer, total,
                               stage->shards, err));
     TRY_DONE(workspace_create(&t->workspace, team_size(context->team), err));
@@ -237,6 +246,36 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
     }
     TRY(trainer_tidy(&t->run, t->save_every, err));
     return run_flush(&t->run, err);
+}
+
+enum status trainer_adapt(struct model *m, const struct adapter_config *a,
+                          const char *base, uint64_t seed, struct err *err)
+{
+    struct lora_config l = {
+        .rank = a->rank, .alpha = a->alpha, .rslora = a->rslora};
+    if (a->rank == 0)
+        return OK;
+    if (adapter_is(base))
+        return err_set(err, ERR_ARG,
+                       "%s is an adapter, and an adapter on it would have no "
+                       "base on disk; plumb export --merge makes it one",
+                       base);
+    TRY(lora_parse_targets(&l.targets,
+                           a->targets != NULL ? a->targets : "all-linear",
+                           &m->config, err));
+    return model_adapt(m, &l, seed, err);
+}
+
+enum status trainer_merge(struct model *m, const struct run *run,
+                          const struct tokenizer *tokenizer, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    if (m->lora == NULL)
+        return OK;
+    TRY(model_merge(m, err));
+    TRY(file_join(path, run->dir, "merged", err));
+    struct checkpoint c = {.model = m, .tokenizer = tokenizer};
+    return checkpoint_write(path, &c, err);
 }
 
 void trainer_order(size_t *order, size_t n, uint64_t seed, int64_t epoch)

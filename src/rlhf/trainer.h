@@ -16,6 +16,7 @@ struct trainer {
     struct context *context;
     struct run run;
     struct model model;
+    char base[FILE_PATH_MAX]; // where a model with an adapter came from
     const struct tokenizer *tokenizer;
     struct optimizer optimizer;
     struct workspace workspace;
@@ -28,10 +29,11 @@ struct trainer {
 /*
  * Take the run directory and the initial model (whose ownership moves into
  * the trainer, also on failure); when a checkpoint is there, continue from it.
+ * `base` is the folder or file the model was read from, NULL for a new one.
  * On failure nothing is held; on success free with trainer_close().
  */
 enum status trainer_open(struct trainer *t, const struct stage *stage,
-                         struct model *initial,
+                         struct model *initial, const char *base,
                          const struct tokenizer *tokenizer,
                          const struct optimizer_config *optimizer,
                          int64_t total, int64_t save_every,
@@ -57,6 +59,23 @@ typedef enum status (*trainer_fn)(void *ctx, struct trainer *t, int64_t step,
  * stop; ERR_NUMERIC names step, tensor and the last good checkpoint. */
 enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err) MUST_CHECK;
+
+/*
+ * Put a new adapter on a model that was read from `base`, when one is asked
+ * for.  ERR_ARG: settings that do not fit, or a base that is an adapter.
+ */
+enum status trainer_adapt(struct model *m, const struct adapter_config *a,
+                          const char *base, uint64_t seed,
+                          struct err *err) MUST_CHECK;
+
+/*
+ * At the end of a run with an adapter: fold it into the base and write the
+ * whole model to merged/, which is what the next stage and other tools read.
+ * Nothing is done to a model without one.
+ */
+enum status trainer_merge(struct model *m, const struct run *run,
+                          const struct tokenizer *tokenizer,
+                          struct err *err) MUST_CHECK;
 
 /* Order of n items in an epoch: a permutation of its own for each epoch.
  * `order` has room for n indices. */

@@ -1,0 +1,109 @@
+#!/bin/sh
+# adapters.sh PLUMB - every stage with a low-rank adapter: PEFT's files, a
+# merged model at the end, the same bytes on any number of threads and after a
+# stop, and what is refused.
+. "$(dirname "$0")/check.sh"
+shape='--channels 8 --layers 2 --heads 2 --kv-heads 1 --feed-forward 8'
+lora='--lora-rank 2 --lora-alpha 4'
+
+expect 0 world tokenizer --out desk
+expect 0 world demos --demos 160 --out demos.jsonl
+expect 0 world tickets --split ranking --tickets 12 --out ranked.jsonl
+expect 0 world tickets --split ppo --tickets 16 --out prompts.jsonl
+# shellcheck disable=SC2086 # lists of words
+{
+expect 0 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 --out base
+expect 0 sft --data demos.jsonl --model base --epochs 2 --save-every 2 $lora \
+    --out sft
+expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \
+    --out candidates.jsonl
+expect 0 world rank --data candidates.jsonl --out rankings.jsonl
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 $lora --out reward
+expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --iterations 3 --batch 8 --max-new 12 --norm-prompts 8 --save-every 1 \
+    --lora-targets q_proj,v_proj --value-trunk --out ppo
+expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --iterations 3 --batch 8 --max-new 12 --norm-prompts 8 --save-every 1 \
+    --lora-targets q_proj,v_proj --value-trunk --threads 1 --out ppo_one
+}
+
+# PEFT's format, and Plumb's way back to the base.
+last=$(ls sft/checkpoints | tail -1)
+for file in adapter_config.json adapter_model.safetensors base.json \
+    tokenizer.json; do
+    holds [ -s "sft/checkpoints/$last/$file" ]
+done
+holds jq -e '.peft_type == "LORA" and .r == 2 and .lora_alpha == 4 and
+    .task_type == "CAUSAL_LM" and (.target_modules | length) == 7' \
+    "sft/checkpoints/$last/adapter_config.json"
+holds [ ! -e "sft/checkpoints/$last/config.json" ]
+last_ppo=$(ls ppo/checkpoints | tail -1)
+holds jq -e '.target_modules == ["q_proj", "v_proj"]' \
+    "ppo/checkpoints/$last_ppo/adapter_config.json"
+last_reward=$(ls reward/checkpoints | tail -1)
+holds jq -e '.task_type == "SEQ_CLS" and .modules_to_save == ["score"]' \
+    "reward/checkpoints/$last_reward/adapter_config.json"
+
+# A finished run is its merged model, and an adapter's folder gives the same.
+for run in sft reward ppo; do
+    holds [ -s "$run/merged/model.safetensors" ]
+done
+expect 0 generate -m sft --prompt 'where is order #Q4?' --greedy --max-new 8 \
+    --json
+jq 'del(.model)' out >merged.json
+expect 0 generate -m "sft/checkpoints/$last" --prompt 'where is order #Q4?' \
+    --greedy --max-new 8 --json
+jq 'del(.model)' out >apart.json
+holds cmp merged.json apart.json
+
+# One thread or two.
+holds cmp ppo/metrics.jsonl ppo_one/metrics.jsonl
+holds cmp ppo/merged/model.safetensors ppo_one/merged/model.safetensors
+
+# Going on from a checkpoint ends in the same bytes.
+cp -r ppo again
+rm -rf again/merged again/result.json "again/checkpoints/$last_ppo"
+# shellcheck disable=SC2086
+expect 0 ppo -c ppo/config.yaml --out again --resume
+for file in metrics.jsonl merged/model.safetensors \
+    "checkpoints/$last_ppo/adapter_model.safetensors" \
+    "checkpoints/$last_ppo/trainer.safetensors"; do
+    holds cmp "ppo/$file" "again/$file"
+done
+
+# Evaluation reads every checkpoint, adapters too.
+expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated --json
+holds jq -e '.rm_delta.n == 8' out
+
+# A value model of its own, as an adapter on the reward model's parameters.
+# shellcheck disable=SC2086
+expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --iterations 1 --batch 8 --max-new 12 --norm-prompts 8 --out ppo_value
+
+# Refused.
+# shellcheck disable=SC2086
+{
+expect 2 sft --data demos.jsonl --tokenizer desk $shape $lora --out no
+says errors 'sft.lora_rank'
+expect 2 sft --data demos.jsonl --model sft $lora --lora-targets q_proj,nose \
+    --out no
+says errors "'nose'"
+expect 2 sft --data demos.jsonl --model "sft/checkpoints/$last" $lora --out no
+says errors 'is an adapter'
+}
+cp -r "sft/checkpoints/$last" broken
+rm broken/base.json
+jq '.base_model_name_or_path = "nobody/nothing"' \
+    "sft/checkpoints/$last/adapter_config.json" >broken/adapter_config.json
+expect 5 generate -m broken --prompt 'where is order #Q4?'
+says errors 'hf download nobody/nothing'
+jq '.use_dora = true' "sft/checkpoints/$last/adapter_config.json" \
+    >broken/adapter_config.json
+cp "sft/checkpoints/$last/base.json" broken
+expect 4 generate -m broken --prompt 'where is order #Q4?'
+says errors 'use_dora'
+jq '.r = 3' "sft/checkpoints/$last/adapter_config.json" \
+    >broken/adapter_config.json
+expect 4 generate -m broken --prompt 'where is order #Q4?'
+says errors 'lora_A'
+finish
