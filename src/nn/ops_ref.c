@@ -18,6 +18,14 @@ void embed_backward_ref(double *dtable, const double *dout,
             dtable[(size_t)token[n] * C + c] += dout[n * C + c];
 }
 
+void position_forward_ref(double *x, const double *table,
+                          const int32_t *position, size_t N, size_t C)
+{
+    for (size_t n = 0; n < N; n++)
+        for (size_t c = 0; c < C; c++)
+            x[n * C + c] += table[(size_t)position[n] * C + c];
+}
+
 void rmsnorm_forward_ref(double *out, double *rstd, const double *x,
                          const double *weight, size_t N, size_t C, double eps)
 {
@@ -82,6 +90,44 @@ void rope_apply_ref(double *x, size_t stride, const double *table,
     }
 }
 
+void headnorm_forward_ref(double *x, double *raw, double *rstd,
+                          const double *weight, size_t N, size_t stride,
+                          size_t heads, size_t D, double eps)
+{
+    for (size_t n = 0; n < N; n++) {
+        for (size_t h = 0; h < heads; h++) {
+            double *head = x + n * stride + h * D;
+            double *raw_h = raw + (n * heads + h) * D;
+            for (size_t d = 0; d < D; d++)
+                raw_h[d] = head[d];
+            rmsnorm_forward_ref(head, rstd + n * heads + h, raw_h, weight, 1, D,
+                                eps);
+        }
+    }
+}
+
+void headnorm_backward_ref(double *dx, double *dweight, const double *raw,
+                           const double *weight, const double *rstd, size_t N,
+                           size_t stride, size_t heads, size_t D)
+{
+    for (size_t n = 0; n < N; n++) {
+        for (size_t h = 0; h < heads; h++) {
+            const double *x = raw + (n * heads + h) * D;
+            double *dhead = dx + n * stride + h * D;
+            double r = rstd[n * heads + h];
+            /* out[d] = x[d] r weight[d], r = (mean x^2 + eps)^(-1/2) */
+            double dr = 0.0;
+            for (size_t d = 0; d < D; d++) {
+                dr += dhead[d] * x[d] * weight[d];
+                dweight[d] += dhead[d] * x[d] * r;
+            }
+            for (size_t d = 0; d < D; d++)
+                dhead[d] = dhead[d] * r * weight[d] -
+                           dr * pow(r, 3.0) * x[d] / (double)D;
+        }
+    }
+}
+
 void swiglu_forward_ref(double *out, const double *gate_up, size_t N, size_t F)
 {
     for (size_t n = 0; n < N; n++) {
@@ -106,4 +152,39 @@ void swiglu_backward_ref(double *dgate_up, const double *dout,
             dgate_up[n * 2 * F + F + f] = dout[n * F + f] * gate * sigmoid;
         }
     }
+}
+
+void gelu_forward_ref(double *out, const double *x, size_t n)
+{
+    const double rate = sqrt(2.0 / acos(-1.0));
+    for (size_t i = 0; i < n; i++) {
+        double u = rate * (x[i] + 0.044715 * pow(x[i], 3.0));
+        out[i] = 0.5 * x[i] * (1.0 + tanh(u));
+    }
+}
+
+void gelu_backward_ref(double *dx, const double *dout, const double *x,
+                       size_t n)
+{
+    const double rate = sqrt(2.0 / acos(-1.0));
+    for (size_t i = 0; i < n; i++) {
+        double t = tanh(rate * (x[i] + 0.044715 * pow(x[i], 3.0)));
+        double du = rate * (1.0 + 3.0 * 0.044715 * x[i] * x[i]);
+        /* out = x/2 (1 + tanh u), tanh' = 1 - tanh^2 */
+        dx[i] = dout[i] * (0.5 * (1.0 + t) + 0.5 * x[i] * (1.0 - t * t) * du);
+    }
+}
+
+void bias_forward_ref(double *y, const double *bias, size_t N, size_t M)
+{
+    for (size_t n = 0; n < N; n++)
+        for (size_t m = 0; m < M; m++)
+            y[n * M + m] += bias[m];
+}
+
+void bias_backward_ref(double *dbias, const double *dy, size_t N, size_t M)
+{
+    for (size_t n = 0; n < N; n++)
+        for (size_t m = 0; m < M; m++)
+            dbias[m] += dy[n * M + m];
 }
