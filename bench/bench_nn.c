@@ -17,6 +17,7 @@
 #include "nn/gemm.h"
 #include "nn/lmhead.h"
 #include "nn/ops.h"
+#include "nn/rope.h"
 
 /* The demo's policy, and a pack of six sequences. */
 enum {
@@ -38,7 +39,9 @@ enum {
 
 static struct {
     float *x, *y, *big_a, *big_b, *big_c; // anything of the needed size
-    float *qkv, *dqkv, *out, *dout, *lse, *rstd, *weight, *table, *scratch;
+    float *qkv, *dqkv, *out, *dout, *lse, *rstd, *weight, *scratch;
+    struct rope rope;
+    double rate[D / 2];
     float *norm, *dnorm, *gate_up, *dgate_up, *act, *hidden, *dhidden;
     float *dweight, *row, *dlogp, *dentropy, *cache_k, *cache_v;
     int32_t token[N], position[N], target[N];
@@ -113,14 +116,16 @@ static void set_up(void)
         *small[i] = floats((size_t)N * H);
     b.weight = floats((size_t)V * 2 * F);
     b.dweight = floats((size_t)V * 2 * F);
-    b.table = floats((size_t)T * D);
+    b.rope = (struct rope){D, T, b.rate, floats((size_t)T * D)};
     b.cache_k = floats((size_t)B * T * G * D);
     b.cache_v = floats((size_t)B * T * G * D);
     b.big_a = floats((size_t)BIG * BIG);
     b.big_b = floats((size_t)BIG * BIG);
     b.big_c = floats((size_t)BIG * BIG);
     b.scratch = floats(2 * lmhead_scratch(V) + attention_scratch(T, D));
-    rope_table(b.table, T, D, 10000.0);
+    rope_rates(b.rope.rate, D, 10000.0,
+               &(struct rope_stretch){.kind = ROPE_PLAIN});
+    rope_table(b.rope.table, b.rope.rate, T, D);
     for (int n = 0; n < N; n++) {
         b.position[n] = n % T;
         b.token[n] = b.target[n] = n * 7 % V;
@@ -226,12 +231,12 @@ static void run_norm_back(void)
 
 static void run_rope(void)
 {
-    rope_apply(b.qkv, QKV, b.table, b.position, N, H + G, D, false);
+    rope_apply(b.qkv, QKV, &b.rope, b.position, N, H + G, false);
 }
 
 static void run_rope_back(void)
 {
-    rope_apply(b.qkv, QKV, b.table, b.position, N, H + G, D, true);
+    rope_apply(b.qkv, QKV, &b.rope, b.position, N, H + G, true);
 }
 
 static void run_swiglu(void)

@@ -78,7 +78,7 @@ static void put_generation_config(struct buf *out, const struct model *m)
     json_writer_init(&w, out, true);
     json_open(&w, '{');
     if (m->config.eos >= 0)
-        json_field_int(&w, "eos_token_id", m->config.eos);
+        model_config_put_eos(&w, &m->config);
     if (m->config.pad >= 0)
         json_field_int(&w, "pad_token_id", m->config.pad);
     if (m->banned != NULL) {
@@ -313,21 +313,16 @@ static enum status read_generation(struct model *m, const char *dir,
 {
     char path[FILE_PATH_MAX];
     struct json *json = NULL;
-    int32_t eos;
+    struct err inner;
     enum status status = OK;
 
     TRY(file_join(path, dir, "generation_config.json", err));
     if (!file_exists(path))
         return OK;
     TRY(json_read(&json, path, JSON_BYTES_MAX, err));
-    TRY_DONE(model_config_parse_token(&eos, json, "eos_token_id", path, err));
-    if (eos >= 0 && (size_t)eos >= m->config.V)
-        TRY_DONE(err_set(err, ERR_MISMATCH,
-                         "%s: eos_token_id %" PRId32
-                         " is outside the vocabulary of %zu",
-                         path, eos, m->config.V));
-    if (eos >= 0)
-        m->config.eos = eos;
+    TRY_DONE(model_config_parse_eos(&m->config, json, path, err));
+    if (model_config_check(&m->config, &inner) != OK)
+        TRY_DONE(err_set(err, ERR_MISMATCH, "%s: %s", path, inner.text));
     TRY_DONE(parse_banned(&m->banned, json_get(json, "suppress_tokens"),
                           m->config.V, path, err));
 done:

@@ -147,7 +147,6 @@ static enum status prefill(struct group *g, struct arena *arena,
 static enum status draw_round(struct group *g, struct err *err)
 {
     const struct run *run = g->run;
-    int32_t eos = run->model->config.eos;
     size_t V = run->head.V;
     size_t kept = 0;
 
@@ -167,7 +166,7 @@ static enum status draw_round(struct group *g, struct err *err)
         if (job->logp != NULL)
             job->logp[job->len] = (float)logp;
         job->token[job->len++] = token;
-        job->is_eos = token == eos;
+        job->is_eos = model_config_stops(&run->model->config, token);
         if (job->is_eos || job->len == g->limit[i])
             continue;
         g->active[kept] = i;

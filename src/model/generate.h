@@ -26,7 +26,7 @@ struct generate_job {
     size_t len_prompt; // >= 1
     struct rng rng;    // this job's own stream
     /* out */
-    bool is_eos;    // ended by EOS (else by length)
+    bool is_eos;    // ended by EOS or another stop token (else by length)
     int32_t *token; // [max_new], given by the caller
     float *logp;    // [max_new], given by the caller, or NULL
     size_t len;     // tokens drawn, EOS included

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "nn/gemm.h"
+#include "nn/ops.h"
 
 /* The modules of each product; LORA_MODULES ends the list. */
 static const enum lora_module *modules_of(enum param first)
@@ -24,13 +25,43 @@ static const enum lora_module *modules_of(enum param first)
     return gate_up;
 }
 
+/* The bias of a product, or PARAM_KINDS where none has such a name. */
+static enum param bias_of(enum param first)
+{
+    if (first == PARAM_Q)
+        return PARAM_Q_BIAS;
+    if (first == PARAM_O)
+        return PARAM_O_BIAS;
+    if (first == PARAM_UP)
+        return PARAM_UP_BIAS;
+    return first == PARAM_DOWN ? PARAM_DOWN_BIAS : PARAM_KINDS;
+}
+
+/* The product's own tensors. */
+static struct linear own_part(const struct model *m, enum param first,
+                              size_t layer)
+{
+    const struct model_config *c = &m->config;
+    struct linear l = {.is_trained = m->lora == NULL};
+    enum param bias;
+
+    if (first == PARAM_GATE && !params_has(c, PARAM_GATE))
+        first = PARAM_UP;
+    bias = bias_of(first);
+    l.at = params_offset(c, first, layer);
+    l.weight = m->params + l.at;
+    if (bias != PARAM_KINDS && params_has(c, bias)) {
+        l.bias_at = params_offset(c, bias, layer);
+        l.bias = m->params + l.bias_at;
+    }
+    return l;
+}
+
 struct linear linear_of(const struct model *m, enum param first, size_t layer)
 {
     const struct model_config *c = &m->config;
     const struct lora *lora = m->lora;
-    size_t at = params_offset(c, first, layer);
-    struct linear l = {
-        .weight = m->params + at, .is_trained = lora == NULL, .at = at};
+    struct linear l = own_part(m, first, layer);
 
     if (lora != NULL) {
         l.rank = (size_t)lora->config.rank;
@@ -67,6 +98,8 @@ enum status linear_forward(float *y, const float *x, const struct linear *l,
                            struct err *err)
 {
     TRY(gemm_nt(y, x, l->weight, N, l->M, l->K, accumulate, err));
+    if (l->bias != NULL)
+        bias_forward(y, l->bias, N, l->M);
     for (size_t i = 0; i < l->n_part; i++) {
         const struct linear_part *p = &l->part[i];
 
@@ -134,6 +167,8 @@ enum status linear_backward(float *dx, float *grad, const float *dy,
 {
     if (l->is_trained)
         TRY(gemm_tn(grad + l->at, dy, x, l->M, l->K, N, true, err));
+    if (l->is_trained && l->bias != NULL)
+        bias_backward(grad + l->bias_at, dy, N, l->M);
     if (dx != NULL)
         TRY(gemm_nn(dx, dy, l->weight, N, l->K, l->M, false, err));
     for (size_t i = 0; i < l->n_part; i++)

@@ -1,11 +1,13 @@
 /*
  * linear.h - a model's products, frozen or trained, with their adapters.
  *
- *     y = x W^T + sum over adapters  scale (x A^T) B^T  on rows of their own
+ *     y = x W^T + bias
+ *       + sum over adapters  scale (x A^T) B^T  on columns of their own
  *
  * q, k and v are one product, gate and up another (model/params.h); each part
- * may have an adapter of its own, which adds to its columns of y.  Run inside
- * one worker.
+ * may have an adapter of its own, which adds to its columns of y.  Which
+ * products have a bias is the architecture's (model/arch.h).  Run inside one
+ * worker.
  */
 #ifndef PLUMB_MODEL_LINEAR_H
 #define PLUMB_MODEL_LINEAR_H
@@ -21,9 +23,11 @@ struct linear_part {
 
 struct linear {
     const float *weight; // [M,K]
+    const float *bias;   // [M], or NULL
     size_t M, K;
-    bool is_trained; // the weight itself
-    size_t at;       // of its gradient, when it is trained
+    bool is_trained; // weight and bias themselves
+    size_t at;       // of the weight's gradient, when it is trained
+    size_t bias_at;  // of the bias's
     size_t rank;     // of every part
     float scale;
     struct linear_part part[3];
@@ -31,7 +35,7 @@ struct linear {
 };
 
 /* The product that begins with parameter `first`: PARAM_Q (with k and v),
- * PARAM_O, PARAM_GATE (with up) or PARAM_DOWN. */
+ * PARAM_O, PARAM_GATE (with up; without SwiGLU up alone) or PARAM_DOWN. */
 struct linear linear_of(const struct model *m, enum param first, size_t layer);
 
 /* Floats of scratch for N rows: nothing without an adapter. */

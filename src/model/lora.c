@@ -17,24 +17,23 @@ static const enum param param_of[LORA_MODULES] = {
     [LORA_DOWN] = PARAM_DOWN,
 };
 
-/* The last part of a parameter's path: "self_attn.q_proj" -> "q_proj". */
-static const char *const name_of[LORA_MODULES] = {
-    [LORA_Q] = "q_proj",       [LORA_K] = "k_proj",       [LORA_V] = "v_proj",
-    [LORA_O] = "o_proj",       [LORA_GATE] = "gate_proj", [LORA_UP] = "up_proj",
-    [LORA_DOWN] = "down_proj",
-};
+static bool is_fused(const struct model_config *c)
+{
+    return arch_get(c->arch)->files->is_fused;
+}
 
+/* Where q, k and v are one module, it goes by q. */
 bool lora_has_module(const struct model_config *c, enum lora_module module)
 {
-    (void)c;
-    return module < LORA_MODULES;
+    if (is_fused(c) && (module == LORA_K || module == LORA_V))
+        return false;
+    return module < LORA_MODULES && params_has(c, param_of[module]);
 }
 
 const char *lora_module_name(const struct model_config *c,
                              enum lora_module module)
 {
-    (void)c;
-    return name_of[module];
+    return arch_get(c->arch)->files->module[param_of[module]];
 }
 
 struct lora_shape lora_shape(const struct model_config *c,
@@ -43,6 +42,8 @@ struct lora_shape lora_shape(const struct model_config *c,
     struct lora_shape shape = {.kind = param_of[module]};
 
     params_sides(&shape.M, &shape.K, c, shape.kind);
+    if (module == LORA_Q && is_fused(c))
+        shape.M = (c->H + 2 * c->G) * c->D;
     return shape;
 }
 

@@ -6,9 +6,34 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "nn/gemm.h"
-#include "nn/ops.h"
+
+/* Positions in a model's rotary table.  Models are made for up to a million
+ * positions and seldom see more than these; a later one is computed where it
+ * is met. */
+#define ROPE_TABLE_MAX ((size_t)16384)
 
 /* ---- making ------------------------------------------------------------- */
+
+static enum status rope_create(struct rope *out, const struct model_config *c,
+                               struct err *err)
+{
+    struct rope r = {.D = c->D};
+    enum status status;
+
+    if (arch_get(c->arch)->is_learned)
+        return OK;
+    r.T = c->T_max < ROPE_TABLE_MAX ? c->T_max : ROPE_TABLE_MAX;
+    TRY(MEM_NEW(r.rate, c->D / 2, err));
+    status = MEM_NEW(r.table, r.T * c->D, err);
+    if (status != OK) {
+        mem_free(r.rate);
+        return status;
+    }
+    rope_rates(r.rate, c->D, c->rope_theta, &c->stretch);
+    rope_table(r.table, r.rate, r.T, c->D);
+    *out = r;
+    return OK;
+}
 
 enum status model_create(struct model *out, const struct model_config *c,
                          struct err *err)
@@ -18,8 +43,7 @@ enum status model_create(struct model *out, const struct model_config *c,
 
     TRY(model_config_check(c, err));
     TRY_DONE(MEM_NEW(m.params, params_count(c), err));
-    TRY_DONE(MEM_NEW(m.rope, c->T_max * c->D, err));
-    rope_table(m.rope, c->T_max, c->D, c->rope_theta);
+    TRY_DONE(rope_create(&m.rope, c, err));
     *out = m;
 done:
     if (status != OK)
@@ -31,7 +55,8 @@ void model_free(struct model *m)
 {
     if (!m->borrows) {
         mem_free(m->params);
-        mem_free(m->rope);
+        mem_free(m->rope.rate);
+        mem_free(m->rope.table);
     }
     lora_free(m->lora);
     mem_free(m->banned);
@@ -95,9 +120,9 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
     size_t trunk;
 
     assert(m->lora == NULL);
-    /* The trunk comes first in both layouts and ends with the last norm. */
+    /* The trunk comes first in both layouts (model/params.h). */
     c.head = HEAD_SCORE;
-    trunk = params_offset(&c, PARAM_NORM, 0) + c.C;
+    trunk = params_offset(&c, PARAM_SCORE, 0);
     TRY(model_create(&copy, &c, err));
     memcpy(copy.params, m->params, trunk * sizeof(float));
     *out = copy;

@@ -18,12 +18,13 @@
 
 #include "model/lora.h"
 #include "nn/lmhead.h"
+#include "nn/rope.h"
 
 struct model {
     struct model_config config;
-    float *params; // [params_count]
-    float *rope;   // table for T_max positions
-    bool borrows;  // params and rope belong to a model that outlives this one
+    float *params;    // [params_count]
+    struct rope rope; // its arrays; none with learned positions
+    bool borrows; // params and rope belong to a model that outlives this one
     struct lora *lora; // NULL: no adapter
     uint8_t *banned;   // [V] tokens never sampled (suppress_tokens), or NULL
 };

@@ -11,20 +11,28 @@ enum side {
     SIDE_V,
     SIDE_C,
     SIDE_F,
+    SIDE_T,
     SIDE_QUERY,
     SIDE_KEY
 };
 
-/* Which models have a tensor. */
+/* Which models have a tensor; params_has() knows what to look at. */
 enum presence {
     IN_ALL,
     IN_UNTIED_LM,
-    IN_SCORE
+    IN_SCORE,
+    IN_LEARNED,
+    IN_LAYERNORM,
+    IN_SWIGLU,
+    IN_QKV_BIAS,
+    IN_O_BIAS,
+    IN_OUT_BIAS
 };
 
 /* Rules for the deviation of initial weights; init_sd() knows the numbers. */
 enum init {
     INIT_ONES,
+    INIT_ZEROS,
     INIT_EMBED,
     INIT_IN,
     INIT_OUT,
@@ -33,7 +41,7 @@ enum init {
 };
 
 struct row {
-    const char *name; // the part after the layer's prefix, if per layer
+    enum param kind;
     bool per_layer;
     bool is_vector;
     enum side rows, cols;
@@ -44,37 +52,53 @@ struct row {
 
 /*
  * The table.  Its order is the order in memory: what stands before the first
- * per-layer row, then layer after layer, then the rest.  Q, K, V and GATE, UP
- * must stay neighbours (params.h).
+ * per-layer row, then layer after layer, then the rest.  Q, K, V and their
+ * biases and GATE, UP must stay neighbours (params.h); a model under a score
+ * head is the language model up to the heads.
  */
 static const struct row table[PARAM_KINDS] = {
-    [PARAM_EMBED] = {"model.embed_tokens.weight", false, false, SIDE_V, SIDE_C,
-                     IN_ALL, true, INIT_EMBED},
-    [PARAM_NORM1] = {"input_layernorm.weight", true, true, SIDE_ONE, SIDE_C,
-                     IN_ALL, false, INIT_ONES},
-    [PARAM_Q] = {"self_attn.q_proj.weight", true, false, SIDE_QUERY, SIDE_C,
-                 IN_ALL, true, INIT_IN},
-    [PARAM_K] = {"self_attn.k_proj.weight", true, false, SIDE_KEY, SIDE_C,
-                 IN_ALL, true, INIT_IN},
-    [PARAM_V] = {"self_attn.v_proj.weight", true, false, SIDE_KEY, SIDE_C,
-                 IN_ALL, true, INIT_IN},
-    [PARAM_O] = {"self_attn.o_proj.weight", true, false, SIDE_C, SIDE_QUERY,
-                 IN_ALL, true, INIT_OUT},
-    [PARAM_NORM2] = {"post_attention_layernorm.weight", true, true, SIDE_ONE,
-                     SIDE_C, IN_ALL, false, INIT_ONES},
-    [PARAM_GATE] = {"mlp.gate_proj.weight", true, false, SIDE_F, SIDE_C, IN_ALL,
-                    true, INIT_IN},
-    [PARAM_UP] = {"mlp.up_proj.weight", true, false, SIDE_F, SIDE_C, IN_ALL,
-                  true, INIT_IN},
-    [PARAM_DOWN] = {"mlp.down_proj.weight", true, false, SIDE_C, SIDE_F, IN_ALL,
-                    true, INIT_OUT},
-    [PARAM_NORM] = {"model.norm.weight", false, true, SIDE_ONE, SIDE_C, IN_ALL,
-                    false, INIT_ONES},
-    [PARAM_HEAD] = {"lm_head.weight", false, false, SIDE_V, SIDE_C,
-                    IN_UNTIED_LM, true, INIT_HEAD},
-    [PARAM_SCORE] = {"score.weight", false, false, SIDE_ONE, SIDE_C, IN_SCORE,
-                     true, INIT_SCORE},
+    {PARAM_EMBED, false, false, SIDE_V, SIDE_C, IN_ALL, true, INIT_EMBED},
+    {PARAM_POSITION, false, false, SIDE_T, SIDE_C, IN_LEARNED, true,
+     INIT_EMBED},
+    {PARAM_NORM1, true, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
+    {PARAM_NORM1_BIAS, true, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
+     INIT_ZEROS},
+    {PARAM_Q, true, false, SIDE_QUERY, SIDE_C, IN_ALL, true, INIT_IN},
+    {PARAM_K, true, false, SIDE_KEY, SIDE_C, IN_ALL, true, INIT_IN},
+    {PARAM_V, true, false, SIDE_KEY, SIDE_C, IN_ALL, true, INIT_IN},
+    {PARAM_Q_BIAS, true, true, SIDE_ONE, SIDE_QUERY, IN_QKV_BIAS, false,
+     INIT_ZEROS},
+    {PARAM_K_BIAS, true, true, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, false,
+     INIT_ZEROS},
+    {PARAM_V_BIAS, true, true, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, false,
+     INIT_ZEROS},
+    {PARAM_O, true, false, SIDE_C, SIDE_QUERY, IN_ALL, true, INIT_OUT},
+    {PARAM_O_BIAS, true, true, SIDE_ONE, SIDE_C, IN_O_BIAS, false, INIT_ZEROS},
+    {PARAM_NORM2, true, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
+    {PARAM_NORM2_BIAS, true, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
+     INIT_ZEROS},
+    {PARAM_GATE, true, false, SIDE_F, SIDE_C, IN_SWIGLU, true, INIT_IN},
+    {PARAM_UP, true, false, SIDE_F, SIDE_C, IN_ALL, true, INIT_IN},
+    {PARAM_UP_BIAS, true, true, SIDE_ONE, SIDE_F, IN_OUT_BIAS, false,
+     INIT_ZEROS},
+    {PARAM_DOWN, true, false, SIDE_C, SIDE_F, IN_ALL, true, INIT_OUT},
+    {PARAM_DOWN_BIAS, true, true, SIDE_ONE, SIDE_C, IN_OUT_BIAS, false,
+     INIT_ZEROS},
+    {PARAM_NORM, false, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
+    {PARAM_NORM_BIAS, false, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
+     INIT_ZEROS},
+    {PARAM_HEAD, false, false, SIDE_V, SIDE_C, IN_UNTIED_LM, true, INIT_HEAD},
+    {PARAM_SCORE, false, false, SIDE_ONE, SIDE_C, IN_SCORE, true, INIT_SCORE},
 };
+
+static const struct row *row_of(enum param kind)
+{
+    size_t i = 0;
+
+    while (table[i].kind != kind)
+        i++;
+    return &table[i];
+}
 
 static size_t side_length(const struct model_config *c, enum side side)
 {
@@ -85,6 +109,8 @@ static size_t side_length(const struct model_config *c, enum side side)
         return c->C;
     case SIDE_F:
         return c->F;
+    case SIDE_T:
+        return c->T_max;
     case SIDE_QUERY:
         return c->H * c->D;
     case SIDE_KEY:
@@ -115,6 +141,8 @@ static double init_sd(const struct model_config *c, const struct row *r)
         return 0.08;
     case INIT_SCORE:
         return 0.02;
+    case INIT_ZEROS:
+        return 0;
     case INIT_ONES:
         break;
     }
@@ -123,53 +151,69 @@ static double init_sd(const struct model_config *c, const struct row *r)
 
 static bool is_present(const struct model_config *c, const struct row *r)
 {
+    const struct arch *arch = arch_get(c->arch);
+
     switch (r->presence) {
     case IN_UNTIED_LM:
         return c->head == HEAD_LM && !c->tied;
     case IN_SCORE:
         return c->head == HEAD_SCORE;
+    case IN_LEARNED:
+        return arch->is_learned;
+    case IN_LAYERNORM:
+        return arch->is_layernorm;
+    case IN_SWIGLU:
+        return !arch->is_gelu;
+    case IN_QKV_BIAS:
+        return arch->has_qkv_bias || c->attention_bias;
+    case IN_O_BIAS:
+        return arch->has_out_bias || c->attention_bias;
+    case IN_OUT_BIAS:
+        return arch->has_out_bias;
     case IN_ALL:
         break;
     }
     return true;
 }
 
-static size_t tensor_size(const struct model_config *c, enum param kind)
+bool params_has(const struct model_config *c, enum param kind)
 {
-    const struct row *r = &table[kind];
+    return is_present(c, row_of(kind));
+}
 
+static size_t tensor_size(const struct model_config *c, const struct row *r)
+{
     if (!is_present(c, r))
         return 0;
     return side_length(c, r->rows) * side_length(c, r->cols);
 }
 
-/* Floats of one layer's tensors that stand before `end`. */
-static size_t layer_size(const struct model_config *c, enum param end)
+/* Floats of one layer's tensors that stand before `end` in the table. */
+static size_t layer_size(const struct model_config *c, size_t end)
 {
     size_t size = 0;
 
-    for (enum param kind = 0; kind < end; kind++)
-        if (table[kind].per_layer)
-            size += tensor_size(c, kind);
+    for (size_t i = 0; i < end; i++)
+        if (table[i].per_layer)
+            size += tensor_size(c, &table[i]);
     return size;
 }
 
-/* Where a tensor starts; PARAM_KINDS gives the end of all. */
-static size_t tensor_offset(const struct model_config *c, enum param kind,
+/* Where row `row` of the table starts; PARAM_KINDS gives the end of all. */
+static size_t tensor_offset(const struct model_config *c, size_t row,
                             size_t layer)
 {
     size_t offset = 0;
     bool has_layers_before = false;
 
-    for (enum param k = 0; k < kind; k++) {
-        if (!table[k].per_layer)
-            offset += tensor_size(c, k);
+    for (size_t i = 0; i < row; i++) {
+        if (!table[i].per_layer)
+            offset += tensor_size(c, &table[i]);
         else
             has_layers_before = true;
     }
-    if (kind < PARAM_KINDS && table[kind].per_layer)
-        return offset + layer * layer_size(c, PARAM_KINDS) +
-               layer_size(c, kind);
+    if (row < PARAM_KINDS && table[row].per_layer)
+        return offset + layer * layer_size(c, PARAM_KINDS) + layer_size(c, row);
     if (has_layers_before)
         offset += c->L * layer_size(c, PARAM_KINDS);
     return offset;
@@ -183,71 +227,87 @@ size_t params_count(const struct model_config *c)
 size_t params_offset(const struct model_config *c, enum param kind,
                      size_t layer)
 {
-    assert(kind < PARAM_KINDS && is_present(c, &table[kind]));
-    assert(layer < (table[kind].per_layer ? c->L : 1));
-    return tensor_offset(c, kind, layer);
+    const struct row *r = row_of(kind);
+
+    assert(is_present(c, r));
+    assert(layer < (r->per_layer ? c->L : 1));
+    return tensor_offset(c, (size_t)(r - table), layer);
 }
 
 void params_sides(size_t *rows, size_t *cols, const struct model_config *c,
                   enum param kind)
 {
-    *rows = side_length(c, table[kind].rows);
-    *cols = side_length(c, table[kind].cols);
+    const struct row *r = row_of(kind);
+
+    *rows = side_length(c, r->rows);
+    *cols = side_length(c, r->cols);
+}
+
+/* Hugging Face's name; the heads stand outside the trunk. */
+static void name_hf(char *out, size_t room, const struct model_config *c,
+                    const struct row *r, size_t layer)
+{
+    const struct arch_files *files = arch_get(c->arch)->files;
+    const char *name = files->hf[r->kind];
+
+    assert(name != NULL);
+    if (r->per_layer)
+        (void)snprintf(out, room, "%s%s.%zu.%s", files->trunk, files->layer,
+                       layer, name);
+    else if (r->kind == PARAM_HEAD || r->kind == PARAM_SCORE)
+        (void)snprintf(out, room, "%s", name);
+    else
+        (void)snprintf(out, room, "%s%s", files->trunk, name);
 }
 
 void params_module(char *out, size_t room, const struct model_config *c,
                    enum param kind, size_t layer)
 {
     static const char end[] = ".weight";
-    const char *name = table[kind].name;
-    int n = (int)(strlen(name) - (sizeof end - 1));
+    size_t len;
 
-    (void)c;
-    if (table[kind].per_layer)
-        (void)snprintf(out, room, "model.layers.%zu.%.*s", layer, n, name);
-    else
-        (void)snprintf(out, room, "%.*s", n, name);
+    name_hf(out, room, c, row_of(kind), layer);
+    len = strlen(out);
+    assert(len >= sizeof end && strcmp(out + len - (sizeof end - 1), end) == 0);
+    out[len - (sizeof end - 1)] = '\0';
 }
 
 size_t params_tensors(const struct model_config *c)
 {
     size_t n = 0;
 
-    for (enum param kind = 0; kind < PARAM_KINDS; kind++)
-        if (is_present(c, &table[kind]))
-            n += table[kind].per_layer ? c->L : 1;
+    for (size_t i = 0; i < PARAM_KINDS; i++)
+        if (is_present(c, &table[i]))
+            n += table[i].per_layer ? c->L : 1;
     return n;
 }
 
-/* Kind and layer of the i-th tensor in layout order. */
-static void locate(const struct model_config *c, size_t i, enum param *kind,
-                   size_t *layer)
+/* Row of the table and layer of the i-th tensor in layout order. */
+static const struct row *locate(const struct model_config *c, size_t i,
+                                size_t *layer)
 {
-    enum param first = 0;
-    size_t per_layer = 0;
+    size_t first = 0, last, per_layer = 0, row;
 
     while (!table[first].per_layer)
         first++;
-    for (enum param k = first; k < PARAM_KINDS && table[k].per_layer; k++)
-        per_layer++;
+    for (last = first; last < PARAM_KINDS && table[last].per_layer; last++)
+        per_layer += is_present(c, &table[last]);
 
     *layer = 0;
-    if (i < first) {
-        *kind = (enum param)i;
-        return;
-    }
-    i -= first;
+    for (row = 0; row < first; row++)
+        if (is_present(c, &table[row]) && i-- == 0)
+            return &table[row];
     if (i < per_layer * c->L) {
         *layer = i / per_layer;
-        *kind = (enum param)(first + i % per_layer);
-        return;
+        i %= per_layer;
+    } else {
+        i -= per_layer * c->L;
+        row = last;
     }
-    i -= per_layer * c->L;
-    for (*kind = (enum param)(first + per_layer); *kind < PARAM_KINDS;
-         (*kind)++)
-        if (is_present(c, &table[*kind]) && i-- == 0)
-            return;
-    assert(false && "tensor index out of range");
+    while (!is_present(c, &table[row]) || i-- > 0)
+        row++;
+    assert(row < PARAM_KINDS);
+    return &table[row];
 }
 
 struct param_view params_view(const struct model_config *c, size_t i)
@@ -256,20 +316,88 @@ struct param_view params_view(const struct model_config *c, size_t i)
     const struct row *r;
 
     assert(i < params_tensors(c));
-    locate(c, i, &view.kind, &view.layer);
-    r = &table[view.kind];
-    if (r->per_layer)
-        (void)snprintf(view.name, sizeof view.name, "model.layers.%zu.%s",
-                       view.layer, r->name);
-    else
-        (void)snprintf(view.name, sizeof view.name, "%s", r->name);
+    r = locate(c, i, &view.layer);
+    view.kind = r->kind;
+    name_hf(view.name, sizeof view.name, c, r, view.layer);
     view.rows = side_length(c, r->rows);
     view.cols = side_length(c, r->cols);
     view.is_vector = r->is_vector;
     view.decay = r->decay;
     view.init_sd = init_sd(c, r);
-    view.offset = tensor_offset(c, view.kind, view.layer);
+    view.offset = tensor_offset(c, (size_t)(r - table), view.layer);
     return view;
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+static bool is_projection(enum param kind)
+{
+    return kind == PARAM_Q || kind == PARAM_K || kind == PARAM_V ||
+           kind == PARAM_O || kind == PARAM_GATE || kind == PARAM_UP ||
+           kind == PARAM_DOWN;
+}
+
+/* What both kinds of files share; false for what a fused tensor holds. */
+static bool file_of(struct param_file *out, struct param_view *view,
+                    const struct model_config *c, size_t i)
+{
+    size_t q = c->H * c->D, k = c->G * c->D;
+    bool is_q, is_q_bias;
+
+    *view = params_view(c, i);
+    *out = (struct param_file){
+        .offset = view->offset,
+        .rows = view->rows,
+        .cols = view->cols,
+        .is_vector = view->is_vector,
+    };
+    if (!arch_get(c->arch)->files->is_fused)
+        return true;
+    is_q = view->kind == PARAM_Q;
+    is_q_bias = view->kind == PARAM_Q_BIAS;
+    if (is_q)
+        out->rows = q + 2 * k;
+    if (is_q_bias)
+        out->cols = q + 2 * k;
+    return view->kind != PARAM_K && view->kind != PARAM_V &&
+           view->kind != PARAM_K_BIAS && view->kind != PARAM_V_BIAS;
+}
+
+bool params_file_hf(struct param_file *out, const struct model_config *c,
+                    size_t i)
+{
+    struct param_view view;
+    bool is_own = file_of(out, &view, c, i);
+
+    memcpy(out->name, view.name, sizeof out->name);
+    out->is_transposed =
+        arch_get(c->arch)->files->is_conv1d && is_projection(view.kind);
+    return is_own;
+}
+
+bool params_file_gguf(struct param_file *out, const struct model_config *c,
+                      size_t i)
+{
+    const struct arch *arch = arch_get(c->arch);
+    struct param_view view;
+    bool is_own = file_of(out, &view, c, i);
+    const char *name = arch->files->gguf[view.kind];
+
+    /* A score head has no name there. */
+    if (name == NULL)
+        return false;
+    if (row_of(view.kind)->per_layer)
+        (void)snprintf(out->name, sizeof out->name, "blk.%zu.%s", view.layer,
+                       name);
+    else
+        (void)snprintf(out->name, sizeof out->name, "%s", name);
+    if (arch->is_gguf_permuted) {
+        if (view.kind == PARAM_Q || view.kind == PARAM_Q_BIAS)
+            out->permuted = c->H;
+        if (view.kind == PARAM_K || view.kind == PARAM_K_BIAS)
+            out->permuted = c->G;
+    }
+    return is_own;
 }
 
 void params_init(float *params, const struct model_config *c, uint64_t seed)
@@ -284,6 +412,8 @@ void params_init(float *params, const struct model_config *c, uint64_t seed)
                  (uint32_t)view.layer);
         for (size_t j = 0; j < n; j++)
             w[j] = view.init_sd < 0 ? 1.0f
-                                    : (float)(view.init_sd * rng_normal(&rng));
+                   : view.init_sd == 0
+                       ? 0.0f
+                       : (float)(view.init_sd * rng_normal(&rng));
     }
 }

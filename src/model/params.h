@@ -7,30 +7,15 @@
  * and both Adam moments are arrays of the same layout, so an optimiser or a
  * reduction is one flat loop.  Within a layer q, k and v lie one after the
  * other, and so do gate and up: [q;k;v] is one matrix [(H+2G)*D, C] and
- * [gate;up] one matrix [2F, C], each a single product.
+ * [gate;up] one matrix [2F, C], each a single product; the biases of q, k and
+ * v are one vector.  Which tensors there are, and what files call them, comes
+ * from model/arch.h.
  */
 #ifndef PLUMB_MODEL_PARAMS_H
 #define PLUMB_MODEL_PARAMS_H
 
 #include "base/rng.h"
 #include "model/config.h"
-
-enum param {
-    PARAM_EMBED, // [V,C]
-    PARAM_NORM1, // [C]    per layer, before attention
-    PARAM_Q,     // [H*D,C]
-    PARAM_K,     // [G*D,C]
-    PARAM_V,     // [G*D,C]
-    PARAM_O,     // [C,H*D]
-    PARAM_NORM2, // [C]    per layer, before the feed-forward
-    PARAM_GATE,  // [F,C]
-    PARAM_UP,    // [F,C]
-    PARAM_DOWN,  // [C,F]
-    PARAM_NORM,  // [C]    after the last layer
-    PARAM_HEAD,  // [V,C]  only HEAD_LM and not tied
-    PARAM_SCORE, // [1,C]  only HEAD_SCORE
-    PARAM_KINDS
-};
 
 /* One tensor of a model, as an iterator sees it. */
 struct param_view {
@@ -51,6 +36,9 @@ size_t params_count(const struct model_config *c);
 size_t params_tensors(const struct model_config *c);
 struct param_view params_view(const struct model_config *c, size_t i);
 
+/* Does a model of this shape have such tensors? */
+bool params_has(const struct model_config *c, enum param kind);
+
 /* The path of a tensor without ".weight": model.layers.0.mlp.up_proj. */
 void params_module(char *out, size_t room, const struct model_config *c,
                    enum param kind, size_t layer);
@@ -58,6 +46,26 @@ void params_module(char *out, size_t room, const struct model_config *c,
 /* Rows and columns of a tensor. */
 void params_sides(size_t *rows, size_t *cols, const struct model_config *c,
                   enum param kind);
+
+/*
+ * A tensor of a file, which may be several of ours: where q, k and v are one
+ * in the file, it is q that has the name, and rows of all three.
+ */
+struct param_file {
+    char name[128];
+    size_t offset; // into the flat array
+    size_t rows, cols;
+    bool is_vector;
+    bool is_transposed; // the file has [cols,rows]
+    size_t permuted;    // heads whose halves the file interleaves; 0: as we do
+};
+
+/* The i-th of params_tensors() in Hugging Face's or llama.cpp's files; false
+ * when another one's entry covers it. */
+bool params_file_hf(struct param_file *out, const struct model_config *c,
+                    size_t i);
+bool params_file_gguf(struct param_file *out, const struct model_config *c,
+                      size_t i);
 
 /* Offset of a tensor; the shape must have it (assert). */
 size_t params_offset(const struct model_config *c, enum param kind,

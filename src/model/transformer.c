@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "model/linear.h"
+#include "model/variant.h"
 #include "nn/attention.h"
-#include "nn/ops.h"
 
 /* More tokens than this in one pack is a bug; it bounds every product of
  * sizes below (config.h bounds the other factors). */
@@ -16,17 +16,17 @@
  * layers share one set, and x and mid are the same array, updated in place.
  */
 struct layer_activations {
-    float *x;       // [N,C] residual stream coming in
-    float *rstd1;   // [N], NULL in inference
-    float *norm1;   // [N,C]
-    float *qkv;     // [N,(H+2G)*D] after the rotation
-    float *attn;    // [N,H*D] heads' outputs
-    float *lse;     // [N,H], NULL in inference
-    float *mid;     // [N,C] residual stream between the halves
-    float *rstd2;   // [N], NULL in inference
-    float *norm2;   // [N,C]
-    float *gate_up; // [N,2F]
-    float *act;     // [N,F]
+    float *x;     // [N,C] residual stream coming in
+    float *kept1; // of the first norm, NULL in inference
+    float *norm1; // [N,C]
+    float *qkv;   // [N,(H+2G)*D] as attention reads it
+    float *attn;  // [N,H*D] heads' outputs
+    float *lse;   // [N,H], NULL in inference
+    float *mid;   // [N,C] residual stream between the halves
+    float *kept2; // of the second norm, NULL in inference
+    float *norm2; // [N,C]
+    float *up;    // [N,2F] gate and up, or [N,F]
+    float *act;   // [N,F]
 };
 
 /* How attention is to be done: over the pack, and perhaps with a cache. */
@@ -51,8 +51,8 @@ static enum status layer_place(struct layer_activations *a,
     if (keep) {
         TRY(ARENA_NEW(arena, a->x, N * c->C, err));
         TRY(ARENA_NEW(arena, a->mid, N * c->C, err));
-        TRY(ARENA_NEW(arena, a->rstd1, N, err));
-        TRY(ARENA_NEW(arena, a->rstd2, N, err));
+        TRY(ARENA_NEW(arena, a->kept1, variant_norm_kept(c, N), err));
+        TRY(ARENA_NEW(arena, a->kept2, variant_norm_kept(c, N), err));
         TRY(ARENA_NEW(arena, a->lse, N * c->H, err));
     }
     TRY(ARENA_NEW(arena, a->norm1, N * c->C, err));
@@ -61,7 +61,7 @@ static enum status layer_place(struct layer_activations *a,
     a->norm2 = a->norm1;
     if (keep)
         TRY(ARENA_NEW(arena, a->norm2, N * c->C, err));
-    TRY(ARENA_NEW(arena, a->gate_up, N * 2 * c->F, err));
+    TRY(ARENA_NEW(arena, a->up, N * variant_up_width(c), err));
     return ARENA_NEW(arena, a->act, N * c->F, err);
 }
 
@@ -78,7 +78,7 @@ enum status activations_place(struct activations *a, const struct model *m,
     TRY(ARENA_NEW(arena, out.hidden, N * c->C, err));
     TRY(ARENA_NEW(arena, out.last, N * c->C, err));
     if (keep)
-        TRY(ARENA_NEW(arena, out.last_rstd, N, err));
+        TRY(ARENA_NEW(arena, out.last_kept, variant_norm_kept(c, N), err));
     TRY(ARENA_NEW(arena, out.adapter, linear_scratch(m, N), err));
     TRY(ARENA_NEW(arena, out.layer, c->L, err));
     for (size_t l = 0; l < c->L; l++) {
@@ -171,24 +171,18 @@ static enum status layer_forward(float *out, struct layer_activations *a,
                                  struct err *err)
 {
     const struct model_config *c = &m->config;
-    const float *w = m->params;
-    float eps = (float)c->norm_eps;
 
-    rmsnorm_forward(a->norm1, a->rstd1, a->x,
-                    w + params_offset(c, PARAM_NORM1, layer), N, c->C, eps);
+    variant_norm_forward(a->norm1, a->kept1, a->x, m, PARAM_NORM1, layer, N);
     /* q, k and v are neighbours, so one product makes all three. */
     TRY(project(a->qkv, a->norm1, m, PARAM_Q, layer, N, false, scratch, err));
-    rope_apply(a->qkv, qkv_width(c), m->rope, position, N, c->H + c->G, c->D,
-               false);
+    variant_qk_forward(a->qkv, m, position, N);
     attend_forward(a, how, c, layer);
     TRY(residual_forward(a->mid, a->x, a->attn, m, PARAM_O, layer, N, scratch,
                          err));
 
-    rmsnorm_forward(a->norm2, a->rstd2, a->mid,
-                    w + params_offset(c, PARAM_NORM2, layer), N, c->C, eps);
-    TRY(project(a->gate_up, a->norm2, m, PARAM_GATE, layer, N, false, scratch,
-                err));
-    swiglu_forward(a->act, a->gate_up, N, c->F);
+    variant_norm_forward(a->norm2, a->kept2, a->mid, m, PARAM_NORM2, layer, N);
+    TRY(project(a->up, a->norm2, m, PARAM_GATE, layer, N, false, scratch, err));
+    variant_act_forward(a->act, a->up, c, N);
     return residual_forward(out, a->mid, a->act, m, PARAM_DOWN, layer, N,
                             scratch, err);
 }
@@ -218,15 +212,12 @@ static enum status trunk_forward(struct activations *a, const struct model *m,
     const struct model_config *c = &m->config;
 
     TRY(check_tokens(token, position, N, c, err));
-    embed_forward(a->layer[0].x, m->params + params_offset(c, PARAM_EMBED, 0),
-                  token, N, c->C);
+    variant_embed_forward(a->layer[0].x, m, token, position, N);
     for (size_t l = 0; l < c->L; l++)
         TRY(layer_forward(l + 1 < c->L ? a->layer[l + 1].x : a->last,
                           &a->layer[l], m, l, N, position, how, a->adapter,
                           err));
-    rmsnorm_forward(a->hidden, a->last_rstd, a->last,
-                    m->params + params_offset(c, PARAM_NORM, 0), N, c->C,
-                    (float)c->norm_eps);
+    variant_norm_forward(a->hidden, a->last_kept, a->last, m, PARAM_NORM, 0, N);
     return OK;
 }
 
@@ -295,14 +286,14 @@ enum status transformer_decode(struct activations *a, const struct model *m,
 
 /* Buffers of the backward pass, shared by all layers. */
 struct backward {
-    float *dx;       // [N,C] gradient of the residual stream
-    float *dnorm;    // [N,C]
-    float *dqkv;     // [N,(H+2G)*D]
-    float *dattn;    // [N,H*D]
-    float *dgate_up; // [N,2F]
-    float *dact;     // [N,F]
-    float *scratch;  // of attention
-    float *adapter;  // of the products' adapters
+    float *dx;      // [N,C] gradient of the residual stream
+    float *dnorm;   // [N,C]
+    float *dqkv;    // [N,(H+2G)*D]
+    float *dattn;   // [N,H*D]
+    float *dup;     // [N,2F] or [N,F]
+    float *dact;    // [N,F]
+    float *scratch; // of attention
+    float *adapter; // of the products' adapters
 };
 
 static enum status backward_place(struct backward *b, const struct model *m,
@@ -316,7 +307,7 @@ static enum status backward_place(struct backward *b, const struct model *m,
     TRY(ARENA_NEW(arena, b->dnorm, N * c->C, err));
     TRY(ARENA_NEW(arena, b->dqkv, N * qkv_width(c), err));
     TRY(ARENA_NEW(arena, b->dattn, N * c->H * c->D, err));
-    TRY(ARENA_NEW(arena, b->dgate_up, N * 2 * c->F, err));
+    TRY(ARENA_NEW(arena, b->dup, N * variant_up_width(c), err));
     TRY(ARENA_NEW(arena, b->dact, N * c->F, err));
     TRY(ARENA_NEW(arena, b->adapter, linear_scratch(m, N), err));
     return scratch_place(&b->scratch, pack, c->D, arena, err);
@@ -331,18 +322,6 @@ static enum status project_backward(float *dx, float *grad, const float *dy,
     struct linear l = linear_of(m, first, layer);
 
     return linear_backward(dx, grad, dy, x, &l, N, scratch, err);
-}
-
-/* A norm backwards: adds to the stream's gradient. */
-static void norm_backward(struct backward *b, float *grad, const float *dout,
-                          const float *x, const float *rstd,
-                          const struct model *m, enum param kind, size_t layer,
-                          size_t N)
-{
-    const struct model_config *c = &m->config;
-
-    rmsnorm_backward(b->dx, model_grad(m, grad, kind, layer), dout, x,
-                     m->params + params_offset(c, kind, layer), rstd, N, c->C);
 }
 
 /*
@@ -363,24 +342,23 @@ static enum status layer_backward(float *grad, struct backward *b,
     /* out = mid + act down^T */
     TRY(project_backward(b->dact, grad, b->dx, a->act, m, PARAM_DOWN, layer, N,
                          b->adapter, err));
-    swiglu_backward(b->dgate_up, b->dact, a->gate_up, N, c->F);
-    TRY(project_backward(b->dnorm, grad, b->dgate_up, a->norm2, m, PARAM_GATE,
-                         layer, N, b->adapter, err));
-    norm_backward(b, grad, b->dnorm, a->mid, a->rstd2, m, PARAM_NORM2, layer,
-                  N);
+    variant_act_backward(b->dup, b->dact, a->up, c, N);
+    TRY(project_backward(b->dnorm, grad, b->dup, a->norm2, m, PARAM_GATE, layer,
+                         N, b->adapter, err));
+    variant_norm_backward(b->dx, grad, b->dnorm, a->mid, a->kept2, m,
+                          PARAM_NORM2, layer, N);
 
     /* mid = x + attn o^T */
     TRY(project_backward(b->dattn, grad, b->dx, a->attn, m, PARAM_O, layer, N,
                          b->adapter, err));
     attention_backward(b->dqkv, b->dattn, a->attn, a->lse, a->qkv, pack, c->H,
                        c->G, c->D, b->scratch);
-    rope_apply(b->dqkv, qkv_width(c), m->rope, pack->position, N, c->H + c->G,
-               c->D, true);
+    variant_qk_backward(b->dqkv, m, pack->position, N);
     TRY(project_backward(is_end ? NULL : b->dnorm, grad, b->dqkv, a->norm1, m,
                          PARAM_Q, layer, N, b->adapter, err));
     if (!is_end)
-        norm_backward(b, grad, b->dnorm, a->x, a->rstd1, m, PARAM_NORM1, layer,
-                      N);
+        variant_norm_backward(b->dx, grad, b->dnorm, a->x, a->kept1, m,
+                              PARAM_NORM1, layer, N);
     return OK;
 }
 
@@ -395,12 +373,10 @@ enum status transformer_backward(float *grad, const struct activations *a,
     assert(a->keep && a->N == pack->N);
     TRY(backward_place(&b, m, pack, arena, err));
     memset(b.dx, 0, pack->N * c->C * sizeof *b.dx);
-    norm_backward(&b, grad, dhidden, a->last, a->last_rstd, m, PARAM_NORM, 0,
-                  pack->N);
+    variant_norm_backward(b.dx, grad, dhidden, a->last, a->last_kept, m,
+                          PARAM_NORM, 0, pack->N);
     for (size_t l = c->L; l-- > 0;)
         TRY(layer_backward(grad, &b, &a->layer[l], m, l, pack, err));
-    if (m->lora == NULL)
-        embed_backward(model_grad(m, grad, PARAM_EMBED, 0), b.dx, pack->token,
-                       pack->N, c->C);
+    variant_embed_backward(grad, b.dx, m, pack);
     return OK;
 }

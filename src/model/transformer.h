@@ -1,12 +1,14 @@
 /*
- * transformer.h - the decoder: pre-norm RMSNorm, rotary grouped-query
- * attention, SwiGLU, residual stream.
+ * transformer.h - the decoder: pre-norm, grouped-query attention, feed-forward,
+ * residual stream.  For llama,
  *
  *     x = embed[token]
  *     for each layer:
  *         x = x + O attention(rope([q;k;v] rmsnorm1(x)))
  *         x = x + down swiglu([gate;up] rmsnorm2(x))
  *     hidden = rmsnorm(x)
+ *
+ * and what other architectures have in place of it is model/variant.h's.
  *
  * Heads (model/heads.h, nn/lmhead.h) read `hidden`.  All functions here run
  * inside one worker (base/parallel.h) on one pack of sequences.
@@ -24,7 +26,7 @@ struct activations {
     bool keep;                       // false: inference, only `hidden` survives
     float *hidden;                   // [N,C] after the last norm
     float *last;                     // [N,C] before it
-    float *last_rstd;                // [N]
+    float *last_kept;                // of the last norm
     float *adapter;                  // scratch of the products' adapters
     struct layer_activations *layer; // [L]; they share memory without keep
 };

@@ -85,57 +85,6 @@ NN_CLONES void rmsnorm_backward(float *restrict dx, float *restrict dweight,
     }
 }
 
-void rope_table(float *table, size_t T, size_t D, double theta)
-{
-    assert(D % 2 == 0);
-    size_t half = D / 2;
-    for (size_t i = 0; i < half; i++) {
-        double rate = pow(theta, -2.0 * (double)i / (double)D);
-        for (size_t t = 0; t < T; t++) {
-            table[t * D + i] = (float)cos((double)t * rate);
-            table[t * D + half + i] = (float)sin((double)t * rate);
-        }
-    }
-}
-
-/* Turn `heads` heads of one row by the angles of one table row; `sign` is -1
- * to turn back. */
-NN_INLINE void turn_row(float *x, const float *angle, size_t heads, size_t half,
-                        float sign)
-{
-    for (size_t h = 0; h < heads; h++) {
-        float *lo = x + h * 2 * half;
-        float *hi = lo + half;
-#pragma omp simd
-        for (size_t i = 0; i < half; i++) {
-            float c = angle[i], s = sign * angle[half + i];
-            float a = lo[i], b = hi[i];
-            lo[i] = a * c - b * s;
-            hi[i] = b * c + a * s;
-        }
-    }
-}
-
-NN_CLONES void rope_apply(float *restrict x, size_t stride,
-                          const float *restrict table,
-                          const int32_t *restrict position, size_t N,
-                          size_t heads, size_t D, bool inverse)
-{
-    assert(D % 2 == 0);
-    float sign = inverse ? -1.0f : 1.0f;
-    for (size_t n = 0; n < N; n++) {
-        float *x_n = x + n * stride;
-        const float *angle = table + (size_t)position[n] * D;
-        /* The usual head sizes get loops of known length. */
-        if (D == 16)
-            turn_row(x_n, angle, heads, 8, sign);
-        else if (D == 64)
-            turn_row(x_n, angle, heads, 32, sign);
-        else
-            turn_row(x_n, angle, heads, D / 2, sign);
-    }
-}
-
 /* One head: what rmsnorm_forward does to a row, in place. */
 NN_INLINE float norm_head(float *x, const float *weight, size_t D, float eps)
 {

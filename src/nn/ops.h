@@ -40,22 +40,6 @@ void rmsnorm_backward(float *restrict dx, float *restrict dweight,
                       size_t N, size_t C);
 
 /*
- * Rotary positions (Su et al. 2021) in the half-split form of Hugging Face
- * files: within a head, channel i < D/2 is paired with i + D/2 and turned by
- * the angle position * theta^(-2i/D).
- *
- * rope_table: cos and sin for positions 0..T-1, [T, D] with cos in the first
- * D/2 columns and sin in the rest; computed in double.
- * rope_apply: turns the first `heads` heads of each row in place; rows are
- * `stride` floats apart.  `inverse` turns back, which is also the backward
- * pass, the map being orthogonal.
- */
-void rope_table(float *table, size_t T, size_t D, double theta);
-void rope_apply(float *restrict x, size_t stride, const float *restrict table,
-                const int32_t *restrict position, size_t N, size_t heads,
-                size_t D, bool inverse);
-
-/*
  * RMSNorm of each of a row's first `heads` heads by itself, in place, all with
  * one weight [D] (queries and keys of Qwen3).  Rows are `stride` floats apart.
  *   raw   out [N,heads,D]  x before, for the backward pass

@@ -59,37 +59,6 @@ void rmsnorm_backward_ref(double *dx, double *dweight, const double *dout,
     }
 }
 
-void rope_table_ref(double *table, size_t T, size_t D, double theta)
-{
-    for (size_t t = 0; t < T; t++) {
-        for (size_t i = 0; i < D / 2; i++) {
-            double angle = (double)t / pow(theta, 2.0 * (double)i / (double)D);
-            table[t * D + i] = cos(angle);
-            table[t * D + D / 2 + i] = sin(angle);
-        }
-    }
-}
-
-void rope_apply_ref(double *x, size_t stride, const double *table,
-                    const int32_t *position, size_t N, size_t heads, size_t D,
-                    bool inverse)
-{
-    for (size_t n = 0; n < N; n++) {
-        const double *angle = table + (size_t)position[n] * D;
-        for (size_t h = 0; h < heads; h++) {
-            double *head = x + n * stride + h * D;
-            for (size_t i = 0; i < D / 2; i++) {
-                double c = angle[i], s = angle[D / 2 + i];
-                if (inverse)
-                    s = -s;
-                double a = head[i], b = head[i + D / 2];
-                head[i] = a * c - b * s;
-                head[i + D / 2] = a * s + b * c;
-            }
-        }
-    }
-}
-
 void headnorm_forward_ref(double *x, double *raw, double *rstd,
                           const double *weight, size_t N, size_t stride,
                           size_t heads, size_t D, double eps)

@@ -5,8 +5,6 @@
 #ifndef PLUMB_NN_OPS_REF_H
 #define PLUMB_NN_OPS_REF_H
 
-#include <stdbool.h>
-
 #include "nn/tensor.h"
 
 void embed_forward_ref(double *out, const double *table, const int32_t *token,
@@ -22,11 +20,6 @@ void rmsnorm_forward_ref(double *out, double *rstd, const double *x,
 void rmsnorm_backward_ref(double *dx, double *dweight, const double *dout,
                           const double *x, const double *weight,
                           const double *rstd, size_t N, size_t C);
-
-void rope_table_ref(double *table, size_t T, size_t D, double theta);
-void rope_apply_ref(double *x, size_t stride, const double *table,
-                    const int32_t *position, size_t N, size_t heads, size_t D,
-                    bool inverse);
 
 void headnorm_forward_ref(double *x, double *raw, double *rstd,
                           const double *weight, size_t N, size_t stride,

@@ -44,6 +44,20 @@ struct model_config rig_config(void)
     };
 }
 
+struct model_config rig_config_of(const char *model_type)
+{
+    struct model_config c = rig_config();
+
+    c.arch = arch_find(model_type);
+    assert_true(c.arch < arch_count());
+    c.tied = arch_get(c.arch)->is_tied;
+    if (arch_get(c.arch)->files->dim[DIM_D] == NULL) {
+        c.G = c.H;
+        c.D = c.C / c.H;
+    }
+    return c;
+}
+
 void rig_model(struct model *out, const struct model_config *c, uint64_t seed)
 {
     struct err err = {0};
@@ -54,7 +68,7 @@ void rig_model(struct model *out, const struct model_config *c, uint64_t seed)
     for (size_t i = 0; i < params_tensors(c); i++) {
         struct param_view view = params_view(c, i);
         double sd = view.is_vector ? 0.2 : 1.5 / sqrt((double)view.cols);
-        double mean = view.is_vector ? 1 : 0;
+        double mean = view.init_sd < 0 ? 1 : 0;
 
         for (size_t j = 0; j < view.rows * view.cols; j++)
             out->params[view.offset + j] =

@@ -49,6 +49,9 @@ void rig_pack_add(struct rig_pack *p, const int32_t *token, size_t len);
 /* A small shape: V=11 C=8 L=2 H=2 G=1 D=4 F=12, 32 positions. */
 struct model_config rig_config(void);
 
+/* The same of another architecture. */
+struct model_config rig_config_of(const char *model_type);
+
 /* A model with random weights, norms too, wide enough that every part of it
  * matters. */
 void rig_model(struct model *out, const struct model_config *c, uint64_t seed);

@@ -275,7 +275,25 @@ static void test_generation_config(void **state)
              "{\"eos_token_id\":[5],\"suppress_tokens\":null}");
     assert_int_equal(checkpoint_read(&back, f->dir, HEAD_LM, &err), OK);
     assert_int_equal(back.config.eos, 5);
+    assert_int_equal(back.config.n_stop, 0);
     assert_null(back.banned);
+    model_free(&back);
+
+    /* config.json's 1 stays where the list has it, and comes back. */
+    put_file(f, "generation_config.json", "{\"eos_token_id\":[7,1,7,3]}");
+    assert_int_equal(checkpoint_read(&back, f->dir, HEAD_LM, &err), OK);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(back.config.eos, 1);
+        assert_int_equal(back.config.n_stop, 2);
+        assert_true(model_config_stops(&back.config, 1) &&
+                    model_config_stops(&back.config, 3) &&
+                    model_config_stops(&back.config, 7) &&
+                    !model_config_stops(&back.config, 2) &&
+                    !model_config_stops(&back.config, -1));
+        write_model(f, &back);
+        model_free(&back);
+        assert_int_equal(checkpoint_read(&back, f->dir, HEAD_LM, &err), OK);
+    }
     model_free(&back);
 }
 

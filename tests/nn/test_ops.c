@@ -11,8 +11,7 @@
 /* What the finite differences turn and weigh. */
 struct pass {
     size_t N, C;
-    struct array x, weight, out, dout, rstd, table;
-    const int32_t *position;
+    struct array x, weight, out, dout, rstd;
 };
 
 /* Numbers of tokens and of channels: one, odd, off and on the vector width. */
@@ -118,81 +117,6 @@ static void test_embed(void **state)
     array_free(&table);
     array_free(&out);
     array_free(&dout);
-}
-
-static double rope_loss(void *ctx)
-{
-    struct pass *p = ctx;
-    memcpy(p->out.d, p->x.d, p->x.n * sizeof(double));
-    rope_apply_ref(p->out.d, p->C, p->table.d, p->position, p->N, 2, 4, false);
-    return weighted_total(p->dout.d, p->out.d, p->out.n);
-}
-
-static void test_rope_twin(void **state)
-{
-    (void)state;
-    enum {
-        N = 3,
-        D = 4,
-        STRIDE = 3 * D,
-        T = 8
-    };
-    const int32_t position[N] = {0, 7, 3};
-    struct rng r;
-    rng_init(&r, 3, RNG_TEST, 3, 0);
-    struct pass p = {.N = N, .C = STRIDE, .position = position};
-    p.x = array_normal((size_t)N * STRIDE, &r, 1.0);
-    p.out = array_new((size_t)N * STRIDE);
-    p.dout = array_normal((size_t)N * STRIDE, &r, 1.0);
-    p.table = array_new((size_t)T * D);
-    rope_table_ref(p.table.d, T, D, 100.0);
-    /* The backward pass turns the gradient back, in place. */
-    struct array dx = array_new((size_t)N * STRIDE);
-    memcpy(dx.d, p.dout.d, dx.n * sizeof(double));
-    rope_apply_ref(dx.d, STRIDE, p.table.d, position, N, 2, D, true);
-    fd_check("x", p.x.d, dx.d, dx.n, rope_loss, &p);
-    struct array *all[] = {&p.x, &p.out, &p.dout, &p.table, &dx};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        array_free(all[i]);
-}
-
-static void rope_case(size_t D, size_t heads, size_t spare, struct rng *r)
-{
-    enum {
-        N = 5,
-        T = 2048
-    };
-    const int32_t position[N] = {0, 1, 2, 700, T - 1};
-    size_t stride = (heads + spare) * D;
-    struct array table = array_nan(T * D), x = array_normal(N * stride, r, 1.0);
-    rope_table(table.f, T, D, 10000.0);
-    rope_table_ref(table.d, T, D, 10000.0);
-    /* cos and sin of the same double up to a rounding of the rate, which
-     * 2047 positions magnify to less than a float's rounding. */
-    compare_array("table", &table, 2 * FLOAT_EPS);
-    for (int inverse = 0; inverse < 2; inverse++) {
-        rope_apply(x.f, stride, table.f, position, N, heads, D, inverse);
-        rope_apply_ref(x.d, stride, table.d, position, N, heads, D, inverse);
-        compare_array("rope", &x, (1 + inverse) * 4 * FLOAT_EPS);
-        /* The spare heads (values, in use) are not touched. */
-        for (size_t n = 0; n < N; n++)
-            compare("spare", x.f + n * stride + heads * D,
-                    x.d + n * stride + heads * D, spare * D, 0.0);
-    }
-    array_free(&table);
-    array_free(&x);
-}
-
-static void test_rope(void **state)
-{
-    (void)state;
-    struct rng r;
-    rng_init(&r, 3, RNG_TEST, 4, 0);
-    const size_t head_sizes[] = {2, 6, 16, 32, 64};
-    for (size_t i = 0; i < sizeof head_sizes / sizeof head_sizes[0]; i++) {
-        rope_case(head_sizes[i], 1, 0, &r);
-        rope_case(head_sizes[i], 5, 2, &r);
-    }
 }
 
 static void test_position(void **state)
@@ -513,8 +437,6 @@ int main(void)
         cmocka_unit_test(test_rmsnorm_twin),
         cmocka_unit_test(test_rmsnorm),
         cmocka_unit_test(test_embed),
-        cmocka_unit_test(test_rope_twin),
-        cmocka_unit_test(test_rope),
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_headnorm_twin),
         cmocka_unit_test(test_headnorm),
