@@ -44,12 +44,13 @@ static const struct {
     unsigned command;
     const char *section;
 } own_sections[] = {
-    {FOR_DEMO, "demo."},         {FOR_WORLD, "world."},
-    {FOR_WORLD, "rater."},       {FOR_WORLD, "panel."},
-    {FOR_SFT, "sft."},           {FOR_REWARD, "reward."},
-    {FOR_PPO, "ppo."},           {FOR_EVAL, "eval."},
-    {FOR_GENERATE, "generate."}, {FOR_TOKENIZE, "tokenize."},
-    {FOR_SCORE, "score."},       {FOR_INSPECT, "inspect."},
+    {FOR_READING, "data."},      {FOR_DEMO, "demo."},
+    {FOR_WORLD, "world."},       {FOR_WORLD, "rater."},
+    {FOR_WORLD, "panel."},       {FOR_SFT, "sft."},
+    {FOR_REWARD, "reward."},     {FOR_PPO, "ppo."},
+    {FOR_EVAL, "eval."},         {FOR_GENERATE, "generate."},
+    {FOR_TOKENIZE, "tokenize."}, {FOR_SCORE, "score."},
+    {FOR_INSPECT, "inspect."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

@@ -195,6 +195,35 @@ const struct option option_table[] = {
          "spot-check: answers closer than this tie", FOR_WORLD | FOR_DEMO,
          RECORDED),
 
+    /* how data files are read */
+    INT("data.skip_bad", data.dataset.skip_bad, "0", 0, MANY,
+        "bad records that are skipped, each with a warning; one more stops",
+        FOR_READING, RECORDED),
+    CHOICE("data.too_long", data.too_long, "refuse", "refuse|skip|truncate",
+           "records longer than the limit: an error; left out and counted; "
+           "without their oldest turns, then cut at the end",
+           FOR_READING, RECORDED),
+    TEXT("data.prompt_key", data.dataset.prompt_key, NULL,
+         "records: the key that stands for \"prompt\"", FOR_READING, RECORDED),
+    TEXT("data.response_key", data.dataset.response_key, NULL,
+         "records: the key that stands for \"response\"", FOR_READING,
+         RECORDED),
+    TEXT("data.chosen_key", data.dataset.chosen_key, NULL,
+         "records: the key that stands for \"chosen\"", FOR_READING, RECORDED),
+    TEXT("data.rejected_key", data.dataset.rejected_key, NULL,
+         "records: the key that stands for \"rejected\"", FOR_READING,
+         RECORDED),
+    TEXT("data.label_key", data.dataset.label_key, NULL,
+         "records: the key that stands for \"label\"", FOR_READING, RECORDED),
+    TEXT("data.chat", data.template, NULL,
+         "how prompts are laid out: none, support, chatml, smollm2, qwen2.5, "
+         "qwen3, llama3, llama3.1, zephyr or hh; without it, the model's own "
+         "way",
+         FOR_STAGES | FOR_EVAL, RECORDED),
+    TEXT("data.chat_date", data.date, NULL,
+         "the day that the template llama3.1 tells; without it, " CHAT_DATE,
+         FOR_STAGES | FOR_EVAL, RECORDED),
+
     /* supervised fine-tuning */
     PATH("sft.data", 'd', sft.data, "demonstrations, JSON Lines", FOR_SFT,
          NEEDED, PARENT_FILE),
@@ -244,6 +273,9 @@ const struct option option_table[] = {
     /* the reward model */
     PATH("reward.data", 'd', reward.data, "rankings, JSON Lines", FOR_REWARD,
          NEEDED, PARENT_FILE),
+    PATH("reward.heldout", 0, reward.heldout,
+         "rankings that are held out, instead of a share of the data",
+         FOR_REWARD, RECORDED, PARENT_FILE),
     PATH("reward.model", 'm', reward.model,
          "model or run whose trunk it starts from", FOR_REWARD, NEEDED,
          PARENT_SFT),

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rlhf/corpus.h"
 #include "rlhf/ppo.h"
 #include "rlhf/reward_model.h"
 #include "rlhf/sft.h"
@@ -79,6 +80,7 @@ struct demo_values {
 
 struct option_values {
     struct common_values common;
+    struct data_config data;
     struct world_values world;
     struct sft_config sft;
     struct reward_config reward;

@@ -62,6 +62,9 @@ enum option_command {
     FOR_SCORE = 1024,
 };
 
+/* The commands that read records and lay out prompts. */
+#define FOR_READING (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE)
+
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands
     char letter;     // "-o", or 0

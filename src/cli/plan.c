@@ -40,13 +40,15 @@ struct material {
 
 static enum status count_data(struct material *m, const char *data_path,
                               enum dataset_kind kind, const struct tokenizer *t,
-                              size_t max_tokens, struct err *err)
+                              size_t max_tokens, const struct options *o,
+                              struct err *err)
 {
     struct dataset data = {0};
     struct corpus corpus = {0};
     enum status status = OK;
-    TRY(dataset_read(&data, data_path, kind, err));
-    TRY_DONE(corpus_encode(&corpus, &data, t, -1, max_tokens, err));
+    const struct corpus_files files = {.path = data_path, .kind = kind};
+    TRY(corpus_load(&corpus, &data, &files, &o->v.data, t, -1, max_tokens, NULL,
+                    err));
     if (corpus.n_record == 0)
         status = err_set(err, ERR_FORMAT, "%s: no records", data_path);
     m->records = corpus.n_record;
@@ -55,7 +57,6 @@ static enum status count_data(struct material *m, const char *data_path,
         m->tokens +=
             (double)(corpus.seq[i].len_prompt + corpus.seq[i].len_response);
     corpus_free(&corpus);
-done:
     dataset_free(&data);
     return status;
 }
@@ -78,7 +79,7 @@ static enum status gather(struct material *m, const char *model,
     if (status == OK)
         status = model_config_check(&m->shape, err);
     if (status == OK)
-        status = count_data(m, data, kind, t, m->shape.T_max, err);
+        status = count_data(m, data, kind, t, m->shape.T_max, o, err);
     tokenizer_free(t);
     return status;
 }
@@ -220,7 +221,8 @@ static enum status plan_reward(struct plan *p, const struct options *o,
                                const struct context *context, struct err *err)
 {
     const struct reward_config *c = &o->v.reward;
-    const struct passes s = {c->batch, c->epochs, c->max_steps, c->holdout};
+    const struct passes s = {c->batch, c->epochs, c->max_steps,
+                             c->heldout == NULL ? c->holdout : 0};
     struct material m = {0};
     TRY(gather(&m, c->model, NULL, c->data, DATASET_RANKINGS, o, err));
     m.shape.head = HEAD_SCORE;

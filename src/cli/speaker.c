@@ -20,8 +20,7 @@ enum status speaker_open(struct speaker *s, const char *path, const char *chat,
     TRY_DONE(checkpoint_read(&s->model, s->path, HEAD_LM, err));
     TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
     TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
-    status = chat ? chat_find(&s->chat, chat, err)
-                  : chat_detect(&s->chat, s->tokenizer, err);
+    status = chat_open(&s->chat, s->tokenizer, chat, NULL, err);
 done:
     if (status != OK)
         speaker_close(s);
@@ -75,7 +74,7 @@ static enum status check_length(const struct ids *prompt,
 enum status speaker_encode(struct ids *out, const struct speaker *s,
                            const char *prompt, struct err *err)
 {
-    TRY(chat_encode_prompt(s->tokenizer, s->chat, prompt, out, err));
+    TRY(chat_encode_prompt(s->tokenizer, &s->chat, prompt, out, err));
     return check_length(out, s, err);
 }
 

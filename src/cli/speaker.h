@@ -14,7 +14,7 @@
 struct speaker {
     struct model model;
     struct tokenizer *tokenizer;
-    enum chat_template chat;
+    struct chat chat;
     char path[FILE_PATH_MAX]; // the model's folder
 };
 

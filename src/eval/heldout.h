@@ -29,6 +29,7 @@
 #include "base/context.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "rlhf/corpus.h"
 
 struct heldout_config {
     const char *project;      // directory D: files go to D/eval, and the paths
@@ -45,6 +46,7 @@ struct heldout_config {
     double temperature, top_p; // serving settings, evaluated beside 1 and 1
                                // unless they are 1 and 1; 0 is greedy
     uint64_t seed;
+    struct data_config data; // how the prompts are read
 };
 
 /*

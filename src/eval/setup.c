@@ -62,14 +62,14 @@ static enum status open_prompts(struct setup *s, struct err *err)
                        "max_new = %lld: wanted 1 to %zu, which leaves a "
                        "position for the prompt",
                        (long long)c->max_new, T_max - 1);
-    TRY(dataset_read(&s->prompts, c->prompts, DATASET_PROMPTS, err));
+    const struct corpus_files files = {.path = c->prompts,
+                                       .kind = DATASET_PROMPTS};
+    TRY(corpus_load(&s->corpus, &s->prompts, &files, &c->data, s->tokenizer,
+                    s->policy.config.eos, T_max - (size_t)c->max_new, NULL,
+                    err));
     if (s->prompts.n < n)
         return err_set(err, ERR_FORMAT, "%s: %zu prompts, %zu are asked for",
                        c->prompts, s->prompts.n, n);
-    struct dataset first = s->prompts;
-    first.n = n;
-    TRY(corpus_encode(&s->corpus, &first, s->tokenizer, s->policy.config.eos,
-                      T_max - (size_t)c->max_new, err));
     TRY(MEM_NEW(s->prompt, n, err));
     for (size_t i = 0; i < n; i++)
         s->prompt[i] = s->corpus.seq[s->corpus.first[i]];

@@ -15,8 +15,7 @@ struct gguf_pair {
     struct gguf_text key;
     bool is_array;
     struct gguf_array value;
-    size_t *end;      // value.end, owned; NULL unless items are texts
-    const char *past; // behind the value's last byte
+    size_t *end; // value.end, owned; NULL unless items are texts
 };
 
 struct gguf {

@@ -271,22 +271,10 @@ enum status safetensors_floats(float *out, const struct tensor_view *t,
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* Values of a tensor; their bytes, too, must fit a size_t. */
-static enum status count_values(size_t *out, const struct tensor_out *t,
-                                struct err *err)
-{
-    size_t count = 1, bytes;
-    for (size_t d = 0; d < t->n_dim; d++)
-        TRY(mem_multiply(&count, count, t->dim[d], err));
-    TRY(mem_multiply(&bytes, count, tensor_type_bytes(t->type), err));
-    *out = count;
-    return OK;
-}
-
 /* The prefix and the header.  A tensor's place is the sum of the lengths of
- * those before it. */
+ * those before it; len[i] is set to tensor i's bytes. */
 static enum status write_header(struct buf *out, const struct tensor_out *t,
-                                size_t n, struct err *err)
+                                size_t n, size_t *len, struct err *err)
 {
     struct json_writer w;
     size_t at = 0;
@@ -299,21 +287,22 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
     json_field_text(&w, "format", "pt");
     json_close(&w, '}');
     for (size_t i = 0; i < n; i++) {
-        size_t count;
-        assert(t[i].n_dim <= TENSOR_DIMS_MAX && t[i].type <= TENSOR_BF16);
-        TRY(count_values(&count, &t[i], err));
+        assert(t[i].n_dim <= TENSOR_DIMS_MAX);
+        len[i] = sizeof(float);
         json_put_key(&w, t[i].name);
         json_open(&w, '{');
-        json_field_text(&w, "dtype", tensor_type_name(t[i].type));
+        json_field_text(&w, "dtype", "F32");
         json_put_key(&w, "shape");
         json_open(&w, '[');
-        for (size_t d = 0; d < t[i].n_dim; d++)
+        for (size_t d = 0; d < t[i].n_dim; d++) {
+            TRY(mem_multiply(&len[i], len[i], t[i].dim[d], err));
             json_put_int(&w, (int64_t)t[i].dim[d]);
+        }
         json_close(&w, ']');
         json_put_key(&w, "data_offsets");
         json_open(&w, '[');
         json_put_int(&w, (int64_t)at);
-        at += count * tensor_type_bytes(t[i].type);
+        at += len[i];
         json_put_int(&w, (int64_t)at);
         json_close(&w, ']');
         json_close(&w, '}');
@@ -332,14 +321,11 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
  * model in memory. */
 static enum status put_tensors(struct file_writer *w, const struct buf *header,
                                const struct tensor_out *t, size_t n,
-                               struct err *err)
+                               const size_t *len, struct err *err)
 {
     TRY(file_put(w, header->data, header->len, err));
-    for (size_t i = 0; i < n; i++) {
-        size_t count;
-        TRY(count_values(&count, &t[i], err));
-        TRY(tensor_write(w, t[i].type, t[i].data, count, t[i].name, err));
-    }
+    for (size_t i = 0; i < n; i++)
+        TRY(file_put(w, t[i].data, len[i], err));
     return OK;
 }
 
@@ -348,13 +334,16 @@ enum status safetensors_write(const char *path, const struct tensor_out *t,
 {
     struct file_writer w;
     struct buf header;
+    size_t *len = NULL;
     enum status status;
     buf_init(&header, HEADER_MAX + PREFIX);
-    TRY_DONE(write_header(&header, t, n, err));
+    TRY_DONE(MEM_NEW(len, n, err));
+    TRY_DONE(write_header(&header, t, n, len, err));
     TRY_DONE(file_create(&w, path, err));
-    status = put_tensors(&w, &header, t, n, err);
+    status = put_tensors(&w, &header, t, n, len, err);
     status = file_finish(&w, status, err);
 done:
     buf_free(&header);
+    mem_free(len);
     return status;
 }

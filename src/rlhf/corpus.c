@@ -15,9 +15,13 @@ struct encoder {
     struct corpus *corpus;
     struct span *span;
     const struct tokenizer *tokenizer;
-    enum chat_template chat;
-    int32_t eos;
     size_t max_tokens;
+    enum corpus_too_long too_long;
+    /* the record being worked on */
+    struct ids prompt;
+    struct ids replies;
+    size_t offset[DATASET_RESPONSES_MAX + 1]; // into replies
+    size_t n_replies;
 };
 
 /* Was response k cut at the length limit?  `finish` may be NULL: nothing was
@@ -29,47 +33,154 @@ static bool is_cut(const struct json *finish, size_t k)
     return strcmp(json_text(own, ""), "length") == 0;
 }
 
-static enum status encode_one(struct encoder *e, const char *prompt,
-                              const char *response, bool is_cut_short,
+enum status corpus_encode_prompt(struct ids *out, const struct record *r,
+                                 const struct tokenizer *tokenizer,
+                                 const struct chat *chat, struct err *err)
+{
+    if (r->dialogue.n > 0)
+        return chat_encode_messages(tokenizer, chat, r->dialogue.turn,
+                                    r->dialogue.n, out, err);
+    return chat_encode_prompt(tokenizer, chat, r->prompt, out, err);
+}
+
+/* ---- one record --------------------------------------------------------- */
+
+static enum status encode_reply(struct encoder *e, const struct record *r,
+                                const char *response, bool is_short,
+                                struct err *err)
+{
+    static const struct chat plain = {.template = CHAT_NONE};
+    const struct corpus *c = e->corpus;
+    TRY(chat_encode_response(e->tokenizer, r->is_raw ? &plain : &c->chat,
+                             response, is_short ? -1 : c->end, &e->replies,
+                             err));
+    e->offset[++e->n_replies] = e->replies.n;
+    return OK;
+}
+
+static enum status encode_replies(struct encoder *e, const struct record *r,
+                                  struct err *err)
+{
+    enum status status = OK;
+    struct json *extra = NULL;
+    e->replies.n = e->n_replies = 0;
+    /* Most records do not say how their responses ended. */
+    if (r->extra != NULL && strstr(r->extra, "\"finish\"") != NULL)
+        TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
+    const struct json *finish = json_get(extra, "finish");
+    if (r->n_responses == 0 && r->response != NULL)
+        TRY_DONE(encode_reply(e, r, r->response, is_cut(finish, 0), err));
+    for (size_t k = 0; k < r->n_responses; k++)
+        TRY_DONE(encode_reply(e, r, r->responses[k], is_cut(finish, k), err));
+done:
+    json_free(extra);
+    return status;
+}
+
+/* The longest sequence of the record. */
+static size_t longest(const struct encoder *e)
+{
+    size_t most = 0;
+    for (size_t k = 0; k < e->n_replies; k++)
+        if (e->offset[k + 1] - e->offset[k] > most)
+            most = e->offset[k + 1] - e->offset[k];
+    return e->prompt.n + most;
+}
+
+/* Leave out the oldest turns while it is too long: up to the next question,
+ * never the system's message or the last one. */
+static enum status drop_turns(struct encoder *e, const struct record *r,
                               struct err *err)
+{
+    enum status status = OK;
+    size_t n = r->dialogue.n;
+    const struct chat_message *turn = r->dialogue.turn;
+    size_t head = n > 0 && strcmp(turn[0].role, "system") == 0;
+    struct chat_message *kept;
+    TRY(MEM_NEW(kept, n, err));
+    for (size_t from = head + 1; from < n && longest(e) > e->max_tokens;
+         from++) {
+        if (strcmp(turn[from].role, "user") != 0)
+            continue;
+        if (head > 0)
+            kept[0] = turn[0];
+        memcpy(kept + head, turn + from, (n - from) * sizeof *kept);
+        e->prompt.n = 0;
+        TRY_DONE(chat_encode_messages(e->tokenizer, &e->corpus->chat, kept,
+                                      head + n - from, &e->prompt, err));
+    }
+done:
+    mem_free(kept);
+    return status;
+}
+
+/* Does the record, whole or cut, fit the limit? */
+static enum status fit(struct encoder *e, const struct record *r, bool *fits,
+                       struct err *err)
+{
+    struct corpus *c = e->corpus;
+    *fits = longest(e) <= e->max_tokens;
+    if (*fits)
+        return OK;
+    if (e->too_long == TOO_LONG_REFUSE)
+        return err_set(err, ERR_LIMIT,
+                       "%zu tokens are more than the limit of %zu", longest(e),
+                       e->max_tokens);
+    if (e->too_long == TOO_LONG_TRUNCATE)
+        TRY(drop_turns(e, r, err));
+    *fits = e->too_long == TOO_LONG_TRUNCATE &&
+            e->prompt.n + (e->n_replies > 0) <= e->max_tokens;
+    c->n_too_long += !*fits;
+    c->n_truncated += *fits;
+    return OK;
+}
+
+static enum status push_all(struct ids *out, const struct ids *from,
+                            size_t first, size_t last, struct err *err)
+{
+    for (size_t i = first; i < last; i++)
+        TRY(ids_push(out, from->id[i], err));
+    return OK;
+}
+
+/* Reply k behind its own copy of the prompt; k == n_replies: no reply. */
+static enum status push_sequence(struct encoder *e, size_t k, struct err *err)
 {
     struct corpus *c = e->corpus;
     struct span *span = &e->span[c->n_seq];
+    size_t first = k < e->n_replies ? e->offset[k] : 0;
+    size_t last = k < e->n_replies ? e->offset[k + 1] : 0;
+    if (last - first > e->max_tokens - e->prompt.n)
+        last = first + e->max_tokens - e->prompt.n;
     span->prompt = c->pool.n;
-    TRY(chat_encode_prompt(e->tokenizer, e->chat, prompt, &c->pool, err));
+    TRY(push_all(&c->pool, &e->prompt, 0, e->prompt.n, err));
     span->response = c->pool.n;
-    if (response != NULL)
-        TRY(chat_encode_response(e->tokenizer, e->chat, response,
-                                 is_cut_short ? -1 : e->eos, &c->pool, err));
+    TRY(push_all(&c->pool, &e->replies, first, last, err));
     span->end = c->pool.n;
-    if (span->response == span->prompt)
-        return err_set(err, ERR_FORMAT, "the prompt has no tokens");
-    if (span->end - span->prompt > e->max_tokens)
-        return err_set(err, ERR_LIMIT,
-                       "%zu tokens are more than the limit of %zu",
-                       span->end - span->prompt, e->max_tokens);
     c->n_seq++;
     return OK;
 }
 
 static enum status encode_record(struct encoder *e, const struct record *r,
-                                 struct err *err)
+                                 bool *fits, struct err *err)
 {
-    enum status status = OK;
-    struct json *extra = NULL;
-    /* Most records do not say how their responses ended. */
-    if (r->extra != NULL && strstr(r->extra, "\"finish\"") != NULL)
-        TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
-    const struct json *finish = json_get(extra, "finish");
-    if (r->n_responses == 0)
-        TRY_DONE(encode_one(e, r->prompt, r->response, is_cut(finish, 0), err));
-    for (size_t k = 0; k < r->n_responses; k++)
-        TRY_DONE(
-            encode_one(e, r->prompt, r->responses[k], is_cut(finish, k), err));
-done:
-    json_free(extra);
-    return status;
+    e->prompt.n = 0;
+    if (!r->is_raw) {
+        TRY(corpus_encode_prompt(&e->prompt, r, e->tokenizer, &e->corpus->chat,
+                                 err));
+        if (e->prompt.n == 0)
+            return err_set(err, ERR_FORMAT, "the prompt has no tokens");
+    }
+    TRY(encode_replies(e, r, err));
+    TRY(fit(e, r, fits, err));
+    if (!*fits)
+        return OK;
+    for (size_t k = 0; k < e->n_replies || k == 0; k++)
+        TRY(push_sequence(e, k, err));
+    return OK;
 }
+
+/* ---- all records -------------------------------------------------------- */
 
 static void point_into_pool(struct corpus *c, const struct span *span)
 {
@@ -82,39 +193,129 @@ static void point_into_pool(struct corpus *c, const struct span *span)
         };
 }
 
-enum status corpus_encode(struct corpus *out, const struct dataset *data,
-                          const struct tokenizer *tokenizer, int32_t eos,
-                          size_t max_tokens, struct err *err)
+/* keep[i] tells whether record i is in the corpus. */
+static enum status encode_all(struct corpus *c, bool *keep,
+                              const struct dataset *data, struct encoder *e,
+                              struct err *err)
 {
-    enum status status = OK;
-    struct corpus c = {.n_record = data->n};
-    struct encoder e = {.corpus = &c,
-                        .tokenizer = tokenizer,
-                        .eos = eos,
-                        .max_tokens = max_tokens};
     size_t room = 0;
     for (size_t i = 0; i < data->n; i++)
         room +=
             data->record[i].n_responses > 0 ? data->record[i].n_responses : 1;
-    TRY_DONE(chat_detect(&e.chat, tokenizer, err));
-    TRY_DONE(MEM_NEW(e.span, room, err));
-    TRY_DONE(MEM_NEW(c.seq, room, err));
-    TRY_DONE(MEM_NEW(c.first, data->n + 1, err));
+    TRY(MEM_NEW(e->span, room, err));
+    TRY(MEM_NEW(c->seq, room, err));
+    TRY(MEM_NEW(c->first, data->n + 1, err));
     for (size_t i = 0; i < data->n; i++) {
-        status = encode_record(&e, &data->record[i], err);
+        enum status status = encode_record(e, &data->record[i], &keep[i], err);
         if (status != OK) {
             err_context(err, "%s: record '%s'", data->path, data->record[i].id);
-            goto done;
+            return status;
         }
-        c.first[i + 1] = c.n_seq;
+        c->n_record += keep[i];
+        c->first[c->n_record] = c->n_seq;
     }
-    point_into_pool(&c, e.span);
-    *out = c;
-done:
+    point_into_pool(c, e->span);
+    return OK;
+}
+
+static enum status encode(struct corpus *out, bool *keep,
+                          const struct dataset *data,
+                          const struct data_config *config,
+                          const struct tokenizer *tokenizer, int32_t eos,
+                          size_t max_tokens, struct err *err)
+{
+    struct corpus c = {.n_record = 0};
+    struct encoder e = {.corpus = &c,
+                        .tokenizer = tokenizer,
+                        .max_tokens = max_tokens,
+                        .too_long = (enum corpus_too_long)config->too_long};
+    enum status status =
+        chat_open(&c.chat, tokenizer, config->template, config->date, err);
+    if (status == OK) {
+        c.end = chat_end(&c.chat, tokenizer, eos);
+        status = encode_all(&c, keep, data, &e, err);
+    }
     mem_free(e.span);
-    if (status != OK)
+    ids_free(&e.prompt);
+    ids_free(&e.replies);
+    if (status != OK) {
         corpus_free(&c);
+        return status;
+    }
+    *out = c;
+    return OK;
+}
+
+enum status corpus_encode(struct corpus *out, const struct dataset *data,
+                          const struct tokenizer *tokenizer, int32_t eos,
+                          size_t max_tokens, struct err *err)
+{
+    static const struct data_config strict = {.too_long = TOO_LONG_REFUSE};
+    bool *keep;
+    TRY(MEM_NEW(keep, data->n, err));
+    enum status status =
+        encode(out, keep, data, &strict, tokenizer, eos, max_tokens, err);
+    mem_free(keep);
     return status;
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+static void say_counts(const struct corpus *c, const struct dataset *d,
+                       const struct context *context)
+{
+    context_info(context,
+                 "%s: %zu records read; skipped: %zu bad, %zu too long, %zu "
+                 "without use; %zu cut",
+                 d->path, d->count.read, d->count.bad, c->n_too_long,
+                 d->count.unused, c->n_truncated);
+}
+
+enum status corpus_load(struct corpus *out, struct dataset *data,
+                        const struct corpus_files *files,
+                        const struct data_config *c,
+                        const struct tokenizer *tokenizer, int32_t eos,
+                        size_t max_tokens, const struct context *context,
+                        struct err *err)
+{
+    enum status status = OK;
+    struct dataset d = {0}, more = {0};
+    bool *keep = NULL;
+    TRY(dataset_load(&d, files->path, files->kind, &c->dataset, context, err));
+    size_t n_train = d.n;
+    if (files->heldout != NULL) {
+        TRY_DONE(dataset_load(&more, files->heldout, files->kind, &c->dataset,
+                              context, err));
+        TRY_DONE(dataset_append(&d, &more, err));
+    }
+    TRY_DONE(MEM_NEW(keep, d.n, err));
+    TRY_DONE(encode(out, keep, &d, c, tokenizer, eos, max_tokens, err));
+    for (size_t i = 0; i < n_train; i++)
+        out->n_train += keep[i];
+    dataset_filter(&d, keep);
+    say_counts(out, &d, context);
+    *data = d;
+    d = (struct dataset){0};
+done:
+    dataset_free(&d);
+    dataset_free(&more);
+    mem_free(keep);
+    return status;
+}
+
+void corpus_put_counts(struct json_writer *w, const struct corpus *c,
+                       const struct dataset *data)
+{
+    json_put_key(w, "data");
+    json_open(w, '{');
+    json_field_text(w, "format", dataset_format_name(data->format));
+    json_field_text(w, "chat_template", chat_name(c->chat.template));
+    json_field_int(w, "read", (int64_t)data->count.read);
+    json_field_int(w, "skipped_bad", (int64_t)data->count.bad);
+    json_field_int(w, "skipped_too_long", (int64_t)c->n_too_long);
+    json_field_int(w, "unused", (int64_t)data->count.unused);
+    json_field_int(w, "truncated", (int64_t)c->n_truncated);
+    json_close(w, '}');
 }
 
 void corpus_free(struct corpus *c)

@@ -9,6 +9,27 @@
 #include "io/tokenizer.h"
 #include "rlhf/batch.h"
 
+/* What is done about a record that is longer than the limit. */
+enum corpus_too_long {
+    TOO_LONG_REFUSE,
+    TOO_LONG_SKIP,
+    /*
+     * Of a dialogue the oldest turns go first, but for the system's message
+     * and the last one.  Is that not enough, responses are cut at the right,
+     * and what is cut has no end-of-turn token: nothing learns to stop there.
+     * A record whose prompt leaves no room for a response is skipped.
+     */
+    TOO_LONG_TRUNCATE,
+};
+
+/* How data files are read, the same for every stage. */
+struct data_config {
+    struct dataset_config dataset;
+    int too_long;         // enum corpus_too_long
+    const char *template; // name of a chat template; NULL, "auto": the model's
+    const char *date;     // struct chat
+};
+
 /*
  * Record i of the data set owns seq[first[i]] .. seq[first[i+1]-1]: one
  * sequence per response, or one without a response where it has none.  The
@@ -19,18 +40,52 @@ struct corpus {
     size_t *first; // [n_record + 1]
     size_t n_record, n_seq;
     struct ids pool;
+    struct chat chat;
+    int32_t end;        // the token behind a response
+    size_t n_train;     // records of the first file (corpus_load)
+    size_t n_too_long;  // records skipped because they are
+    size_t n_truncated; // records cut
 };
 
 /*
- * Encode every prompt (laid out by the tokenizer's chat template) and every
- * response, ended by `eos` unless it was cut at the length limit: the record's
- * "finish", a text or a list of one per response, then says "length".  A
- * sequence longer than max_tokens, or a word the vocabulary lacks, is an error
- * that names the record; nothing is cut here.
+ * Encode every prompt (laid out by the chat template) and every response,
+ * ended by the template's end-of-turn token, else `eos`, unless it was cut at
+ * the length limit: the record's "finish", a text or a list of one per
+ * response, then says "length".  A sequence longer than max_tokens, or a word
+ * the vocabulary lacks, is an error that names the record.
  */
 enum status corpus_encode(struct corpus *out, const struct dataset *data,
                           const struct tokenizer *tokenizer, int32_t eos,
                           size_t max_tokens, struct err *err) MUST_CHECK;
+
+/* What a stage reads. */
+struct corpus_files {
+    const char *path;
+    const char *heldout; // a second file, whose records follow; or NULL
+    enum dataset_kind kind;
+};
+
+/*
+ * Read and encode, leaving out of both what is skipped, and say with the
+ * context how many records were read, skipped and cut.
+ */
+enum status corpus_load(struct corpus *out, struct dataset *data,
+                        const struct corpus_files *files,
+                        const struct data_config *c,
+                        const struct tokenizer *tokenizer, int32_t eos,
+                        size_t max_tokens, const struct context *context,
+                        struct err *err) MUST_CHECK;
+
+/* The counts as member "data" of a result. */
+void corpus_put_counts(struct json_writer *w, const struct corpus *c,
+                       const struct dataset *data);
+
+/* The ids of a record's prompt, appended. */
+enum status corpus_encode_prompt(struct ids *out, const struct record *r,
+                                 const struct tokenizer *tokenizer,
+                                 const struct chat *chat,
+                                 struct err *err) MUST_CHECK;
+
 void corpus_free(struct corpus *c);
 
 #endif

@@ -188,6 +188,7 @@ static enum status load_models(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     char path[FILE_PATH_MAX];
+    struct chat chat;
     TRY(run_find_model(p->base, c->model, NULL, err));
     TRY(tokenizer_open(&p->tokenizer, p->base, err));
     TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
@@ -195,6 +196,12 @@ static enum status load_models(struct ppo *p, struct err *err)
     TRY(checkpoint_read(&p->reference, path, HEAD_LM, err));
     TRY(start_policy(p, err));
     TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, p->base, err));
+    /* What the template ends a turn with ends a response. */
+    TRY(chat_open(&chat, p->tokenizer, p->stage->data.template,
+                  p->stage->data.date, err));
+    p->policy.config.eos = chat_end(&chat, p->tokenizer, p->policy.config.eos);
+    p->reference.config.eos =
+        chat_end(&chat, p->tokenizer, p->reference.config.eos);
     if (!same_tokens(&p->reference, &p->policy))
         return err_set(err, ERR_MISMATCH,
                        "%s: the reference allows other tokens than the policy",
@@ -207,21 +214,22 @@ static enum status load_models(struct ppo *p, struct err *err)
 static enum status load(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
-    enum chat_template chat;
     TRY(load_models(p, err));
-    TRY(chat_detect(&chat, p->tokenizer, err));
-    chat_hash(p->template_hash, chat);
-    TRY(dataset_read(&p->prompts, c->prompts, DATASET_PROMPTS, err));
-    if (p->prompts.n == 0)
-        return err_set(err, ERR_FORMAT, "%s: no prompts", c->prompts);
     size_t T_max = p->policy.config.T_max;
     if ((size_t)c->max_new >= T_max)
         return err_set(err, ERR_ARG,
                        "ppo.max_new = %lld leaves no room for a prompt in %zu "
                        "positions",
                        (long long)c->max_new, T_max);
-    return corpus_encode(&p->corpus, &p->prompts, p->tokenizer,
-                         p->policy.config.eos, T_max - (size_t)c->max_new, err);
+    const struct corpus_files files = {.path = c->prompts,
+                                       .kind = DATASET_PROMPTS};
+    TRY(corpus_load(&p->corpus, &p->prompts, &files, &p->stage->data,
+                    p->tokenizer, p->policy.config.eos,
+                    T_max - (size_t)c->max_new, p->context, err));
+    chat_hash(p->template_hash, p->corpus.chat.template);
+    if (p->prompts.n == 0)
+        return err_set(err, ERR_FORMAT, "%s: no prompts", c->prompts);
+    return OK;
 }
 
 static struct sampling sampling_of(const struct ppo_config *c)

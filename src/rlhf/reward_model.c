@@ -251,7 +251,8 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     const struct reward_config *c = r->config;
     size_t n = r->corpus.n_record;
     r->batch = (size_t)c->batch;
-    r->n_train = n - (size_t)(c->holdout * (double)n);
+    r->n_train = c->heldout != NULL ? r->corpus.n_train
+                                    : n - (size_t)(c->holdout * (double)n);
     if (r->n_train < r->batch)
         return err_set(err, n > 0 ? ERR_ARG : ERR_FORMAT,
                        "%s: %zu prompts to train on, fewer than reward.batch "
@@ -304,6 +305,7 @@ static enum status write_result(struct reward_training *r,
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         json_field_number(&w, copied[i],
                           measures_find(&h->measures, copied[i]).estimate);
+    corpus_put_counts(&w, &r->corpus, &r->data);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(
@@ -343,12 +345,14 @@ enum status reward_model_run(const struct reward_config *c,
     int64_t total;
     context_stage(stage->context, "reward", "training the reward model");
     TRY_DONE(start_model(&model, &r, stage, err));
-    TRY_DONE(dataset_read(&r.data, c->data, DATASET_RANKINGS, err));
     size_t max_tokens = (size_t)c->max_tokens < model.config.T_max
                             ? (size_t)c->max_tokens
                             : model.config.T_max;
-    TRY_DONE(corpus_encode(&r.corpus, &r.data, r.tokenizer, model.config.eos,
-                           max_tokens, err));
+    const struct corpus_files files = {
+        .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
+    TRY_DONE(corpus_load(&r.corpus, &r.data, &files, &stage->data, r.tokenizer,
+                         model.config.eos, max_tokens, stage->context, err));
+    model.config.eos = r.corpus.end;
     TRY_DONE(plan(&r, stage, &total, err));
     TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
                           &c->optimizer, total, c->save_every, err));

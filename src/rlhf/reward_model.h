@@ -12,8 +12,9 @@
 #include "rlhf/stage.h"
 
 struct reward_config {
-    const char *data;  // rankings, JSON Lines
-    const char *model; // folder or run whose trunk it starts from
+    const char *data;    // rankings, JSON Lines
+    const char *heldout; // rankings that are held out; NULL: a share of `data`
+    const char *model;   // folder or run whose trunk it starts from
     int64_t epochs;
     int64_t batch;     // prompts per update
     int64_t max_steps; // 0: as many as the epochs give

@@ -272,12 +272,15 @@ static enum status load(struct sft *s, struct model *model,
         TRY(tokenizer_open(&s->tokenizer, c->tokenizer, err));
         TRY(new_model(model, s, stage->seed, err));
     }
-    TRY(dataset_read(&s->data, c->data, DATASET_DEMOS, err));
     size_t max_tokens = (size_t)c->max_tokens < model->config.T_max
                             ? (size_t)c->max_tokens
                             : model->config.T_max;
-    return corpus_encode(&s->corpus, &s->data, s->tokenizer, model->config.eos,
-                         max_tokens, err);
+    const struct corpus_files files = {.path = c->data, .kind = DATASET_DEMOS};
+    TRY(corpus_load(&s->corpus, &s->data, &files, &stage->data, s->tokenizer,
+                    model->config.eos, max_tokens, stage->context, err));
+    /* What ends a turn in training ends it when it speaks. */
+    model->config.eos = s->corpus.end;
+    return OK;
 }
 
 static enum status plan(struct sft *s, const struct stage *stage,
@@ -319,6 +322,7 @@ static enum status finish(struct sft *s, struct err *err)
     json_field_int(&w, "heldout_records",
                    (int64_t)(s->corpus.n_seq - s->n_train));
     json_field_int(&w, "training_records", (int64_t)s->n_train);
+    corpus_put_counts(&w, &s->corpus, &s->data);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(

@@ -10,13 +10,15 @@
 
 #include "base/context.h"
 #include "io/run.h"
+#include "rlhf/corpus.h"
 
 struct stage {
     const char *out; // run directory
     enum run_mode mode;
     const char *config; // text of config.yaml, every option resolved
     uint64_t seed;
-    size_t shards; // pieces a batch is cut into; part of the result
+    size_t shards;           // pieces a batch is cut into; part of the result
+    struct data_config data; // how data files are read
     struct context *context;
 };
 

@@ -120,8 +120,8 @@ static enum status tokenizer(struct err *err)
     enum status status = OK;
     buf_init(&text, 10000);
     TRY_DONE(tokenizer_open(&t, path_of("desk"), err));
-    TRY_DONE(
-        chat_encode_prompt(t, CHAT_SUPPORT, "where is order #Q4?", &ids, err));
+    TRY_DONE(chat_encode_prompt(t, &(struct chat){.template = CHAT_SUPPORT},
+                                "where is order #Q4?", &ids, err));
     TRY_DONE(tokenizer_decode(t, ids.id, ids.n, true, &text, err));
     status = buf_status(&text, err);
 done:

@@ -1,0 +1,36 @@
+/*
+ * dataset_format.h - one row of a file as a record, for dataset.c.
+ */
+#ifndef PLUMB_IO_DATASET_FORMAT_H
+#define PLUMB_IO_DATASET_FORMAT_H
+
+#include "io/dataset.h"
+
+/* How a row of the unpaired format was judged. */
+enum dataset_label {
+    LABEL_NONE,
+    LABEL_LIKED,
+    LABEL_NOT_LIKED
+};
+
+/* The format a row is in; FORMAT_UNKNOWN when it is in none. */
+enum dataset_format dataset_format_find(const struct json *row,
+                                        const struct dataset_config *c);
+
+/* Fill a record; on failure what it holds is to be given back with
+ * dataset_format_free(). */
+enum status dataset_format_read(struct record *r, enum dataset_label *label,
+                                const struct json *row, size_t line,
+                                enum dataset_format format,
+                                enum dataset_kind kind,
+                                const struct dataset_config *c,
+                                struct err *err) MUST_CHECK;
+void dataset_format_free(struct record *r);
+
+/* Unpaired rows as rankings; label[i] belongs to record i.  Records without a
+ * counterpart are dropped and counted as unused. */
+enum status dataset_format_group(struct dataset *d,
+                                 const enum dataset_label *label,
+                                 struct err *err) MUST_CHECK;
+
+#endif
