@@ -8,6 +8,7 @@ metadata.gguf  a value of every type, arrays of every type, and an alignment
 quant.gguf     for each type T the tensor "T" and, as F32, what the package
                makes of it ("T.f32"); "x" is what Q8_0 was made from, "bf16.x"
                what BF16 and "half.x" what F16 was made from
+written.gguf   what test_gguf_write.c must write byte for byte
 
 The package has no quantisers for K types: their blocks are random bytes with
 scales of a sane size.  Made with gguf 0.19.0 and numpy 2.4.6.
@@ -57,6 +58,34 @@ def metadata(path):
     w.add_tensor("a", np.arange(6, dtype=np.float32).reshape(2, 3))
     w.add_tensor("b", np.arange(24, dtype=np.float16).reshape(4, 3, 2))
     w.add_tensor("c", np.arange(5, dtype=np.int32))
+    write(w)
+
+
+def written(path):
+    rng = np.random.default_rng(5)
+    w = GGUFWriter(path, "llama")
+    w.add_uint8("u8", 255)
+    w.add_int8("i8", -128)
+    w.add_uint16("u16", 65535)
+    w.add_int16("i16", -2)
+    w.add_uint32("u32", 4294967295)
+    w.add_int32("i32", -3)
+    w.add_uint64("u64", 9223372036854775807)
+    w.add_int64("i64", -4)
+    w.add_float32("f32", 0.1)
+    w.add_float64("f64", 0.1)
+    w.add_bool("yes", True)
+    w.add_bool("no", False)
+    w.add_string("text", "na\u00efve")
+    w.add_array("texts", ["", "a", "\n\n"])
+    w.add_array("ints", [-1, 0, 7])
+    w.add_array("reals", [0.5, -2.25])
+    x = rng.standard_normal((3, 64)).astype(np.float32)
+    w.add_tensor("F32", x)
+    w.add_tensor("vector", x[0, :5])
+    for name in ("F16", "BF16", "Q8_0"):
+        kind = GGMLQuantizationType[name]
+        w.add_tensor(name, quantize(x, kind), raw_dtype=kind)
     write(w)
 
 
@@ -117,6 +146,7 @@ def main():
     folder = sys.argv[1]
     metadata(f"{folder}/metadata.gguf")
     quant(f"{folder}/quant.gguf")
+    written(f"{folder}/written.gguf")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     python3 tools/make_safetensors_golden.py tests/data/safetensors
 
 f32.safetensors    what our writer must reproduce byte for byte
+half.safetensors   the same in two bytes a value
 mixed.safetensors  other types, an empty tensor and a scalar
 Made with safetensors 0.8.0.
 """
@@ -34,6 +35,12 @@ def main():
         "w\u00e9\"ight": tensor("float32", [2, 3],
                                 pack("f", [1, 2, 3, 4, 5, 6])),
     }, f"{folder}/f32.safetensors", {"format": "pt"})
+    # 1/3, 1e5 and -2 rounded by hand: 0.333... is 0x3eaaaaab as a float.
+    serialize_file({
+        "b": tensor("bfloat16", [3], pack("H", [0x3eab, 0x47c3, 0xc000])),
+        "h": tensor("float16", [3], pack("H", [0x3555, 0x7bff, 0xc000])),
+        "one": tensor("float16", [], pack("e", [1.0])),
+    }, f"{folder}/half.safetensors", {"format": "pt"})
     serialize_file({
         "bf16": tensor("bfloat16", [2, 2],
                        pack("H", [0x3f80, 0xc020, 0x7f80, 0x0001])),

@@ -53,6 +53,15 @@ static enum status inspect_project(struct json_writer *w, const char *dir,
                            dir);
 }
 
+static enum status inspect_file(struct json_writer *w, const char *path,
+                                struct err *err)
+{
+    if (ends_with(path, ".safetensors"))
+        return inspect_tensors(w, path, err);
+    return ends_with(path, ".gguf") ? inspect_gguf(w, path, err)
+                                    : inspect_rows(w, path, err);
+}
+
 static enum status inspect(struct json_writer *w, const char *path,
                            struct err *err)
 {
@@ -64,8 +73,7 @@ static enum status inspect(struct json_writer *w, const char *path,
     if (!file_exists(path))
         return err_set(err, ERR_MISSING, "%s is not there", path);
     if (!file_is_dir(path))
-        return ends_with(path, ".safetensors") ? inspect_tensors(w, path, err)
-                                               : inspect_rows(w, path, err);
+        return inspect_file(w, path, err);
     if (has_file(path, "config.json"))
         return inspect_model(w, path, err);
     return is_run(path) ? inspect_run(w, path, err)

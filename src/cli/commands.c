@@ -64,8 +64,9 @@ const struct command command_table[] = {
     {"inspect", FOR_INSPECT, "MODEL|RUN|FILE", 1, 1,
      "what a model, a run or a data file holds",
      "Shows shape and parameters of a model folder, settings, progress and "
-     "checkpoints of a run, the tensors of a safetensors file, the fields of "
-     "a JSON Lines file (plain or zstd).  "
+     "checkpoints of a run, the tensors of a safetensors file, the metadata "
+     "and tensors of a GGUF file, the fields of a JSON Lines file (plain or "
+     "zstd).  "
      "With --logits: what a model expects after a prompt.",
      "plumb inspect plumb-demo/ppo", cmd_inspect},
     {"help", FOR_PLAIN, "[COMMAND]", 0, 1, "what the commands do",

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/options.h"
+#include "io/tensors.h"
 
 /*
  * Each writes the members of an open object.  ERR_FORMAT and the like name
@@ -27,6 +28,13 @@ enum status inspect_run(struct json_writer *w, const char *dir,
 /* A .safetensors file: its tensors. */
 enum status inspect_tensors(struct json_writer *w, const char *path,
                             struct err *err) MUST_CHECK;
+
+/* A .gguf file: architecture, tokenizer, metadata, tensors. */
+enum status inspect_gguf(struct json_writer *w, const char *path,
+                         struct err *err) MUST_CHECK;
+
+/* One tensor, as an object; the two above list their own. */
+void inspect_put_tensor(struct json_writer *w, const struct tensor_view *t);
 
 /* A JSON Lines file, .zst or not: rows, and how often each field is there. */
 enum status inspect_rows(struct json_writer *w, const char *path,

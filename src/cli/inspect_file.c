@@ -11,6 +11,20 @@
 #define FIELDS_MAX 256
 #define NAME_MAX_LEN 64
 
+void inspect_put_tensor(struct json_writer *w, const struct tensor_view *t)
+{
+    json_open(w, '{');
+    json_field_text(w, "name", t->name);
+    json_field_text(w, "dtype", t->dtype);
+    json_put_key(w, "shape");
+    json_open(w, '[');
+    for (size_t d = 0; d < t->n_dim; d++)
+        json_put_int(w, (int64_t)t->dim[d]);
+    json_close(w, ']');
+    json_field_int(w, "bytes", (int64_t)t->len);
+    json_close(w, '}');
+}
+
 enum status inspect_tensors(struct json_writer *w, const char *path,
                             struct err *err)
 {
@@ -22,18 +36,8 @@ enum status inspect_tensors(struct json_writer *w, const char *path,
     json_put_key(w, "tensors");
     json_open(w, '[');
     for (size_t i = 0; i < s.n; i++) {
-        const struct tensor_view *t = &s.tensor[i];
-        total += t->count;
-        json_open(w, '{');
-        json_field_text(w, "name", t->name);
-        json_field_text(w, "dtype", t->dtype);
-        json_put_key(w, "shape");
-        json_open(w, '[');
-        for (size_t d = 0; d < t->n_dim; d++)
-            json_put_int(w, (int64_t)t->dim[d]);
-        json_close(w, ']');
-        json_field_int(w, "bytes", (int64_t)t->len);
-        json_close(w, '}');
+        total += s.tensor[i].count;
+        inspect_put_tensor(w, &s.tensor[i]);
     }
     json_close(w, ']');
     json_field_int(w, "values", (int64_t)total);

@@ -233,7 +233,9 @@ static enum status read_pair(struct gguf_pair *p, struct reader *r,
     if (value->type == GGUF_TEXT)
         TRY(MEM_NEW(p->end, value->n, err));
     value->end = p->end;
-    return skip_items(r, value->type, value->n, 1, p->end, err);
+    TRY(skip_items(r, value->type, value->n, 1, p->end, err));
+    p->past = (const char *)r->data + r->at;
+    return OK;
 }
 
 static int by_key(const void *a, const void *b)

@@ -15,7 +15,8 @@ struct gguf_pair {
     struct gguf_text key;
     bool is_array;
     struct gguf_array value;
-    size_t *end; // value.end, owned; NULL unless items are texts
+    size_t *end;      // value.end, owned; NULL unless items are texts
+    const char *past; // behind the value's last byte
 };
 
 struct gguf {

@@ -271,10 +271,22 @@ enum status safetensors_floats(float *out, const struct tensor_view *t,
 
 /* ---- writing ------------------------------------------------------------ */
 
+/* Values of a tensor; their bytes, too, must fit a size_t. */
+static enum status count_values(size_t *out, const struct tensor_out *t,
+                                struct err *err)
+{
+    size_t count = 1, bytes;
+    for (size_t d = 0; d < t->n_dim; d++)
+        TRY(mem_multiply(&count, count, t->dim[d], err));
+    TRY(mem_multiply(&bytes, count, tensor_type_bytes(t->type), err));
+    *out = count;
+    return OK;
+}
+
 /* The prefix and the header.  A tensor's place is the sum of the lengths of
- * those before it; len[i] is set to tensor i's bytes. */
+ * those before it. */
 static enum status write_header(struct buf *out, const struct tensor_out *t,
-                                size_t n, size_t *len, struct err *err)
+                                size_t n, struct err *err)
 {
     struct json_writer w;
     size_t at = 0;
@@ -287,22 +299,21 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
     json_field_text(&w, "format", "pt");
     json_close(&w, '}');
     for (size_t i = 0; i < n; i++) {
-        assert(t[i].n_dim <= TENSOR_DIMS_MAX);
-        len[i] = sizeof(float);
+        size_t count;
+        assert(t[i].n_dim <= TENSOR_DIMS_MAX && t[i].type <= TENSOR_BF16);
+        TRY(count_values(&count, &t[i], err));
         json_put_key(&w, t[i].name);
         json_open(&w, '{');
-        json_field_text(&w, "dtype", "F32");
+        json_field_text(&w, "dtype", tensor_type_name(t[i].type));
         json_put_key(&w, "shape");
         json_open(&w, '[');
-        for (size_t d = 0; d < t[i].n_dim; d++) {
-            TRY(mem_multiply(&len[i], len[i], t[i].dim[d], err));
+        for (size_t d = 0; d < t[i].n_dim; d++)
             json_put_int(&w, (int64_t)t[i].dim[d]);
-        }
         json_close(&w, ']');
         json_put_key(&w, "data_offsets");
         json_open(&w, '[');
         json_put_int(&w, (int64_t)at);
-        at += len[i];
+        at += count * tensor_type_bytes(t[i].type);
         json_put_int(&w, (int64_t)at);
         json_close(&w, ']');
         json_close(&w, '}');
@@ -321,11 +332,14 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
  * model in memory. */
 static enum status put_tensors(struct file_writer *w, const struct buf *header,
                                const struct tensor_out *t, size_t n,
-                               const size_t *len, struct err *err)
+                               struct err *err)
 {
     TRY(file_put(w, header->data, header->len, err));
-    for (size_t i = 0; i < n; i++)
-        TRY(file_put(w, t[i].data, len[i], err));
+    for (size_t i = 0; i < n; i++) {
+        size_t count;
+        TRY(count_values(&count, &t[i], err));
+        TRY(tensor_write(w, t[i].type, t[i].data, count, t[i].name, err));
+    }
     return OK;
 }
 
@@ -334,16 +348,13 @@ enum status safetensors_write(const char *path, const struct tensor_out *t,
 {
     struct file_writer w;
     struct buf header;
-    size_t *len = NULL;
     enum status status;
     buf_init(&header, HEADER_MAX + PREFIX);
-    TRY_DONE(MEM_NEW(len, n, err));
-    TRY_DONE(write_header(&header, t, n, len, err));
+    TRY_DONE(write_header(&header, t, n, err));
     TRY_DONE(file_create(&w, path, err));
-    status = put_tensors(&w, &header, t, n, len, err);
+    status = put_tensors(&w, &header, t, n, err);
     status = file_finish(&w, status, err);
 done:
     buf_free(&header);
-    mem_free(len);
     return status;
 }

@@ -39,9 +39,14 @@ const struct tensor_view *safetensors_find(const struct safetensors *s,
 enum status safetensors_floats(float *out, const struct tensor_view *t,
                                struct err *err) MUST_CHECK;
 
-/* Write F32 tensors, in the order given, atomically. */
+/*
+ * Write tensors, in the order given, atomically: floats as F32 (the default),
+ * F16 or BF16, converted on the way.  ERR_IO; ERR_NUMERIC naming the tensor
+ * when a value is not finite as F16 or BF16.
+ */
 struct tensor_out {
     const char *name;
+    enum tensor_type type;
     size_t n_dim;
     size_t dim[TENSOR_DIMS_MAX];
     const float *data;

@@ -8,6 +8,9 @@
 
 /* Values converted by way of float at a time; a multiple of every block. */
 #define CHUNK 1024
+/* Values written at a time: none of the types takes more than 2 bytes for one,
+ * F32 aside. */
+#define WRITE_CHUNK ((size_t)16 * 1024)
 
 static const struct {
     const char *name;
@@ -164,5 +167,22 @@ enum status tensor_encode(unsigned char *out, enum tensor_type type,
         return err_set(err, ERR_NUMERIC,
                        "tensor '%.80s': a value is not finite as %s", name,
                        types[type].name);
+    return OK;
+}
+
+enum status tensor_write(struct file_writer *w, enum tensor_type type,
+                         const float *x, size_t n, const char *name,
+                         struct err *err)
+{
+    unsigned char out[WRITE_CHUNK * 2];
+    assert(type <= TENSOR_Q8_0 && n % types[type].block == 0);
+    if (type == TENSOR_F32)
+        return file_put(w, x, n * sizeof *x, err);
+    for (size_t i = 0; i < n; i += WRITE_CHUNK) {
+        size_t some = n - i < WRITE_CHUNK ? n - i : WRITE_CHUNK;
+        TRY(tensor_encode(out, type, x + i, some, name, err));
+        TRY(file_put(w, out, some / types[type].block * types[type].bytes,
+                     err));
+    }
     return OK;
 }

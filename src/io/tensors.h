@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/file.h"
 
 /* The quantised types (from Q8_0 on) hold blocks of 32 or 256 values along
  * the last dimension; io/quant.h has their layouts. */
@@ -78,5 +79,10 @@ enum status tensor_bf16(uint16_t *out, const struct tensor_view *t,
 enum status tensor_encode(unsigned char *out, enum tensor_type type,
                           const float *x, size_t n, const char *name,
                           struct err *err) MUST_CHECK;
+
+/* The same, n values of whole blocks into a file, some of them at a time. */
+enum status tensor_write(struct file_writer *w, enum tensor_type type,
+                         const float *x, size_t n, const char *name,
+                         struct err *err) MUST_CHECK;
 
 #endif

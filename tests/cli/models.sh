@@ -1,7 +1,8 @@
 #!/bin/sh
 # models.sh PLUMB - where a model is looked for, and the commands that read
 # one: on a model small enough for sanitizers.
-. "$(dirname "$0")/check.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/check.sh"
 shape='--channels 8 --layers 1 --heads 2 --kv-heads 1 --feed-forward 8'
 unset HF_HUB_CACHE HF_HOME XDG_CACHE_HOME
 HOME=$work
@@ -176,6 +177,18 @@ expect 4 score -m sft --data rankings.jsonl
 expect 4 inspect reward --logits --prompt hello
 expect 5 score -m reward --data nowhere.jsonl
 expect 2 score -m reward
+
+# A GGUF file: what it says of itself, and when it says too much.
+golden=$here/../data/gguf/metadata.gguf
+expect 0 inspect "$golden" --json
+holds jq -e '.kind == "gguf" and .architecture == "llama" and
+    .metadata["u32"] == 4294967295 and .metadata["array.text"].items == 4 and
+    (.tensors | length) == (.types | add)' out
+expect 0 inspect "$golden"
+says out "architecture: llama"
+head -c 100 "$golden" >cut.gguf
+expect 4 inspect cut.gguf
+says errors "cut.gguf"
 
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk

@@ -120,6 +120,39 @@ static void test_write(void **state)
     buf_free(&want);
 }
 
+/* Two bytes a value; one that its type does not have leaves no file. */
+static void test_write_half(void **state)
+{
+    (void)state;
+    static const float b[] = {1.0f / 3, 1e5f, -2};
+    static const float h[] = {1.0f / 3, 65504, -2};
+    static const float one = 1;
+    struct tensor_out t[] = {
+        {"b", TENSOR_BF16, 1, {3}, b},
+        {"h", TENSOR_F16, 1, {3}, h},
+        {"one", TENSOR_F16, 0, {0}, &one},
+    };
+    char path[] = "/tmp/test_safetensors.XXXXXX";
+    struct buf got, want;
+    struct err err = {0};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    buf_init(&got, 10000);
+    buf_init(&want, 10000);
+    assert_int_equal(safetensors_write(path, t, 3, &err), OK);
+    assert_int_equal(file_read(&got, path, &err), OK);
+    assert_int_equal(file_read(&want, FOLDER "/half.safetensors", &err), OK);
+    assert_int_equal(got.len, want.len);
+    assert_memory_equal(got.data, want.data, want.len);
+    t[1].data = b; // 1e5 is beyond F16
+    assert_int_equal(safetensors_write(path, t, 3, &err), ERR_NUMERIC);
+    assert_string_equal(err.text, "tensor 'h': a value is not finite as F16");
+    assert_int_equal(unlink(path), 0); // the former one
+    buf_free(&got);
+    buf_free(&want);
+}
+
 /* No tensors, a scalar, an empty tensor: written and read back. */
 static void test_round_trip(void **state)
 {
@@ -327,9 +360,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),       cmocka_unit_test(test_write),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_half),
-        cmocka_unit_test(test_unaligned),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_truncated),  cmocka_unit_test(test_swollen),
+        cmocka_unit_test(test_write_half), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_half),       cmocka_unit_test(test_unaligned),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_swollen),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }
