@@ -80,7 +80,7 @@ enum status draw_replies(struct draw *out, const struct setup *s,
     TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, &raw, 0, 0,
                            context, err));
     if (reference != NULL)
-        TRY_DONE(rollout_compare(&d.r, m, reference, NULL,
+        TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL,
                                  how->temperature > 0 ? how->temperature : 1,
                                  context, err));
     TRY_DONE(read_texts(&d, s, err));

@@ -179,11 +179,6 @@ static enum status start_value(struct ppo *p, struct err *err)
     return trainer_adapt(&p->value, &c->adapter, p->base, p->stage->seed, err);
 }
 
-const struct model *ppo_value_trunk(const struct ppo *p)
-{
-    return p->config->value_trunk ? &p->policy : &p->value;
-}
-
 static enum status load_models(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -320,10 +315,13 @@ static enum status collect(struct ppo *p, struct err *err)
     TRY(rollout_score(r, &p->reward, p->prompts.record, &p->scale,
                       c->missing_eos, c->score_clip, p->context, err));
     TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
-                        c->temperature, p->context, err));
+                        c->value_trunk ? &p->value : NULL, c->temperature,
+                        p->context, err));
     TRY(check_ratio(p, err));
-    return rollout_advantages(r, ppo_value_trunk(p), &p->value, &c->advantage,
-                              &c->kl, p->beta, p->context, err);
+    if (!c->value_trunk)
+        TRY(rollout_values(r, &p->value, p->context, err));
+    rollout_advantages(r, &c->advantage, &c->kl, p->beta);
+    return OK;
 }
 
 static enum status one_iteration(struct ppo *p, struct err *err)

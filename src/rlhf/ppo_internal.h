@@ -38,9 +38,6 @@ struct ppo {
     double started;
 };
 
-/* The model whose hidden states the value head reads. */
-const struct model *ppo_value_trunk(const struct ppo *p);
-
 /* What the updates of one iteration did. */
 struct ppo_update_report {
     struct ppo_stats stats; // over all epochs and minibatches

@@ -22,10 +22,12 @@ enum status rollout_create(struct rollout *out, size_t n, size_t max_new,
     TRY_DONE(MEM_NEW(r.slot, n + 1, err));
     TRY_DONE(MEM_NEW(r.score_raw, n, err));
     TRY_DONE(MEM_NEW(r.score, n, err));
+    TRY_DONE(MEM_NEW(r.after_value, n, err));
     TRY_DONE(MEM_NEW(r.token, tokens, err));
     float **per_token[] = {&r.logp_sample, &r.logp,    &r.logp_ref,
                            &r.kl,          &r.entropy, &r.p_eos,
-                           &r.p_eos_ref,   &r.kl_step, &r.reward_kl};
+                           &r.p_eos_ref,   &r.kl_step, &r.state_value,
+                           &r.reward_kl};
     for (size_t i = 0; i < sizeof per_token / sizeof *per_token; i++)
         TRY_DONE(MEM_NEW(*per_token[i], tokens, err));
     float **per_slot[] = {&r.value, &r.reward, &r.advantage, &r.advantage_white,
@@ -51,6 +53,7 @@ void rollout_free(struct rollout *r)
                      r->slot,
                      r->score_raw,
                      r->score,
+                     r->after_value,
                      r->token,
                      r->logp_sample,
                      r->logp,
@@ -60,6 +63,7 @@ void rollout_free(struct rollout *r)
                      r->p_eos,
                      r->p_eos_ref,
                      r->kl_step,
+                     r->state_value,
                      r->reward_kl,
                      r->value,
                      r->reward,
@@ -145,24 +149,34 @@ enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
 
 enum status rollout_compare(struct rollout *r, const struct model *policy,
                             const struct model *reference,
-                            const struct model *previous, double temperature,
+                            const struct model *previous,
+                            const struct model *value, double temperature,
                             const struct context *context, struct err *err)
 {
-    struct lmhead_pair out = {
-        .logp = r->logp,
-        .logp_ref = r->logp_ref,
-        .entropy = r->entropy,
-        .p_eos = r->p_eos,
-        .p_eos_ref = r->p_eos_ref,
-        .kl = r->kl,
+    struct scorer_views v = {
+        .policy = policy,
+        .reference = reference,
+        .out = {.logp = r->logp,
+                .logp_ref = r->logp_ref,
+                .entropy = r->entropy,
+                .p_eos = r->p_eos,
+                .p_eos_ref = r->p_eos_ref,
+                .kl = r->kl},
+        .previous = previous,
+        .kl_previous = r->kl_step,
+        .value = value,
+        .values = r->state_value,
+        .after = r->after_value,
     };
-    TRY(scorer_compare(&out, policy, reference, r->seq, r->n, r->offset,
-                       temperature, context, err));
-    struct lmhead_pair step = {.kl = r->kl_step};
-    if (previous != NULL)
-        TRY(scorer_compare(&step, policy, previous, r->seq, r->n, r->offset,
-                           temperature, context, err));
-    return OK;
+    return scorer_compare(&v, r->seq, r->n, r->offset, temperature, context,
+                          err);
+}
+
+enum status rollout_values(struct rollout *r, const struct model *value,
+                           const struct context *context, struct err *err)
+{
+    return scorer_values(r->state_value, r->after_value, value, r->seq, r->n,
+                         r->offset, context, err);
 }
 
 double rollout_ratio_error(const struct rollout *r)
@@ -179,45 +193,29 @@ double rollout_ratio_error(const struct rollout *r)
 
 /* Values of the token states, spread over slots, with the state after the
  * last token where the score stands there. */
-static enum status fill_values(struct rollout *r, const struct model *trunk,
-                               const struct model *m,
-                               const struct advantage_config *c,
-                               const struct context *context, struct err *err)
+static void fill_values(struct rollout *r, const struct advantage_config *c)
 {
-    enum status status = OK;
-    float *value = NULL, *after = NULL;
-    TRY_DONE(MEM_NEW(value, r->offset[r->n], err));
-    TRY_DONE(MEM_NEW(after, r->n, err));
-    TRY_DONE(scorer_values(value, after, trunk, m, r->seq, r->n, r->offset,
-                           context, err));
+    enum score_position position = (enum score_position)c->score_position;
     r->slot[0] = 0;
     for (size_t i = 0; i < r->n; i++) {
-        enum score_position position = (enum score_position)c->score_position;
         size_t len = r->seq[i].len_response;
         size_t slots = advantage_slots(position, len, r->max_new);
         for (size_t t = 0; t < slots; t++) {
             size_t at = r->slot[i] + t;
             r->is_real[at] = t < len;
-            r->value[at] = t < len ? value[r->offset[i] + t] : 0;
+            r->value[at] = t < len ? r->state_value[r->offset[i] + t] : 0;
             if (t == len && position == SCORE_AFTER_EOS)
-                r->value[at] = after[i];
+                r->value[at] = r->after_value[i];
         }
         r->slot[i + 1] = r->slot[i] + slots;
     }
-done:
-    mem_free(value);
-    mem_free(after);
-    return status;
 }
 
-enum status rollout_advantages(struct rollout *r, const struct model *trunk,
-                               const struct model *value,
-                               const struct advantage_config *c,
-                               const struct kl_config *kl, double beta,
-                               const struct context *context, struct err *err)
+void rollout_advantages(struct rollout *r, const struct advantage_config *c,
+                        const struct kl_config *kl, double beta)
 {
     enum score_position position = (enum score_position)c->score_position;
-    TRY(fill_values(r, trunk, value, c, context, err));
+    fill_values(r, c);
     r->kl_clamped = kl_reward(r->reward_kl, r->logp, r->logp_ref,
                               r->offset[r->n], kl, beta);
     for (size_t i = 0; i < r->n; i++)
@@ -237,5 +235,4 @@ enum status rollout_advantages(struct rollout *r, const struct model *trunk,
     r->whitening =
         advantage_whiten(r->advantage_white, r->advantage, r->is_real, n_slot,
                          (enum whiten)c->whiten, false, c->whiten_eps);
-    return OK;
 }

@@ -29,11 +29,13 @@ struct rollout {
     size_t *slot;              // [n+1]
     int32_t *token;            // [n * max_new], response i at i * max_new
     double *score_raw, *score; // [n]
+    float *after_value;        // [n] of the state after the last token
     size_t score_clipped;      // scores that met their bound
     /* per token */
     float *logp_sample; // as drawn, response i at i * max_new until packed
     float *logp, *logp_ref, *kl, *entropy, *p_eos, *p_eos_ref;
-    float *kl_step; // exact KL to the previous policy
+    float *kl_step;     // exact KL to the previous policy
+    float *state_value; // of the state before the token
     float *reward_kl;
     /* per slot */
     float *value, *reward, *advantage, *advantage_white, *ret;
@@ -74,11 +76,16 @@ enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
 struct reward_replies rollout_replies(const struct rollout *r,
                                       const struct record *records);
 
-/* Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref at the sampling
- * temperature, before any update; `previous` (may be NULL) fills kl_step. */
+/*
+ * Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref at the sampling
+ * temperature, before any update; `previous` (may be NULL) fills kl_step, and
+ * `value` (may be NULL), a value head on the policy's trunk, state_value and
+ * after_value.
+ */
 enum status rollout_compare(struct rollout *r, const struct model *policy,
                             const struct model *reference,
-                            const struct model *previous, double temperature,
+                            const struct model *previous,
+                            const struct model *value, double temperature,
                             const struct context *context,
                             struct err *err) MUST_CHECK;
 
@@ -86,15 +93,16 @@ enum status rollout_compare(struct rollout *r, const struct model *policy,
  * what training computes.  NaN counts as infinite. */
 double rollout_ratio_error(const struct rollout *r);
 
-/* Fill slot, is_real, value (from the states of `trunk`), reward_kl, reward,
- * advantage, advantage_white, ret, whitening and kl_clamped.  Returns belong to
- * the advantages before whitening; padding slots do not enter its mean and
+/* state_value and after_value from a value model with a trunk of its own. */
+enum status rollout_values(struct rollout *r, const struct model *value,
+                           const struct context *context,
+                           struct err *err) MUST_CHECK;
+
+/* With these there: fill slot, is_real, value, reward_kl, reward, advantage,
+ * advantage_white, ret, whitening and kl_clamped.  Returns belong to the
+ * advantages before whitening; padding slots do not enter its mean and
  * deviation. */
-enum status rollout_advantages(struct rollout *r, const struct model *trunk,
-                               const struct model *value,
-                               const struct advantage_config *c,
-                               const struct kl_config *kl, double beta,
-                               const struct context *context,
-                               struct err *err) MUST_CHECK;
+void rollout_advantages(struct rollout *r, const struct advantage_config *c,
+                        const struct kl_config *kl, double beta);
 
 #endif

@@ -16,8 +16,8 @@ static size_t groups(size_t n)
 
 /* What one item works on. */
 struct job {
-    const struct model *model, *reference;
-    const struct model *head; // values: the model whose score head reads
+    const struct model *model; // of a score or a value
+    const struct scorer_views *views;
     const struct sequence *seq;
     size_t n;
     const size_t *offset;
@@ -26,7 +26,6 @@ struct job {
     /* results */
     double *score;
     float *value, *after;
-    const struct lmhead_pair *out;
 };
 
 /* How many sequences the group that starts at `first` has. */
@@ -35,12 +34,11 @@ static size_t group_size(const struct job *j, size_t first)
     return j->n - first < GROUP ? j->n - first : GROUP;
 }
 
-/* Run the trunk over a group. */
-static enum status run_trunk(struct activations *a, struct batch *b,
-                             const struct model *m, const struct sequence *seq,
-                             size_t n, struct arena *arena, struct err *err)
+/* Run a trunk over a group's pack. */
+static enum status run_trunk(struct activations *a, const struct batch *b,
+                             const struct model *m, struct arena *arena,
+                             struct err *err)
 {
-    TRY(batch_pack(b, seq, n, arena, err));
     TRY(activations_place(a, m, b->pack.N, false, arena, err));
     return transformer_forward(a, m, &b->pack, arena, err);
 }
@@ -54,7 +52,8 @@ static enum status score_group(void *ctx, size_t item, size_t worker,
     size_t n = group_size(j, first);
     struct batch b;
     struct activations a;
-    TRY(run_trunk(&a, &b, j->model, j->seq + first, n, arena, err));
+    TRY(batch_pack(&b, j->seq + first, n, arena, err));
+    TRY(run_trunk(&a, &b, j->model, arena, err));
     size_t row[GROUP];
     float out[GROUP];
     for (size_t s = 0; s < n; s++)
@@ -88,64 +87,27 @@ enum status scorer_score(double *score, const struct model *reward_model,
     return OK;
 }
 
-static enum status value_group(void *ctx, size_t item, size_t worker,
-                               struct err *err)
+/* A score head on the states of a group, which starts at sequence `first` of
+ * all; `after` may be NULL. */
+static enum status read_values(float *values, float *after,
+                               const struct model *head, const float *hidden,
+                               const struct batch *b, const size_t *offset,
+                               struct arena *arena, struct err *err)
 {
-    struct job *j = ctx;
-    struct arena *arena = workspace_arena(&j->workspace, worker);
-    size_t first = item * GROUP;
-    size_t n = group_size(j, first);
-    const struct sequence *seq = j->seq + first;
-    struct batch b;
-    struct activations a;
-    TRY(run_trunk(&a, &b, j->model, seq, n, arena, err));
-    for (size_t s = 0; s < n; s++) {
-        size_t len = seq[s].len_response;
+    for (size_t s = 0; s < b->n; s++) {
+        size_t len = b->seq[s].len_response;
         size_t *row;
         float *value;
         TRY(ARENA_NEW(arena, row, len + 1, err));
         TRY(ARENA_NEW(arena, value, len + 1, err));
         for (size_t t = 0; t <= len; t++)
-            row[t] = batch_state_row(&b, s, t);
-        head_score_forward(value, j->head, a.hidden, row, len + 1);
+            row[t] = batch_state_row(b, s, t);
+        head_score_forward(value, head, hidden, row, len + 1);
         for (size_t t = 0; t < len; t++)
-            j->value[j->offset[first + s] + t] = value[t];
-        if (j->after != NULL)
-            j->after[first + s] = value[len];
+            values[offset[s] + t] = value[t];
+        if (after != NULL)
+            after[s] = value[len];
     }
-    return OK;
-}
-
-enum status scorer_values(float *value, float *after, const struct model *trunk,
-                          const struct model *m, const struct sequence *seq,
-                          size_t n, const size_t *offset,
-                          const struct context *context, struct err *err)
-{
-    struct job j = {
-        .model = trunk, .head = m, .seq = seq, .n = n, .offset = offset};
-    j.value = value;
-    j.after = after;
-    return run_job(&j, value_group, context, err);
-}
-
-/* Hidden states and targets of a group's response tokens, one after the
- * other as the offsets have them. */
-static enum status gather_states(float **hidden, const struct model *m,
-                                 const struct sequence *seq, size_t n,
-                                 size_t n_token, struct arena *arena,
-                                 struct err *err)
-{
-    struct batch b;
-    struct activations a;
-    size_t *row;
-    size_t C = m->config.C, at = 0;
-    TRY(run_trunk(&a, &b, m, seq, n, arena, err));
-    TRY(ARENA_NEW(arena, row, n_token, err));
-    TRY(ARENA_NEW(arena, *hidden, n_token * C, err));
-    for (size_t s = 0; s < n; s++)
-        for (size_t t = 0; t < seq[s].len_response; t++)
-            row[at++] = batch_state_row(&b, s, t);
-    batch_gather(*hidden, a.hidden, row, n_token, C);
     return OK;
 }
 
@@ -154,55 +116,133 @@ static float *shifted(float *array, size_t by)
     return array != NULL ? array + by : NULL;
 }
 
+static enum status value_group(void *ctx, size_t item, size_t worker,
+                               struct err *err)
+{
+    struct job *j = ctx;
+    struct arena *arena = workspace_arena(&j->workspace, worker);
+    size_t first = item * GROUP;
+    struct batch b;
+    struct activations a;
+    TRY(batch_pack(&b, j->seq + first, group_size(j, first), arena, err));
+    TRY(run_trunk(&a, &b, j->model, arena, err));
+    return read_values(j->value, shifted(j->after, first), j->model, a.hidden,
+                       &b, j->offset + first, arena, err);
+}
+
+enum status scorer_values(float *value, float *after, const struct model *m,
+                          const struct sequence *seq, size_t n,
+                          const size_t *offset, const struct context *context,
+                          struct err *err)
+{
+    struct job j = {.model = m, .seq = seq, .n = n, .offset = offset};
+    j.value = value;
+    j.after = after;
+    return run_job(&j, value_group, context, err);
+}
+
+/* A group's response tokens, one after the other as the offsets have them. */
+struct tokens {
+    size_t *row;     // of the state before each
+    int32_t *target; // itself
+    size_t n;
+    size_t base; // its first token's place in the results
+    float *scratch;
+};
+
+static enum status list_tokens(struct tokens *out, const struct batch *b,
+                               const size_t *offset, size_t V,
+                               struct arena *arena, struct err *err)
+{
+    struct tokens t = {.n = offset[b->n] - offset[0], .base = offset[0]};
+    size_t at = 0;
+    TRY(ARENA_NEW(arena, t.row, t.n, err));
+    TRY(ARENA_NEW(arena, t.target, t.n, err));
+    TRY(ARENA_NEW(arena, t.scratch, 2 * lmhead_scratch(V), err));
+    for (size_t s = 0; s < b->n; s++)
+        for (size_t i = 0; i < b->seq[s].len_response; i++, at++) {
+            t.row[at] = batch_state_row(b, s, i);
+            t.target[at] = b->seq[s].response[i];
+        }
+    *out = t;
+    return OK;
+}
+
+/* The states of a group's tokens under a model. */
+static enum status gather_states(float **hidden, const struct tokens *t,
+                                 const struct batch *b, const struct model *m,
+                                 struct arena *arena, struct err *err)
+{
+    struct activations a;
+    TRY(run_trunk(&a, b, m, arena, err));
+    TRY(ARENA_NEW(arena, *hidden, t->n * m->config.C, err));
+    batch_gather(*hidden, a.hidden, t->row, t->n, m->config.C);
+    return OK;
+}
+
+/* The policy's states against those of another model. */
+static enum status compare_with(const struct lmhead_pair *all,
+                                const struct model *other, const float *hidden,
+                                const struct tokens *t, const struct batch *b,
+                                const struct job *j, struct arena *arena,
+                                struct err *err)
+{
+    const struct model *policy = j->views->policy;
+    struct lmhead head = model_lmhead(policy, j->temperature);
+    struct lmhead head_other = model_lmhead(other, j->temperature);
+    float *hidden_other;
+    TRY(gather_states(&hidden_other, t, b, other, arena, err));
+    struct lmhead_pair out = {
+        .logp = shifted(all->logp, t->base),
+        .logp_ref = shifted(all->logp_ref, t->base),
+        .entropy = shifted(all->entropy, t->base),
+        .p_eos = shifted(all->p_eos, t->base),
+        .p_eos_ref = shifted(all->p_eos_ref, t->base),
+        .kl = shifted(all->kl, t->base),
+    };
+    return lmhead_compare(&out, &head, hidden, &head_other, hidden_other,
+                          t->target, t->n, policy->config.eos, t->scratch, err);
+}
+
 static enum status compare_group(void *ctx, size_t item, size_t worker,
                                  struct err *err)
 {
     struct job *j = ctx;
+    const struct scorer_views *v = j->views;
     struct arena *arena = workspace_arena(&j->workspace, worker);
-    size_t first = item * GROUP, at = 0;
-    size_t n = group_size(j, first);
-    const struct sequence *seq = j->seq + first;
-    size_t base = j->offset[first];
-    size_t n_token = j->offset[first + n] - base;
-    if (n_token == 0)
+    size_t first = item * GROUP;
+    struct batch b;
+    struct activations a;
+    struct tokens t;
+    float *hidden;
+    TRY(batch_pack(&b, j->seq + first, group_size(j, first), arena, err));
+    TRY(list_tokens(&t, &b, j->offset + first, v->policy->config.V, arena,
+                    err));
+    TRY(run_trunk(&a, &b, v->policy, arena, err));
+    if (v->value != NULL)
+        TRY(read_values(v->values, shifted(v->after, first), v->value, a.hidden,
+                        &b, j->offset + first, arena, err));
+    if (t.n == 0)
         return OK;
-    float *hidden, *hidden_ref, *scratch;
-    int32_t *target;
-    TRY(gather_states(&hidden, j->model, seq, n, n_token, arena, err));
-    TRY(gather_states(&hidden_ref, j->reference, seq, n, n_token, arena, err));
-    TRY(ARENA_NEW(arena, target, n_token, err));
-    for (size_t s = 0; s < n; s++)
-        for (size_t t = 0; t < seq[s].len_response; t++)
-            target[at++] = seq[s].response[t];
-    struct lmhead head = model_lmhead(j->model, j->temperature);
-    struct lmhead head_ref = model_lmhead(j->reference, j->temperature);
-    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
-    struct lmhead_pair out = {
-        .logp = shifted(j->out->logp, base),
-        .logp_ref = shifted(j->out->logp_ref, base),
-        .entropy = shifted(j->out->entropy, base),
-        .p_eos = shifted(j->out->p_eos, base),
-        .p_eos_ref = shifted(j->out->p_eos_ref, base),
-        .kl = shifted(j->out->kl, base),
-    };
-    return lmhead_compare(&out, &head, hidden, &head_ref, hidden_ref, target,
-                          n_token, j->model->config.eos, scratch, err);
+    TRY(ARENA_NEW(arena, hidden, t.n * v->policy->config.C, err));
+    batch_gather(hidden, a.hidden, t.row, t.n, v->policy->config.C);
+    TRY(compare_with(&v->out, v->reference, hidden, &t, &b, j, arena, err));
+    if (v->previous == NULL)
+        return OK;
+    return compare_with(&(struct lmhead_pair){.kl = v->kl_previous},
+                        v->previous, hidden, &t, &b, j, arena, err);
 }
 
-enum status scorer_compare(const struct lmhead_pair *out,
-                           const struct model *policy,
-                           const struct model *reference,
+enum status scorer_compare(const struct scorer_views *v,
                            const struct sequence *seq, size_t n,
                            const size_t *offset, double temperature,
                            const struct context *context, struct err *err)
 {
-    struct job j = {.model = policy,
-                    .reference = reference,
+    struct job j = {.views = v,
                     .seq = seq,
                     .n = n,
                     .offset = offset,
-                    .temperature = (float)temperature,
-                    .out = out};
+                    .temperature = (float)temperature};
     return run_job(&j, compare_group, context, err);
 }
 

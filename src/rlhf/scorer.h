@@ -20,25 +20,31 @@ enum status scorer_score(double *score, const struct model *reward_model,
 
 /*
  * value[offset[s] + t]: the value model's number for the state before token t
- * of seq[s]; after[s] (may be NULL) for the state after its last token.  The
- * states are those of `trunk`, which may be `m` itself.
+ * of seq[s]; after[s] (may be NULL) for the state after its last token.
  */
-enum status scorer_values(float *value, float *after, const struct model *trunk,
-                          const struct model *m, const struct sequence *seq,
-                          size_t n, const size_t *offset,
-                          const struct context *context,
+enum status scorer_values(float *value, float *after, const struct model *m,
+                          const struct sequence *seq, size_t n,
+                          const size_t *offset, const struct context *context,
                           struct err *err) MUST_CHECK;
 
 /*
- * Every response token under a policy and a reference (model/transformer.h,
- * nn/lmhead.h): arrays of `out` are indexed offset[s] + t, and those that are
- * NULL are not computed.
+ * Every response token under a policy, a reference and perhaps more, in one
+ * pass of each trunk.  Arrays are indexed offset[s] + t; what is NULL in `out`
+ * is not computed.
  */
-enum status
-scorer_compare(const struct lmhead_pair *out, const struct model *policy,
-               const struct model *reference, const struct sequence *seq,
-               size_t n, const size_t *offset, double temperature,
-               const struct context *context, struct err *err) MUST_CHECK;
+struct scorer_views {
+    const struct model *policy, *reference;
+    struct lmhead_pair out;       // nn/lmhead.h
+    const struct model *previous; // another policy to compare with, or NULL
+    float *kl_previous;           // exact KL to it
+    const struct model *value;    // a score head on the policy's states, or
+    float *values, *after;        // NULL; its numbers as scorer_values() has
+};
+enum status scorer_compare(const struct scorer_views *v,
+                           const struct sequence *seq, size_t n,
+                           const size_t *offset, double temperature,
+                           const struct context *context,
+                           struct err *err) MUST_CHECK;
 
 /* Mean and deviation (n-1) of scores: the scale PPO's beta refers to. */
 struct score_scale {
