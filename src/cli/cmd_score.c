@@ -5,10 +5,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/session.h"
-#include "io/run.h"
-#include "model/checkpoint.h"
-#include "rlhf/corpus.h"
-#include "rlhf/scorer.h"
+#include "rlhf/reward_reader.h"
 
 #define TEXT_MAX ((size_t)1 << 32)
 #define PREVIEW 41 // columns of a reply in the table
@@ -16,9 +13,7 @@
 
 /* A reward model, the records it judges and what it says of them. */
 struct judging {
-    char path[FILE_PATH_MAX];
-    struct model model;
-    struct tokenizer *tokenizer;
+    struct reward_reader reader;
     struct dataset data;
     struct corpus corpus;
     double *score; // [corpus.n_seq]
@@ -29,8 +24,7 @@ static void judging_free(struct judging *j)
     mem_free(j->score);
     corpus_free(&j->corpus);
     dataset_free(&j->data);
-    tokenizer_free(j->tokenizer);
-    model_free(&j->model);
+    reward_reader_close(&j->reader);
 }
 
 /* A score is one of a reply: a record must have one. */
@@ -48,14 +42,10 @@ static enum status judging_open(struct judging *j, const struct options *o,
                                 struct err *err)
 {
     const struct score_values *v = &o->v.score;
-    TRY(run_find_model(j->path, v->model, "reward", err));
-    TRY(checkpoint_read(&j->model, j->path, HEAD_SCORE, err));
-    TRY(tokenizer_open(&j->tokenizer, j->path, err));
-    TRY(checkpoint_check_tokenizer(&j->model, j->tokenizer, j->path, err));
+    TRY(reward_reader_open(&j->reader, v->model, NULL, -1, err));
     TRY(dataset_read(&j->data, v->data, DATASET_PROMPTS, err));
     TRY(check_replies(&j->data, err));
-    TRY(corpus_encode(&j->corpus, &j->data, j->tokenizer, j->model.config.eos,
-                      j->model.config.T_max, err));
+    TRY(reward_reader_encode(&j->corpus, &j->reader, &j->data, err));
     return MEM_NEW(j->score, j->corpus.n_seq, err);
 }
 
@@ -65,8 +55,8 @@ static enum status run_model(struct judging *j, const struct context *context,
     size_t n = j->corpus.n_seq;
     for (size_t i = 0; i < n; i += CHUNK) {
         size_t some = n - i < CHUNK ? n - i : CHUNK;
-        TRY(scorer_score(j->score + i, &j->model, j->corpus.seq + i, some,
-                         context, err));
+        TRY(scorer_score(j->score + i, &j->reader.model, j->corpus.seq + i,
+                         some, context, err));
         context_progress(context, (double)(i + some), (double)n, "reply", NULL);
         if (context_stopped(context))
             return err_set(err, ERR_STOPPED, "stopped; nothing is written");
@@ -149,7 +139,7 @@ static enum status deliver(const struct judging *j, const struct options *o,
 enum status cmd_score(struct options *o, struct err *err)
 {
     struct session s;
-    struct judging j = {.path = ""};
+    struct judging j = {.score = NULL};
     TRY(options_check_needed(o, FOR_SCORE, err));
     TRY(session_open(&s, o, "score", err));
     enum status status = judging_open(&j, o, err);

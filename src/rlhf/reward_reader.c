@@ -7,7 +7,6 @@
 #include "io/chat.h"
 #include "io/run.h"
 #include "model/checkpoint.h"
-#include "rlhf/corpus.h"
 
 /* A response is at most T_max tokens; no token's text is long. */
 #define TEXT_MAX ((size_t)16 << 20)
@@ -110,16 +109,9 @@ static enum status make_records(struct record *record,
     return OK;
 }
 
-static enum status score_corpus(double *score, const struct reward_reader *r,
-                                const struct corpus *corpus,
-                                const struct context *context, struct err *err)
-{
-    return scorer_score(score, &r->model, corpus->seq, corpus->n_seq, context,
-                        err);
-}
-
-static enum status encode(struct corpus *out, const struct reward_reader *r,
-                          const struct dataset *data, struct err *err)
+enum status reward_reader_encode(struct corpus *out,
+                                 const struct reward_reader *r,
+                                 const struct dataset *data, struct err *err)
 {
     return corpus_encode(out, data, r->tokenizer, r->model.config.eos,
                          r->model.config.T_max, err);
@@ -136,9 +128,10 @@ static enum status read_texts(double *score, const struct reward_reader *r,
     struct corpus corpus = {.n_seq = 0};
     TRY(MEM_NEW(data.record, replies->n, err));
     TRY_DONE(make_records(data.record, r, replies, err));
-    TRY_DONE(encode(&corpus, r, &data, err));
+    TRY_DONE(reward_reader_encode(&corpus, r, &data, err));
     assert(corpus.n_seq == replies->n);
-    TRY_DONE(score_corpus(score, r, &corpus, context, err));
+    TRY_DONE(
+        scorer_score(score, &r->model, corpus.seq, corpus.n_seq, context, err));
 done:
     corpus_free(&corpus);
     for (size_t i = 0; i < replies->n; i++)
@@ -166,26 +159,4 @@ enum status reward_reader_score(double *score, const struct reward_reader *r,
     }
     return scorer_score(score, &r->model, replies->seq, replies->n, context,
                         err);
-}
-
-enum status reward_reader_score_data(double **score, size_t **first,
-                                     const struct reward_reader *r,
-                                     const struct dataset *data,
-                                     const struct context *context,
-                                     struct err *err)
-{
-    enum status status = OK;
-    struct corpus corpus = {.n_seq = 0};
-    double *found = NULL;
-    TRY(encode(&corpus, r, data, err));
-    TRY_DONE(MEM_NEW(found, corpus.n_seq, err));
-    TRY_DONE(score_corpus(found, r, &corpus, context, err));
-    *score = found;
-    *first = corpus.first;
-    found = NULL;
-    corpus.first = NULL;
-done:
-    mem_free(found);
-    corpus_free(&corpus);
-    return status;
 }

@@ -24,7 +24,7 @@
 #include <stdbool.h>
 
 #include "base/file.h"
-#include "io/dataset.h"
+#include "rlhf/corpus.h"
 #include "rlhf/scorer.h"
 
 struct reward_reader {
@@ -65,15 +65,11 @@ enum status reward_reader_score(double *score, const struct reward_reader *r,
                                 const struct context *context,
                                 struct err *err) MUST_CHECK;
 
-/*
- * Every response of a data set: (*score)[(*first)[i] + k] is that of response k
- * of record i, (*first)[data->n] their number.  A record without a response is
- * one with the prompt alone.  Both arrays are the caller's, for mem_free().
- */
-enum status reward_reader_score_data(double **score, size_t **first,
-                                     const struct reward_reader *r,
-                                     const struct dataset *data,
-                                     const struct context *context,
-                                     struct err *err) MUST_CHECK;
+/* A data set as the reward model reads it: one sequence a response, for
+ * scorer_score() with r->model.  ERR_LIMIT, ERR_MISMATCH name the record. */
+enum status reward_reader_encode(struct corpus *out,
+                                 const struct reward_reader *r,
+                                 const struct dataset *data,
+                                 struct err *err) MUST_CHECK;
 
 #endif

@@ -11,11 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "desk.h"
 #include "io/run.h"
 #include "model/checkpoint.h"
-#include "rlhf/corpus.h"
 #include "turned.h"
 
 static struct err err;
@@ -148,8 +146,8 @@ static void test_data_set(void **state)
     (void)state;
     struct said s;
     struct reward_reader r;
-    double score[N], *all;
-    size_t *first;
+    struct corpus corpus;
+    double score[N], all[N];
     said_open(&s, &shared);
     for (size_t i = 0; i < N; i++) {
         s.corpus.seq[i].len_response += s.is_eos[i] ? 0 : 3;
@@ -157,13 +155,11 @@ static void test_data_set(void **state)
     }
     score_with(score, &s, "reward", true);
     must(reward_reader_open(&r, desk_path(&shared, "turned"), NULL, -1, &err));
-    must(reward_reader_score_data(&all, &first, &r, &s.data, &shared.context,
-                                  &err));
-    assert_int_equal(first[s.data.n], s.data.n);
+    must(reward_reader_encode(&corpus, &r, &s.data, &err));
+    must(scorer_score(all, &r.model, corpus.seq, N, &shared.context, &err));
     for (size_t i = 0; i < N; i++)
-        assert_true(all[first[i]] == score[i]);
-    mem_free(all);
-    mem_free(first);
+        assert_true(all[i] == score[i]);
+    corpus_free(&corpus);
     reward_reader_close(&r);
     said_close(&s);
 }
