@@ -5,6 +5,7 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/session.h"
+#include "cli/weak_gold.h"
 #include "eval/heldout.h"
 #include "io/dataset.h"
 #include "report/report.h"
@@ -108,7 +109,9 @@ static struct heldout_config make_config(const struct place *p,
         .reference =
             first_of(e->reference, first_of(ppo->reference, ppo->model)),
         .reward_model = first_of(e->reward_model, ppo->reward_model),
+        .gold_model = e->gold_model,
         .prompts = p->prompts,
+        .start = ppo->model,
         .run = e->curve ? p->run : NULL,
         .scenario = *p->scenario ? p->scenario : NULL,
         .n_prompts = e->n_prompts,
@@ -167,6 +170,8 @@ static enum status evaluate(struct place *p, const struct options *o,
     TRY(find_prompts(p, o, run, err));
     find_scenario(p);
     struct heldout_config c = make_config(p, o, run);
+    if (c.gold_model)
+        TRY(weak_gold_check(c.reward_model, c.gold_model, err));
     TRY(session_open(&s, o, "eval", err));
     enum status status = heldout_sample(&c, &s.context, err);
     if (status == OK && c.run)

@@ -436,6 +436,10 @@ const struct option option_table[] = {
          "reference; without it, the run's own", FOR_EVAL, 0, PARENT_SFT),
     PATH("eval.reward_model", 0, eval.reward_model,
          "reward model; without it, the run's own", FOR_EVAL, 0, PARENT_REWARD),
+    PATH("eval.gold_model", 0, eval.gold_model,
+         "weak gold: a second reward model, trained on other pairs than the "
+         "first",
+         FOR_EVAL, 0, PARENT_REWARD),
     PATH("eval.prompts", 0, eval.prompts,
          "held-out prompts, JSON Lines; without it, fresh tickets of the "
          "support desk",

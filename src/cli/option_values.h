@@ -39,7 +39,7 @@ enum world_panel {
 };
 
 struct eval_values {
-    const char *model, *reference, *reward_model, *prompts;
+    const char *model, *reference, *reward_model, *gold_model, *prompts;
     int64_t n_prompts, samples, max_new;
     double temperature, top_p;
     bool curve;

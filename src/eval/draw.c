@@ -52,10 +52,24 @@ done:
 static enum status make_room(struct draw *d, size_t n, struct err *err)
 {
     TRY(MEM_NEW(d->text, n, err));
+    TRY(MEM_NEW(d->weak_raw, n, err));
+    TRY(MEM_NEW(d->weak_gold, n, err));
     TRY(MEM_NEW(d->gold, n, err));
     TRY(MEM_NEW(d->help, n, err));
     TRY(MEM_NEW(d->fillers, n, err));
     return MEM_NEW(d->repetition, n, err);
+}
+
+static enum status ask_gold(struct draw *d, const struct setup *s,
+                            const struct context *context, struct err *err)
+{
+    const struct reward_replies replies =
+        rollout_replies(&d->r, s->prompts.record);
+    for (size_t i = 0; i < d->r.n; i++)
+        d->weak_raw[i] = (double)NAN;
+    if (!s->has_gold)
+        return OK;
+    return reward_reader_score(d->weak_raw, &s->gold, &replies, context, err);
 }
 
 enum status draw_replies(struct draw *out, const struct setup *s,
@@ -79,6 +93,7 @@ enum status draw_replies(struct draw *out, const struct setup *s,
                             RNG_HELDOUT, (int64_t)part, context, err));
     TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, &raw, 0, 0,
                            context, err));
+    TRY_DONE(ask_gold(&d, s, context, err));
     if (reference != NULL)
         TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL,
                                  how->temperature > 0 ? how->temperature : 1,
@@ -96,6 +111,8 @@ void draw_free(struct draw *d)
     for (size_t i = 0; d->text != NULL && i < d->r.n; i++)
         mem_free(d->text[i]);
     mem_free(d->text);
+    mem_free(d->weak_raw);
+    mem_free(d->weak_gold);
     mem_free(d->gold);
     mem_free(d->help);
     mem_free(d->fillers);
@@ -104,10 +121,13 @@ void draw_free(struct draw *d)
     memset(d, 0, sizeof *d);
 }
 
-void draw_scale(struct draw *d, const struct score_scale *scale)
+void draw_scale(struct draw *d, const struct setup *s)
 {
-    for (size_t i = 0; i < d->r.n; i++)
-        d->r.score[i] = (d->r.score_raw[i] - scale->mean) / scale->sd;
+    const struct score_scale *gold = &s->gold_scale;
+    for (size_t i = 0; i < d->r.n; i++) {
+        d->r.score[i] = (d->r.score_raw[i] - s->scale.mean) / s->scale.sd;
+        d->weak_gold[i] = (d->weak_raw[i] - gold->mean) / gold->sd;
+    }
 }
 
 /*
@@ -188,6 +208,8 @@ static enum status write_row(struct json_writer *w, const struct draw *d,
     json_field_bool(w, "is_eos", r->is_eos[i]);
     json_field_number(w, "score_raw", r->score_raw[i]);
     json_field_number(w, "score", r->score[i]);
+    if (s->has_gold)
+        json_field_number(w, "weak_gold", d->weak_gold[i]);
     json_field_number(w, "gold", d->gold[i]);
     json_field_number(w, "help", d->help[i]);
     json_field_number(w, "fillers", d->fillers[i]);

@@ -24,6 +24,7 @@ struct draw {
     size_t samples;
     bool is_compared;
     char **text;                        // [n]
+    double *weak_raw, *weak_gold;       // [n] NaN without a gold model
     double *gold, *help, *fillers;      // [n] NaN without a ticket
     struct text_repetition *repetition; // [n]
 };
@@ -41,8 +42,8 @@ enum status draw_replies(struct draw *out, const struct setup *s,
                          struct err *err) MUST_CHECK;
 void draw_free(struct draw *d);
 
-/* score[i] = (score_raw[i] - mean) / sd. */
-void draw_scale(struct draw *d, const struct score_scale *scale);
+/* Scores and weak gold from raw to the setup's units: (raw - mean) / sd. */
+void draw_scale(struct draw *d, const struct setup *s);
 
 /* The rows of prompt p as lines of samples.jsonl (eval/heldout.h). */
 enum status draw_write(struct buf *out, const struct draw *d,

@@ -61,20 +61,19 @@ done:
 }
 
 /* The policy's unit of reward; one that brought none is measured in the
- * reference's. */
-static void find_scale(struct setup *s, const struct draw *reference)
+ * reference's.  Weak gold always is. */
+static void find_scales(struct setup *s, const struct draw *reference)
 {
-    if (s->is_run_scale)
-        return;
-    s->scale = scorer_scale(reference->r.score_raw, reference->r.n);
-    if (!(s->scale.sd > 0))
-        s->scale.sd = 1; // a reward model that says one thing always
+    if (!s->is_run_scale)
+        s->scale = scorer_scale(reference->r.score_raw, reference->r.n);
+    if (s->has_gold)
+        s->gold_scale = scorer_scale(reference->weak_raw, reference->r.n);
 }
 
-static void both_scale(struct both *b, const struct score_scale *scale)
+static void both_scale(struct both *b, const struct setup *s)
 {
-    draw_scale(&b->policy, scale);
-    draw_scale(&b->reference, scale);
+    draw_scale(&b->policy, s);
+    draw_scale(&b->reference, s);
 }
 
 static void both_free(struct both *b)
@@ -124,9 +123,9 @@ enum status heldout_sample(const struct heldout_config *c,
     TRY_DONE(draw_both(&training, &s, &at_one, false, context, err));
     if (has_serving(c))
         TRY_DONE(draw_both(&serving, &s, &at_serving, true, context, err));
-    find_scale(&s, &training.reference);
-    both_scale(&training, &s.scale);
-    both_scale(&serving, &s.scale);
+    find_scales(&s, &training.reference);
+    both_scale(&training, &s);
+    both_scale(&serving, &s);
     TRY_DONE(make_place(c->project, err));
     TRY_DONE(write_samples(&training, &s, "samples.jsonl", err));
     if (has_serving(c))

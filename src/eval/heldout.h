@@ -20,6 +20,13 @@
  * that PPO recorded in the policy's checkpoint when there are any: then these
  * numbers are the ones PPO saw and beta refers to.  A policy from elsewhere
  * has none; then they are those of the reference's samples drawn here.
+ *
+ * Weak gold.  Where no rubric knows what a reply is worth, a second reward
+ * model, trained on other pairs than the first, can stand in for it.  It is
+ * evidence of the first one being exploited, not of what people want, and goes
+ * by the name HELDOUT_WEAK_GOLD wherever it is shown.  Its unit is the
+ * deviation of its scores of the reference's samples drawn here, their mean is
+ * 0.
  */
 #ifndef PLUMB_EVAL_HELDOUT_H
 #define PLUMB_EVAL_HELDOUT_H
@@ -31,14 +38,19 @@
 #include "base/json.h"
 #include "rlhf/corpus.h"
 
+#define HELDOUT_WEAK_GOLD                                                      \
+    "weak gold: a second reward model (trained on disjoint pairs)"
+
 struct heldout_config {
     const char *project;      // directory D: files go to D/eval, and the paths
                               // in them are relative to D
     const char *policy;       // model folder or run
     const char *reference;    // model folder or run
-    const char *reward_model; // model folder or run
+    const char *reward_model; // model folder or run, any tokenizer
+    const char *gold_model;   // weak gold: a second reward model, or NULL
     const char *prompts;      // JSON Lines; a "ticket" member is judged
     const char *run;          // PPO run of the curve, or NULL
+    const char *start;        // what that run began with; NULL: the reference
     const char *scenario;     // recorded, or NULL
     int64_t n_prompts;        // the first so many of the file
     int64_t samples;          // replies per prompt and model
@@ -57,6 +69,7 @@ struct heldout_config {
  *     pieces     the tokens' texts: together the response, then "<eos>"
  *     len        tokens      finish  "eos" or "length"      is_eos
  *     score_raw  score       reward model, raw and in the unit above
+ *     weak_gold              with a gold model, in its unit
  *     gold help fillers      the desk's judgement, null without a ticket
  *     repeated_sentences repeated_fourgrams    eval/text.h
  *     ticket                 passed through
@@ -73,10 +86,11 @@ enum status heldout_sample(const struct heldout_config *c,
                            struct err *err) MUST_CHECK;
 
 /*
- * One reply to each prompt at iteration 0 (the reference itself) and at every
- * checkpoint of c->run: score, gold, len, kl_sequence, kl_per_token, eos_rate
- * and fillers with their intervals, and the trend of kl_sequence
- * (stat/trend.h).  Needs settings.json, for the unit of reward.
+ * One reply to each prompt at iteration 0 (the model c->run began with) and at
+ * every checkpoint of c->run: score, gold, len, kl_sequence, kl_per_token,
+ * eos_rate, fillers, and weak_gold with a gold model, with their intervals, and
+ * the trend of kl_sequence (stat/trend.h).  Needs settings.json, for the units
+ * of reward and weak gold.
  */
 enum status heldout_curve(const struct heldout_config *c,
                           const struct context *context,
@@ -86,8 +100,10 @@ enum status heldout_curve(const struct heldout_config *c,
  * Put everything into eval/heldout.json: measures as
  * {"estimate","low","high","n"}, and the observations, whose rules are in
  * eval/observe.h.  "reward_heldout" is what the reward model's own run wrote of
- * the checkpoint used here (rlhf/reward_heldout.h), null when there is none.  A
- * curve or spot-checks that are absent are null; so are
+ * the checkpoint used here (rlhf/reward_heldout.h), null when there is none.
+ * "weak_gold" holds its label, its model and its measures (eval/samples.h),
+ * null without a gold model.  A curve or spot-checks that are absent are null;
+ * so are
  * spot-checks with votes on replies that samples.jsonl does not hold
  * ("votes_on_other_replies" counts them).
  */

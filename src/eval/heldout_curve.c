@@ -15,8 +15,9 @@
 struct curve {
     int64_t *step; // [m]
     size_t m;
-    size_t n;   // prompts
-    double *kl; // [m*n] nats per reply
+    size_t n;      // prompts
+    double *kl;    // [m*n] nats per reply
+    bool has_gold; // there is a weak gold
     struct bootstrap plan;
 };
 
@@ -62,6 +63,8 @@ static enum status put_point(struct json_writer *w, const struct draw *d,
     }
     TRY(put_mean(w, "score", d->r.score, c, err));
     TRY(put_mean(w, "gold", d->gold, c, err));
+    if (c->has_gold)
+        TRY(put_mean(w, "weak_gold", d->weak_gold, c, err));
     TRY(put_mean(w, "len", x->len, c, err));
     TRY(put_mean(w, "kl_sequence", kl, c, err));
     TRY(summary_estimate_ratio(&e, kl, x->len, c->n, &c->plan, err));
@@ -83,11 +86,13 @@ static enum status draw_point(struct draw *out, const struct setup *s,
     struct model policy = {.params = NULL};
     const struct sampling how = {
         .temperature = 1, .top_p = 1, .max_new = (size_t)c->max_new};
-    if (step == 0)
-        return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
-                            context, err);
     (void)snprintf(name, sizeof name, "checkpoints/%06lld", (long long)step);
     TRY(file_join(path, c->run, name, err));
+    if (step == 0 && c->start != NULL)
+        TRY(run_find_model(path, c->start, "sft", err));
+    if (step == 0 && (c->start == NULL || strcmp(path, s->reference_path) == 0))
+        return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
+                            context, err);
     TRY(checkpoint_read(&policy, path, HEAD_LM, err));
     TRY_DONE(setup_check_model(s, &policy, path, err));
     TRY_DONE(draw_replies(out, s, &policy, &s->reference, 1, &how, DRAW_CURVE,
@@ -117,7 +122,7 @@ static enum status put_points(struct json_writer *w, struct curve *curve,
             goto done;
         }
         TRY_DONE(draw_point(&d, s, c, curve->step[i], context, err));
-        draw_scale(&d, &s->scale);
+        draw_scale(&d, s);
         TRY_DONE(put_point(w, &d, curve, i, &x, err));
         draw_free(&d);
     }
@@ -176,21 +181,28 @@ static enum status list_points(struct curve *curve, const char *run,
     return status;
 }
 
-/* The unit that heldout_sample() settled on. */
-static enum status use_recorded_scale(struct setup *s, struct err *err)
+static enum status read_scale(struct score_scale *out,
+                              const struct json *settings, const char *key,
+                              struct err *err)
+{
+    const struct json *scale = json_get(settings, key);
+    TRY(json_need_number(&out->mean, scale, "mean", "settings.json", err));
+    TRY(json_need_number(&out->sd, scale, "sd", "settings.json", err));
+    if (!(out->sd > 0))
+        return err_set(err, ERR_FORMAT, "settings.json: %s.sd is %g", key,
+                       out->sd);
+    return OK;
+}
+
+/* The units that heldout_sample() settled on. */
+static enum status use_recorded_scales(struct setup *s, struct err *err)
 {
     struct json *settings;
     const char *project = s->config->project;
     TRY(heldout_files_read_settings(&settings, project, err));
-    const struct json *scale = json_get(settings, "score_scale");
-    enum status status =
-        json_need_number(&s->scale.mean, scale, "mean", "settings.json", err);
-    if (status == OK)
-        status =
-            json_need_number(&s->scale.sd, scale, "sd", "settings.json", err);
-    if (status == OK && !(s->scale.sd > 0))
-        status = err_set(err, ERR_FORMAT, "settings.json: score_scale.sd is %g",
-                         s->scale.sd);
+    enum status status = read_scale(&s->scale, settings, "score_scale", err);
+    if (status == OK && s->has_gold)
+        status = read_scale(&s->gold_scale, settings, "weak_gold_scale", err);
     json_free(settings);
     return status;
 }
@@ -206,7 +218,8 @@ enum status heldout_curve(const struct heldout_config *c,
     size_t points;
     buf_init(&text, (size_t)16 << 20);
     TRY(setup_open(&s, c, err));
-    TRY_DONE(use_recorded_scale(&s, err));
+    TRY_DONE(use_recorded_scales(&s, err));
+    curve.has_gold = s.has_gold;
     TRY_DONE(list_points(&curve, c->run, err));
     TRY_DONE(mem_multiply(&points, curve.m, curve.n, err));
     TRY_DONE(MEM_NEW(curve.kl, points, err));

@@ -46,6 +46,17 @@ static void put_sampling(struct json_writer *w, const char *key,
     json_close(w, '}');
 }
 
+static void put_scale(struct json_writer *w, const char *key,
+                      const struct score_scale *scale, const char *from)
+{
+    json_put_key(w, key);
+    json_open(w, '{');
+    json_field_number(w, "mean", scale->mean);
+    json_field_number(w, "sd", scale->sd);
+    json_field_text(w, "from", from);
+    json_close(w, '}');
+}
+
 static enum status put_settings(struct json_writer *w, const struct setup *s,
                                 struct err *err)
 {
@@ -58,6 +69,8 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     TRY(put_path(w, "policy", c->project, s->policy_path, err));
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
     TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
+    if (s->has_gold)
+        TRY(put_path(w, "gold_model", c->project, s->gold.path, err));
     put_sampling(w, "settings", c, 1, 1);
     if (c->temperature != 1 || c->top_p != 1) {
         put_sampling(w, "serving_settings", c, c->temperature, c->top_p);
@@ -65,14 +78,12 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
         json_put_key(w, "serving_settings");
         json_put_null(w);
     }
-    json_put_key(w, "score_scale");
-    json_open(w, '{');
-    json_field_number(w, "mean", s->scale.mean);
-    json_field_number(w, "sd", s->scale.sd);
-    json_field_text(w, "from",
-                    s->is_run_scale ? "the policy's training run"
-                                    : "the reference's samples");
-    json_close(w, '}');
+    put_scale(w, "score_scale", &s->scale,
+              s->is_run_scale ? "the policy's training run"
+                              : "the reference's samples");
+    if (s->has_gold)
+        put_scale(w, "weak_gold_scale", &s->gold_scale,
+                  "the reference's samples");
     json_close(w, '}');
     return OK;
 }

@@ -9,6 +9,8 @@
  *                  "top_p":1},
  *      "serving_settings":null,
  *      "score_scale":{"mean":0.1,"sd":0.7,"from":"policy's training run"}}
+ *
+ * and with a gold model "gold_model" and "weak_gold_scale".
  */
 #ifndef PLUMB_EVAL_HELDOUT_FILES_H
 #define PLUMB_EVAL_HELDOUT_FILES_H
@@ -20,7 +22,7 @@
 enum status heldout_files_path(char out[FILE_PATH_MAX], const char *project,
                                const char *name, struct err *err) MUST_CHECK;
 
-/* The members above up to and with "score_scale". */
+/* The members above. */
 enum status heldout_files_write_settings(const struct setup *s,
                                          struct err *err) MUST_CHECK;
 

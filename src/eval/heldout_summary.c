@@ -19,6 +19,7 @@ struct sources {
     struct json *curve;  // NULL: absent
     struct json *reward; // the reward model on its own pairs; NULL: unknown
     struct measures measures, serving, panel;
+    struct measures weak_gold, serving_weak_gold;
     struct spotcheck_counts counts;
     bool has_serving, has_panel;
     struct bootstrap plan;
@@ -75,11 +76,12 @@ static enum status read_sources(struct sources *s, struct err *err)
     TRY(heldout_files_read_settings(&s->settings, s->project, err));
     s->plan.seed = (uint64_t)json_int(json_get(s->settings, "seed"), 0);
     TRY(heldout_files_path(path, s->project, "samples.jsonl", err));
-    TRY(samples_measure(&s->measures, path, &s->plan, err));
+    TRY(samples_measure(&s->measures, &s->weak_gold, path, &s->plan, err));
     TRY(heldout_files_path(path, s->project, "serving.jsonl", err));
     s->has_serving = file_exists(path);
     if (s->has_serving)
-        TRY(samples_measure(&s->serving, path, &s->plan, err));
+        TRY(samples_measure(&s->serving, &s->serving_weak_gold, path, &s->plan,
+                            err));
     TRY(heldout_files_path(path, s->project, "curve.json", err));
     if (file_exists(path))
         TRY(json_read(&s->curve, path, CURVE_MAX, err));
@@ -162,11 +164,32 @@ static enum observation observe_curve(const struct sources *s)
     return observe_kl_up(&trend, to - from, kl.estimate);
 }
 
+/* The measures of the weak gold under its label; null without one. */
+static void put_weak_gold(struct json_writer *w, const struct sources *s,
+                          const struct measures *m)
+{
+    const struct json *model = json_get(s->settings, "gold_model");
+    json_put_key(w, "weak_gold");
+    if (model == NULL) {
+        json_put_null(w);
+        return;
+    }
+    json_open(w, '{');
+    json_field_text(w, "label", HELDOUT_WEAK_GOLD);
+    json_put_key(w, "model");
+    json_put_node(w, model);
+    measures_write(w, m);
+    json_close(w, '}');
+}
+
 static void put_observations(struct json_writer *w, const struct sources *s)
 {
     struct estimate rm = measures_find(&s->measures, "rm_delta");
     struct estimate length = measures_find(&s->measures, "length_ratio");
     struct estimate gold = measures_find(&s->measures, "gold_win_rate");
+    bool is_weak = gold.n == 0;
+    if (is_weak)
+        gold = measures_find(&s->weak_gold, "win_rate");
     struct estimate win = measures_find(&s->panel, "win_rate");
     struct estimate excess = measures_find(&s->panel, "less_direct_excess");
     json_put_key(w, "observations");
@@ -178,9 +201,10 @@ static void put_observations(struct json_writer *w, const struct sources *s)
     observe_write(w, "verbosity_up", observe_verbosity_up(&length));
     observe_write(w, "kl_up", observe_curve(s));
     json_close(w, '}');
-    const char *from = s->has_panel ? "spot-checks"
-                       : gold.n > 0 ? "gold rubric"
-                                    : NULL;
+    const char *from = s->has_panel  ? "spot-checks"
+                       : gold.n == 0 ? NULL
+                       : is_weak     ? "weak gold"
+                                     : "gold rubric";
     json_field_text(w, "human_down_from", from);
 }
 
@@ -204,6 +228,7 @@ static void put_serving(struct json_writer *w, const struct sources *s)
     json_put_key(w, "settings");
     json_put_node(w, json_get(s->settings, "serving_settings"));
     measures_write(w, &s->serving);
+    put_weak_gold(w, s, &s->serving_weak_gold);
     json_close(w, '}');
 }
 
@@ -223,6 +248,7 @@ enum status heldout_summary(const char *project, struct err *err)
     put_observations(&w, &s);
     measures_write(&w, &s.measures);
     put_curve(&w, &s);
+    put_weak_gold(&w, &s, &s.weak_gold);
     put_reward(&w, &s);
     put_panel(&w, &s);
     put_serving(&w, &s);

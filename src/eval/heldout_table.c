@@ -16,6 +16,9 @@ static const struct line {
     {"reward_heldout", "accuracy_over_length_rule", "the difference", true},
     {NULL, "gold_delta", "gold, policy - reference", false},
     {NULL, "gold_win_rate", "gold prefers the policy", true},
+    {"weak_gold", "delta", "weak gold, policy - reference (sd)", false},
+    {"weak_gold", "win_rate", "weak gold prefers the policy", true},
+    {"weak_gold", "correlation", "its change and the reward's", false},
     {"panel", "win_rate", "spot-checks prefer the policy", true},
     {"panel", "less_direct_excess", "less direct, beyond placebo", true},
     {"panel", "too_long_excess", "too long, beyond the reference", true},
@@ -86,6 +89,10 @@ void heldout_table(struct buf *out, const struct json *heldout)
                (long long)json_int(json_get(settings, "samples"), 0));
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
         put_observation(out, seen[i][1], json_get(observations, seen[i][0]));
+    const char *label =
+        json_text(json_get(json_get(heldout, "weak_gold"), "label"), NULL);
+    if (label != NULL)
+        buf_printf(out, "\n  %s\n", label);
     const char *verdict = json_text(
         json_get(json_get(heldout, "reward_heldout"), "verdict"), NULL);
     if (verdict != NULL)

@@ -15,7 +15,8 @@
  *               win_rate high < 0.5 or  less_direct_excess high < 0.05
  *               less_direct_excess
  *               low > 0
- *               else by the rubric:     gold_win_rate low > 0.45
+ *               else by the rubric,     gold_win_rate low > 0.45
+ *               else by weak gold:
  *               gold_win_rate high
  *               < 0.5
  *

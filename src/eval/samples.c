@@ -45,6 +45,7 @@ enum status samples_group(size_t *index, size_t *n, char *const *id,
 enum value {
     VALUE_SCORE,
     VALUE_GOLD,
+    VALUE_WEAK,
     VALUE_HELP,
     VALUE_LEN,
     VALUE_SENTENCES,
@@ -57,6 +58,7 @@ enum value {
 
 static const char *const value_key[VALUES] = {"score",
                                               "gold",
+                                              "weak_gold",
                                               "help",
                                               "len",
                                               "repeated_sentences",
@@ -177,9 +179,10 @@ static const struct report {
     {VALUE_EOS, "eos_delta", "eos_rate_policy", "eos_rate_reference"},
 };
 
-/* Scratch: a column for each model and one for counts, [prompts] each. */
+/* Scratch: a column for each model, for counts and for a change, [prompts]
+ * each. */
 struct scratch {
-    double *policy, *reference, *count;
+    double *policy, *reference, *count, *change;
 };
 
 static enum status add_report(struct measures *out, const struct report *r,
@@ -248,8 +251,9 @@ static size_t pair_wins(size_t *prompt, double *win, size_t (*key)[2],
     return n;
 }
 
-static enum status add_wins(struct measures *out, const struct table *t,
-                            const struct bootstrap *plan, struct err *err)
+static enum status add_wins(struct measures *out, struct measures *weak_gold,
+                            const struct table *t, const struct bootstrap *plan,
+                            struct err *err)
 {
     enum status status = OK;
     size_t(*key)[2] = NULL;
@@ -272,6 +276,9 @@ static enum status add_wins(struct measures *out, const struct table *t,
     n = pair_wins(prompt, win, key, t, VALUE_GOLD);
     TRY_DONE(winrate_estimate(&e, prompt, win, n, t->prompts, plan, err));
     measures_add(out, "gold_win_rate", &e);
+    n = pair_wins(prompt, win, key, t, VALUE_WEAK);
+    TRY_DONE(winrate_estimate(&e, prompt, win, n, t->prompts, plan, err));
+    measures_add(weak_gold, "win_rate", &e);
 done:
     mem_free(key);
     mem_free(prompt);
@@ -279,14 +286,60 @@ done:
     return status;
 }
 
-static enum status measure(struct measures *out, struct table *t,
-                           struct scratch *s, const struct bootstrap *plan,
-                           struct err *err)
+/* Columns of the reward model's and the weak gold's means of one model. */
+static enum status add_correlation(struct measures *out, const char *name,
+                                   const struct table *t, bool is_policy,
+                                   struct scratch *s,
+                                   const struct bootstrap *plan,
+                                   struct err *err)
+{
+    struct estimate e;
+    prompt_means(s->policy, s->count, t, is_policy, VALUE_SCORE);
+    prompt_means(s->reference, s->count, t, is_policy, VALUE_WEAK);
+    TRY(summary_estimate_correlation(&e, s->policy, s->reference, t->prompts,
+                                     plan, err));
+    measures_add(out, name, &e);
+    return OK;
+}
+
+/* Policy minus reference by prompt, into `change`; s->reference is scratch. */
+static void changes(double *change, const struct table *t, enum value v,
+                    struct scratch *s)
+{
+    prompt_means(change, s->count, t, true, v);
+    prompt_means(s->reference, s->count, t, false, v);
+    for (size_t p = 0; p < t->prompts; p++)
+        change[p] -= s->reference[p];
+}
+
+static enum status measure_weak_gold(struct measures *out,
+                                     const struct table *t, struct scratch *s,
+                                     const struct bootstrap *plan,
+                                     struct err *err)
+{
+    static const struct report weak = {VALUE_WEAK, "delta", "policy",
+                                       "reference"};
+    struct estimate e;
+    TRY(add_report(out, &weak, t, s, plan, err));
+    changes(s->policy, t, VALUE_SCORE, s);
+    changes(s->change, t, VALUE_WEAK, s);
+    TRY(summary_estimate_correlation(&e, s->policy, s->change, t->prompts, plan,
+                                     err));
+    measures_add(out, "correlation", &e);
+    TRY(add_correlation(out, "correlation_policy", t, true, s, plan, err));
+    return add_correlation(out, "correlation_reference", t, false, s, plan,
+                           err);
+}
+
+static enum status measure(struct measures *out, struct measures *weak_gold,
+                           struct table *t, struct scratch *s,
+                           const struct bootstrap *plan, struct err *err)
 {
     struct estimate e;
     for (size_t i = 0; i < sizeof reports / sizeof *reports; i++)
         TRY(add_report(out, &reports[i], t, s, plan, err));
-    TRY(add_wins(out, t, plan, err));
+    TRY(add_wins(out, weak_gold, t, plan, err));
+    TRY(measure_weak_gold(weak_gold, t, s, plan, err));
     TRY(add_ratio(out, "length_ratio", t, VALUE_LEN, VALUE_LEN, false, s, plan,
                   err));
     TRY(add_ratio(out, "kl_per_token", t, VALUE_KL, VALUE_LEN, true, s, plan,
@@ -297,23 +350,26 @@ static enum status measure(struct measures *out, struct table *t,
     return OK;
 }
 
-enum status samples_measure(struct measures *out, const char *path,
-                            const struct bootstrap *plan, struct err *err)
+enum status samples_measure(struct measures *out, struct measures *weak_gold,
+                            const char *path, const struct bootstrap *plan,
+                            struct err *err)
 {
     enum status status = OK;
     struct table t = {.path = path};
-    struct scratch s = {NULL, NULL, NULL};
+    struct scratch s = {NULL, NULL, NULL, NULL};
     TRY_DONE(jsonl_read(path, add_row, &t, err));
     TRY_DONE(MEM_NEW(t.index, t.n, err));
     TRY_DONE(samples_group(t.index, &t.prompts, t.id, t.n, err));
     TRY_DONE(MEM_NEW(s.policy, t.prompts, err));
     TRY_DONE(MEM_NEW(s.reference, t.prompts, err));
     TRY_DONE(MEM_NEW(s.count, t.prompts, err));
-    TRY_DONE(measure(out, &t, &s, plan, err));
+    TRY_DONE(MEM_NEW(s.change, t.prompts, err));
+    TRY_DONE(measure(out, weak_gold, &t, &s, plan, err));
 done:
     mem_free(s.policy);
     mem_free(s.reference);
     mem_free(s.count);
+    mem_free(s.change);
     table_free(&t);
     return status;
 }

@@ -18,7 +18,7 @@ enum status samples_group(size_t *index, size_t *n, char *const *id,
                           size_t count, struct err *err) MUST_CHECK;
 
 /*
- * Read rows of both models and append:
+ * Read rows of both models and append to `out`:
  *     rm_delta gold_delta help_delta      policy minus reference
  *     rm_win_rate gold_win_rate           sample k against sample k, ties 1/2
  *     length_ratio                        mean length over mean length
@@ -26,10 +26,15 @@ enum status samples_group(size_t *index, size_t *n, char *const *id,
  *     rm_policy rm_reference, and so for gold, length, repetition, fillers,
  *     eos_rate                            the means themselves
  *     kl_sequence_final kl_per_token      exact, policy to reference
+ * and of the weak gold, to `weak_gold`:
+ *     delta win_rate policy reference     as above
+ *     correlation                         of the reward model's change with
+ *                                         its own, over prompts
+ *     correlation_policy correlation_reference    of prompt means
  * ERR_FORMAT naming the record.
  */
-enum status samples_measure(struct measures *out, const char *path,
-                            const struct bootstrap *plan,
+enum status samples_measure(struct measures *out, struct measures *weak_gold,
+                            const char *path, const struct bootstrap *plan,
                             struct err *err) MUST_CHECK;
 
 #endif

@@ -47,8 +47,18 @@ static enum status open_models(struct setup *s, struct err *err)
     TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
     TRY(checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
                                    err));
-    return reward_reader_open(&s->reward, c->reward_model, s->tokenizer,
-                              s->policy.config.eos, err);
+    TRY(reward_reader_open(&s->reward, c->reward_model, s->tokenizer,
+                           s->policy.config.eos, err));
+    if (c->gold_model == NULL)
+        return OK;
+    TRY(reward_reader_open(&s->gold, c->gold_model, s->tokenizer,
+                           s->policy.config.eos, err));
+    s->has_gold = true;
+    if (strcmp(s->gold.path, s->reward.path) == 0)
+        return err_set(err, ERR_ARG,
+                       "%s is the reward model itself and cannot be its gold",
+                       s->gold.path);
+    return OK;
 }
 
 /* Keep the first n_prompts records. */
@@ -110,7 +120,7 @@ static enum status read_scale(struct setup *s, struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct json *json = NULL;
-    s->scale = (struct score_scale){.mean = 0, .sd = 1};
+    s->scale = s->gold_scale = (struct score_scale){.mean = 0, .sd = 1};
     TRY(file_join(path, s->policy_path, "trainer.json", err));
     if (!file_exists(path))
         return OK;
@@ -152,6 +162,7 @@ void setup_close(struct setup *s)
     model_free(&s->policy);
     model_free(&s->reference);
     reward_reader_close(&s->reward);
+    reward_reader_close(&s->gold);
     tokenizer_free(s->tokenizer);
     corpus_free(&s->corpus);
     dataset_free(&s->prompts);

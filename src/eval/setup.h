@@ -19,6 +19,8 @@ struct setup {
     char reference_path[FILE_PATH_MAX];
     struct model policy, reference;
     struct reward_reader reward;
+    struct reward_reader gold; // the weak gold, if has_gold
+    bool has_gold;
     struct tokenizer *tokenizer;
     struct dataset prompts;  // the first n_prompts of the file
     struct corpus corpus;    // their tokens
@@ -27,6 +29,7 @@ struct setup {
     bool *has_ticket;        // [n] the record has a ticket to judge by
     struct score_scale scale;
     bool is_run_scale; // the scale PPO recorded, else it is still to be made
+    struct score_scale gold_scale; // of the weak gold
 };
 
 /*

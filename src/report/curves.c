@@ -23,6 +23,10 @@ static const struct curve_figure figures[] = {
     {"Gold judgement", "points of the rubric",
      "What the replies are worth to the rubric nobody optimised.", "gold",
      "world/gold", 2},
+    {"Weak gold", "deviations of reference scores",
+     "What the replies are worth to weak gold: a second reward model (trained "
+     "on disjoint pairs). It is no measure of what people want.",
+     "weak_gold", "", 2},
     {"Length of replies", "tokens", "Of a reply, its end mark included.", "len",
      "response/length", 3},
     {"Drift from the reference", "exact KL, nats per reply",
@@ -73,6 +77,15 @@ static enum status metric_read(struct columns *c, const struct run_table *t,
     return OK;
 }
 
+static bool any_finite(const struct columns *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (isfinite(c->y[i]))
+            return true;
+    return false;
+}
+
+/* One figure; nothing when the measure was never made. */
 static enum status draw(struct html *h, const struct inputs *in,
                         const struct curve_figure *f, struct err *err)
 {
@@ -98,13 +111,16 @@ static enum status draw(struct html *h, const struct inputs *in,
          .high = held.high,
          .n = held.n},
     };
-    bool has_training = training.n > 0;
+    bool has_training = any_finite(&training);
+    bool has_heldout = any_finite(&held);
+    if (!has_training && !has_heldout)
+        goto done;
     const struct chart chart = {
         .title = f->title,
         .x_label = "PPO iteration",
         .y_label = f->y_label,
         .series = has_training ? series : series + 1,
-        .n = has_training ? 2 : 1,
+        .n = (size_t)has_training + (size_t)has_heldout,
     };
     html_open(h, "figure", NULL);
     html_element(h, "h3", NULL, f->title);
@@ -150,6 +166,81 @@ static void from_first(struct columns *c)
         c->y[i] -= first;
 }
 
+/* What stands beside the reward in the drawing of the drift. */
+enum drift {
+    DRIFT_RUBRIC,
+    DRIFT_WEAK_GOLD,
+    DRIFT_ALONE,
+};
+
+static const struct {
+    const char *key, *name, *title, *caption;
+} drifts[] = {
+    [DRIFT_RUBRIC] = {"gold", "gold",
+                      "Reward and gold against the square root of KL",
+                      "Reward in deviations of reference scores, gold in "
+                      "points of the rubric; small numbers are iterations. "
+                      "Where the two part, reward is being earned without "
+                      "being deserved."},
+    [DRIFT_WEAK_GOLD] = {"weak_gold", "weak gold",
+                         "Reward and weak gold against the square root of KL",
+                         "Both in deviations of reference scores; small "
+                         "numbers are iterations. Weak gold is a second "
+                         "reward model (trained on disjoint pairs): where the "
+                         "two part, reward is being earned that the other "
+                         "model does not confirm."},
+    [DRIFT_ALONE] = {"", "", "Reward against the square root of KL",
+                     "Reward in deviations of reference scores; small numbers "
+                     "are iterations. Nothing judged the replies apart from "
+                     "the reward model."},
+};
+
+/* The first of the rubric and the weak gold that has numbers. */
+static enum status read_gold(enum drift *kind, struct columns *gold,
+                             const struct json *list, struct err *err)
+{
+    for (*kind = DRIFT_RUBRIC; *kind < DRIFT_ALONE; ++*kind) {
+        TRY(columns_read(gold, list, drifts[*kind].key, err));
+        if (any_finite(gold))
+            return OK;
+        mem_free(gold->x);
+        *gold = (struct columns){.n = 0};
+    }
+    return OK;
+}
+
+static void plot_drift(struct html *h, enum drift kind,
+                       const struct columns *score, const struct columns *gold,
+                       const struct columns *kl, const char *const *label)
+{
+    const struct chart_series series[] = {
+        {.name = "reward model",
+         .color = 0,
+         .x = kl->y,
+         .y = score->y,
+         .label = label,
+         .n = kl->n},
+        {.name = drifts[kind].name,
+         .color = 2,
+         .x = kl->y,
+         .y = gold->y,
+         .n = gold->n},
+    };
+    const struct chart chart = {
+        .title = drifts[kind].title,
+        .x_label = "square root of KL per reply (nats)",
+        .y_label = "change since the first checkpoint",
+        .series = series,
+        .n = kind == DRIFT_ALONE ? 1 : 2,
+        .zero = true,
+    };
+    html_open(h, "figure", NULL);
+    html_element(h, "h3", NULL, "What the drift bought");
+    chart_plot(h, &chart);
+    html_element(h, "figcaption", NULL, drifts[kind].caption);
+    html_close(h, "figure");
+}
+
 /* Gao, Schulman and Hilton's axes: what was optimised and what was meant,
  * against the square root of the distance travelled. */
 static enum status draw_drift(struct html *h, const struct inputs *in,
@@ -159,42 +250,21 @@ static enum status draw_drift(struct html *h, const struct inputs *in,
     struct columns score = {.n = 0};
     struct columns gold = {.n = 0};
     struct columns kl = {.n = 0};
+    enum drift kind;
     char(*text)[16] = NULL;
     const char **label = NULL;
     const struct json *list = json_get(in->curve, "checkpoints");
     TRY_DONE(columns_read(&score, list, "score", err));
-    TRY_DONE(columns_read(&gold, list, "gold", err));
     TRY_DONE(columns_read(&kl, list, "kl_sequence", err));
+    if (!any_finite(&score) || !any_finite(&kl))
+        goto done;
+    TRY_DONE(read_gold(&kind, &gold, list, err));
     from_first(&score);
     from_first(&gold);
     for (size_t i = 0; i < kl.n; i++)
         kl.y[i] = sqrt(fmax(kl.y[i], 0));
     TRY_DONE(point_labels(&text, &label, &kl, kl.y, err));
-    const struct chart_series series[] = {
-        {.name = "reward model",
-         .color = 0,
-         .x = kl.y,
-         .y = score.y,
-         .label = label,
-         .n = kl.n},
-        {.name = "gold", .color = 2, .x = kl.y, .y = gold.y, .n = kl.n},
-    };
-    const struct chart chart = {
-        .title = "Reward and gold against the square root of KL",
-        .x_label = "square root of KL per reply (nats)",
-        .y_label = "change since the first checkpoint",
-        .series = series,
-        .n = 2,
-        .zero = true,
-    };
-    html_open(h, "figure", NULL);
-    html_element(h, "h3", NULL, "What the drift bought");
-    chart_plot(h, &chart);
-    html_element(h, "figcaption", NULL,
-                 "Reward in deviations of reference scores, gold in points "
-                 "of the rubric; small numbers are iterations. Where the two "
-                 "part, reward is being earned without being deserved.");
-    html_close(h, "figure");
+    plot_drift(h, kind, &score, &gold, &kl, label);
 done:
     mem_free(score.x);
     mem_free(gold.x);
@@ -209,9 +279,15 @@ enum status curves_write(struct html *h, const struct inputs *in,
 {
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "How it came about");
-    html_element(h, "p", "note",
-                 "Thick lines: held-out prompts at each checkpoint, with 95 % "
-                 "bands. Thin lines: every training batch.");
+    if (in->curve == NULL)
+        html_element(h, "p", "note",
+                     "The checkpoints were not evaluated: there is no "
+                     "eval/curve.json. Thin lines, where there are any: every "
+                     "training batch.");
+    else
+        html_element(h, "p", "note",
+                     "Thick lines: held-out prompts at each checkpoint, with "
+                     "95 % bands. Thin lines: every training batch.");
     html_open(h, "div", "class", "figures", NULL);
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         TRY(draw(h, in, &figures[i], err));

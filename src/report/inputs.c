@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/dataset.h"
+#include "report/measure.h"
 
 #define JSON_MAX ((size_t)16 << 20)
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -39,6 +40,7 @@ static enum status add_sample(void *ctx, const struct json *row, size_t line,
         .sample = json_int(json_get(row, "sample"), 0),
         .score = json_number(json_get(row, "score"), (double)NAN),
         .gold = json_number(json_get(row, "gold"), (double)NAN),
+        .weak_gold = json_number(json_get(row, "weak_gold"), (double)NAN),
         .len = json_number(json_get(row, "len"), (double)NAN),
         .row = in->n_sample,
     };
@@ -120,6 +122,28 @@ void inputs_free(struct inputs *in)
     run_table_free(&in->metrics);
     for (size_t i = 0; i < 3; i++)
         buf_free(&in->config[i]);
+}
+
+bool inputs_has_rubric(const struct inputs *in)
+{
+    return measure_get(in->heldout, "gold_win_rate").n > 0;
+}
+
+const char *inputs_weak_gold(const struct inputs *in)
+{
+    const struct json *weak = json_get(in->heldout, "weak_gold");
+    if (measure_get(weak, "win_rate").n == 0)
+        return NULL;
+    return json_text(json_get(weak, "label"), "weak gold");
+}
+
+enum inputs_judge inputs_judged_by(const struct inputs *in)
+{
+    if (json_is_object(json_get(in->heldout, "panel")))
+        return INPUTS_PANEL;
+    if (inputs_has_rubric(in))
+        return INPUTS_RUBRIC;
+    return inputs_weak_gold(in) != NULL ? INPUTS_WEAK_GOLD : INPUTS_NOBODY;
 }
 
 /* Which rows are wanted, and how far the walk is. */

@@ -18,12 +18,21 @@
 #include "base/json.h"
 #include "io/run.h"
 
+/* Whose judgement the page tells of, the best that is there. */
+enum inputs_judge {
+    INPUTS_PANEL,     // blind spot-checks
+    INPUTS_RUBRIC,    // the support desk's gold
+    INPUTS_WEAK_GOLD, // a second reward model
+    INPUTS_NOBODY,
+    INPUTS_JUDGES
+};
+
 /* One row of samples.jsonl without its texts. */
 struct inputs_sample {
     char *prompt_id;
     bool is_policy; // else the reference's
     int64_t sample;
-    double score, gold, len;
+    double score, gold, weak_gold, len;
     size_t row; // which row of the file, from 0
 };
 
@@ -45,6 +54,12 @@ extern const char *const inputs_stage[3];
 enum status inputs_read(struct inputs *out, const char *project_dir,
                         struct err *err) MUST_CHECK;
 void inputs_free(struct inputs *in);
+
+enum inputs_judge inputs_judged_by(const struct inputs *in);
+bool inputs_has_rubric(const struct inputs *in);
+
+/* "weak gold: ..." as the document has it; NULL without one. */
+const char *inputs_weak_gold(const struct inputs *in);
 
 /*
  * Read rows of samples.jsonl again, whole: reply[i] becomes row number row[i]

@@ -162,6 +162,10 @@ static void side(struct html *h, const struct json *row, bool is_policy)
     double gold = json_number(json_get(row, "gold"), (double)NAN);
     if (isfinite(gold))
         html_printf(h, ", gold %s", measure_format(gold, MEASURE_SIGNED).text);
+    double weak = json_number(json_get(row, "weak_gold"), (double)NAN);
+    if (isfinite(weak))
+        html_printf(h, ", weak gold %s",
+                    measure_format(weak, MEASURE_SIGNED).text);
     html_printf(h, ", %lld tokens",
                 (long long)json_int(json_get(row, "len"), 0));
     if (is_policy && n > 0) {

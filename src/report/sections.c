@@ -34,30 +34,48 @@ static void headline(struct html *h, const struct inputs *in)
         "The reward went up",
         "Whether the reward went up is open",
     };
-    static const char *const human[2][2][3] = {
-        {{"the gold rubric does not find the replies worse",
-          "the gold rubric finds the replies worse",
-          "whether the replies got worse is open"},
-         {"the replies got longer, by the gold rubric not worse",
-          "the replies got longer, and worse by the gold rubric",
-          "the replies got longer, and whether worse is open"}},
-        {{"the judges do not find the replies worse",
-          "the judges find the replies worse",
-          "the judges leave open whether the replies got worse"},
-         {"the judges do not find the replies worse, only longer",
-          "the judges find the replies longer and worse",
-          "the replies got longer, and the judges leave open whether worse"}},
+    static const char *const human[INPUTS_JUDGES][2][3] = {
+        [INPUTS_RUBRIC] =
+            {{"the gold rubric does not find the replies worse",
+              "the gold rubric finds the replies worse",
+              "whether the replies got worse is open"},
+             {"the replies got longer, by the gold rubric not worse",
+              "the replies got longer, and worse by the gold rubric",
+              "the replies got longer, and whether worse is open"}},
+        [INPUTS_WEAK_GOLD] =
+            {{"a second reward model does not find the replies worse",
+              "a second reward model finds the replies worse",
+              "a second reward model leaves open whether the replies got "
+              "worse"},
+             {"the replies got longer, to a second reward model not worse",
+              "the replies got longer, and worse to a second reward model",
+              "the replies got longer, and a second reward model leaves open "
+              "whether worse"}},
+        [INPUTS_NOBODY] = {{"nobody judged the replies",
+                            "nobody judged the replies",
+                            "nobody judged the replies"},
+                           {"the replies got longer, and nobody judged them",
+                            "the replies got longer, and nobody judged them",
+                            "the replies got longer, and nobody judged them"}},
+        [INPUTS_PANEL] =
+            {{"the judges do not find the replies worse",
+              "the judges find the replies worse",
+              "the judges leave open whether the replies got worse"},
+             {"the judges do not find the replies worse, only longer",
+              "the judges find the replies longer and worse",
+              "the replies got longer, and the judges leave open whether "
+              "worse"}},
     };
     static const char *const drift[] = {
         "the policy has stopped drifting from its reference",
         "the policy drifted away from its reference",
         "whether the policy still drifts is open",
     };
-    bool has_panel = json_is_object(json_get(in->heldout, "panel"));
+    enum inputs_judge judge = inputs_judged_by(in);
     bool is_longer = observation(in, "verbosity_up") == VERDICT_YES;
     html_open(h, "h1", NULL);
     html_printf(h, "%s; %s; %s.", reward[observation(in, "reward_up")],
-                human[has_panel][is_longer][observation(in, "human_down")],
+                human[judge][is_longer][observation(in, "human_down")],
                 drift[observation(in, "kl_up")]);
     html_close(h, "h1");
 }
@@ -74,11 +92,12 @@ static void lede(struct html *h, const struct inputs *in)
         html_printf(h, "Seed %lld. ",
                     (long long)json_int(json_get(in->heldout, "seed"), 0));
     html_printf(h,
-                "%lld held-out prompts, never trained on, %lld replies each "
+                "%lld held-out prompts%s, %lld replies each "
                 "from the policy and from the frozen reference, "
                 "temperature %g. Brackets hold 95 %% intervals; their "
                 "unit is the prompt.",
                 (long long)json_int(json_get(settings, "prompts"), 0),
+                scenario != NULL ? ", never trained on" : "",
                 (long long)json_int(json_get(settings, "samples"), 0),
                 json_number(json_get(settings, "temperature"), 1));
     html_close(h, "p");
@@ -128,36 +147,96 @@ static void card_reward(struct html *h, const struct inputs *in)
     html_close(h, "section");
 }
 
-static void card_human(struct html *h, const struct inputs *in)
+/* What the judges' card has besides its large number. */
+static void tell_panel(struct html *h, const struct inputs *in)
 {
     const struct json *panel = json_get(in->heldout, "panel");
-    struct estimate length = measure_get(in->heldout, "length_ratio");
     struct estimate gold = measure_get(in->heldout, "gold_win_rate");
-    struct estimate win = measure_get(panel, "win_rate");
-    card_open(h,
-              json_is_object(panel) ? "2. The judges" : "2. The gold rubric");
-    chip(h, observation(in, "human_down"), "Judged worse", "Not judged worse",
-         "Judgement: undecided");
-    chip(h, observation(in, "verbosity_up"), "Longer", "Not longer",
-         "Length: undecided");
-    if (json_is_object(panel))
+    struct estimate excess = measure_get(panel, "less_direct_excess");
+    html_text(h, "Called less direct, beyond what a placebo is: ");
+    measure_inline(h, &excess, MEASURE_POINTS, NULL);
+    html_text(h, ".");
+    if (gold.n > 0) {
+        html_text(h, " Under the gold rubric the policy wins ");
+        measure_inline(h, &gold, MEASURE_PERCENT, NULL);
+        html_text(h, ".");
+    }
+}
+
+/* What the second reward model says, by its name. */
+static void tell_weak_gold(struct html *h, const struct inputs *in)
+{
+    const struct json *weak = json_get(in->heldout, "weak_gold");
+    struct estimate win = measure_get(weak, "win_rate");
+    struct estimate delta = measure_get(weak, "delta");
+    struct estimate same = measure_get(weak, "correlation");
+    html_printf(h, " By %s, the policy wins ", inputs_weak_gold(in));
+    measure_inline(h, &win, MEASURE_PERCENT, NULL);
+    html_text(h, " of pairs and changes by ");
+    measure_inline(h, &delta, MEASURE_SIGNED, "deviations");
+    html_text(h, "; over prompts its change correlates with the reward's by ");
+    measure_inline(h, &same, MEASURE_SIGNED, NULL);
+    html_text(h, ".");
+}
+
+static void human_number(struct html *h, const struct inputs *in,
+                         const struct estimate *length)
+{
+    const struct json *panel = json_get(in->heldout, "panel");
+    const struct json *weak = json_get(in->heldout, "weak_gold");
+    struct estimate win;
+    switch (inputs_judged_by(in)) {
+    case INPUTS_PANEL:
+        win = measure_get(panel, "win_rate");
         card_number(h, &win, MEASURE_PERCENT,
                     "of blind spot-checks won by the policy");
-    else
-        card_number(h, &gold, MEASURE_PERCENT,
+        break;
+    case INPUTS_RUBRIC:
+        win = measure_get(in->heldout, "gold_win_rate");
+        card_number(h, &win, MEASURE_PERCENT,
                     "of pairs won by the policy under the gold rubric");
+        break;
+    case INPUTS_WEAK_GOLD:
+        win = measure_get(weak, "win_rate");
+        card_number(h, &win, MEASURE_PERCENT,
+                    "of pairs won by the policy under weak gold");
+        break;
+    case INPUTS_NOBODY:
+    case INPUTS_JUDGES:
+        card_number(h, length, MEASURE_TIMES, "as long as the reference's");
+        break;
+    }
+}
+
+static void card_human(struct html *h, const struct inputs *in)
+{
+    static const char *const title[INPUTS_JUDGES] = {
+        [INPUTS_PANEL] = "2. The judges",
+        [INPUTS_RUBRIC] = "2. The gold rubric",
+        [INPUTS_WEAK_GOLD] = "2. The weak gold",
+        [INPUTS_NOBODY] = "2. The replies; nobody judged them",
+    };
+    struct estimate length = measure_get(in->heldout, "length_ratio");
+    enum inputs_judge judge = inputs_judged_by(in);
+    card_open(h, title[judge]);
+    if (judge != INPUTS_NOBODY)
+        chip(h, observation(in, "human_down"), "Judged worse",
+             "Not judged worse", "Judgement: undecided");
+    chip(h, observation(in, "verbosity_up"), "Longer", "Not longer",
+         "Length: undecided");
+    human_number(h, in, &length);
     html_open(h, "p", NULL);
     html_text(h, "Replies are ");
     measure_inline(h, &length, MEASURE_TIMES, NULL);
     html_text(h, " as long. ");
-    if (json_is_object(panel)) {
-        struct estimate excess = measure_get(panel, "less_direct_excess");
-        html_text(h, "Called less direct, beyond what a placebo is: ");
-        measure_inline(h, &excess, MEASURE_POINTS, NULL);
-        html_text(h, ". Under the gold rubric the policy wins ");
-        measure_inline(h, &gold, MEASURE_PERCENT, NULL);
-        html_text(h, ".");
-    }
+    if (judge == INPUTS_PANEL)
+        tell_panel(h, in);
+    if (judge == INPUTS_NOBODY)
+        html_text(h, "There are no spot-checks, no gold rubric and no second "
+                     "reward model, so nothing here says whether they are "
+                     "better or worse.");
+    if (inputs_weak_gold(in) != NULL)
+        tell_weak_gold(h, in);
     html_close(h, "p");
     html_close(h, "section");
 }
@@ -209,8 +288,14 @@ static void panel_absent(struct html *h, const struct inputs *in)
     else
         html_text(h, "Nobody was asked: there is no "
                      "human/spotcheck.jsonl. ");
-    html_text(h, "What is said about judgement rests on the gold rubric "
-                 "alone.");
+    if (inputs_has_rubric(in))
+        html_text(h, "What is said about judgement rests on the gold rubric "
+                     "alone.");
+    else if (inputs_weak_gold(in) != NULL)
+        html_printf(h, "What is said about judgement rests on %s.",
+                    inputs_weak_gold(in));
+    else
+        html_text(h, "Nothing here stands in for their judgement.");
     html_close(h, "p");
 }
 
@@ -255,17 +340,21 @@ void sections_panel(struct html *h, const struct inputs *in)
 
 /* One measure at temperature 1 and at serving settings. */
 static void serving_row(struct html *h, const struct inputs *in,
-                        const char *key, const char *text,
-                        enum measure_kind kind)
+                        const char *parent, const struct measure_row *row)
 {
-    const struct json *const side[] = {in->heldout,
-                                       json_get(in->heldout, "serving")};
+    const struct json *serving = json_get(in->heldout, "serving");
+    const struct json *const side[] = {
+        parent != NULL ? json_get(in->heldout, parent) : in->heldout,
+        parent != NULL ? json_get(serving, parent) : serving};
+    if (measure_get(side[0], row->key).n == 0 &&
+        measure_get(side[1], row->key).n == 0)
+        return;
     html_open(h, "tr", NULL);
-    html_element(h, "td", NULL, text);
+    html_element(h, "td", NULL, row->text);
     for (size_t i = 0; i < 2; i++) {
-        struct estimate e = measure_get(side[i], key);
+        struct estimate e = measure_get(side[i], row->key);
         html_open(h, "td", "class", "n", NULL);
-        measure_inline(h, &e, kind, NULL);
+        measure_inline(h, &e, row->kind, NULL);
         html_close(h, "td");
     }
     html_close(h, "tr");
@@ -273,6 +362,17 @@ static void serving_row(struct html *h, const struct inputs *in,
 
 void sections_serving(struct html *h, const struct inputs *in)
 {
+    static const struct measure_row rows[] = {
+        {"rm_delta", "Reward, policy minus reference", MEASURE_SIGNED},
+        {"rm_win_rate", "Reward model prefers the policy", MEASURE_PERCENT},
+        {"gold_win_rate", "Gold rubric prefers the policy", MEASURE_PERCENT},
+        {"length_ratio", "Length, policy over reference", MEASURE_TIMES},
+        {"repetition_delta", "Repeated sentences, difference", MEASURE_POINTS},
+        {"kl_sequence_final", "Exact KL, nats per reply", MEASURE_PLAIN},
+    };
+    static const struct measure_row weak = {
+        "win_rate", "Weak gold (a second reward model) prefers the policy",
+        MEASURE_PERCENT};
     const struct json *serving = json_get(in->heldout, "serving");
     const struct json *settings = json_get(serving, "settings");
     if (!json_is_object(serving))
@@ -287,18 +387,9 @@ void sections_serving(struct html *h, const struct inputs *in)
                 json_number(json_get(settings, "temperature"), 1),
                 json_number(json_get(settings, "top_p"), 1));
     html_raw(h, "</th></tr></thead>\n<tbody>");
-    serving_row(h, in, "rm_delta", "Reward, policy minus reference",
-                MEASURE_SIGNED);
-    serving_row(h, in, "rm_win_rate", "Reward model prefers the policy",
-                MEASURE_PERCENT);
-    serving_row(h, in, "gold_win_rate", "Gold rubric prefers the policy",
-                MEASURE_PERCENT);
-    serving_row(h, in, "length_ratio", "Length, policy over reference",
-                MEASURE_TIMES);
-    serving_row(h, in, "repetition_delta", "Repeated sentences, difference",
-                MEASURE_POINTS);
-    serving_row(h, in, "kl_sequence_final", "Exact KL, nats per reply",
-                MEASURE_PLAIN);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        serving_row(h, in, NULL, &rows[i]);
+    serving_row(h, in, "weak_gold", &weak);
     html_raw(h, "</tbody>");
     html_close(h, "table");
     html_close(h, "div");
@@ -353,19 +444,31 @@ void sections_limits(struct html *h, const struct inputs *in)
         "are wider than the intervals of the final measures.",
         "A KL divergence depends on the sampling temperature and on the "
         "reference; it does not compare across models.",
-        "Held-out prompts come from the same source as the training prompts; "
-        "nothing is said about other customers.",
     };
+    bool is_desk = json_is_string(json_get(in->heldout, "scenario"));
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "What this does not tell");
     html_open(h, "ul", NULL);
-    if (json_is_string(json_get(in->heldout, "scenario")))
+    if (is_desk)
         html_element(h, "li", NULL,
                      "Customers, raters and judges are simulated by the "
                      "built-in support desk. What they like is known; that is "
                      "why the gold rubric can be shown beside the reward.");
+    if (inputs_weak_gold(in) != NULL)
+        html_element(h, "li", NULL,
+                     "Weak gold is a model too. It learnt from other pairs "
+                     "than the reward model but from the same kind, so what "
+                     "both learnt wrongly it cannot show, and it is no "
+                     "measure of what people want.");
     for (size_t i = 0; i < sizeof limit / sizeof *limit; i++)
         html_element(h, "li", NULL, limit[i]);
+    html_element(h, "li", NULL,
+                 is_desk ? "Held-out prompts come from the same source as the "
+                           "training prompts; nothing is said about other "
+                           "customers."
+                         : "Nothing is said about prompts of another kind than "
+                           "the held-out ones, nor checked that these were "
+                           "not trained on.");
     html_close(h, "ul");
     html_close(h, "section");
 }

@@ -12,7 +12,8 @@
 #include "report/html.h"
 #include "report/inputs.h"
 
-/* Headline and the three observations. */
+/* Headline and the three observations.  Whose judgement they tell of is
+ * inputs_judged_by(); where nobody judged, that is said and nothing shown. */
 void sections_summary(struct html *h, const struct inputs *in);
 
 /* How long replies are: one <figure>, nothing without samples. */

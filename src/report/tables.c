@@ -90,7 +90,8 @@ static void walk(struct html *h, const struct json *node,
         DEPTH_MAX = 8
     };
     if (is_measure(node)) {
-        measure_row(h, name->text, node);
+        if (json_is_number(json_get(node, "estimate")))
+            measure_row(h, name->text, node);
     } else if (json_is_number(node)) {
         number_row(h, name->text, node);
     } else if (json_is_object(node) && depth < DEPTH_MAX) {
@@ -114,7 +115,13 @@ void tables_numbers(struct html *h, const struct inputs *in)
     html_element(h, "h2", NULL, "Every number");
     html_element(h, "p", "note",
                  "eval/heldout.json in four significant digits; n counts "
-                 "prompts (checkpoints for a trend).");
+                 "prompts (checkpoints for a trend). What nothing measured is "
+                 "left out.");
+    if (inputs_weak_gold(in) != NULL) {
+        html_open(h, "p", "class", "note", NULL);
+        html_printf(h, "weak_gold is %s.", inputs_weak_gold(in));
+        html_close(h, "p");
+    }
     html_open(h, "div", "class", "wide", NULL);
     html_open(h, "table", NULL);
     html_raw(h, "<thead><tr><th>Name</th><th class=\"n\">Estimate</th>"
@@ -127,40 +134,62 @@ void tables_numbers(struct html *h, const struct inputs *in)
     html_close(h, "section");
 }
 
-void tables_sources(struct html *h, const struct inputs *in)
+/* The models' places. */
+static void put_models(struct html *h, const struct inputs *in)
 {
-    static const struct {
-        const char *what, *file, *how;
-    } rows[] = {
-        {"The three observations, every interval", "eval/heldout.json",
-         "made by plumb eval from the next three files"},
-        {"Replies, scores, lengths, shading", "eval/samples.jsonl",
-         "drawn from policy and reference on held-out prompts"},
-        {"The reward model on held-out pairs", "eval/heldout.json",
-         "copied from the reward run's own eval/heldout.json"},
-        {"Spot-checks", "human/spotcheck.jsonl",
-         "blind pairs, judged apart from this program's scores"},
-        {"Thick curves", "eval/curve.json",
-         "the same prompts, one reply each, at every checkpoint"},
-        {"Thin curves", "ppo/metrics.jsonl", "written during training"},
-        {"Configuration", "sft, reward, ppo: config.yaml",
-         "the options each stage ran with"},
-    };
-    html_open(h, "section", NULL);
-    html_element(h, "h2", NULL, "Where every number comes from");
+    static const char *const model[][2] = {{"policy", "policy"},
+                                           {"reference", ", reference"},
+                                           {"reward_model", ", reward model"}};
     html_open(h, "p", NULL);
-    const char *const model[] = {"policy", "reference", "reward_model"};
-    for (size_t i = 0; i < 3; i++) {
-        html_printf(h, "%s%s ", i > 0 ? ", " : "",
-                    i == 2 ? "reward model" : model[i]);
+    for (size_t i = 0; i < sizeof model / sizeof *model; i++) {
+        html_printf(h, "%s ", model[i][1]);
         html_element(h, "code", NULL,
-                     json_text(json_get(in->heldout, model[i]), "?"));
+                     json_text(json_get(in->heldout, model[i][0]), "?"));
+    }
+    if (inputs_weak_gold(in) != NULL) {
+        const struct json *weak = json_get(in->heldout, "weak_gold");
+        html_printf(h, ", %s ", inputs_weak_gold(in));
+        html_element(h, "code", NULL, json_text(json_get(weak, "model"), "?"));
     }
     html_text(h, ".");
     html_close(h, "p");
+}
+
+void tables_sources(struct html *h, const struct inputs *in)
+{
+    const struct json *panel = json_get(in->heldout, "panel");
+    const struct json *reward = json_get(in->heldout, "reward_heldout");
+    const struct {
+        const char *what, *file, *how;
+        bool is_there;
+    } rows[] = {
+        {"The three observations, every interval", "eval/heldout.json",
+         "made by plumb eval from the files below", true},
+        {"Replies, scores, lengths, shading", "eval/samples.jsonl",
+         "drawn from policy and reference on held-out prompts",
+         in->n_sample > 0},
+        {"The reward model on held-out pairs", "eval/heldout.json",
+         "copied from the reward run's own eval/heldout.json",
+         json_is_object(reward)},
+        {"Spot-checks", "human/spotcheck.jsonl",
+         "blind pairs, judged apart from this program's scores",
+         json_is_object(panel)},
+        {"Thick curves", "eval/curve.json",
+         "the same prompts, one reply each, at every checkpoint",
+         in->curve != NULL},
+        {"Thin curves", "ppo/metrics.jsonl", "written during training",
+         in->metrics.n > 0},
+        {"Configuration", "sft, reward, ppo: config.yaml",
+         "the options each stage ran with", true},
+    };
+    html_open(h, "section", NULL);
+    html_element(h, "h2", NULL, "Where every number comes from");
+    put_models(h, in);
     html_open(h, "table", NULL);
     html_raw(h, "<tbody>");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!rows[i].is_there)
+            continue;
         html_open(h, "tr", NULL);
         html_element(h, "td", NULL, rows[i].what);
         html_open(h, "td", NULL);

@@ -11,7 +11,7 @@
 /*
  * Every measure in eval/heldout.json with its interval, every other number
  * beside its name, found by walking the document: what a later version adds
- * appears without being asked for.
+ * appears without being asked for.  Measures that rest on nothing are left out.
  */
 void tables_numbers(struct html *h, const struct inputs *in);
 

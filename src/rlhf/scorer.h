@@ -46,7 +46,8 @@ enum status scorer_compare(const struct scorer_views *v,
                            const struct context *context,
                            struct err *err) MUST_CHECK;
 
-/* Mean and deviation (n-1) of scores: the scale PPO's beta refers to. */
+/* Mean and deviation (n-1) of scores: the scale PPO's beta refers to.  A model
+ * that says one thing always has a deviation of 1. */
 struct score_scale {
     double mean, sd;
 };

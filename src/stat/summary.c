@@ -171,6 +171,31 @@ static double statistic_excess(void *ctx, const size_t *index, size_t n)
     return ratio(x->a, x->b, index, n) - ratio(x->c, x->d, index, n);
 }
 
+static double statistic_correlation(void *ctx, const size_t *index, size_t n)
+{
+    const struct columns *x = ctx;
+    double count = 0, a = 0, b = 0, aa = 0, bb = 0, ab = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = index[i];
+        if (isnan(x->a[k]) || isnan(x->b[k]))
+            continue;
+        a += x->a[k];
+        b += x->b[k];
+        count++;
+    }
+    a /= count;
+    b /= count;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = index[i];
+        if (isnan(x->a[k]) || isnan(x->b[k]))
+            continue;
+        aa += (x->a[k] - a) * (x->a[k] - a);
+        bb += (x->b[k] - b) * (x->b[k] - b);
+        ab += (x->a[k] - a) * (x->b[k] - b);
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : (double)NAN;
+}
+
 /* Does prompt i contribute to a statistic of these columns? */
 static bool measured(const struct columns *x, size_t i)
 {
@@ -224,6 +249,15 @@ enum status summary_estimate_ratio(struct estimate *out, const double *a,
 {
     return estimate(out, statistic_ratio, (struct columns){.a = a, .b = b}, n,
                     plan, err);
+}
+
+enum status summary_estimate_correlation(struct estimate *out, const double *a,
+                                         const double *b, size_t n,
+                                         const struct bootstrap *plan,
+                                         struct err *err)
+{
+    return estimate(out, statistic_correlation,
+                    (struct columns){.a = a, .b = b}, n, plan, err);
 }
 
 enum status summary_estimate_excess(struct estimate *out, const double *a,

@@ -98,6 +98,13 @@ enum status summary_estimate_ratio(struct estimate *out, const double *a,
                                    const struct bootstrap *plan,
                                    struct err *err) MUST_CHECK;
 
+/* Pearson's correlation of a[i] and b[i] over the prompts where both were
+ * measured; NaN when either does not vary. */
+enum status summary_estimate_correlation(struct estimate *out, const double *a,
+                                         const double *b, size_t n,
+                                         const struct bootstrap *plan,
+                                         struct err *err) MUST_CHECK;
+
 /* sum a / sum b - sum c / sum d: the excess of one rate over another. */
 enum status summary_estimate_excess(struct estimate *out, const double *a,
                                     const double *b, const double *c,

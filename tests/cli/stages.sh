@@ -27,6 +27,8 @@ expect 0 world judge --panel careful --data candidates.jsonl \
 holds [ "$(jq -s 'length' spotcheck.jsonl)" = 24 ]
 expect 0 reward --data rankings.jsonl --model sft --epochs 1 --out reward --json
 holds jq -e 'has("accuracy")' out
+holds jq -e '.accuracy.n >= 0 and (.verdict | type == "string")' \
+    reward/eval/heldout.json
 expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl \
     --iterations 2 --batch 8 --max-new 12 --norm-prompts 8 --out ppo --json
 holds jq -e '.schema == "plumb.result/1"' out
@@ -52,6 +54,21 @@ expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated/here \
     --json
 holds jq -e '.rm_delta.n == 8' out
 holds [ -s evaluated/here/report.html ]
+
+# Weak gold: a second reward model from other pairs, on prompts of a file.
+jq -c '{id, prompt}' prompts.jsonl >plain.jsonl
+head -n 8 rankings.jsonl >other.jsonl
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 --seed 2 --out same
+expect 0 reward --data other.jsonl --model sft --epochs 1 --out second
+expect 2 eval ppo --gold-model same --prompts plain.jsonl --n-prompts 8
+says errors 'trained on the same pairs'
+expect 2 eval ppo --gold-model reward --prompts plain.jsonl --n-prompts 8
+expect 0 eval ppo --gold-model second --prompts plain.jsonl --n-prompts 8 \
+    --samples 2 --max-new 12 --out weak --json
+holds jq -e '.weak_gold.win_rate.n == 8 and .gold_win_rate.n == 0 and
+    .human_down_from == "weak gold" and .reward_heldout.step > 0' out
+holds grep -q 'second reward model (trained on disjoint pairs)' weak/report.html
+holds [ "$(grep -c 'gold rubric' weak/report.html)" = 0 ]
 
 expect 0 inspect ppo --json
 holds jq -e '.kind == "run" and .complete and .last_step == 2 and

@@ -19,6 +19,8 @@
 #include "files.h"
 #include "io/dataset.h"
 #include "rlhf/scorer.h"
+#include "stat/measures.h"
+#include "turned.h"
 #include "world/desk.h"
 
 enum {
@@ -264,6 +266,109 @@ static void test_reward_heldout(void **state)
     buf_free(&other);
 }
 
+/* The prompts as anybody has them: no tickets to judge by. */
+static void write_plain_prompts(const struct desk *d)
+{
+    struct dataset data;
+    struct buf text;
+    must(dataset_read(&data, desk_path(d, "heldout.jsonl"), DATASET_PROMPTS,
+                      &err));
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < data.n; i++) {
+        struct record r = {.id = data.record[i].id,
+                           .prompt = data.record[i].prompt};
+        dataset_write_record(&text, &r);
+    }
+    must(buf_status(&text, &err));
+    must(file_write(desk_path(d, "plain.jsonl"), text.data, text.len, &err));
+    buf_free(&text);
+    dataset_free(&data);
+}
+
+static struct estimate estimate_of(const struct json *doc, const char *key)
+{
+    return measures_read_estimate(need(doc, key));
+}
+
+/* A run without a rubric, judged by a second reward model - here the first one
+ * in a tokenizer of its own, which therefore must agree with it on all. */
+static void test_weak_gold(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    struct heldout_config c = config(&d);
+    struct json *doc;
+    turned_write(&d, "reward", "turned", NULL);
+    write_plain_prompts(&d);
+    c = config(&d);
+    c.prompts = desk_path(&d, "plain.jsonl");
+    c.gold_model = desk_path(&d, "turned");
+    must(heldout_sample(&c, &d.context, &err));
+    must(heldout_curve(&c, &d.context, &err));
+    must(heldout_summary(d.dir, &err));
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    const struct json *weak = need(doc, "weak_gold");
+    assert_string_equal(json_text(json_get(weak, "label"), ""),
+                        HELDOUT_WEAK_GOLD);
+    assert_string_equal(json_text(json_get(weak, "model"), ""), "turned");
+    struct estimate rm = estimate_of(doc, "rm_win_rate");
+    struct estimate gold = estimate_of(weak, "win_rate");
+    assert_true(rm.estimate == gold.estimate && rm.low == gold.low);
+    files_near(estimate_of(weak, "correlation").estimate, 1, 1e-12);
+    files_near(estimate_of(weak, "correlation_policy").estimate, 1, 1e-12);
+    /* Its unit is the reference's samples. */
+    files_near(estimate_of(weak, "reference").estimate, 0, 1e-12);
+    files_near(estimate_of(weak, "delta").estimate,
+               estimate_of(weak, "policy").estimate, 1e-12);
+    /* Nothing stands for the rubric that is not there. */
+    assert_int_equal(estimate_of(doc, "gold_win_rate").n, 0);
+    assert_string_equal(json_text(need(doc, "human_down_from"), ""),
+                        "weak gold");
+    assert_true(json_is_object(need(need(doc, "serving"), "weak_gold")));
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    heldout_table(&text, doc);
+    assert_non_null(strstr(buf_text(&text), HELDOUT_WEAK_GOLD));
+    assert_null(strstr(buf_text(&text), "gold prefers the policy\n"));
+    json_free(doc);
+    must(json_read(&doc, desk_path(&d, "eval/curve.json"), 1 << 24, &err));
+    const struct json *point = json_at(need(doc, "checkpoints"), 3);
+    assert_int_equal(estimate_of(point, "weak_gold").n, PROMPTS);
+    json_free(doc);
+    buf_free(&text);
+    c = config(&d);
+    c.gold_model = c.reward_model;
+    assert_int_equal(heldout_sample(&c, &d.context, &err), ERR_ARG);
+    evaluate(&d);
+}
+
+/* Iteration 0 is what the run began with, also where the reference is another
+ * model; then it is apart from the reference already. */
+static void test_curve_starts_at_the_start(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    char own[65], named[65];
+    struct json *doc;
+    evaluate(&d);
+    desk_hash(own, &d, "eval/curve.json");
+    struct heldout_config c = config(&d);
+    c.start = desk_path(&d, "sft");
+    must(heldout_curve(&c, &d.context, &err));
+    desk_hash(named, &d, "eval/curve.json");
+    assert_string_equal(own, named);
+    c = config(&d);
+    c.start = desk_path(&d, "ppo/checkpoints/000001");
+    must(heldout_curve(&c, &d.context, &err));
+    must(json_read(&doc, desk_path(&d, "eval/curve.json"), 1 << 24, &err));
+    const struct json *list = need(doc, "checkpoints");
+    struct estimate first = estimate_of(json_at(list, 0), "kl_sequence");
+    struct estimate second = estimate_of(json_at(list, 1), "kl_sequence");
+    assert_true(first.estimate > 0 && first.estimate == second.estimate);
+    json_free(doc);
+    evaluate(&d);
+}
+
 /* Every allocation of the summary in turn is refused; the document that is
  * there stays whole.  Strides grow: there are thousands. */
 static void test_memory(void **state)
@@ -402,6 +507,8 @@ int main(void)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_files_agree),
         cmocka_unit_test(test_reward_heldout),
+        cmocka_unit_test(test_weak_gold),
+        cmocka_unit_test(test_curve_starts_at_the_start),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),
         cmocka_unit_test(test_scale_of_every_checkpoint),

@@ -51,9 +51,10 @@ static void test_by_hand(void **state)
     (void)state;
     struct bootstrap plan = {.seed = 1};
     struct measures m = {.n = 0};
+    struct measures weak = {.n = 0};
     const char *dir = files_dir();
     const char *path = files_write(dir, "samples.jsonl", rows);
-    files_must(samples_measure(&m, path, &plan, &err), &err);
+    files_must(samples_measure(&m, &weak, path, &plan, &err), &err);
     /* Means by prompt: b 1 against 0.5, a 2 against 2. */
     assert_measure(&m, "rm_delta", 0.25, 2);
     assert_measure(&m, "rm_policy", 1.5, 2);
@@ -73,6 +74,48 @@ static void test_by_hand(void **state)
     /* No row has fillers. */
     assert_int_equal(measures_find(&m, "filler_delta").n, 0);
     assert_true(isnan(measures_find(&m, "filler_delta").estimate));
+    /* Nor weak gold. */
+    assert_int_equal(measures_find(&weak, "win_rate").n, 0);
+    assert_int_equal(measures_find(&weak, "correlation").n, 0);
+    files_remove(dir);
+}
+
+/* Changes by prompt: of the score 2, 0, 2, of the weak gold 1, -2, 0. */
+static void test_weak_gold(void **state)
+{
+    static const char text[] =
+        "{\"prompt_id\":\"a\",\"which\":\"policy\",\"score\":2,"
+        "\"weak_gold\":1}\n"
+        "{\"prompt_id\":\"a\",\"which\":\"reference\",\"score\":0,"
+        "\"weak_gold\":0}\n"
+        "{\"prompt_id\":\"b\",\"which\":\"policy\",\"score\":1,"
+        "\"weak_gold\":-1}\n"
+        "{\"prompt_id\":\"b\",\"which\":\"reference\",\"score\":1,"
+        "\"weak_gold\":1}\n"
+        "{\"prompt_id\":\"c\",\"which\":\"policy\",\"score\":3,"
+        "\"weak_gold\":2}\n"
+        "{\"prompt_id\":\"c\",\"which\":\"reference\",\"score\":1,"
+        "\"weak_gold\":2}\n";
+    (void)state;
+    struct bootstrap plan = {.seed = 1};
+    struct measures m = {.n = 0};
+    struct measures weak = {.n = 0};
+    const char *dir = files_dir();
+    const char *path = files_write(dir, "samples.jsonl", text);
+    files_must(samples_measure(&m, &weak, path, &plan, &err), &err);
+    assert_measure(&weak, "delta", -1.0 / 3, 3);
+    assert_measure(&weak, "win_rate", 0.5, 3);
+    assert_measure(&weak, "policy", 2.0 / 3, 3);
+    assert_measure(&weak, "reference", 1, 3);
+    /* Sums of products over the roots of sums of squares. */
+    files_near(measures_find(&weak, "correlation").estimate,
+               30 / sqrt(24.0 * 42), 1e-14);
+    files_near(measures_find(&weak, "correlation_policy").estimate,
+               3 / sqrt(2.0 * 14 / 3), 1e-14);
+    files_near(measures_find(&weak, "correlation_reference").estimate,
+               1 / sqrt(2.0 * 2 / 3), 1e-14);
+    /* No rubric, so nothing is made up in its place. */
+    assert_int_equal(measures_find(&m, "gold_win_rate").n, 0);
     files_remove(dir);
 }
 
@@ -90,9 +133,10 @@ static void test_prompt_twice(void **state)
     (void)state;
     struct bootstrap plan = {.seed = 1};
     struct measures m = {.n = 0};
+    struct measures weak = {.n = 0};
     const char *dir = files_dir();
     const char *path = files_write(dir, "samples.jsonl", text);
-    files_must(samples_measure(&m, path, &plan, &err), &err);
+    files_must(samples_measure(&m, &weak, path, &plan, &err), &err);
     assert_measure(&m, "rm_win_rate", 1, 1);
     files_remove(dir);
 }
@@ -111,12 +155,14 @@ static void test_order(void **state)
     struct bootstrap plan = {.seed = 1};
     struct measures one = {.n = 0};
     struct measures two = {.n = 0};
+    struct measures weak = {.n = 0};
     const char *dir = files_dir();
-    files_must(samples_measure(&one, files_write(dir, "1", rows), &plan, &err),
-               &err);
     files_must(
-        samples_measure(&two, files_write(dir, "2", turned), &plan, &err),
+        samples_measure(&one, &weak, files_write(dir, "1", rows), &plan, &err),
         &err);
+    files_must(samples_measure(&two, &weak, files_write(dir, "2", turned),
+                               &plan, &err),
+               &err);
     assert_int_equal(one.n, two.n);
     for (size_t i = 0; i < one.n; i++) {
         assert_string_equal(one.item[i].name, two.item[i].name);
@@ -139,8 +185,10 @@ static void test_bad_rows(void **state)
     const char *dir = files_dir();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct measures m = {.n = 0};
+        struct measures weak = {.n = 0};
         const char *path = files_write(dir, "bad.jsonl", bad[i]);
-        assert_int_equal(samples_measure(&m, path, &plan, &err), ERR_FORMAT);
+        assert_int_equal(samples_measure(&m, &weak, path, &plan, &err),
+                         ERR_FORMAT);
         assert_non_null(strstr(err.text, "bad.jsonl"));
     }
     files_remove(dir);
@@ -163,9 +211,9 @@ static void test_group(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand), cmocka_unit_test(test_prompt_twice),
-        cmocka_unit_test(test_order),   cmocka_unit_test(test_bad_rows),
-        cmocka_unit_test(test_group),
+        cmocka_unit_test(test_by_hand),      cmocka_unit_test(test_weak_gold),
+        cmocka_unit_test(test_prompt_twice), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_bad_rows),     cmocka_unit_test(test_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

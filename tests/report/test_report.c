@@ -404,6 +404,42 @@ static void test_reward_model_that_guesses(void **state)
     buf_free(&page);
 }
 
+/* A run of anybody's, judged by a second reward model: it is named for what it
+ * is wherever its numbers stand, and nothing speaks of a rubric. */
+static void test_weak_gold(void **state)
+{
+    (void)state;
+    static const char document[] =
+        "{\"observations\":{\"reward_up\":true,\"human_down\":true},"
+        "\"human_down_from\":\"weak gold\","
+        "\"gold_win_rate\":{\"estimate\":null,\"low\":null,\"high\":null,"
+        "\"n\":0},"
+        "\"weak_gold\":{\"label\":\"weak gold: a second reward model (trained "
+        "on disjoint pairs)\",\"model\":\"rm2\","
+        "\"delta\":{\"estimate\":-0.31,\"low\":-0.5,\"high\":-0.1,\"n\":64},"
+        "\"win_rate\":{\"estimate\":0.388,\"low\":0.3,\"high\":0.46,"
+        "\"n\":64},\"correlation\":{\"estimate\":0.217,\"low\":0.1,"
+        "\"high\":0.3,\"n\":64}},\"panel\":null}";
+    struct buf page;
+    must(file_remove(place("eval/curve.json"), &err));
+    put_text("eval/heldout.json", document);
+    render(&page);
+    assert_has(&page, "a second reward model finds the replies worse");
+    assert_has(&page, "2. The weak gold");
+    assert_has(&page, "38.8\xC2\xA0%");
+    assert_has(&page, "+0.22");
+    assert_has(&page, "rests on weak gold: a second reward model");
+    assert_has(&page, "Weak gold is a model too");
+    assert_has(&page, "weak_gold.correlation");
+    assert_lacks(&page, "gold_win_rate");
+    assert_lacks(&page, "gold rubric");
+    assert_lacks(&page, "Gold judgement");
+    assert_lacks(&page, "support desk");
+    buf_free(&page);
+    put_text("eval/heldout.json", heldout);
+    write_curve();
+}
+
 /* Without anything but the measures there is still a page, which says what it
  * lacks. */
 static void test_missing_files(void **state)
@@ -414,7 +450,9 @@ static void test_missing_files(void **state)
     must(file_remove(place("eval/samples.jsonl"), &err));
     must(file_remove(place("ppo"), &err));
     render(&page);
-    assert_has(&page, "nothing was measured here");
+    assert_has(&page, "there is no eval/curve.json");
+    assert_lacks(&page, "<svg");
+    assert_lacks(&page, "Thick curves");
     assert_has(&page, "holds no pair of replies");
     assert_has(&page, "ppo/config.yaml is absent");
     buf_free(&page);
@@ -422,9 +460,13 @@ static void test_missing_files(void **state)
     render(&page);
     assert_has(&page, "Nobody was asked");
     assert_has(&page, "Whether the reward went up is open");
-    assert_has(&page, "whether the replies got worse is open");
+    assert_has(&page, "nobody judged the replies");
+    assert_has(&page, "Nothing here stands in for their judgement");
+    assert_lacks(&page, "gold</");
     buf_free(&page);
-    put_text("eval/heldout.json", "{\"observations\":{\"human_down\":true}}");
+    put_text("eval/heldout.json",
+             "{\"observations\":{\"human_down\":true},\"gold_win_rate\":"
+             "{\"estimate\":0.3,\"low\":0.2,\"high\":0.4,\"n\":50}}");
     render(&page);
     assert_has(&page, "the gold rubric finds the replies worse");
     assert_lacks(&page, "the judges");
@@ -450,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_reward_model_that_guesses),
+        cmocka_unit_test(test_weak_gold),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_missing_files),
     };

@@ -143,6 +143,28 @@ static void test_missing_values(void **state)
     assert_true(isnan(e.low));
 }
 
+/* Against the definition; a constant has none, a missing pair is left out. */
+static void test_correlation(void **state)
+{
+    (void)state;
+    const double nan = (double)NAN;
+    const double a[] = {2, 1, nan, 3, 7};
+    const double b[] = {1, -1, 5, 2, nan};
+    const double flat[] = {4, 4, 4, 4, 4};
+    const struct bootstrap plan = {.seed = 1};
+    struct estimate e;
+    assert_int_equal(summary_estimate_correlation(&e, a, b, 5, &plan, NULL),
+                     OK);
+    assert_true(fabs(e.estimate - 3 / sqrt(2.0 * 14 / 3)) < 1e-14);
+    assert_int_equal(e.n, 3);
+    assert_int_equal(summary_estimate_correlation(&e, a, flat, 5, &plan, NULL),
+                     OK);
+    assert_true(isnan(e.estimate) && isnan(e.low));
+    assert_int_equal(summary_estimate_correlation(&e, a, a, 5, &plan, NULL),
+                     OK);
+    assert_true(fabs(e.estimate - 1) < 1e-14);
+}
+
 /* A 95 % interval holds the truth in 95 % of experiments, a little less at
  * n = 50 (percentile intervals run about 1.5 points short there).  Of 400
  * experiments the share has deviation 1.2 points; four of them. */
@@ -190,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_interval),
         cmocka_unit_test(test_pairing),
         cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_correlation),
         cmocka_unit_test(test_coverage),
         cmocka_unit_test(test_memory),
     };
