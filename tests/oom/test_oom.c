@@ -24,7 +24,9 @@
 #include "cli/record.h"
 #include "cli/speaker.h"
 #include "io/dataset.h"
+#include "io/gguf_write.h"
 #include "io/run.h"
+#include "io/weights.h"
 #include "model/checkpoint.h"
 #include "world/desk.h"
 
@@ -147,6 +149,64 @@ static enum status checkpoint(struct err *err)
     enum status status = checkpoint_write(path_of("copy"), &c, err);
     speaker_close(&s);
     return status;
+}
+
+/* A GGUF file copied by way of its metadata and values. */
+static enum status copy_gguf(const struct weights *w, struct gguf_writer *out,
+                             struct err *err)
+{
+    const struct gguf *g = weights_gguf(w);
+    float x[192];
+    for (size_t i = 0; i < gguf_n_keys(g); i++)
+        gguf_put_copy(out, g, i);
+    for (size_t i = 0; i < w->n; i++) {
+        const struct tensor_view *t = weights_at(w, i);
+        gguf_put_tensor(out, t->name, t->type, 1, &t->count);
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        TRY(weights_floats(x, w, weights_at(w, i), err));
+        TRY(gguf_put_values(out, x, weights_at(w, i)->count, err));
+    }
+    return OK;
+}
+
+static enum status gguf(struct err *err)
+{
+    struct weights w;
+    struct gguf_writer *out;
+    TRY(weights_open(&w, TEST_DATA "/gguf/written.gguf", err));
+    enum status status = gguf_create(&out, path_of("copy.gguf"), err);
+    if (status == OK)
+        status = gguf_finish(out, copy_gguf(&w, out, err), err);
+    weights_close(&w);
+    return status;
+}
+
+/* Two shards under an index. */
+static enum status write_shards(struct err *err)
+{
+    static const char index[] =
+        "{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":"
+        "\"2.safetensors\"}}";
+    static const float x[] = {1, 2, 3};
+    const struct tensor_out t[] = {
+        {"a", TENSOR_F32, 1, {3}, x},
+        {"b", TENSOR_BF16, 1, {2}, x},
+    };
+    TRY(file_make_dir(path_of("shards"), err));
+    TRY(safetensors_write(path_of("shards/1.safetensors"), &t[0], 1, err));
+    TRY(safetensors_write(path_of("shards/2.safetensors"), &t[1], 1, err));
+    return file_write(path_of("shards/model.safetensors.index.json"), index,
+                      sizeof index - 1, err);
+}
+
+static enum status shards(struct err *err)
+{
+    struct weights w;
+    TRY(write_shards(err));
+    TRY(weights_open(&w, path_of("shards"), err));
+    weights_close(&w);
+    return OK;
 }
 
 static const struct sampling short_reply = {
@@ -306,6 +366,8 @@ SCENARIO(settings, NULL)
 SCENARIO(tokenizer, NULL)
 SCENARIO(dataset, NULL)
 SCENARIO(checkpoint, "copy/model.safetensors")
+SCENARIO(gguf, "copy.gguf")
+SCENARIO(shards, NULL)
 SCENARIO(candidates, "candidates.jsonl")
 SCENARIO(sft, "sft/metrics.jsonl")
 SCENARIO(reward, "reward/metrics.jsonl")
@@ -317,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings),   cmocka_unit_test(test_tokenizer),
         cmocka_unit_test(test_dataset),    cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_gguf),       cmocka_unit_test(test_shards),
         cmocka_unit_test(test_candidates), cmocka_unit_test(test_sft),
         cmocka_unit_test(test_reward),     cmocka_unit_test(test_record),
         cmocka_unit_test(test_ppo),
