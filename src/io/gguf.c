@@ -240,9 +240,9 @@ static enum status read_pair(struct gguf_pair *p, struct reader *r,
 
 static int by_key(const void *a, const void *b)
 {
-    const struct gguf_pair *const *x = a;
-    const struct gguf_pair *const *y = b;
-    return gguf_compare_keys((*x)->key, (*y)->key);
+    const struct gguf_pair_slot *x = a;
+    const struct gguf_pair_slot *y = b;
+    return gguf_compare_keys(x->pair->key, y->pair->key);
 }
 
 static enum status read_pairs(struct gguf *g, size_t n, struct reader *r,
@@ -253,7 +253,7 @@ static enum status read_pairs(struct gguf *g, size_t n, struct reader *r,
     for (; g->n_pair < n; g->n_pair++) {
         /* Counted first: a pair that fails half-way may own memory. */
         struct gguf_pair *p = &g->pair[g->n_pair];
-        g->by_key[g->n_pair] = p;
+        g->by_key[g->n_pair].pair = p;
         enum status status = read_pair(p, r, err);
         if (status != OK) {
             mem_free(p->end);
@@ -263,7 +263,7 @@ static enum status read_pairs(struct gguf *g, size_t n, struct reader *r,
     if (n > 1)
         qsort(g->by_key, n, sizeof *g->by_key, by_key);
     for (size_t i = 1; i < n; i++) {
-        r->text = g->by_key[i]->key;
+        r->text = g->by_key[i].pair->key;
         if (by_key(&g->by_key[i - 1], &g->by_key[i]) == 0)
             return err_set(err, ERR_FORMAT, PLACE " is there twice",
                            PLACE_OF(r));
@@ -405,42 +405,45 @@ static enum status place_tensors(struct gguf *g, const uint64_t *offset,
 /* Order of the data; empty tensors come before what shares their place. */
 static int by_place(const void *a, const void *b)
 {
-    const struct tensor_view *const *x = a;
-    const struct tensor_view *const *y = b;
-    if ((*x)->data != (*y)->data)
-        return (*x)->data < (*y)->data ? -1 : 1;
-    return (*x)->len < (*y)->len ? -1 : (*x)->len > (*y)->len;
+    const struct tensor_view *x = ((const struct gguf_tensor_slot *)a)->tensor;
+    const struct tensor_view *y = ((const struct gguf_tensor_slot *)b)->tensor;
+    if (x->data != y->data)
+        return x->data < y->data ? -1 : 1;
+    return x->len < y->len ? -1 : x->len > y->len;
 }
 
 static int by_name(const void *a, const void *b)
 {
-    const struct tensor_view *const *x = a;
-    const struct tensor_view *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+    const struct gguf_tensor_slot *x = a;
+    const struct gguf_tensor_slot *y = b;
+    return strcmp(x->tensor->name, y->tensor->name);
 }
 
 /* No byte belongs to two tensors, no name either. */
 static enum status check_tensors(struct gguf *g, struct err *err)
 {
-    struct tensor_view **sorted;
+    struct gguf_tensor_slot *sorted;
     size_t n = g->n_tensor;
     TRY(MEM_NEW(g->by_name, n, err));
     sorted = g->by_name;
     for (size_t i = 0; i < n; i++)
-        sorted[i] = &g->tensor[i];
+        sorted[i].tensor = &g->tensor[i];
     if (n > 1)
         qsort(sorted, n, sizeof *sorted, by_place);
-    for (size_t i = 1; i < n; i++)
-        if (sorted[i - 1]->data + sorted[i - 1]->len > sorted[i]->data)
+    for (size_t i = 1; i < n; i++) {
+        const struct tensor_view *t = sorted[i - 1].tensor;
+        const struct tensor_view *next = sorted[i].tensor;
+        if (t->data + t->len > next->data)
             return err_set(err, ERR_FORMAT,
                            "%s: tensors '%.80s' and '%.80s' overlap", g->name,
-                           sorted[i - 1]->name, sorted[i]->name);
+                           t->name, next->name);
+    }
     if (n > 1)
         qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 1; i < n; i++)
-        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+        if (by_name(&sorted[i - 1], &sorted[i]) == 0)
             return err_set(err, ERR_FORMAT, "%s: tensor '%.80s' is there twice",
-                           g->name, sorted[i]->name);
+                           g->name, sorted[i].tensor->name);
     return OK;
 }
 

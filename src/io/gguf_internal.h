@@ -19,16 +19,24 @@ struct gguf_pair {
     const char *past; // behind the value's last byte
 };
 
+/* Places in an order other than the file's. */
+struct gguf_pair_slot {
+    const struct gguf_pair *pair;
+};
+struct gguf_tensor_slot {
+    const struct tensor_view *tensor;
+};
+
 struct gguf {
     struct file_map map; // empty after gguf_parse()
     char *name;
     struct gguf_pair *pair; // in file order
     size_t n_pair;
-    struct gguf_pair **by_key;  // sorted
-    struct tensor_view *tensor; // in file order
+    struct gguf_pair_slot *by_key; // sorted
+    struct tensor_view *tensor;    // in file order
     size_t n_tensor;
-    struct tensor_view **by_name; // sorted
-    struct arena names;           // of tensors, each with its NUL
+    struct gguf_tensor_slot *by_name; // sorted
+    struct arena names;               // of tensors, each with its NUL
 };
 
 /* Bytes an item takes, 0 for texts and arrays. */

@@ -88,8 +88,8 @@ double gguf_array_real(const struct gguf_array *a, size_t i)
 static int key_against_pair(const void *key, const void *pair)
 {
     const struct gguf_text *text = key;
-    const struct gguf_pair *const *p = pair;
-    return gguf_compare_keys(*text, (*p)->key);
+    const struct gguf_pair_slot *slot = pair;
+    return gguf_compare_keys(*text, slot->pair->key);
 }
 
 static const struct gguf_pair *find(const struct gguf *g, const char *key)
@@ -97,9 +97,9 @@ static const struct gguf_pair *find(const struct gguf *g, const char *key)
     struct gguf_text text = {key, strlen(key)};
     if (g->n_pair == 0)
         return NULL;
-    struct gguf_pair **found = bsearch(&text, g->by_key, g->n_pair,
-                                       sizeof *g->by_key, key_against_pair);
-    return found == NULL ? NULL : *found;
+    const struct gguf_pair_slot *found = bsearch(
+        &text, g->by_key, g->n_pair, sizeof *g->by_key, key_against_pair);
+    return found == NULL ? NULL : found->pair;
 }
 
 static enum gguf_kind kind_of(const struct gguf_pair *p)
@@ -267,15 +267,15 @@ const struct tensor_view *gguf_tensor(const struct gguf *g, size_t i)
 
 static int name_against_tensor(const void *name, const void *tensor)
 {
-    const struct tensor_view *const *t = tensor;
-    return strcmp(name, (*t)->name);
+    const struct gguf_tensor_slot *slot = tensor;
+    return strcmp(name, slot->tensor->name);
 }
 
 const struct tensor_view *gguf_find(const struct gguf *g, const char *name)
 {
     if (g->n_tensor == 0)
         return NULL;
-    struct tensor_view **found = bsearch(
+    const struct gguf_tensor_slot *found = bsearch(
         name, g->by_name, g->n_tensor, sizeof *g->by_name, name_against_tensor);
-    return found == NULL ? NULL : *found;
+    return found == NULL ? NULL : found->tensor;
 }
