@@ -1,0 +1,110 @@
+#include "nn/weight.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "nn/gemm.h"
+
+/* Floats that are widened at once: half a megabyte stays in a core's second
+ * level of cache while the product reads it. */
+#define BLOCK ((size_t)1 << 17)
+#define ROWS_MIN ((size_t)16)
+
+static size_t block_rows(size_t K)
+{
+    size_t rows = BLOCK / (K > 0 ? K : 1);
+
+    /* A multiple of 16 suits the product; very long rows go 16 at a time. */
+    return rows < ROWS_MIN ? ROWS_MIN : rows / ROWS_MIN * ROWS_MIN;
+}
+
+size_t weight_scratch(size_t K)
+{
+    return block_rows(K) * K;
+}
+
+NN_CLONES void weight_widen(float *restrict out, const uint16_t *restrict in,
+                            size_t n)
+{
+    uint32_t bits;
+
+    for (size_t i = 0; i < n; i++) {
+        bits = (uint32_t)in[i] << 16;
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+}
+
+enum status weight_nt(float *y, const float *x, struct weight w, size_t N,
+                      size_t M, size_t K, bool accumulate, float *scratch,
+                      struct err *err)
+{
+    size_t step = block_rows(K);
+
+    assert((w.f32 == NULL) != (w.bf16 == NULL));
+    if (w.f32 != NULL)
+        return gemm_nt(y, x, w.f32, N, M, K, accumulate, err);
+    for (size_t at = 0; at < M; at += step) {
+        size_t rows = M - at < step ? M - at : step;
+
+        weight_widen(scratch, w.bf16 + at * K, rows * K);
+        TRY(gemm_part(&(struct gemm_part){.form = GEMM_NT,
+                                          .C = y + at,
+                                          .ldc = M,
+                                          .A = x,
+                                          .lda = K,
+                                          .B = scratch,
+                                          .ldb = K,
+                                          .M = N,
+                                          .N = rows,
+                                          .K = K,
+                                          .alpha = 1.0f,
+                                          .accumulate = accumulate},
+                      err));
+    }
+    return OK;
+}
+
+enum status weight_nn(float *x, const float *y, struct weight w, size_t N,
+                      size_t M, size_t K, bool accumulate, float *scratch,
+                      struct err *err)
+{
+    size_t step = block_rows(K);
+
+    assert((w.f32 == NULL) != (w.bf16 == NULL));
+    if (w.f32 != NULL)
+        return gemm_nn(x, y, w.f32, N, K, M, accumulate, err);
+    for (size_t at = 0; at < M; at += step) {
+        size_t rows = M - at < step ? M - at : step;
+
+        weight_widen(scratch, w.bf16 + at * K, rows * K);
+        TRY(gemm_part(&(struct gemm_part){.form = GEMM_NN,
+                                          .C = x,
+                                          .ldc = K,
+                                          .A = y + at,
+                                          .lda = M,
+                                          .B = scratch,
+                                          .ldb = K,
+                                          .M = N,
+                                          .N = K,
+                                          .K = rows,
+                                          .alpha = 1.0f,
+                                          .accumulate = accumulate || at > 0},
+                      err));
+    }
+    return OK;
+}
+
+void weight_rows(float *restrict out, struct weight w,
+                 const int32_t *restrict row, size_t N, size_t K)
+{
+    assert((w.f32 == NULL) != (w.bf16 == NULL));
+    for (size_t n = 0; n < N; n++) {
+        size_t at = (size_t)row[n] * K;
+
+        assert(row[n] >= 0);
+        if (w.f32 != NULL)
+            memcpy(out + n * K, w.f32 + at, K * sizeof *out);
+        else
+            weight_widen(out + n * K, w.bf16 + at, K);
+    }
+}
