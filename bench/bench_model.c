@@ -127,7 +127,7 @@ static enum status train_item(void *ctx, size_t item, size_t worker,
         start[s] = s * TOKENS;
     arena_reset(arena);
     TRY(activations_place(&a, t->m, N, true, arena, err));
-    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(shape.V), err));
+    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(shape.V, shape.C), err));
     TRY(ARENA_NEW(arena, dhidden, N * shape.C, err));
     TRY(transformer_forward(&a, t->m, &pack, arena, err));
     TRY(lmhead_forward(logp, NULL, NULL, &head, a.hidden, target, N, -1,

@@ -122,7 +122,7 @@ static void set_up(void)
     b.big_a = floats((size_t)BIG * BIG);
     b.big_b = floats((size_t)BIG * BIG);
     b.big_c = floats((size_t)BIG * BIG);
-    b.scratch = floats(2 * lmhead_scratch(V) + attention_scratch(T, D));
+    b.scratch = floats(2 * lmhead_scratch(V, C) + attention_scratch(T, D));
     rope_rates(b.rope.rate, D, 10000.0,
                &(struct rope_stretch){.kind = ROPE_PLAIN});
     rope_table(b.rope.table, b.rope.rate, T, D);
@@ -137,7 +137,7 @@ static void set_up(void)
         b.len[i] = T / 2 + i % (T / 2);
     }
     b.pack = (struct pack){b.token, b.position, b.start, SEQS, N, NULL};
-    b.head = (struct lmhead){b.weight, b.banned, V, C, 1.0f};
+    b.head = (struct lmhead){{.f32 = b.weight}, b.banned, V, C, 1.0f};
 }
 
 /* The products of the model, as forward passes (nt) and the two backward

@@ -81,7 +81,7 @@ static enum status compute(void *ctx, size_t item, size_t worker,
     if (w->m->config.head == HEAD_LM) {
         struct lmhead head = model_lmhead(w->m, 1);
 
-        TRY_DONE(lmhead_logits(w->logits, &head, a.hidden, N, err));
+        TRY_DONE(lmhead_logits(w->logits, &head, a.hidden, N, NULL, err));
     } else {
         head_score_forward(w->score, w->m, a.hidden, last, S);
     }

@@ -26,14 +26,16 @@ static enum status run_pass(void *ctx, size_t item, size_t worker,
     struct batch batch;
     struct activations a;
     enum status status = OK;
+    float *scratch;
     (void)item;
     (void)worker;
+    TRY_DONE(ARENA_NEW(&arena, scratch, weight_scratch(head.C), err));
     TRY_DONE(batch_pack(&batch, &seq, 1, &arena, err));
     TRY_DONE(activations_place(&a, p->model, batch.pack.N, false, &arena, err));
     TRY_DONE(transformer_forward(&a, p->model, &batch.pack, &arena, err));
     const float *last =
         a.hidden + batch_last_row(&batch, 0) * p->model->config.C;
-    status = lmhead_logits(p->logits, &head, last, 1, err);
+    status = lmhead_logits(p->logits, &head, last, 1, scratch, err);
 done:
     arena_free(&arena);
     return status;

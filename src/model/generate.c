@@ -34,6 +34,7 @@ struct group {
     struct kv_cache cache;
     float *hidden;  // [n,C] rows to be read by the head
     float *logits;  // [n,V]
+    float *scratch; // of the head
     int32_t *token; // [n] the new token of each active row
     int32_t *position;
     size_t *len;
@@ -60,6 +61,7 @@ static enum status group_place(struct group *g, struct arena *arena,
     TRY(ARENA_NEW(arena, g->active, n, err));
     TRY(ARENA_NEW(arena, g->hidden, n * c->C, err));
     TRY(ARENA_NEW(arena, g->logits, n * c->V, err));
+    TRY(ARENA_NEW(arena, g->scratch, weight_scratch(c->C), err));
     TRY(ARENA_NEW(arena, g->token, n, err));
     TRY(ARENA_NEW(arena, g->position, n, err));
     TRY(ARENA_NEW(arena, g->len, n, err));
@@ -150,7 +152,8 @@ static enum status draw_round(struct group *g, struct err *err)
     size_t V = run->head.V;
     size_t kept = 0;
 
-    TRY(lmhead_logits(g->logits, &run->head, g->hidden, g->n_active, err));
+    TRY(lmhead_logits(g->logits, &run->head, g->hidden, g->n_active, g->scratch,
+                      err));
     for (size_t b = 0; b < g->n_active; b++) {
         size_t i = g->active[b];
         struct generate_job *job = &g->job[i];

@@ -264,7 +264,7 @@ struct lmhead model_lmhead(const struct model *m, float temperature)
     const struct model_config *c = &m->config;
 
     return (struct lmhead){
-        .weight = m->params + params_offset(c, lmhead_param(c), 0),
+        .weight = {.f32 = m->params + params_offset(c, lmhead_param(c), 0)},
         .banned = m->banned,
         .V = c->V,
         .C = c->C,

@@ -32,11 +32,12 @@ struct side {
     const float *hidden;
     float *z; // [LMHEAD_CHUNK,V]
     float *e; // [V] exponentials of the current row
+    float *w; // for the weight's products
 };
 
-size_t lmhead_scratch(size_t V)
+size_t lmhead_scratch(size_t V, size_t C)
 {
-    return (LMHEAD_CHUNK + 1) * V;
+    return (LMHEAD_CHUNK + 1) * V + weight_scratch(C);
 }
 
 static struct side side_of(const struct lmhead *head, const float *hidden,
@@ -46,15 +47,16 @@ static struct side side_of(const struct lmhead *head, const float *hidden,
     return (struct side){.head = head,
                          .hidden = hidden,
                          .z = scratch,
-                         .e = scratch + LMHEAD_CHUNK * head->V};
+                         .e = scratch + LMHEAD_CHUNK * head->V,
+                         .w = scratch + (LMHEAD_CHUNK + 1) * head->V};
 }
 
 /* Raw logits of rows first..first+n-1 of a side. */
 static enum status side_logits(const struct side *s, size_t first, size_t n,
                                struct err *err)
 {
-    return gemm_nt(s->z, s->hidden + first * s->head->C, s->head->weight, n,
-                   s->head->V, s->head->C, false, err);
+    return weight_nt(s->z, s->hidden + first * s->head->C, s->head->weight, n,
+                     s->head->V, s->head->C, false, s->w, err);
 }
 
 /* Apply temperature and mask in place; the greatest logit comes back.  A NaN
@@ -214,8 +216,8 @@ enum status lmhead_compare(const struct lmhead_pair *out,
 {
     assert(head->V == head_ref->V);
     struct side s = side_of(head, hidden, scratch);
-    struct side s_ref =
-        side_of(head_ref, hidden_ref, scratch + lmhead_scratch(head->V));
+    struct side s_ref = side_of(head_ref, hidden_ref,
+                                scratch + lmhead_scratch(head->V, head->C));
     bool want = out->logp || out->entropy || out->p_eos || out->kl;
     bool want_ref = out->logp_ref || out->p_eos_ref || out->kl;
     for (size_t first = 0; first < N; first += LMHEAD_CHUNK) {
@@ -309,8 +311,8 @@ enum status lmhead_backward(float *dhidden, float *dweight,
         TRY(side_logits(&s, first, n, err));
         side_gradient(&s, target + first, dlogp + first, dent, n);
         if (dhidden != NULL)
-            TRY(gemm_nn(dhidden + first * C, s.z, head->weight, n, C, V, true,
-                        err));
+            TRY(weight_nn(dhidden + first * C, s.z, head->weight, n, V, C, true,
+                          s.w, err));
         if (dweight != NULL)
             TRY(gemm_tn(dweight, s.z, hidden + first * C, V, C, n, true, err));
     }
@@ -333,8 +335,9 @@ double lmhead_softmax(float *z, const struct lmhead *head)
 }
 
 enum status lmhead_logits(float *logits, const struct lmhead *head,
-                          const float *hidden, size_t N, struct err *err)
+                          const float *hidden, size_t N, float *scratch,
+                          struct err *err)
 {
-    return gemm_nt(logits, hidden, head->weight, N, head->V, head->C, false,
-                   err);
+    return weight_nt(logits, hidden, head->weight, N, head->V, head->C, false,
+                     scratch, err);
 }

@@ -18,11 +18,12 @@
 
 #include "base/err.h"
 #include "nn/tensor.h"
+#include "nn/weight.h"
 
 #define LMHEAD_CHUNK 64
 
 struct lmhead {
-    const float *weight;   // [V,C]
+    struct weight weight;  // [V,C]
     const uint8_t *banned; // [V] 1 where never sampled, or NULL
     size_t V, C;
     float temperature; // > 0
@@ -30,7 +31,7 @@ struct lmhead {
 
 /* Floats of scratch for one head; lmhead_compare and lmhead_backward want
  * twice that. */
-size_t lmhead_scratch(size_t V);
+size_t lmhead_scratch(size_t V, size_t C);
 
 /*
  * What a policy says about each row.
@@ -85,9 +86,10 @@ enum status lmhead_backward(float *dhidden, float *dweight,
  */
 double lmhead_softmax(float *z, const struct lmhead *head);
 
-/* The next-token logits of N rows: logits[N,V] = hidden weight^T, unscaled. */
+/* The next-token logits of N rows: logits[N,V] = hidden weight^T, unscaled.
+ * `scratch` has weight_scratch(C) floats, or is NULL for a float weight. */
 enum status lmhead_logits(float *logits, const struct lmhead *head,
-                          const float *hidden, size_t N,
+                          const float *hidden, size_t N, float *scratch,
                           struct err *err) MUST_CHECK;
 
 #endif

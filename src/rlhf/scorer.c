@@ -151,14 +151,15 @@ struct tokens {
 };
 
 static enum status list_tokens(struct tokens *out, const struct batch *b,
-                               const size_t *offset, size_t V,
+                               const size_t *offset,
+                               const struct model_config *c,
                                struct arena *arena, struct err *err)
 {
     struct tokens t = {.n = offset[b->n] - offset[0], .base = offset[0]};
     size_t at = 0;
     TRY(ARENA_NEW(arena, t.row, t.n, err));
     TRY(ARENA_NEW(arena, t.target, t.n, err));
-    TRY(ARENA_NEW(arena, t.scratch, 2 * lmhead_scratch(V), err));
+    TRY(ARENA_NEW(arena, t.scratch, 2 * lmhead_scratch(c->V, c->C), err));
     for (size_t s = 0; s < b->n; s++)
         for (size_t i = 0; i < b->seq[s].len_response; i++, at++) {
             t.row[at] = batch_state_row(b, s, i);
@@ -216,8 +217,7 @@ static enum status compare_group(void *ctx, size_t item, size_t worker,
     struct tokens t;
     float *hidden;
     TRY(batch_pack(&b, j->seq + first, group_size(j, first), arena, err));
-    TRY(list_tokens(&t, &b, j->offset + first, v->policy->config.V, arena,
-                    err));
+    TRY(list_tokens(&t, &b, j->offset + first, &v->policy->config, arena, err));
     TRY(run_trunk(&a, &b, v->policy, arena, err));
     if (v->value != NULL)
         TRY(read_values(v->values, shifted(v->after, first), v->value, a.hidden,

@@ -128,7 +128,7 @@ static enum status loss_backward(float *dhidden, const struct pass *p,
         float *scratch;
 
         head.banned = loss->banned;
-        TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V), err));
+        TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V, head.C), err));
         TRY(lmhead_backward(dhidden, model_lmhead_grad(p->m, p->grad), &head,
                             a->hidden, loss->target, loss->dlogp,
                             loss->dentropy, p->pack->N, scratch, err));
@@ -153,7 +153,7 @@ static enum status run_pass(void *ctx, struct arena *arena, struct err *err)
     if (p->logits != NULL) {
         struct lmhead head = model_lmhead(p->m, 1);
 
-        TRY(lmhead_logits(p->logits, &head, a.hidden, p->pack->N, err));
+        TRY(lmhead_logits(p->logits, &head, a.hidden, p->pack->N, NULL, err));
     }
     if (p->grad == NULL)
         return OK;

@@ -78,7 +78,7 @@ static enum status training_logp(void *ctx, struct arena *arena,
 
     TRY(activations_place(&a, k->m, k->pack->N, true, arena, err));
     TRY(transformer_forward(&a, k->m, k->pack, arena, err));
-    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V), err));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
     return lmhead_forward(k->logp, NULL, NULL, &head, a.hidden, k->target,
                           k->pack->N, -1, scratch, err);
 }

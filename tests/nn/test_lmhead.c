@@ -62,9 +62,10 @@ static struct rig *rig_new(struct shape s, uint32_t stream)
     }
     g->eos = (int32_t)(s.V - 1) / 3 * 3; // never banned
     const uint8_t *banned = s.has_banned ? g->banned : NULL;
-    g->head = (struct lmhead){g->weight.f, banned, s.V, s.C, s.temperature};
-    g->head_ref =
-        (struct lmhead){g->weight_ref.f, banned, s.V, s.C, s.temperature};
+    g->head =
+        (struct lmhead){{.f32 = g->weight.f}, banned, s.V, s.C, s.temperature};
+    g->head_ref = (struct lmhead){
+        {.f32 = g->weight_ref.f}, banned, s.V, s.C, s.temperature};
     double temperature = (double)s.temperature;
     g->twin = (struct lmhead_ref){g->weight.d, banned, s.V, s.C, temperature};
     g->twin_ref =
@@ -79,7 +80,7 @@ static struct rig *rig_new(struct shape s, uint32_t stream)
     g->dentropy = array_normal(s.N, &r, 1.0);
     g->dhidden = array_normal(s.N * s.C, &r, 1.0);
     g->dweight = array_normal(s.V * s.C, &r, 1.0);
-    g->scratch = array_nan(2 * lmhead_scratch(s.V));
+    g->scratch = array_nan(2 * lmhead_scratch(s.V, s.C));
     g->has_dentropy = g->has_dhidden = g->has_dweight = true;
     return g;
 }
@@ -415,7 +416,8 @@ static enum status run_logits(void *ctx, size_t item, size_t worker,
 {
     (void)item, (void)worker;
     struct rig *g = ctx;
-    return lmhead_logits(g->dweight.f, &g->head, g->hidden.f, g->shape.N, err);
+    return lmhead_logits(g->dweight.f, &g->head, g->hidden.f, g->shape.N, NULL,
+                         err);
 }
 
 /*

@@ -246,9 +246,9 @@ static enum status compare_heads(void *ctx, size_t item, size_t worker,
     static const double p[] = {0.98, 0.01, 0.01, 0.49, 0.02, 0.49};
     static const double q[] = {0.01, 0.01, 0.98, 0.01, 0.98, 0.01};
     static const int32_t target[] = {0, 2};
-    static float scratch[2 * (LMHEAD_CHUNK + 1) * 3];
+    static float scratch[2 * (LMHEAD_CHUNK + 1) * 3 + (2 << 17)];
     const struct lmhead head = {
-        .weight = identity, .V = 3, .C = 3, .temperature = 1};
+        .weight = {.f32 = identity}, .V = 3, .C = 3, .temperature = 1};
     struct head_kl *got = ctx;
     const struct lmhead_pair out = {
         .kl = got->kl, .logp = got->logp, .logp_ref = got->logp_ref};
@@ -257,7 +257,7 @@ static enum status compare_heads(void *ctx, size_t item, size_t worker,
         hidden[i] = (float)log(p[i]);
         hidden_ref[i] = (float)log(q[i]);
     }
-    if (COUNT(scratch) < 2 * lmhead_scratch(3))
+    if (COUNT(scratch) < 2 * lmhead_scratch(3, 3))
         return err_set(err, ERR_LIMIT, "scratch is too small");
     return lmhead_compare(&out, &head, hidden, &head, hidden_ref, target, 2, 0,
                           scratch, err);
