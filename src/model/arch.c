@@ -212,6 +212,29 @@ static const struct arch table[] = {
 };
 #define ARCH_COUNT (sizeof table / sizeof table[0])
 
+const char *arch_key(const struct arch *a, enum arch_dim d)
+{
+    if (a->files->dim[d] != NULL)
+        return a->files->dim[d];
+    return a->files->dim[d == DIM_G ? DIM_H : DIM_C];
+}
+
+const char *arch_gguf_key(enum arch_dim d)
+{
+    static const char *const key[ARCH_DIMS] = {
+        [DIM_V] = "vocab_size",
+        [DIM_C] = "embedding_length",
+        [DIM_L] = "block_count",
+        [DIM_H] = "attention.head_count",
+        [DIM_G] = "attention.head_count_kv",
+        [DIM_D] = "attention.key_length",
+        [DIM_F] = "feed_forward_length",
+        [DIM_T] = "context_length",
+    };
+
+    return key[d];
+}
+
 size_t arch_count(void)
 {
     return ARCH_COUNT;

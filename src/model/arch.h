@@ -106,6 +106,11 @@ struct arch {
     const struct arch_files *files;
 };
 
+/* The key of config.json that a dimension comes from, and that of GGUF's
+ * metadata, after the architecture's prefix. */
+const char *arch_key(const struct arch *a, enum arch_dim d);
+const char *arch_gguf_key(enum arch_dim d);
+
 /* Rows of the table, and the i-th; the first is llama. */
 size_t arch_count(void);
 const struct arch *arch_get(size_t i);

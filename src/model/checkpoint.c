@@ -7,7 +7,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "io/safetensors.h"
+#include "io/weights.h"
 #include "model/adapter.h"
+#include "model/config_gguf.h"
+#include "model/load.h"
+#include "model/save.h"
 
 /* A config.json is a few kilobytes, a trainer.json at most a few more. */
 #define JSON_BYTES_MAX ((size_t)16 << 20)
@@ -94,13 +98,15 @@ static void put_generation_config(struct buf *out, const struct model *m)
 }
 
 static enum status write_configs(const char *dir, const struct model *m,
-                                 struct err *err)
+                                 int32_t pad, struct err *err)
 {
+    struct model_config c = m->config;
     struct buf text;
     enum status status = OK;
 
     buf_init(&text, JSON_BYTES_MAX);
-    model_config_write(&text, &m->config);
+    c.pad = pad;
+    model_config_write(&text, &c);
     TRY_DONE(write_buf(dir, "config.json", &text, err));
     if (m->config.head == HEAD_LM) {
         buf_clear(&text);
@@ -115,43 +121,35 @@ done:
 static enum status write_params(const char *dir, const struct model *m,
                                 struct err *err)
 {
-    size_t n = params_tensors(&m->config);
-    struct param_view *view = NULL;
-    struct tensor_out *tensor = NULL;
     char path[FILE_PATH_MAX];
-    enum status status = OK;
 
-    TRY_DONE(MEM_NEW(view, n, err));
-    TRY_DONE(MEM_NEW(tensor, n, err));
-    for (size_t i = 0; i < n; i++) {
-        view[i] = params_view(&m->config, i);
-        tensor[i] = (struct tensor_out){
-            .name = view[i].name,
-            .n_dim = view[i].is_vector ? 1 : 2,
-            .dim = {view[i].is_vector ? view[i].cols : view[i].rows,
-                    view[i].is_vector ? 0 : view[i].cols},
-            .data = m->params + view[i].offset,
-        };
-    }
-    TRY_DONE(file_join(path, dir, "model.safetensors", err));
-    TRY_DONE(safetensors_write(path, tensor, n, err));
-done:
-    mem_free(tensor);
-    mem_free(view);
-    return status;
+    TRY(file_join(path, dir, "model.safetensors", err));
+    return save_params(path, m, err);
 }
 
+/* pad >= 0: what tokenizer_config.json is to say, too. */
 static enum status write_tokenizer(const char *dir, const struct tokenizer *t,
-                                   struct err *err)
+                                   int32_t pad, struct err *err)
 {
+    static const char name[] = "tokenizer_config.json";
     size_t len = 0;
     const char *json = tokenizer_json(t, &len);
+    struct buf text;
+    enum status status = OK;
 
     TRY(write_bytes(dir, "tokenizer.json", json, len, err));
     json = tokenizer_config_json(t, &len);
-    if (json == NULL)
+    if (json == NULL && pad < 0)
         return OK;
-    return write_bytes(dir, "tokenizer_config.json", json, len, err);
+    if (pad < 0 || tokenizer_token(t, pad) == NULL)
+        return json == NULL ? OK : write_bytes(dir, name, json, len, err);
+    buf_init(&text, JSON_BYTES_MAX);
+    TRY_DONE(
+        save_tokenizer_config(&text, json, len, tokenizer_token(t, pad), err));
+    TRY_DONE(write_buf(dir, name, &text, err));
+done:
+    buf_free(&text);
+    return status;
 }
 
 static enum status write_trainer(const char *dir, const struct checkpoint *c,
@@ -181,15 +179,19 @@ static enum status write_trainer(const char *dir, const struct checkpoint *c,
 static enum status write_all(const char *dir, const struct checkpoint *c,
                              const char *home, struct err *err)
 {
+    const struct model_config *config = &c->model->config;
+    bool is_score = config->head == HEAD_SCORE;
+    int32_t pad = is_score ? save_pad(config, c->tokenizer) : config->pad;
+
     TRY(file_make_dir(dir, err));
     if (c->model->lora != NULL) {
         TRY(adapter_write(dir, c->model, c->base, home, err));
     } else {
-        TRY(write_configs(dir, c->model, err));
+        TRY(write_configs(dir, c->model, pad, err));
         TRY(write_params(dir, c->model, err));
     }
     if (c->tokenizer != NULL)
-        TRY(write_tokenizer(dir, c->tokenizer, err));
+        TRY(write_tokenizer(dir, c->tokenizer, is_score ? pad : -1, err));
     if (c->trainer_json != NULL)
         TRY(write_trainer(dir, c, err));
     return file_sync(dir, err);
@@ -330,71 +332,6 @@ done:
     return status;
 }
 
-static enum status check_shape(const struct tensor_view *t,
-                               const struct param_view *want, const char *path,
-                               struct err *err)
-{
-    bool fits = want->is_vector ? t->n_dim == 1 && t->dim[0] == want->cols
-                                : t->n_dim == 2 && t->dim[0] == want->rows &&
-                                      t->dim[1] == want->cols;
-    struct buf text;
-
-    if (t->type == TENSOR_OTHER)
-        return err_set(err, ERR_MISMATCH,
-                       "%s: tensor %s is %s; F32, F16 and BF16 are read", path,
-                       want->name, t->dtype);
-    if (fits)
-        return OK;
-    buf_init(&text, 256);
-    for (size_t i = 0; i < t->n_dim; i++)
-        buf_printf(&text, "%s%" PRIu64, i == 0 ? "" : ",", t->dim[i]);
-    (void)(want->is_vector
-               ? err_set(err, ERR_MISMATCH,
-                         "%s: tensor %s is [%s]; config.json says [%zu]", path,
-                         want->name, buf_text(&text), want->cols)
-               : err_set(err, ERR_MISMATCH,
-                         "%s: tensor %s is [%s]; config.json says [%zu,%zu]",
-                         path, want->name, buf_text(&text), want->rows,
-                         want->cols));
-    buf_free(&text);
-    return ERR_MISMATCH;
-}
-
-/* Every tensor the shape asks for, none else; before anything is allocated
- * for parameters, so that a config cannot ask for memory its file lacks. */
-static enum status check_tensors(const struct safetensors *file,
-                                 const struct model_config *c, const char *path,
-                                 struct err *err)
-{
-    size_t n = params_tensors(c);
-    bool *is_known = NULL;
-    enum status status = OK;
-
-    if (file->n > 2 * n + 16)
-        return err_set(err, ERR_MISMATCH,
-                       "%s: %zu tensors where config.json asks for %zu", path,
-                       file->n, n);
-    TRY(MEM_NEW(is_known, file->n, err));
-    for (size_t i = 0; i < n; i++) {
-        struct param_view view = params_view(c, i);
-        const struct tensor_view *t = safetensors_find(file, view.name);
-
-        if (t == NULL)
-            TRY_DONE(err_set(err, ERR_MISMATCH, "%s: no tensor %s", path,
-                             view.name));
-        TRY_DONE(check_shape(t, &view, path, err));
-        is_known[t - file->tensor] = true;
-    }
-    for (size_t i = 0; i < file->n; i++)
-        if (!is_known[i])
-            TRY_DONE(err_set(err, ERR_MISMATCH,
-                             "%s: tensor %.100s is not part of such a model",
-                             path, file->tensor[i].name));
-done:
-    mem_free(is_known);
-    return status;
-}
-
 /* Copy one tensor out and look at every value. */
 static enum status read_floats(float *out, const struct tensor_view *t,
                                const char *path, struct err *err)
@@ -409,29 +346,51 @@ static enum status read_floats(float *out, const struct tensor_view *t,
     return OK;
 }
 
-static enum status read_params(struct model *out, const struct model_config *c,
-                               const char *dir, struct err *err)
+/* A Hugging Face folder. */
+static enum status read_folder(struct model *out, const char *dir,
+                               enum model_head head, struct err *err)
 {
-    struct safetensors file;
-    struct model m = {0};
-    char path[FILE_PATH_MAX];
+    struct model_config c;
+    struct weights w;
+    struct model m;
+
+    TRY(read_config(&c, dir, head, err));
+    TRY(weights_open(&w, dir, err));
+    enum status status = load_params(&m, &c, &w, err);
+    weights_close(&w);
+    TRY(status);
+    if (head == HEAD_LM)
+        status = read_generation(&m, dir, err);
+    if (status != OK)
+        model_free(&m);
+    else
+        *out = m;
+    return status;
+}
+
+/* A GGUF file, which holds all of a language model. */
+static enum status read_file(struct model *out, const char *path,
+                             enum model_head head, struct err *err)
+{
+    struct model_config c;
+    struct weights w;
     enum status status = OK;
 
-    TRY(need_file(path, dir, "model.safetensors", err));
-    TRY(safetensors_open(&file, path, err));
-    TRY_DONE(check_tensors(&file, c, path, err));
-    TRY_DONE(model_create(&m, c, err));
-    for (size_t i = 0; i < params_tensors(c); i++) {
-        struct param_view view = params_view(c, i);
-
-        TRY_DONE(read_floats(m.params + view.offset,
-                             safetensors_find(&file, view.name), path, err));
-    }
-    *out = m;
-    m = (struct model){0};
+    TRY(weights_open(&w, path, err));
+    if (weights_gguf(&w) == NULL)
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%s: weights alone; a model is a folder with "
+                         "config.json or a .gguf file",
+                         path));
+    TRY_DONE(model_config_gguf(&c, &w, err));
+    if (head != HEAD_LM)
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%s: a language model, where one with a score head "
+                         "is wanted",
+                         path));
+    TRY_DONE(load_params(out, &c, &w, err));
 done:
-    model_free(&m);
-    safetensors_close(&file);
+    weights_close(&w);
     return status;
 }
 
@@ -485,27 +444,14 @@ static enum status read_adapted(struct model *out, const char *dir,
     return status;
 }
 
-enum status checkpoint_read(struct model *out, const char *dir,
+enum status checkpoint_read(struct model *out, const char *path,
                             enum model_head head, struct err *err)
 {
-    struct model_config c;
-    struct model m;
-
-    TRY(need_folder(dir, err));
-    if (adapter_is(dir))
-        return read_adapted(out, dir, head, err);
-    TRY(read_config(&c, dir, head, err));
-    TRY(read_params(&m, &c, dir, err));
-    if (head == HEAD_LM) {
-        enum status status = read_generation(&m, dir, err);
-
-        if (status != OK) {
-            model_free(&m);
-            return status;
-        }
-    }
-    *out = m;
-    return OK;
+    TRY(need_folder(path, err));
+    if (adapter_is(path))
+        return read_adapted(out, path, head, err);
+    return file_is_dir(path) ? read_folder(out, path, head, err)
+                             : read_file(out, path, head, err);
 }
 
 static enum status read_arrays(struct checkpoint_array *array, size_t n,
@@ -556,7 +502,7 @@ enum status checkpoint_check_tokenizer(const struct model *m,
                                        const struct tokenizer *t,
                                        const char *dir, struct err *err)
 {
-    if (tokenizer_size(t) != m->config.V)
+    if (tokenizer_size(t) > m->config.V)
         return err_set(err, ERR_MISMATCH,
                        "%s: the tokenizer has %zu tokens, the model %zu", dir,
                        tokenizer_size(t), m->config.V);

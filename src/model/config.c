@@ -31,16 +31,6 @@ static const struct dim_row {
     [DIM_T] = {offsetof(struct model_config, T_max), T_MAX},
 };
 
-/* What messages call a dimension that is no key of the family. */
-static const char *dim_key(const struct model_config *c, enum arch_dim d)
-{
-    const char *key = arch_get(c->arch)->files->dim[d];
-
-    if (key != NULL)
-        return key;
-    return d == DIM_D ? "head size" : "number of key heads";
-}
-
 static size_t *dim_of(struct model_config *c, enum arch_dim d)
 {
     return (size_t *)(void *)((char *)c + dims[d].offset);
@@ -71,12 +61,12 @@ static enum status check_dims(const struct model_config *c, struct err *err)
 
         if (value < 1 || value > (size_t)dims[d].high)
             return err_set(err, ERR_ARG, "%s is %zu, want 1..%" PRId64,
-                           dim_key(c, d), value, dims[d].high);
+                           arch_key(arch_get(c->arch), d), value, dims[d].high);
     }
     if (c->H % c->G != 0)
         return err_set(err, ERR_ARG,
                        "%s %zu is not a multiple of num_key_value_heads %zu",
-                       dim_key(c, DIM_H), c->H, c->G);
+                       arch_key(arch_get(c->arch), DIM_H), c->H, c->G);
     if (c->H * c->D > F_MAX)
         return err_set(err, ERR_ARG,
                        "num_attention_heads * head_dim is %zu, at most %d",
@@ -417,8 +407,8 @@ static enum status parse_dims(struct model_config *out, const struct json *json,
             return err_set(err, ERR_FORMAT,
                            "%s: %s %zu is not a multiple of "
                            "%s %zu",
-                           what, dim_key(out, DIM_C), out->C,
-                           dim_key(out, DIM_H), out->H);
+                           what, arch_key(arch_get(out->arch), DIM_C), out->C,
+                           arch_key(arch_get(out->arch), DIM_H), out->H);
         TRY(json_need_int(&value, json, key, 1, dims[d].high, what, err));
         *dim = (size_t)value;
     }

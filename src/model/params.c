@@ -337,6 +337,27 @@ static bool is_projection(enum param kind)
            kind == PARAM_DOWN;
 }
 
+/* The dimension whose key a side comes from. */
+static enum arch_dim side_dim(enum side side)
+{
+    switch (side) {
+    case SIDE_V:
+        return DIM_V;
+    case SIDE_F:
+        return DIM_F;
+    case SIDE_T:
+        return DIM_T;
+    case SIDE_QUERY:
+        return DIM_H;
+    case SIDE_KEY:
+        return DIM_G;
+    case SIDE_ONE:
+    case SIDE_C:
+        break;
+    }
+    return DIM_C;
+}
+
 /* What both kinds of files share; false for what a fused tensor holds. */
 static bool file_of(struct param_file *out, struct param_view *view,
                     const struct model_config *c, size_t i)
@@ -350,6 +371,8 @@ static bool file_of(struct param_file *out, struct param_view *view,
         .rows = view->rows,
         .cols = view->cols,
         .is_vector = view->is_vector,
+        .row = side_dim(row_of(view->kind)->rows),
+        .col = side_dim(row_of(view->kind)->cols),
     };
     if (!arch_get(c->arch)->files->is_fused)
         return true;

@@ -56,8 +56,9 @@ struct param_file {
     size_t offset; // into the flat array
     size_t rows, cols;
     bool is_vector;
-    bool is_transposed; // the file has [cols,rows]
-    size_t permuted;    // heads whose halves the file interleaves; 0: as we do
+    bool is_transposed;     // the file has [cols,rows]
+    enum arch_dim row, col; // what the sides come from
+    size_t permuted; // heads whose halves the file interleaves; 0: as we do
 };
 
 /* The i-th of params_tensors() in Hugging Face's or llama.cpp's files; false

@@ -51,6 +51,8 @@ struct model_config rig_config_of(const char *model_type)
     c.arch = arch_find(model_type);
     assert_true(c.arch < arch_count());
     c.tied = arch_get(c.arch)->is_tied;
+    if (arch_get(c.arch)->is_learned)
+        c.rope_theta = 0;
     if (arch_get(c.arch)->files->dim[DIM_D] == NULL) {
         c.G = c.H;
         c.D = c.C / c.H;

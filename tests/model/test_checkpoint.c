@@ -124,6 +124,28 @@ static void test_round_trip(void **state)
     model_free(&back);
 }
 
+/* Every architecture, transposed and fused tensors among them. */
+static void test_architectures(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+
+    for (size_t i = 0; i < 2 * arch_count(); i++) {
+        struct model_config c = rig_config_of(arch_get(i / 2)->model_type);
+        struct model m, back;
+
+        c.head = i % 2 == 0 ? HEAD_LM : HEAD_SCORE;
+        c.attention_bias = arch_get(c.arch)->may_bias;
+        rig_model(&m, &c, 31 + i);
+        write_model(f, &m);
+        if (checkpoint_read(&back, f->dir, c.head, &err) != OK)
+            fail_msg("%s: %s", arch_get(c.arch)->model_type, err.text);
+        check_equal(&m, &back);
+        model_free(&m);
+        model_free(&back);
+    }
+}
+
 /* A trailing slash and a missing parent are fine. */
 static void test_paths(void **state)
 {
@@ -214,6 +236,10 @@ static void test_tokenizer(void **state)
                      ERR_MISMATCH);
     assert_non_null(strstr(err.text, "11"));
     assert_non_null(strstr(err.text, "10"));
+    /* Spare rows are usual. */
+    f->model.config.V = 12;
+    assert_int_equal(checkpoint_check_tokenizer(&f->model, back, f->dir, &err),
+                     OK);
     f->model.config.V = 11;
     tokenizer_free(t);
     tokenizer_free(back);
@@ -548,12 +574,19 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_round_trip),    CASE(test_paths),
-        CASE(test_trainer),       CASE(test_tokenizer),
-        CASE(test_wrong_head),    CASE(test_generation_config),
-        CASE(test_tensors),       CASE(test_truncated),
-        CASE(test_greedy_config), CASE(test_memory_failures),
-        CASE(test_killed),        CASE(test_put_aside),
+        CASE(test_round_trip),
+        CASE(test_architectures),
+        CASE(test_paths),
+        CASE(test_trainer),
+        CASE(test_tokenizer),
+        CASE(test_wrong_head),
+        CASE(test_generation_config),
+        CASE(test_tensors),
+        CASE(test_truncated),
+        CASE(test_greedy_config),
+        CASE(test_memory_failures),
+        CASE(test_killed),
+        CASE(test_put_aside),
         CASE(test_in_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
