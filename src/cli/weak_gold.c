@@ -22,15 +22,18 @@ static enum status data_hash(char out[65], const char *config, struct err *err)
     return status;
 }
 
-/* The same of a model: of the run that its checkpoint lies in. */
+/* The same of a model: of the run that it lies in. */
 static enum status model_hash(char out[65], const char *model, struct err *err)
 {
     char path[FILE_PATH_MAX];
-    char config[FILE_PATH_MAX];
+    char run[FILE_PATH_MAX];
+    int64_t step;
     out[0] = '\0';
     TRY(run_find_model(path, model, "reward", err));
-    TRY(file_join(config, path, "../../config.yaml", err));
-    return file_exists(config) ? data_hash(out, config, err) : OK;
+    if (!run_of_model(run, &step, path))
+        return OK;
+    TRY(file_join(path, run, "config.yaml", err));
+    return file_exists(path) ? data_hash(out, path, err) : OK;
 }
 
 enum status weak_gold_check(const char *reward_model, const char *gold_model,

@@ -94,6 +94,7 @@ static enum status draw_point(struct draw *out, const struct setup *s,
         return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
                             context, err);
     TRY(checkpoint_read(&policy, path, HEAD_LM, err));
+    setup_end_turns(s, &policy);
     TRY_DONE(setup_check_model(s, &policy, path, err));
     TRY_DONE(draw_replies(out, s, &policy, &s->reference, 1, &how, DRAW_CURVE,
                           context, err));

@@ -1,5 +1,4 @@
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -8,6 +7,7 @@
 #include "eval/observe.h"
 #include "eval/samples.h"
 #include "eval/spotcheck.h"
+#include "io/run.h"
 
 #define CURVE_MAX ((size_t)16 << 20)
 #define REWARD_MAX ((size_t)1 << 20)
@@ -49,21 +49,21 @@ static enum status read_panel(struct sources *s, struct err *err)
 static enum status read_reward(struct sources *s, struct err *err)
 {
     char model[FILE_PATH_MAX];
+    char run[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];
-    char name[40];
+    int64_t step;
     const char *given = json_text(json_get(s->settings, "reward_model"), "");
     TRY(file_join(model, s->project, given, err));
-    TRY(file_join(path, model, "../../eval/heldout.json", err));
+    if (!run_of_model(run, &step, model))
+        return OK;
+    TRY(file_join(path, run, "eval/heldout.json", err));
     if (!file_exists(path))
         return OK;
     TRY(json_read(&s->reward, path, REWARD_MAX, err));
-    (void)snprintf(name, sizeof name, "/checkpoints/%06lld",
-                   (long long)json_int(json_get(s->reward, "step"), -1));
     const char *schema = json_text(json_get(s->reward, "schema"), "");
-    size_t len = strlen(model);
-    bool is_this =
-        len > strlen(name) && strcmp(model + len - strlen(name), name) == 0;
-    if (strcmp(schema, "plumb.reward_heldout/1") != 0 || !is_this) {
+    int64_t about = json_int(json_get(s->reward, "step"), -1);
+    if (strcmp(schema, "plumb.reward_heldout/1") != 0 ||
+        (step >= 0 && step != about)) {
         json_free(s->reward);
         s->reward = NULL;
     }

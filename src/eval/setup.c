@@ -36,23 +36,36 @@ enum status setup_check_model(const struct setup *s, const struct model *m,
     return OK;
 }
 
+void setup_end_turns(const struct setup *s, struct model *m)
+{
+    m->config.eos = chat_end(&s->chat, s->tokenizer, m->config.eos);
+}
+
 static enum status open_models(struct setup *s, struct err *err)
 {
     const struct heldout_config *c = s->config;
     TRY(run_find_model(s->policy_path, c->policy, NULL, err));
     TRY(run_find_model(s->reference_path, c->reference, "sft", err));
-    TRY(checkpoint_read(&s->reference, s->reference_path, HEAD_LM, err));
-    TRY(checkpoint_read(&s->policy, s->policy_path, HEAD_LM, err));
-    TRY(setup_check_model(s, &s->policy, s->policy_path, err));
     TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
-    TRY(checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
-                                   err));
-    TRY(reward_reader_open(&s->reward, c->reward_model, s->tokenizer,
-                           s->policy.config.eos, err));
+    TRY(chat_open(&s->chat, s->tokenizer, c->data.template, c->data.date, err));
+    TRY(checkpoint_read(&s->reference, s->reference_path, HEAD_LM, err));
+    setup_end_turns(s, &s->reference);
+    TRY(checkpoint_read(&s->policy, s->policy_path, HEAD_LM, err));
+    setup_end_turns(s, &s->policy);
+    TRY(setup_check_model(s, &s->policy, s->policy_path, err));
+    return checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
+                                      err);
+}
+
+static enum status open_judges(struct setup *s, struct err *err)
+{
+    const struct heldout_config *c = s->config;
+    const struct reward_policy policy = {s->tokenizer, s->chat,
+                                         s->policy.config.eos};
+    TRY(reward_reader_open(&s->reward, c->reward_model, &policy, err));
     if (c->gold_model == NULL)
         return OK;
-    TRY(reward_reader_open(&s->gold, c->gold_model, s->tokenizer,
-                           s->policy.config.eos, err));
+    TRY(reward_reader_open(&s->gold, c->gold_model, &policy, err));
     s->has_gold = true;
     if (strcmp(s->gold.path, s->reward.path) == 0)
         return err_set(err, ERR_ARG,
@@ -114,14 +127,26 @@ static enum status open_tickets(struct setup *s, struct err *err)
     return OK;
 }
 
-/* The scale in the policy's trainer.json; a folder from elsewhere has none,
- * nor has one of a stage without scores. */
+/* Where PPO recorded the unit of reward: beside the checkpoint, or in the
+ * result of the run whose merged model this is. */
+static enum status find_scale(char out[FILE_PATH_MAX], const struct setup *s,
+                              struct err *err)
+{
+    char run[FILE_PATH_MAX];
+    int64_t step;
+    if (run_of_model(run, &step, s->policy_path) && step < 0)
+        return file_join(out, run, "result.json", err);
+    return file_join(out, s->policy_path, "trainer.json", err);
+}
+
+/* The scale that the policy was trained with; a folder from elsewhere has
+ * none, nor has one of a stage without scores. */
 static enum status read_scale(struct setup *s, struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct json *json = NULL;
     s->scale = s->gold_scale = (struct score_scale){.mean = 0, .sd = 1};
-    TRY(file_join(path, s->policy_path, "trainer.json", err));
+    TRY(find_scale(path, s, err));
     if (!file_exists(path))
         return OK;
     TRY(json_read(&json, path, TRAINER_MAX, err));
@@ -148,6 +173,7 @@ enum status setup_open(struct setup *out, const struct heldout_config *config,
                        (long long)config->n_prompts,
                        (long long)config->samples);
     TRY_DONE(open_models(out, err));
+    TRY_DONE(open_judges(out, err));
     TRY_DONE(open_prompts(out, err));
     TRY_DONE(open_tickets(out, err));
     TRY_DONE(read_scale(out, err));

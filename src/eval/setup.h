@@ -22,6 +22,7 @@ struct setup {
     struct reward_reader gold; // the weak gold, if has_gold
     bool has_gold;
     struct tokenizer *tokenizer;
+    struct chat chat;        // how policy and reference are asked
     struct dataset prompts;  // the first n_prompts of the file
     struct corpus corpus;    // their tokens
     struct sequence *prompt; // [n] views of them, one a prompt
@@ -40,6 +41,9 @@ struct setup {
 enum status setup_open(struct setup *out, const struct heldout_config *config,
                        struct err *err) MUST_CHECK;
 void setup_close(struct setup *s);
+
+/* What the template ends a turn with ends this model's responses. */
+void setup_end_turns(const struct setup *s, struct model *m);
 
 /* ERR_MISMATCH unless `m` has the reference's vocabulary, EOS and banned
  * tokens; `path` names it. */

@@ -105,6 +105,13 @@ enum status run_find_model(char out[FILE_PATH_MAX], const char *path,
                            const char *stage, struct err *err) MUST_CHECK;
 
 /*
+ * The run directory that a model folder lies in, told by its path alone:
+ * RUN/checkpoints/000123, whose step is given, or RUN/merged (step -1: that of
+ * the finished run).  False for a model that lies elsewhere.
+ */
+bool run_of_model(char out[FILE_PATH_MAX], int64_t *step, const char *model);
+
+/*
  * The tokenizer a user means: a folder with a tokenizer.json, a file, or the
  * tokenizer of what run_find_model() finds.  `out` is what tokenizer_open()
  * takes.

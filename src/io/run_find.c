@@ -34,6 +34,42 @@ static bool is_gguf(const char *path)
     return ends_with(path, ".gguf") && !file_is_dir(path);
 }
 
+/* The last part of a path, slashes at its end aside. */
+static size_t last_part(const char *path, size_t *len)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t at = end;
+    while (at > 0 && path[at - 1] != '/')
+        at--;
+    *len = end - at;
+    return at;
+}
+
+bool run_of_model(char out[FILE_PATH_MAX], int64_t *step, const char *model)
+{
+    char path[FILE_PATH_MAX];
+    char name[32];
+    size_t len, at = last_part(model, &len);
+    if (len >= sizeof name || file_join(path, "", model, NULL) != OK)
+        return false;
+    memcpy(name, model + at, len);
+    name[len] = '\0';
+    path[at] = '\0';
+    *step = -1;
+    if (strcmp(name, "merged") != 0) {
+        if (!run_files_step(step, name))
+            return false;
+        at = last_part(path, &len);
+        if (len != strlen("checkpoints") ||
+            strncmp(path + at, "checkpoints", len) != 0)
+            return false;
+        path[at] = '\0';
+    }
+    return file_join(out, "", path[0] != '\0' ? path : ".", NULL) == OK;
+}
+
 /* ---- one folder --------------------------------------------------------- */
 
 /* The newest checkpoint of the run `dir`, or what a finished run with an

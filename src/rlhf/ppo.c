@@ -122,11 +122,13 @@ done:
 
 /* The reward model, which may read another tokenizer's tokens than the policy
  * says; a value model judges the policy's own. */
-static enum status load_reward_model(struct ppo *p, struct err *err)
+static enum status load_reward_model(struct ppo *p, const struct chat *chat,
+                                     struct err *err)
 {
     const struct ppo_config *c = p->config;
-    TRY(reward_reader_open(&p->reward, c->reward_model, p->tokenizer,
-                           p->policy.config.eos, err));
+    const struct reward_policy policy = {p->tokenizer, *chat,
+                                         p->policy.config.eos};
+    TRY(reward_reader_open(&p->reward, c->reward_model, &policy, err));
     if (c->value_init_reward && !c->value_trunk && !p->reward.reads_ids)
         return err_set(err, ERR_ARG,
                        "%s has another tokenizer or chat template than the "
@@ -202,7 +204,7 @@ static enum status load_models(struct ppo *p, struct err *err)
                        "%s: the reference allows other tokens than the policy",
                        path);
     TRY(model_clone(&p->previous, &p->policy, err));
-    TRY(load_reward_model(p, err));
+    TRY(load_reward_model(p, &chat, err));
     return start_value(p, err);
 }
 

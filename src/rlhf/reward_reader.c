@@ -22,31 +22,31 @@ static bool same_file(const struct tokenizer *a, const struct tokenizer *b)
 }
 
 /* Are the policy's ids what the reward model was trained to read? */
-static enum status find_way(struct reward_reader *r, int32_t eos,
-                            struct err *err)
+static enum status find_way(struct reward_reader *r, struct err *err)
 {
-    enum chat_template policy;
-    enum chat_template own;
-    if (r->policy == NULL || r->model.config.eos != eos ||
-        !same_file(r->policy, r->tokenizer))
+    const struct reward_policy *p = &r->policy;
+    struct chat own;
+    if (p->tokenizer == NULL || !same_file(p->tokenizer, r->tokenizer))
         return OK;
-    TRY(chat_detect(&policy, r->policy, err));
-    TRY(chat_detect(&own, r->tokenizer, err));
-    r->reads_ids = policy == own;
+    TRY(chat_open(&own, r->tokenizer, NULL, NULL, err));
+    r->reads_ids = own.template == p->chat.template &&
+                   chat_end(&own, r->tokenizer, r->model.config.eos) == p->end;
     return OK;
 }
 
 enum status reward_reader_open(struct reward_reader *out, const char *path,
-                               const struct tokenizer *policy, int32_t eos,
+                               const struct reward_policy *policy,
                                struct err *err)
 {
     enum status status = OK;
-    struct reward_reader r = {.policy = policy};
+    struct reward_reader r = {.reads_ids = false};
+    if (policy != NULL)
+        r.policy = *policy;
     TRY(run_find_model(r.path, path, "reward", err));
     TRY(checkpoint_read(&r.model, r.path, HEAD_SCORE, err));
     TRY_DONE(tokenizer_open(&r.tokenizer, r.path, err));
     TRY_DONE(checkpoint_check_tokenizer(&r.model, r.tokenizer, r.path, err));
-    TRY_DONE(find_way(&r, eos, err));
+    TRY_DONE(find_way(&r, err));
     *out = r;
 done:
     if (status != OK)
@@ -70,8 +70,8 @@ static enum status decode(char **out, const struct reward_reader *r,
     struct buf clean;
     buf_init(&text, TEXT_MAX);
     buf_init(&clean, 3 * TEXT_MAX);
-    TRY_DONE(tokenizer_decode(r->policy, seq->response, seq->len_response, true,
-                              &text, err));
+    TRY_DONE(tokenizer_decode(r->policy.tokenizer, seq->response,
+                              seq->len_response, true, &text, err));
     TRY_DONE(buf_status(&text, err));
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\0')
@@ -80,7 +80,7 @@ static enum status decode(char **out, const struct reward_reader *r,
             buf_putc(&clean, text.data[i]);
     }
     TRY_DONE(buf_status(&clean, err));
-    *out = mem_strdup(buf_text(&clean));
+    *out = mem_strdup(chat_reply(&r->policy.chat, buf_text(&clean)));
     if (*out == NULL)
         status = err_set(err, ERR_MEMORY, "out of memory: a response");
 done:
@@ -144,7 +144,7 @@ enum status reward_reader_score(double *score, const struct reward_reader *r,
                                 const struct reward_replies *replies,
                                 const struct context *context, struct err *err)
 {
-    assert(r->policy != NULL);
+    assert(r->policy.tokenizer != NULL);
     if (!r->reads_ids)
         return read_texts(score, r, replies, context, err);
     for (size_t i = 0; i < replies->n; i++) {

@@ -3,15 +3,16 @@
  * template, reading what a policy said.
  *
  * A policy's response is token ids of the policy's tokenizer.  When the reward
- * model has the same one - tokenizer.json byte for byte, the same chat template
- * and the same end token - it reads these ids as they are.  Otherwise the
+ * model has the same one - tokenizer.json byte for byte - and its own chat
+ * template and end token are those the policy is run with, it reads these ids
+ * as they are.  Otherwise the
  * response is decoded with the policy's tokenizer, control tokens left out, and
  * prompt and response are encoded anew as the reward model's own training data
  * was (rlhf/corpus.h): its template around the prompt, its end token behind the
  * response, but only when the policy ended the response itself.  Both ways the
  * score is read at the last real token.
  *
- *     reward_reader_open(&reader, "D/reward", tokenizer, eos, &err);
+ *     reward_reader_open(&reader, "D/reward", &policy, &err);
  *     reward_reader_score(score, &reader, &replies, context, &err);
  *     reward_reader_close(&reader);
  *
@@ -27,23 +28,28 @@
 #include "rlhf/corpus.h"
 #include "rlhf/scorer.h"
 
+/* Whose words are read. */
+struct reward_policy {
+    const struct tokenizer *tokenizer; // outlives the reader
+    struct chat chat;                  // how its prompts are laid out
+    int32_t end;                       // what ends its responses
+};
+
 struct reward_reader {
     struct model model;
     struct tokenizer *tokenizer; // the reward model's
     char path[FILE_PATH_MAX];    // where both were read
-    const struct tokenizer
-        *policy;    // of the ids it is given; not owned, or NULL
-    bool reads_ids; // they are the reward model's own
+    struct reward_policy policy; // without a tokenizer: only data are scored
+    bool reads_ids;              // the policy's ids are its own
 };
 
 /*
  * Open the model that `path` means (run_find_model() with stage "reward").
- * `policy` is the tokenizer of the ids that reward_reader_score() will be
- * given, `eos` their end token; it must outlive the reader.  NULL: only data
+ * `policy` says whose ids reward_reader_score() will be given; NULL: only data
  * sets will be scored.  On failure `out` is untouched.
  */
 enum status reward_reader_open(struct reward_reader *out, const char *path,
-                               const struct tokenizer *policy, int32_t eos,
+                               const struct reward_policy *policy,
                                struct err *err) MUST_CHECK;
 /* Fine on a zeroed struct. */
 void reward_reader_close(struct reward_reader *r);

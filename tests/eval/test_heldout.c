@@ -342,6 +342,43 @@ static void test_weak_gold(void **state)
     evaluate(&d);
 }
 
+/* Runs with adapters end in merged/, which knows neither PPO's unit of reward
+ * nor the reward model's held-out pairs; their runs do. */
+static void test_adapters(void **state)
+{
+    (void)state;
+    struct desk d = shared;
+    const struct adapter_config adapter = {
+        .rank = 2, .alpha = 4, .targets = "all-linear"};
+    struct json *doc;
+    struct reward_config reward = desk_reward(&d);
+    reward.adapter = adapter;
+    struct stage stage = desk_stage(&d, "reward-lora", RUN_NEW);
+    must(reward_model_run(&reward, &stage, &err));
+    struct ppo_config ppo = desk_ppo(&d);
+    ppo.adapter = adapter;
+    ppo.iterations = 2;
+    ppo.save_every = 1;
+    ppo.reward_model = desk_path(&d, "reward-lora");
+    stage = desk_stage(&d, "ppo-lora", RUN_NEW);
+    must(ppo_run(&ppo, &stage, NULL, &err));
+    struct heldout_config c = config(&d);
+    c.reward_model = desk_path(&d, "reward-lora");
+    c.policy = c.run = desk_path(&d, "ppo-lora");
+    must(heldout_sample(&c, &d.context, &err));
+    must(heldout_curve(&c, &d.context, &err));
+    must(heldout_summary(d.dir, &err));
+    must(json_read(&doc, desk_path(&d, "eval/heldout.json"), 1 << 24, &err));
+    assert_string_equal(json_text(need(doc, "policy"), ""), "ppo-lora/merged");
+    assert_string_equal(
+        json_text(json_get(need(doc, "score_scale"), "from"), ""),
+        "the policy's training run");
+    assert_true(json_is_object(need(doc, "reward_heldout")));
+    assert_int_equal(json_size(need(doc, "kl_sequence")), 3);
+    json_free(doc);
+    evaluate(&d);
+}
+
 /* Iteration 0 is what the run began with, also where the reference is another
  * model; then it is apart from the reference already. */
 static void test_curve_starts_at_the_start(void **state)
@@ -508,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_files_agree),
         cmocka_unit_test(test_reward_heldout),
         cmocka_unit_test(test_weak_gold),
+        cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_curve_starts_at_the_start),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),

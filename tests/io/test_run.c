@@ -392,7 +392,7 @@ static void test_recovery(void **state)
 static void test_find_model(void **state)
 {
     (void)state;
-    char out[FILE_PATH_MAX];
+    char out[FILE_PATH_MAX], run[FILE_PATH_MAX];
     struct err err = {0};
     put("hf/config.json", "{}");
     assert_int_equal(run_find_model(out, at("hf"), NULL, &err), ERR_MISSING);
@@ -408,6 +408,19 @@ static void test_find_model(void **state)
     put("D/sft/checkpoints/000100/model.safetensors", "");
     assert_int_equal(run_find_model(out, at("D/ppo"), NULL, NULL), OK);
     assert_string_equal(out, at("D/ppo/checkpoints/000006"));
+    int64_t step = 0;
+    assert_true(run_of_model(run, &step, out));
+    assert_int_equal(step, 6);
+    assert_true(file_exists(run) && strstr(run, "/D/ppo") != NULL);
+    assert_true(run_of_model(run, &step, "merged/"));
+    assert_int_equal(step, -1);
+    assert_string_equal(run, ".");
+    assert_true(run_of_model(run, &step, "checkpoints/000012"));
+    assert_int_equal(step, 12);
+    assert_false(run_of_model(run, &step, "models/000012"));
+    assert_false(run_of_model(run, &step, "checkpoints/last"));
+    assert_false(run_of_model(run, &step, "000012"));
+    assert_false(run_of_model(run, &step, ""));
     assert_int_equal(run_find_model(out, at("D"), NULL, NULL), OK);
     assert_string_equal(out, at("D/ppo/checkpoints/000006"));
     assert_int_equal(run_find_model(out, at("D"), "sft", NULL), OK);

@@ -38,7 +38,7 @@ struct said {
     size_t prompt[N];
     bool is_eos[N];
     struct reward_replies replies;
-    int32_t eos;
+    struct reward_policy policy;
 };
 
 static void said_open(struct said *s, const struct desk *d)
@@ -47,12 +47,15 @@ static void said_open(struct said *s, const struct desk *d)
     struct model policy;
     must(run_find_model(path, desk_path(d, "sft"), NULL, &err));
     must(checkpoint_read(&policy, path, HEAD_LM, &err));
-    s->eos = policy.config.eos;
-    model_free(&policy);
     must(tokenizer_open(&s->tokenizer, path, &err));
+    s->policy = (struct reward_policy){.tokenizer = s->tokenizer,
+                                       .chat = {.template = CHAT_SUPPORT},
+                                       .end = policy.config.eos};
+    model_free(&policy);
     must(dataset_read(&s->data, desk_path(d, "demos.jsonl"), DATASET_DEMOS,
                       &err));
-    must(corpus_encode(&s->corpus, &s->data, s->tokenizer, s->eos, 128, &err));
+    must(corpus_encode(&s->corpus, &s->data, s->tokenizer, s->policy.end, 128,
+                       &err));
     for (size_t i = 0; i < N; i++) {
         s->prompt[i] = i;
         s->is_eos[i] = i % 3 != 0;
@@ -77,8 +80,7 @@ static void score_with(double *score, const struct said *s, const char *model,
                        bool reads_ids)
 {
     struct reward_reader r;
-    must(reward_reader_open(&r, desk_path(&shared, model), s->tokenizer, s->eos,
-                            &err));
+    must(reward_reader_open(&r, desk_path(&shared, model), &s->policy, &err));
     assert_int_equal(r.reads_ids, reads_ids);
     must(reward_reader_score(score, &r, &s->replies, &shared.context, &err));
     reward_reader_close(&r);
@@ -112,8 +114,7 @@ static void test_other_template(void **state)
     struct reward_reader r;
     said_open(&s, &shared);
     score_with(score, &s, "plain", false);
-    must(reward_reader_open(&r, desk_path(&shared, "plain"), s.tokenizer, s.eos,
-                            &err));
+    must(reward_reader_open(&r, desk_path(&shared, "plain"), &s.policy, &err));
     for (size_t i = 0; i < N; i++) {
         struct ids ids = {.n = 0};
         struct buf text;
@@ -154,7 +155,7 @@ static void test_data_set(void **state)
         s.is_eos[i] = true;
     }
     score_with(score, &s, "reward", true);
-    must(reward_reader_open(&r, desk_path(&shared, "turned"), NULL, -1, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "turned"), NULL, &err));
     must(reward_reader_encode(&corpus, &r, &s.data, &err));
     must(scorer_score(all, &r.model, corpus.seq, N, &shared.context, &err));
     for (size_t i = 0; i < N; i++)
@@ -172,16 +173,21 @@ static void test_when_ids_are_read(void **state)
     struct said s;
     struct reward_reader r;
     said_open(&s, &shared);
-    must(reward_reader_open(&r, desk_path(&shared, "reward"), s.tokenizer,
-                            s.eos + 1, &err));
+    struct reward_policy other = s.policy;
+    other.end++;
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
-    must(reward_reader_open(&r, desk_path(&shared, "reward"), NULL, s.eos,
-                            &err));
+    other = s.policy;
+    other.chat.template = CHAT_HH;
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, &err));
+    assert_false(r.reads_ids);
+    reward_reader_close(&r);
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), NULL, &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
     assert_int_equal(
-        reward_reader_open(&r, desk_path(&shared, "nowhere"), NULL, -1, &err),
+        reward_reader_open(&r, desk_path(&shared, "nowhere"), NULL, &err),
         ERR_MISSING);
     said_close(&s);
 }
@@ -197,8 +203,8 @@ static void test_too_long(void **state)
     said_open(&s, &shared);
     for (size_t k = 0; k < 2; k++) {
         struct reward_reader r;
-        must(reward_reader_open(&r, desk_path(&shared, model[k]), s.tokenizer,
-                                s.eos, &err));
+        must(reward_reader_open(&r, desk_path(&shared, model[k]), &s.policy,
+                                &err));
         r.model.config.T_max = 20;
         assert_int_equal(
             reward_reader_score(score, &r, &s.replies, &shared.context, &err),
