@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "io/chat_install.h"
 #include "model/adapter.h"
 #include "model/checkpoint.h"
 #include "rlhf/ppo_internal.h"
@@ -188,6 +189,7 @@ static enum status load_models(struct ppo *p, struct err *err)
     struct chat chat;
     TRY(run_find_model(p->base, c->model, NULL, err));
     TRY(tokenizer_open(&p->tokenizer, p->base, err));
+    TRY(chat_install(&p->tokenizer, p->stage->data.template, err));
     TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
                        NULL, err));
     TRY(checkpoint_read(&p->reference, path, HEAD_LM, err));

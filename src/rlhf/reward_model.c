@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "io/chat_install.h"
 #include "model/checkpoint.h"
 #include "model/heads.h"
 #include "rlhf/corpus.h"
@@ -231,6 +232,7 @@ static enum status start_model(struct model *out, struct reward_training *r,
     struct model base = {.params = NULL};
     TRY(run_find_model(r->base, c->model, NULL, err));
     TRY_DONE(tokenizer_open(&r->tokenizer, r->base, err));
+    TRY_DONE(chat_install(&r->tokenizer, stage->data.template, err));
     TRY_DONE(checkpoint_read(&base, r->base, HEAD_LM, err));
     TRY_DONE(checkpoint_check_tokenizer(&base, r->tokenizer, r->base, err));
     TRY_DONE(model_clone_as_score(out, &base, err));

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/chat.h"
+#include "io/chat_install.h"
 #include "model/checkpoint.h"
 #include "rlhf/corpus.h"
 #include "rlhf/trainer.h"
@@ -272,6 +272,7 @@ static enum status load(struct sft *s, struct model *model,
         TRY(tokenizer_open(&s->tokenizer, c->tokenizer, err));
         TRY(new_model(model, s, stage->seed, err));
     }
+    TRY(chat_install(&s->tokenizer, stage->data.template, err));
     size_t max_tokens = (size_t)c->max_tokens < model->config.T_max
                             ? (size_t)c->max_tokens
                             : model->config.T_max;

@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/chat.h"
+#include "io/chat_install.h"
 
 #define DOCUMENT                                                               \
     "{\"added_tokens\":[{\"id\":0,\"content\":\"<pad>\",\"special\":true},"    \
@@ -179,12 +179,46 @@ static void test_missing_token(void **state)
     tokenizer_free(t);
 }
 
+/* A template by name goes into the config and nothing else of it changes. */
+static void test_install(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    enum chat_template own;
+    size_t len;
+    struct tokenizer *t = make("{\"pad_token\":\"<pad>\",\"chat_template\":"
+                               "\"{{ something unknown }}\"}");
+    struct tokenizer *before = t;
+    assert_int_equal(chat_install(&t, NULL, &err), OK);
+    assert_int_equal(chat_install(&t, "auto", &err), OK);
+    assert_int_equal(chat_install(&t, "pidgin", &err), ERR_ARG);
+    assert_ptr_equal(t, before);
+    assert_int_equal(chat_detect(&own, t, &err), ERR_MISMATCH);
+    assert_int_equal(chat_install(&t, "support", &err), OK);
+    assert_int_equal(chat_detect(&own, t, &err), OK);
+    assert_int_equal(own, CHAT_SUPPORT);
+    assert_non_null(strstr(tokenizer_config_json(t, &len), "pad_token"));
+    assert_int_equal(tokenizer_id(t, "lamp"), 6);
+    before = t;
+    assert_int_equal(chat_install(&t, "support", &err), OK);
+    assert_ptr_equal(t, before);
+    assert_int_equal(chat_install(&t, "none", &err), OK);
+    assert_null(strstr(tokenizer_config_json(t, &len), "chat_template"));
+    tokenizer_free(t);
+    t = make(NULL);
+    assert_int_equal(chat_install(&t, "chatml", &err), OK);
+    assert_int_equal(chat_detect(&own, t, &err), OK);
+    assert_int_equal(own, CHAT_CHATML);
+    tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_source),
-        cmocka_unit_test(test_detect),    cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_injection), cmocka_unit_test(test_missing_token),
+        cmocka_unit_test(test_install),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_source),        cmocka_unit_test(test_detect),
+        cmocka_unit_test(test_layout),        cmocka_unit_test(test_injection),
+        cmocka_unit_test(test_missing_token),
     };
     return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

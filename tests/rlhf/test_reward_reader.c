@@ -192,6 +192,30 @@ static void test_when_ids_are_read(void **state)
     said_close(&s);
 }
 
+/* A reward model trained with a template by name carries it, and is read with
+ * it afterwards without being told. */
+static void test_trained_template(void **state)
+{
+    (void)state;
+    struct said s;
+    struct reward_reader r;
+    struct reward_config c = desk_reward(&shared);
+    struct stage stage = desk_stage(&shared, "reward-none", RUN_NEW);
+    stage.data.template = "none";
+    must(reward_model_run(&c, &stage, &err));
+    said_open(&s, &shared);
+    must(reward_reader_open(&r, desk_path(&shared, "reward-none"), &s.policy,
+                            &err));
+    assert_false(r.reads_ids);
+    reward_reader_close(&r);
+    s.policy.chat.template = CHAT_NONE;
+    must(reward_reader_open(&r, desk_path(&shared, "reward-none"), &s.policy,
+                            &err));
+    assert_true(r.reads_ids);
+    reward_reader_close(&r);
+    said_close(&s);
+}
+
 /* Both ways a reply that is longer than the model's positions is refused, and
  * named. */
 static void test_too_long(void **state)
@@ -265,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_other_template),
         cmocka_unit_test(test_data_set),
         cmocka_unit_test(test_when_ids_are_read),
+        cmocka_unit_test(test_trained_template),
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_ppo),
     };
