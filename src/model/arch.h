@@ -38,6 +38,8 @@ enum param {
     PARAM_UP_BIAS,
     PARAM_DOWN_BIAS,
     PARAM_NORM_BIAS,
+    PARAM_Q_NORM, // [D]  of each query head
+    PARAM_K_NORM, // [D]  of each key head
     PARAM_KINDS
 };
 
@@ -91,12 +93,13 @@ struct arch {
     const char *lm_class, *score_class;
     const char *gguf; // general.architecture, and the prefix of its keys
 
-    bool is_layernorm; // LayerNorm with bias, else RMSNorm
-    bool is_learned;   // learned positions, else rotary
-    bool is_gelu;      // GELU between up and down, else SwiGLU
-    bool has_qkv_bias; // always
-    bool has_out_bias; // o, up and down, always
-    bool may_bias;     // attention_bias puts biases on q, k, v and o
+    bool is_layernorm;  // LayerNorm with bias, else RMSNorm
+    bool is_learned;    // learned positions, else rotary
+    bool is_gelu;       // GELU between up and down, else SwiGLU
+    bool has_qkv_bias;  // always
+    bool has_out_bias;  // o, up and down, always
+    bool may_bias;      // attention_bias puts biases on q, k, v and o
+    bool has_head_norm; // RMSNorm of q's and k's heads before they turn
 
     bool is_tied;       // lm_head is the embedding unless said otherwise
     bool is_g_optional; // num_key_value_heads may be left out

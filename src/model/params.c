@@ -10,6 +10,7 @@ enum side {
     SIDE_ONE,
     SIDE_V,
     SIDE_C,
+    SIDE_D,
     SIDE_F,
     SIDE_T,
     SIDE_QUERY,
@@ -26,7 +27,8 @@ enum presence {
     IN_SWIGLU,
     IN_QKV_BIAS,
     IN_O_BIAS,
-    IN_OUT_BIAS
+    IN_OUT_BIAS,
+    IN_HEAD_NORM
 };
 
 /* Rules for the deviation of initial weights; init_sd() knows the numbers. */
@@ -72,6 +74,10 @@ static const struct row table[PARAM_KINDS] = {
      INIT_ZEROS},
     {PARAM_V_BIAS, true, true, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, false,
      INIT_ZEROS},
+    {PARAM_Q_NORM, true, true, SIDE_ONE, SIDE_D, IN_HEAD_NORM, false,
+     INIT_ONES},
+    {PARAM_K_NORM, true, true, SIDE_ONE, SIDE_D, IN_HEAD_NORM, false,
+     INIT_ONES},
     {PARAM_O, true, false, SIDE_C, SIDE_QUERY, IN_ALL, true, INIT_OUT},
     {PARAM_O_BIAS, true, true, SIDE_ONE, SIDE_C, IN_O_BIAS, false, INIT_ZEROS},
     {PARAM_NORM2, true, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
@@ -107,6 +113,8 @@ static size_t side_length(const struct model_config *c, enum side side)
         return c->V;
     case SIDE_C:
         return c->C;
+    case SIDE_D:
+        return c->D;
     case SIDE_F:
         return c->F;
     case SIDE_T:
@@ -170,6 +178,8 @@ static bool is_present(const struct model_config *c, const struct row *r)
         return arch->has_out_bias || c->attention_bias;
     case IN_OUT_BIAS:
         return arch->has_out_bias;
+    case IN_HEAD_NORM:
+        return arch->has_head_norm;
     case IN_ALL:
         break;
     }
@@ -343,6 +353,8 @@ static enum arch_dim side_dim(enum side side)
     switch (side) {
     case SIDE_V:
         return DIM_V;
+    case SIDE_D:
+        return DIM_D;
     case SIDE_F:
         return DIM_F;
     case SIDE_T:

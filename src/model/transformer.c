@@ -16,17 +16,18 @@
  * layers share one set, and x and mid are the same array, updated in place.
  */
 struct layer_activations {
-    float *x;     // [N,C] residual stream coming in
-    float *kept1; // of the first norm, NULL in inference
-    float *norm1; // [N,C]
-    float *qkv;   // [N,(H+2G)*D] as attention reads it
-    float *attn;  // [N,H*D] heads' outputs
-    float *lse;   // [N,H], NULL in inference
-    float *mid;   // [N,C] residual stream between the halves
-    float *kept2; // of the second norm, NULL in inference
-    float *norm2; // [N,C]
-    float *up;    // [N,2F] gate and up, or [N,F]
-    float *act;   // [N,F]
+    float *x;       // [N,C] residual stream coming in
+    float *kept1;   // of the first norm, NULL in inference
+    float *norm1;   // [N,C]
+    float *qkv;     // [N,(H+2G)*D] as attention reads it
+    float *attn;    // [N,H*D] heads' outputs
+    float *lse;     // [N,H], NULL in inference
+    float *mid;     // [N,C] residual stream between the halves
+    float *kept2;   // of the second norm, NULL in inference
+    float *kept_qk; // of the heads' norms, NULL in inference
+    float *norm2;   // [N,C]
+    float *up;      // [N,2F] gate and up, or [N,F]
+    float *act;     // [N,F]
 };
 
 /* How attention is to be done: over the pack, and perhaps with a cache. */
@@ -53,6 +54,7 @@ static enum status layer_place(struct layer_activations *a,
         TRY(ARENA_NEW(arena, a->mid, N * c->C, err));
         TRY(ARENA_NEW(arena, a->kept1, variant_norm_kept(c, N), err));
         TRY(ARENA_NEW(arena, a->kept2, variant_norm_kept(c, N), err));
+        TRY(ARENA_NEW(arena, a->kept_qk, variant_qk_kept(c, N), err));
         TRY(ARENA_NEW(arena, a->lse, N * c->H, err));
     }
     TRY(ARENA_NEW(arena, a->norm1, N * c->C, err));
@@ -175,7 +177,7 @@ static enum status layer_forward(float *out, struct layer_activations *a,
     variant_norm_forward(a->norm1, a->kept1, a->x, m, PARAM_NORM1, layer, N);
     /* q, k and v are neighbours, so one product makes all three. */
     TRY(project(a->qkv, a->norm1, m, PARAM_Q, layer, N, false, scratch, err));
-    variant_qk_forward(a->qkv, m, position, N);
+    variant_qk_forward(a->qkv, a->kept_qk, m, layer, position, N);
     attend_forward(a, how, c, layer);
     TRY(residual_forward(a->mid, a->x, a->attn, m, PARAM_O, layer, N, scratch,
                          err));
@@ -353,7 +355,7 @@ static enum status layer_backward(float *grad, struct backward *b,
                          b->adapter, err));
     attention_backward(b->dqkv, b->dattn, a->attn, a->lse, a->qkv, pack, c->H,
                        c->G, c->D, b->scratch);
-    variant_qk_backward(b->dqkv, m, pack->position, N);
+    variant_qk_backward(b->dqkv, grad, a->kept_qk, m, layer, pack->position, N);
     TRY(project_backward(is_end ? NULL : b->dnorm, grad, b->dqkv, a->norm1, m,
                          PARAM_Q, layer, N, b->adapter, err));
     if (!is_end)

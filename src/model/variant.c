@@ -87,26 +87,74 @@ void variant_embed_backward(float *grad, const float *dx, const struct model *m,
                        pack->position, pack->N, c->C);
 }
 
+static size_t qkv_width(const struct model_config *c)
+{
+    return (c->H + 2 * c->G) * c->D;
+}
+
 static void turn(float *qkv, const struct model *m, const int32_t *position,
                  size_t N, bool inverse)
 {
     const struct model_config *c = &m->config;
 
     if (!arch_of(c)->is_learned)
-        rope_apply(qkv, (c->H + 2 * c->G) * c->D, &m->rope, position, N,
-                   c->H + c->G, inverse);
+        rope_apply(qkv, qkv_width(c), &m->rope, position, N, c->H + c->G,
+                   inverse);
 }
 
-void variant_qk_forward(float *qkv, const struct model *m,
-                        const int32_t *position, size_t N)
+/* Both sets of heads as they came, then their rstd. */
+size_t variant_qk_kept(const struct model_config *c, size_t N)
 {
+    return arch_of(c)->has_head_norm ? N * (c->H + c->G) * (c->D + 1) : 0;
+}
+
+/* Where the heads of q (first) or k begin, in a row and in what is kept. */
+struct heads {
+    enum param norm;
+    size_t at, n;
+    size_t raw, rstd;
+};
+
+static struct heads heads_of(const struct model_config *c, size_t N, bool is_k)
+{
+    size_t all = N * (c->H + c->G) * c->D;
+
+    if (is_k)
+        return (struct heads){PARAM_K_NORM, c->H * c->D, c->G, N * c->H * c->D,
+                              all + N * c->H};
+    return (struct heads){PARAM_Q_NORM, 0, c->H, 0, all};
+}
+
+void variant_qk_forward(float *qkv, float *kept, const struct model *m,
+                        size_t layer, const int32_t *position, size_t N)
+{
+    const struct model_config *c = &m->config;
+
+    for (int k = 0; k < 2 && arch_of(c)->has_head_norm; k++) {
+        struct heads h = heads_of(c, N, k);
+
+        headnorm_forward(qkv + h.at, kept == NULL ? NULL : kept + h.raw,
+                         kept == NULL ? NULL : kept + h.rstd,
+                         weight(m, h.norm, layer), N, qkv_width(c), h.n, c->D,
+                         (float)c->norm_eps);
+    }
     turn(qkv, m, position, N, false);
 }
 
-void variant_qk_backward(float *dqkv, const struct model *m,
+void variant_qk_backward(float *dqkv, float *grad, const float *kept,
+                         const struct model *m, size_t layer,
                          const int32_t *position, size_t N)
 {
+    const struct model_config *c = &m->config;
+
     turn(dqkv, m, position, N, true);
+    for (int k = 0; k < 2 && arch_of(c)->has_head_norm; k++) {
+        struct heads h = heads_of(c, N, k);
+
+        headnorm_backward(dqkv + h.at, model_grad(m, grad, h.norm, layer),
+                          kept + h.raw, weight(m, h.norm, layer), kept + h.rstd,
+                          N, qkv_width(c), h.n, c->D);
+    }
 }
 
 /* ---- the feed-forward ---------------------------------------------------- */

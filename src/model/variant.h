@@ -35,12 +35,17 @@ void variant_embed_forward(float *x, const struct model *m,
 void variant_embed_backward(float *grad, const float *dx, const struct model *m,
                             const struct pack *pack);
 
-/* What becomes of queries and keys before attention, in place: turned by
- * their positions where those are rotary.  Backward turns dqkv into the
- * gradient of what the product gave. */
-void variant_qk_forward(float *qkv, const struct model *m,
-                        const int32_t *position, size_t N);
-void variant_qk_backward(float *dqkv, const struct model *m,
+/*
+ * What becomes of queries and keys before attention, in place: their heads are
+ * normed where the architecture has it, then turned by their positions where
+ * those are rotary.  Backward turns dqkv into the gradient of what the product
+ * gave.  kept may be NULL in inference.
+ */
+size_t variant_qk_kept(const struct model_config *c, size_t N);
+void variant_qk_forward(float *qkv, float *kept, const struct model *m,
+                        size_t layer, const int32_t *position, size_t N);
+void variant_qk_backward(float *dqkv, float *grad, const float *kept,
+                         const struct model *m, size_t layer,
                          const int32_t *position, size_t N);
 
 /* ---- the feed-forward ---------------------------------------------------- */

@@ -140,6 +140,12 @@ static void attention_half(double *x, const struct model_config *c,
            maybe(c, params, PARAM_K_BIAS, layer), N, G * D, c->C);
     linear(v, in, weight(c, params, PARAM_V, layer),
            maybe(c, params, PARAM_V_BIAS, layer), N, G * D, c->C);
+    if (params_has(c, PARAM_Q_NORM)) {
+        norm(q, q, weight(c, params, PARAM_Q_NORM, layer), NULL, N * H, D,
+             c->norm_eps);
+        norm(k, k, weight(c, params, PARAM_K_NORM, layer), NULL, N * G, D,
+             c->norm_eps);
+    }
     rotate(q, pack->position, N, H, c);
     rotate(k, pack->position, N, G, c);
     for (size_t s = 0; s < pack->n_seq; s++)
