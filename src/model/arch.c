@@ -201,6 +201,17 @@ static const struct arch table[] = {
         .files = &llama_files,
     },
     {
+        .model_type = "qwen3",
+        .lm_class = "Qwen3ForCausalLM",
+        .score_class = "Qwen3ForSequenceClassification",
+        .gguf = "qwen3",
+        .may_bias = true,
+        .has_head_norm = true,
+        .D = 128,
+        .window = WINDOW_SWITCHED,
+        .files = &llama_files,
+    },
+    {
         .model_type = "gpt2",
         .lm_class = "GPT2LMHeadModel",
         .score_class = "GPT2ForSequenceClassification",

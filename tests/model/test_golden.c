@@ -288,6 +288,13 @@ static void test_qwen2(void **state)
     check_lm("qwen2");
 }
 
+/* Two tokens that end a reply. */
+static void test_qwen3(void **state)
+{
+    (void)state;
+    check_lm("qwen3");
+}
+
 /* Names without the trunk's, and buffers of old files. */
 static void test_gpt2(void **state)
 {
@@ -340,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_mistral),
         cmocka_unit_test(test_qwen2),
+        cmocka_unit_test(test_qwen3),
         cmocka_unit_test(test_gpt2),
         cmocka_unit_test(test_scores),
     };

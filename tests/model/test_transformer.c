@@ -21,7 +21,7 @@ static void some_pack(struct rig_pack *p)
 }
 
 /* The shapes every test here runs on. */
-#define N_SHAPES 9
+#define N_SHAPES 10
 static struct model_config shape(size_t i)
 {
     struct model_config c = rig_config();
@@ -59,6 +59,10 @@ static struct model_config shape(size_t i)
     if (i == 8) {
         c = rig_config_of("gpt2");
         c.head = HEAD_SCORE;
+    }
+    if (i == 9) {
+        c = rig_config_of("qwen3");
+        c.D = 6;
     }
     return c;
 }
