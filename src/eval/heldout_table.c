@@ -89,6 +89,8 @@ void heldout_table(struct buf *out, const struct json *heldout)
                (long long)json_int(json_get(settings, "samples"), 0));
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
         put_observation(out, seen[i][1], json_get(observations, seen[i][0]));
+    buf_printf(out, "  %-32s%12s\n", "who judged",
+               json_text(json_get(heldout, "human_down_from"), "nobody"));
     const char *label =
         json_text(json_get(json_get(heldout, "weak_gold"), "label"), NULL);
     if (label != NULL)

@@ -30,11 +30,18 @@ static void table(struct html *h, const struct json *node)
 void accuracy_sentence(struct html *h, const struct inputs *in)
 {
     const struct json *node = find(in);
+    const struct json *settings = json_get(node, "settings");
     struct estimate e = measure_get(node, "accuracy");
     const char *verdict = json_text(json_get(node, "verdict"), NULL);
     if (verdict == NULL)
         return;
-    html_text(h, " On the pairs it was not trained on, ");
+    if (settings != NULL && e.n > 0)
+        html_printf(
+            h, "On %lld pairs of %lld prompts that it was not trained on, ",
+            (long long)json_int(json_get(settings, "pairs"), 0),
+            (long long)json_int(json_get(settings, "prompts"), 0));
+    else
+        html_text(h, "As for its own accuracy, ");
     html_text(h, verdict);
     if (e.n > 0) {
         html_text(h, " (");
@@ -47,16 +54,10 @@ void accuracy_sentence(struct html *h, const struct inputs *in)
 void accuracy_write(struct html *h, const struct inputs *in)
 {
     const struct json *node = find(in);
-    const struct json *settings = json_get(node, "settings");
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "The reward model on held-out pairs");
     html_open(h, "p", NULL);
     if (json_is_object(node)) {
-        html_printf(h,
-                    "%lld pairs of %lld prompts that the reward model was not "
-                    "trained on.",
-                    (long long)json_int(json_get(settings, "pairs"), 0),
-                    (long long)json_int(json_get(settings, "prompts"), 0));
         accuracy_sentence(h, in);
         html_printf(h, " The length rule: %s. Equal scores count one half.",
                     json_text(json_get(node, "length_rule"),

@@ -142,6 +142,7 @@ static void card_reward(struct html *h, const struct inputs *in)
                  "of paired replies it prefers the policy's in ");
     measure_inline(h, &win, MEASURE_PERCENT, NULL);
     html_text(h, ".");
+    html_text(h, " ");
     accuracy_sentence(h, in);
     html_close(h, "p");
     html_close(h, "section");
@@ -170,9 +171,14 @@ static void tell_weak_gold(struct html *h, const struct inputs *in)
     struct estimate win = measure_get(weak, "win_rate");
     struct estimate delta = measure_get(weak, "delta");
     struct estimate same = measure_get(weak, "correlation");
-    html_printf(h, " By %s, the policy wins ", inputs_weak_gold(in));
-    measure_inline(h, &win, MEASURE_PERCENT, NULL);
-    html_text(h, " of pairs and changes by ");
+    if (inputs_judged_by(in) == INPUTS_WEAK_GOLD) {
+        html_printf(h, "The judge is %s. By it the policy changes by ",
+                    inputs_weak_gold(in));
+    } else {
+        html_printf(h, " By %s, the policy wins ", inputs_weak_gold(in));
+        measure_inline(h, &win, MEASURE_PERCENT, NULL);
+        html_text(h, " of pairs and changes by ");
+    }
     measure_inline(h, &delta, MEASURE_SIGNED, "deviations");
     html_text(h, "; over prompts its change correlates with the reward's by ");
     measure_inline(h, &same, MEASURE_SIGNED, NULL);
@@ -252,11 +258,18 @@ static void card_drift(struct html *h, const struct inputs *in)
     card_number(h, &kl, MEASURE_PLAIN, "nats per reply at the end");
     html_open(h, "p", NULL);
     html_text(h, "Exact KL from policy to reference over the whole "
-                 "vocabulary. It changes by ");
-    measure_inline(h, &trend, MEASURE_SIGNED, "nats");
-    html_text(h, " an iteration, and is ");
+                 "vocabulary. It ");
+    if (trend.n > 0) {
+        html_text(h, "changes by ");
+        measure_inline(h, &trend, MEASURE_SIGNED, "nats");
+        html_text(h, " an iteration, and ");
+    }
+    html_text(h, "is ");
     measure_inline(h, &token, MEASURE_PLAIN, "nats");
     html_text(h, " a token.");
+    if (trend.n == 0)
+        html_text(h, " Whether it still rises is not known: no checkpoint was "
+                     "evaluated.");
     html_close(h, "p");
     html_close(h, "section");
 }

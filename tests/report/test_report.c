@@ -392,7 +392,7 @@ static void test_reward_model_that_guesses(void **state)
     const char *first = strstr(buf_text(&page), "cannot be told from guessing");
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "cannot be told from guessing"));
-    assert_has(&page, "1234 pairs of 77 prompts");
+    assert_has(&page, "On 1234 pairs of 77 prompts");
     assert_has(&page, "51.2");
     assert_has(&page, "56.7");
     assert_has(&page, "5.5\xC2\xA0points");
