@@ -23,11 +23,13 @@
 #include "cli/args.h"
 #include "cli/record.h"
 #include "cli/speaker.h"
+#include "io/chat_install.h"
 #include "io/dataset.h"
 #include "io/gguf_write.h"
 #include "io/run.h"
 #include "io/weights.h"
 #include "model/checkpoint.h"
+#include "rlhf/reward_reader.h"
 #include "world/desk.h"
 
 /* Runs of a scenario at most: beyond the first EVERY_ONE allocations only some
@@ -305,6 +307,43 @@ static enum status ppo(struct err *err)
     return status;
 }
 
+/* A reward model that reads the policy's words, not its tokens. */
+static enum status reader(struct err *err)
+{
+    enum status status = OK;
+    static const int32_t token[] = {DESK_EOS};
+    static const size_t prompt = 1;
+    static const bool is_eos = true;
+    const struct sequence seq = {NULL, 0, token, 1};
+    struct tokenizer *t;
+    struct dataset data = {.n = 0};
+    struct reward_reader r = {.reads_ids = false};
+    double score;
+    TRY(tokenizer_open(&t, path_of("desk"), err));
+    const struct reward_policy policy = {t, {.template = CHAT_NONE}, DESK_EOS};
+    TRY_DONE(
+        dataset_read(&data, path_of("prompts.jsonl"), DATASET_PROMPTS, err));
+    TRY_DONE(reward_reader_open(&r, path_of("reward"), &policy, err));
+    const struct reward_replies replies = {data.record, &prompt, &seq, &is_eos,
+                                           1};
+    TRY_DONE(reward_reader_score(&score, &r, &replies, &rig.context, err));
+done:
+    reward_reader_close(&r);
+    dataset_free(&data);
+    tokenizer_free(t);
+    return status;
+}
+
+/* The tokenizer's files with another template. */
+static enum status install(struct err *err)
+{
+    struct tokenizer *t;
+    TRY(tokenizer_open(&t, path_of("desk"), err));
+    enum status status = chat_install(&t, "none", err);
+    tokenizer_free(t);
+    return status;
+}
+
 static enum status record(struct err *err)
 {
     struct options o;
@@ -372,6 +411,8 @@ SCENARIO(candidates, "candidates.jsonl")
 SCENARIO(sft, "sft/metrics.jsonl")
 SCENARIO(reward, "reward/metrics.jsonl")
 SCENARIO(ppo, "ppo/metrics.jsonl")
+SCENARIO(reader, NULL)
+SCENARIO(install, NULL)
 SCENARIO(record, NULL)
 
 int main(void)
@@ -382,7 +423,8 @@ int main(void)
         cmocka_unit_test(test_gguf),       cmocka_unit_test(test_shards),
         cmocka_unit_test(test_candidates), cmocka_unit_test(test_sft),
         cmocka_unit_test(test_reward),     cmocka_unit_test(test_record),
-        cmocka_unit_test(test_ppo),
+        cmocka_unit_test(test_ppo),        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_install),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
