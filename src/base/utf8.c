@@ -32,3 +32,27 @@ size_t utf8_length(const char *text, size_t len, size_t *bad)
         *bad = good;
     return 0;
 }
+
+uint32_t utf8_decode(const char *text, size_t *len)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    uint32_t code = n == 1 ? s[0] : s[0] & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | (s[i] & 0x3Fu);
+    *len = n;
+    return code;
+}
+
+size_t utf8_encode(char out[4], uint32_t code)
+{
+    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (n == 1) {
+        out[0] = (char)code;
+        return 1;
+    }
+    for (size_t i = n; i-- > 1; code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)((0xF00u >> n & 0xFF) | code);
+    return n;
+}

@@ -1,10 +1,11 @@
 /*
- * utf8.h - where a character of UTF-8 ends.
+ * utf8.h - where a character of UTF-8 ends, and which one it is.
  */
 #ifndef PLUMB_BASE_UTF8_H
 #define PLUMB_BASE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Bytes of the character that text[0..len), len > 0, starts with; 0 when it
@@ -17,5 +18,11 @@
  * Cannot fail, keeps no state.
  */
 size_t utf8_length(const char *text, size_t len, size_t *bad);
+
+/* The code point that valid UTF-8 starts with, and how many bytes it has. */
+uint32_t utf8_decode(const char *text, size_t *len);
+
+/* Write a code point (no surrogate) into out[4]; how many bytes it has. */
+size_t utf8_encode(char out[4], uint32_t code);
 
 #endif

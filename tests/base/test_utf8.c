@@ -32,6 +32,14 @@ static void test_every_number(void **state)
         size_t n = encode(text, x);
         int is_one = (x < 0xD800 || x > 0xDFFF) && x <= 0x10FFFF;
         assert_int_equal(utf8_length(text, n, NULL), is_one ? n : 0);
+        char back[4];
+        size_t length = 0;
+        if (is_one) {
+            assert_int_equal(utf8_decode(text, &length), x);
+            assert_int_equal(length, n);
+            assert_int_equal(utf8_encode(back, x), n);
+            assert_memory_equal(back, text, n);
+        }
         /* Cut short it is none, and what is left is one mistake. */
         for (size_t len = 1; is_one && len < n; len++) {
             size_t bad = 0;
