@@ -75,12 +75,26 @@ static enum status encode(struct work *w, const char *text, size_t len,
 
 /* ---- ids to text -------------------------------------------------------- */
 
+/* To the tokenizer an id beyond its own has no text (a model may have more
+ * rows); to a person who typed it, it is a mistake. */
+static enum status check_ids(const struct work *w, struct err *err)
+{
+    size_t size = tokenizer_size(w->t);
+    for (size_t i = 0; i < w->ids.n; i++)
+        if (w->ids.id[i] < 0 || (size_t)w->ids.id[i] >= size)
+            return err_set(err, ERR_MISMATCH,
+                           "token id %d is not in a vocabulary of %zu",
+                           (int)w->ids.id[i], size);
+    return OK;
+}
+
 static enum status decode(struct work *w, const char *text, size_t len,
                           struct err *err)
 {
     struct json_writer json;
     struct buf words;
     TRY(ids_text_read(&w->ids, text, len, err));
+    TRY(check_ids(w, err));
     if (!w->json) {
         TRY(tokenizer_decode(w->t, w->ids.id, w->ids.n, false, &w->out, err));
         if (!w->raw)

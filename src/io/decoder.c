@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "io/bytelevel.h"
 
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)
 
@@ -45,20 +47,81 @@ static enum status parse_replace(struct decoder_step *s,
                                  const struct json *node, const char *name,
                                  struct err *err)
 {
-    const char *content;
     char what[256];
-    TRY(json_need_text(&content, node, "content", name, err));
-    const struct json *pattern = json_get(node, "pattern");
-    const char *regex = json_text(json_get(pattern, "Regex"), NULL);
-    const char *text = json_text(json_get(pattern, "String"), NULL);
     (void)snprintf(what, sizeof what, "%.200s: decoder 'Replace'", name);
-    if (json_size(pattern) != 1 || (regex == NULL && text == NULL))
-        return err_set(err, ERR_FORMAT, "%s has no pattern", what);
     s->type = DECODER_REPLACE;
-    TRY(copy_text(&s->text, content, err));
-    return regex != NULL ? pattern_regex(&s->pattern, regex, what, err)
-                         : pattern_literal(&s->pattern, text, what, err);
+    return replace_parse(&s->replace, node, what, err);
 }
+
+static enum status parse_plain(struct decoder_step *s, const struct json *node,
+                               const char *name, struct err *err)
+{
+    const char *type = json_text(json_get(node, "type"), "");
+    (void)name;
+    (void)err;
+    s->type = strcmp(type, "ByteLevel") == 0      ? DECODER_BYTE_LEVEL
+              : strcmp(type, "ByteFallback") == 0 ? DECODER_BYTE_FALLBACK
+                                                  : DECODER_FUSE;
+    return OK;
+}
+
+/* A member that is one character. */
+static enum status need_character(char **out, const struct json *node,
+                                  const char *key, const char *name,
+                                  struct err *err)
+{
+    const char *text;
+    size_t n = 0;
+    TRY(json_need_text(&text, node, key, name, err));
+    if (text[0] != '\0')
+        (void)utf8_decode(text, &n);
+    if (n == 0 || text[n] != '\0')
+        return err_set(err, ERR_FORMAT,
+                       "%s: decoder: %s '%.20s' is not one "
+                       "character",
+                       name, key, text);
+    return copy_text(out, text, err);
+}
+
+static enum status parse_metaspace(struct decoder_step *s,
+                                   const struct json *node, const char *name,
+                                   struct err *err)
+{
+    const char *scheme = json_text(json_get(node, "prepend_scheme"), "always");
+    s->type = DECODER_METASPACE;
+    s->drops_first = strcmp(scheme, "never") != 0 &&
+                     json_bool(json_get(node, "add_prefix_space"), true);
+    if (strcmp(scheme, "never") != 0 && strcmp(scheme, "first") != 0 &&
+        strcmp(scheme, "always") != 0)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: decoder 'Metaspace' with prepend_scheme '%.40s' "
+                       "is not supported",
+                       name, scheme);
+    return need_character(&s->text, node, "replacement", name, err);
+}
+
+static enum status parse_strip(struct decoder_step *s, const struct json *node,
+                               const char *name, struct err *err)
+{
+    int64_t start, stop;
+    s->type = DECODER_STRIP;
+    TRY(json_need_int(&start, node, "start", 0, INT32_MAX, name, err));
+    TRY(json_need_int(&stop, node, "stop", 0, INT32_MAX, name, err));
+    s->start = (size_t)start;
+    s->stop = (size_t)stop;
+    return need_character(&s->text, node, "content", name, err);
+}
+
+static const struct {
+    const char *type;
+    enum status (*parse)(struct decoder_step *s, const struct json *node,
+                         const char *name, struct err *err);
+} types[] = {
+    {"WordPiece", parse_wordpiece}, {"Replace", parse_replace},
+    {"Fuse", parse_plain},          {"ByteLevel", parse_plain},
+    {"ByteFallback", parse_plain},  {"Metaspace", parse_metaspace},
+    {"Strip", parse_strip},
+};
 
 /* Append one step; what it holds is freed with the decoder. */
 static enum status parse_step(struct decoder *d, const struct json *node,
@@ -69,14 +132,9 @@ static enum status parse_step(struct decoder *d, const struct json *node,
     if (d->n == DECODER_STEPS_MAX)
         return err_set(err, ERR_LIMIT, "%s: decoder of more than %d steps",
                        name, DECODER_STEPS_MAX);
-    struct decoder_step *s = &d->step[d->n++];
-    s->type = DECODER_FUSE;
-    if (strcmp(type, "WordPiece") == 0)
-        return parse_wordpiece(s, node, name, err);
-    if (strcmp(type, "Replace") == 0)
-        return parse_replace(s, node, name, err);
-    if (strcmp(type, "Fuse") == 0)
-        return OK;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].type, type) == 0)
+            return types[i].parse(&d->step[d->n++], node, name, err);
     return err_set(err, ERR_MISMATCH, "%s: decoder '%.60s' is not supported",
                    name, type);
 }
@@ -112,7 +170,7 @@ void decoder_free(struct decoder *d)
 {
     for (size_t i = 0; i < d->n; i++) {
         mem_free(d->step[i].text);
-        pattern_free(d->step[i].pattern);
+        replace_free(&d->step[i].replace);
     }
     *d = (struct decoder){0};
 }
@@ -192,35 +250,16 @@ static void run_wordpiece(const struct decoder_step *s, struct tokens *t,
     buf_free(&scratch);
 }
 
-static enum status replace(struct pattern_scan *scan, const char *content,
-                           const char *text, size_t len, struct buf *out,
-                           struct err *err)
-{
-    size_t last = 0, begin = 0, end = 0;
-    bool found = true;
-    pattern_scan_start(scan, text, len);
-    while (len > 0 && out->code == OK) {
-        TRY(pattern_scan_next(scan, &found, &begin, &end, err));
-        if (!found)
-            break;
-        buf_append(out, text + last, begin - last);
-        buf_puts(out, content);
-        last = end;
-    }
-    buf_append(out, text + last, len - last);
-    return OK;
-}
-
 static enum status run_replace(const struct decoder_step *s, struct tokens *t,
                                struct buf *out, struct err *err)
 {
     struct pattern_scan scan;
     enum status status = OK;
     size_t begin = 0;
-    TRY(pattern_scan_init(&scan, s->pattern, err));
+    TRY(pattern_scan_init(&scan, s->replace.pattern, err));
     for (size_t i = 0; i < t->n && status == OK; i++) {
-        status = replace(&scan, s->text, buf_text(&t->text) + begin,
-                         t->end[i] - begin, out, err);
+        status = replace_run(&s->replace, &scan, buf_text(&t->text) + begin,
+                             t->end[i] - begin, out, err);
         begin = t->end[i];
         t->end[i] = out->len;
     }
@@ -228,22 +267,184 @@ static enum status run_replace(const struct decoder_step *s, struct tokens *t,
     return status;
 }
 
+/* Append bytes as text: U+FFFD for what is not UTF-8. */
+static void append_lossy(struct buf *out, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t bad = 0;
+        size_t n = utf8_length(bytes + i, len - i, &bad);
+        if (n > 0)
+            buf_append(out, bytes + i, n);
+        else
+            buf_puts(out, "\xef\xbf\xbd");
+        i += n + bad;
+    }
+}
+
+static enum status run_byte_level(struct tokens *t, struct buf *out,
+                                  struct err *err)
+{
+    struct buf bytes;
+    size_t begin = 0;
+    buf_init(&bytes, TEXT_MAX);
+    for (size_t i = 0; i < t->n; i++) {
+        const char *token = buf_text(&t->text) + begin;
+        size_t len = t->end[i] - begin;
+        if (!bytelevel_read(&bytes, token, len))
+            buf_append(&bytes, token, len);
+        begin = t->end[i];
+    }
+    enum status status = buf_status(&bytes, err);
+    if (status == OK)
+        append_lossy(out, bytes.data != NULL ? bytes.data : "", bytes.len);
+    buf_free(&bytes);
+    if (t->n > 0)
+        t->end[0] = out->len;
+    t->n = t->n > 0 ? 1 : 0;
+    return status;
+}
+
+/* "<0x1F>", the digits in either case and with a plus before one of them, as
+ * the library reads numbers; -1: another token. */
+static int byte_token(const char *token, size_t len)
+{
+    int byte = 0;
+    if (len != 6 || memcmp(token, "<0x", 3) != 0 || token[5] != '>')
+        return -1;
+    for (int i = 3; i < 5; i++) {
+        const char *digits = "0123456789abcdef";
+        char c = token[i] >= 'A' && token[i] <= 'F' ? (char)(token[i] | 32)
+                                                    : token[i];
+        const char *at = c != '\0' ? strchr(digits, c) : NULL;
+        if (at == NULL && (i != 3 || c != '+'))
+            return -1;
+        byte = at != NULL ? byte * 16 + (int)(at - digits) : 0;
+    }
+    return byte;
+}
+
+static bool is_utf8(const char *text, size_t len)
+{
+    size_t i = 0, n = 1;
+    while (i < len && n > 0) {
+        n = utf8_length(text + i, len - i, NULL);
+        i += n;
+    }
+    return n > 0;
+}
+
+/* The bytes from `begin` on become one token, or a U+FFFD each. */
+static void end_bytes(struct tokens *t, size_t *n, struct buf *bytes,
+                      struct buf *out)
+{
+    if (bytes->len == 0)
+        return;
+    if (is_utf8(bytes->data, bytes->len)) {
+        buf_append(out, bytes->data, bytes->len);
+        t->end[(*n)++] = out->len;
+    } else {
+        for (size_t i = 0; i < bytes->len; i++) {
+            buf_puts(out, "\xef\xbf\xbd");
+            t->end[(*n)++] = out->len;
+        }
+    }
+    buf_clear(bytes);
+}
+
+/* There are never more tokens after than before. */
+static enum status run_byte_fallback(struct tokens *t, struct buf *out,
+                                     struct err *err)
+{
+    struct buf bytes;
+    size_t begin = 0, n = 0;
+    buf_init(&bytes, TEXT_MAX);
+    for (size_t i = 0; i < t->n && bytes.code == OK; i++) {
+        const char *token = buf_text(&t->text) + begin;
+        size_t end = t->end[i];
+        int byte = byte_token(token, end - begin);
+        if (byte >= 0) {
+            buf_putc(&bytes, (char)byte);
+        } else {
+            end_bytes(t, &n, &bytes, out);
+            buf_append(out, token, end - begin);
+            t->end[n++] = out->len;
+        }
+        begin = end;
+    }
+    enum status status = buf_status(&bytes, err);
+    if (status == OK)
+        end_bytes(t, &n, &bytes, out);
+    buf_free(&bytes);
+    t->n = n;
+    return status;
+}
+
+static void run_metaspace(const struct decoder_step *s, struct tokens *t,
+                          struct buf *out)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const char *space = i == 0 && s->drops_first ? "" : " ";
+        append_replaced(out, buf_text(&t->text) + begin, t->end[i] - begin,
+                        s->text, space);
+        begin = t->end[i];
+        t->end[i] = out->len;
+    }
+}
+
+static void run_strip(const struct decoder_step *s, struct tokens *t,
+                      struct buf *out)
+{
+    size_t n = strlen(s->text);
+    size_t begin = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const char *token = buf_text(&t->text) + begin;
+        size_t from = 0, to = t->end[i] - begin;
+        for (size_t k = 0; k < s->start && to - from >= n &&
+                           memcmp(token + from, s->text, n) == 0;
+             k++)
+            from += n;
+        for (size_t k = 0; k < s->stop && to - from >= n &&
+                           memcmp(token + to - n, s->text, n) == 0;
+             k++)
+            to -= n;
+        buf_append(out, token + from, to - from);
+        begin = t->end[i];
+        t->end[i] = out->len;
+    }
+}
+
 static enum status run_step(const struct decoder_step *s, struct tokens *t,
                             struct err *err)
 {
     struct buf out;
-    if (s->type == DECODER_FUSE) {
+    enum status status = OK;
+    buf_init(&out, TEXT_MAX);
+    switch (s->type) {
+    case DECODER_FUSE:
         if (t->n > 1)
             t->end[0] = t->end[t->n - 1];
         t->n = t->n > 0 ? 1 : 0;
         return OK;
-    }
-    buf_init(&out, TEXT_MAX);
-    enum status status = OK;
-    if (s->type == DECODER_WORDPIECE)
+    case DECODER_WORDPIECE:
         run_wordpiece(s, t, &out);
-    else
+        break;
+    case DECODER_REPLACE:
         status = run_replace(s, t, &out, err);
+        break;
+    case DECODER_BYTE_LEVEL:
+        status = run_byte_level(t, &out, err);
+        break;
+    case DECODER_BYTE_FALLBACK:
+        status = run_byte_fallback(t, &out, err);
+        break;
+    case DECODER_METASPACE:
+        run_metaspace(s, t, &out);
+        break;
+    case DECODER_STRIP:
+        run_strip(s, t, &out);
+        break;
+    }
     if (status == OK)
         status = buf_status(&out, err);
     /* The new text takes the old one's place. */

@@ -7,6 +7,14 @@
  *         takes the space from " .", " ,", " n't" and their like
  *     {"type":"Fuse"}                             all tokens become one
  *     {"type":"Replace","pattern":{"String":s} or {"Regex":r},"content":c}
+ *     {"type":"ByteLevel"}                        the bytes that the tokens'
+ *         characters stand for; a token with others stays; all become one
+ *     {"type":"ByteFallback"}                     <0xHH> tokens become their
+ *         bytes; U+FFFD for each of a run that is not UTF-8
+ *     {"type":"Metaspace","replacement":c,"prepend_scheme":s}   c becomes a
+ *         space, in the first token nothing unless s is "never"
+ *     {"type":"Strip","content":c,"start":n,"stop":m}   up to n c off the
+ *         beginning of every token, up to m off its end
  *     {"type":"Sequence","decoders":[...]}        one after the other
  *
  * Every step works on each token alone (hence Fuse before a Replace that
@@ -21,21 +29,27 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "io/pattern.h"
+#include "io/replace.h"
 
 #define DECODER_STEPS_MAX 16
 
 enum decoder_type {
     DECODER_WORDPIECE,
     DECODER_FUSE,
-    DECODER_REPLACE
+    DECODER_REPLACE,
+    DECODER_BYTE_LEVEL,
+    DECODER_BYTE_FALLBACK,
+    DECODER_METASPACE,
+    DECODER_STRIP
 };
 
 struct decoder_step {
     enum decoder_type type;
-    char *text;              // WordPiece: prefix; Replace: content
-    bool cleanup;            // WordPiece
-    struct pattern *pattern; // Replace
+    char *text;             // WordPiece: prefix; Metaspace, Strip: character
+    bool cleanup;           // WordPiece
+    bool drops_first;       // Metaspace
+    size_t start, stop;     // Strip
+    struct replace replace; // Replace
 };
 
 struct decoder {

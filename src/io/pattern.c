@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define REGEX_MAX ((size_t)16 * 1024)
+#define REGEX_MAX ((size_t)64 * 1024)
 #define MATCH_LIMIT 1000000u // backtracks of one match
 #define HEAP_LIMIT 65536u    // KiB for one match
 #define DEPTH_LIMIT 100000u
@@ -22,6 +22,36 @@
 #define CLASS_SPACE                                                            \
     "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}"               \
     "\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+
+/*
+ * What Oniguruma's tables (Unicode 16) have of these categories and those of
+ * PCRE2 10.42 (Unicode 14) lack.  Where PCRE2 is newer the ranges are there
+ * twice, which changes nothing.
+ */
+#define NEWER_LETTERS                                                          \
+    "\\x{1c89}\\x{1c8a}\\x{a7cb}-\\x{a7cd}\\x{a7da}-\\x{a7dc}"                 \
+    "\\x{105c0}-\\x{105f3}\\x{10d4a}-\\x{10d65}\\x{10d6f}-\\x{10d85}"          \
+    "\\x{10ec2}-\\x{10ec4}\\x{1123f}\\x{11240}\\x{11380}-\\x{11389}"           \
+    "\\x{1138b}\\x{1138e}\\x{11390}-\\x{113b5}\\x{113b7}\\x{113d1}"            \
+    "\\x{113d3}\\x{11bc0}-\\x{11be0}\\x{11f02}\\x{11f04}-\\x{11f10}"           \
+    "\\x{11f12}-\\x{11f33}\\x{1342f}\\x{13441}-\\x{13446}"                     \
+    "\\x{13460}-\\x{143fa}\\x{16100}-\\x{1611d}\\x{16d40}-\\x{16d6c}"          \
+    "\\x{18cff}\\x{1b132}\\x{1b155}\\x{1df25}-\\x{1df2a}"                      \
+    "\\x{1e030}-\\x{1e06d}\\x{1e4d0}-\\x{1e4eb}\\x{1e5d0}-\\x{1e5ed}"          \
+    "\\x{1e5f0}\\x{2b739}\\x{2ebf0}-\\x{2ee5d}\\x{31350}-\\x{323af}"
+#define NEWER_NUMBERS                                                          \
+    "\\x{10d40}-\\x{10d49}\\x{116d0}-\\x{116e3}\\x{11bf0}-\\x{11bf9}"          \
+    "\\x{11f50}-\\x{11f59}\\x{16130}-\\x{16139}\\x{16d70}-\\x{16d79}"          \
+    "\\x{1ccf0}-\\x{1ccf9}\\x{1d2c0}-\\x{1d2d3}\\x{1e4f0}-\\x{1e4f9}"          \
+    "\\x{1e5f1}-\\x{1e5fa}"
+#define NEWER_MARKS                                                            \
+    "\\x{897}\\x{cf3}\\x{ece}\\x{10d69}-\\x{10d6d}\\x{10efc}-\\x{10eff}"       \
+    "\\x{11241}\\x{113b8}-\\x{113c0}\\x{113c2}\\x{113c5}"                      \
+    "\\x{113c7}-\\x{113ca}\\x{113cc}-\\x{113d0}\\x{113d2}"                     \
+    "\\x{113e1}\\x{113e2}\\x{11f00}\\x{11f01}\\x{11f03}"                       \
+    "\\x{11f34}-\\x{11f3a}\\x{11f3e}-\\x{11f42}\\x{11f5a}\\x{13440}"           \
+    "\\x{13447}-\\x{13455}\\x{1611e}-\\x{1612f}\\x{1e08f}"                     \
+    "\\x{1e4ec}-\\x{1e4ef}\\x{1e5ee}\\x{1e5ef}"
 
 struct pattern {
     pcre2_code *code;
@@ -46,15 +76,37 @@ static enum status refuse(const struct translator *t, size_t len,
                    t->what, (int)len, t->regex + t->at);
 }
 
+/* "\p{L}": what PCRE2's tables lack is named beside it. */
+static const struct {
+    const char *name;
+    const char *newer;
+} categories[] = {
+    {"\\p{L}", NEWER_LETTERS},
+    {"\\p{N}", NEWER_NUMBERS},
+    {"\\p{M}", NEWER_MARKS},
+};
+
 /* "\p{Lu}" or "\x{1f600}": through the closing brace. */
-static enum status take_braced(struct translator *t, struct err *err)
+static enum status take_braced(struct translator *t, bool in_class,
+                               struct err *err)
 {
     const char *from = t->regex + t->at;
     const char *close = from[2] == '{' ? strchr(from, '}') : NULL;
     if (close == NULL)
         return refuse(t, 2, err);
     size_t len = (size_t)(close - from) + 1;
+    const char *newer = NULL;
+    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+        if (strlen(categories[i].name) == len &&
+            memcmp(categories[i].name, from, len) == 0)
+            newer = categories[i].newer;
+    if (newer != NULL && !in_class)
+        buf_putc(t->out, '[');
     buf_append(t->out, from, len);
+    if (newer != NULL)
+        buf_puts(t->out, newer);
+    if (newer != NULL && !in_class)
+        buf_putc(t->out, ']');
     t->at += len;
     return OK;
 }
@@ -75,7 +127,7 @@ static enum status take_escape(struct translator *t, bool in_class,
 {
     char c = t->regex[t->at + 1];
     if (c == 'p' || c == 'P' || c == 'x')
-        return take_braced(t, err);
+        return take_braced(t, in_class, err);
     const char *alone = (c | 32) == 'w' ? CLASS_WORD_ALONE : CLASS_SPACE;
     if (in_class && (c == 'w' || c == 's')) {
         buf_puts(t->out, c == 'w' ? CLASS_WORD : CLASS_SPACE);
@@ -140,13 +192,48 @@ static enum status take_class(struct translator *t, struct err *err)
     }
 }
 
-/* "(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!" or a plain group. */
+/*
+ * "(?i:...)" of letters, apostrophes, alternatives and plain classes.  There
+ * the two agree, but for pairs of letters that are one character to Oniguruma
+ * when case does not matter ("ss" and U+00DF).
+ */
+static enum status take_caseless(struct translator *t, struct err *err)
+{
+    static const char *const pairs[] = {"ss", "ff", "fi", "fl", "st"};
+    const char *from = t->regex + t->at;
+    size_t len = 4;
+    size_t open = 0; // where a class began
+    for (;; len++) {
+        char c = from[len];
+        bool is_plain = (c | 32) >= 'a' && (c | 32) <= 'z';
+        if (c == '[' && open == 0)
+            open = len;
+        else if (c == ']' && open != 0 && len > open + 1)
+            open = 0;
+        else if (c == '\0' || (!is_plain && strchr("'|", c) == NULL))
+            break;
+    }
+    if (from[len] != ')' || open != 0)
+        return refuse(t, strnlen(from, len + 1), err);
+    for (size_t i = 4; i + 1 < len; i++)
+        for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
+            if ((from[i] | 32) == pairs[k][0] &&
+                (from[i + 1] | 32) == pairs[k][1])
+                return refuse(t, len + 1, err);
+    buf_append(t->out, from, len + 1);
+    t->at += len + 1;
+    return OK;
+}
+
+/* "(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!", "(?i:" or a plain group. */
 static enum status take_group(struct translator *t, struct err *err)
 {
     const char *from = t->regex + t->at;
     size_t len = 1;
     if (from[1] == '*')
         return refuse(t, 2, err);
+    if (strncmp(from, "(?i:", 4) == 0)
+        return take_caseless(t, err);
     if (from[1] == '?') {
         bool behind = from[2] == '<';
         char c = from[behind ? 3 : 2];

@@ -6,8 +6,9 @@
  * the same to PCRE2 passes; \w and \s are spelled out as the classes
  * Oniguruma has for them; every other construct is refused by name.  Matching
  * is on code points, ^ and $ hold at line ends, and the work of a match is
- * bounded (ERR_LIMIT).  Characters that are newer than PCRE2's Unicode tables
- * belong to no class.
+ * bounded (ERR_LIMIT).  \p{L}, \p{N} and \p{M} have what that library's tables
+ * (Unicode 16) have; else characters that are newer than PCRE2's Unicode
+ * tables belong to no class.
  *
  *     struct pattern_scan scan;
  *     TRY(pattern_scan_init(&scan, p, err));

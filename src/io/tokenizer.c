@@ -8,7 +8,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "io/added.h"
+#include "io/bpe.h"
 #include "io/decoder.h"
+#include "io/normalizer.h"
+#include "io/postprocessor.h"
 #include "io/pretokenizer.h"
 #include "io/vocab.h"
 #include "io/wordlevel.h"
@@ -16,65 +20,37 @@
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)   // to encode
 #define JSON_MAX ((size_t)64 * 1024 * 1024)   // tokenizer.json
 #define CONFIG_MAX ((size_t)16 * 1024 * 1024) // tokenizer_config.json
+#define IDS_MAX ((int64_t)1 << 21)            // ids of a vocabulary
 
 /* A kind of model.  Its vocabulary is read here; the rest is its own.  (Going
  * back to text is the decoder's work, whatever the kind.) */
 static const struct kind {
     const char *type;
     enum status (*parse)(void **out, const struct json *model,
-                         const struct vocab *v, const char *name,
-                         struct err *err);
-    enum status (*encode)(const void *model, const struct vocab *v,
+                         const struct vocab *v, bool is_byte_level,
+                         const char *name, struct err *err);
+    enum status (*encode)(const void *model, struct bpe_work *work,
                           const char *text, size_t len, struct ids *out,
                           struct err *err);
     void (*free)(void *model);
+    bool may_gap; // ids need not be 0, 1, 2, ...
 } kinds[] = {
-    {"WordLevel", wordlevel_parse, wordlevel_encode, wordlevel_free},
-};
-
-/* A token found in the text itself, before the pre-tokenizer. */
-struct added {
-    const char *content; // in the vocabulary
-    size_t len;
-    int32_t id;
-    bool is_normalized; // looked for after those that are not
+    {"WordLevel", wordlevel_parse, wordlevel_encode, wordlevel_free, false},
+    {"BPE", bpe_parse, bpe_encode, bpe_free, true},
 };
 
 struct tokenizer {
     struct vocab vocab;
     const struct kind *kind;
     void *model;
+    struct normalizer normalizer;
     struct pretokenizer pretokenizer;
+    struct postprocessor postprocessor;
     struct decoder decoder;
-    struct added *added; // by first byte, then the longest first
-    size_t n_added;
-    size_t first[257]; // added[first[c]..first[c+1]) start with byte c
+    struct added added;
     struct buf json, config;
     bool has_config;
 };
-
-/* ---- ids ---------------------------------------------------------------- */
-
-enum status ids_push(struct ids *ids, int32_t id, struct err *err)
-{
-    if (ids->n == ids->room) {
-        size_t room = ids->room != 0 ? 2 * ids->room : 64;
-        int32_t *grown = mem_grow(ids->id, ids->n, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory for %zu token ids",
-                           room);
-        ids->id = grown;
-        ids->room = room;
-    }
-    ids->id[ids->n++] = id;
-    return OK;
-}
-
-void ids_free(struct ids *ids)
-{
-    mem_free(ids->id);
-    *ids = (struct ids){0};
-}
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -82,8 +58,7 @@ void ids_free(struct ids *ids)
 static enum status refuse_parts(const struct json *root, const char *name,
                                 struct err *err)
 {
-    static const char *const parts[] = {"normalizer", "post_processor",
-                                        "truncation", "padding"};
+    static const char *const parts[] = {"truncation", "padding"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const struct json *part = json_get(root, parts[i]);
         if (part == NULL || json_is_null(part))
@@ -105,97 +80,55 @@ static enum status add_token(struct tokenizer *t, const char *token, int64_t id,
     return status;
 }
 
-/* Tokens of the model, then the added ones that are not among them. */
+/* How many ids there are: as many as tokens, or up to the highest. */
+static enum status count_ids(size_t *out, const struct kind *kind,
+                             const struct json *tokens,
+                             const struct json *added, const char *name,
+                             struct err *err)
+{
+    size_t n = json_size(tokens);
+    int64_t highest = -1;
+    for (size_t i = 0; i < json_size(added); i++) {
+        const char *content;
+        const struct json *node = json_at(added, i);
+        TRY(json_need_text(&content, node, "content", name, err));
+        n += json_get(tokens, content) == NULL ? 1 : 0;
+        int64_t id = json_int(json_get(node, "id"), -1);
+        highest = id > highest ? id : highest;
+    }
+    *out = n;
+    if (!kind->may_gap)
+        return OK;
+    for (const void *it = json_first(tokens); it != NULL;
+         it = json_next(tokens, it)) {
+        int64_t id = json_int(json_value(it), -1);
+        highest = id > highest ? id : highest;
+    }
+    if (highest >= IDS_MAX)
+        return err_set(err, ERR_LIMIT, "%s: token id %lld, at most %lld", name,
+                       (long long)highest, (long long)IDS_MAX - 1);
+    *out = (size_t)(highest + 1);
+    return OK;
+}
+
+/* The tokens of the model; there is room for the added ones. */
 static enum status read_vocab(struct tokenizer *t, const struct json *tokens,
                               const struct json *added, const char *name,
                               struct err *err)
 {
     struct vocab *v = &t->vocab;
+    size_t n;
     if (!json_is_object(tokens) || json_size(tokens) == 0)
         return err_set(err, ERR_FORMAT, "%s: model has no vocabulary", name);
     if (added != NULL && !json_is_array(added))
         return err_set(err, ERR_FORMAT, "%s: added_tokens is not a list", name);
-    size_t n = json_size(tokens);
-    for (size_t i = 0; i < json_size(added); i++) {
-        const char *content;
-        TRY(json_need_text(&content, json_at(added, i), "content", name, err));
-        n += json_get(tokens, content) == NULL ? 1 : 0;
-    }
+    TRY(count_ids(&n, t->kind, tokens, added, name, err));
     TRY(vocab_init(v, n, err));
     for (const void *it = json_first(tokens); it != NULL;
          it = json_next(tokens, it)) {
         int64_t id = json_int(json_value(it), -1);
         TRY(add_token(t, json_key(it), id, name, err));
         v->entry[id].is_model = true;
-    }
-    return OK;
-}
-
-/* One added token: what is asked of it must be what we do. */
-static enum status read_added(struct tokenizer *t, const struct json *node,
-                              const char *name, struct err *err)
-{
-    static const char *const flags[] = {"lstrip", "rstrip", "single_word"};
-    const char *content = json_text(json_get(node, "content"), "");
-    size_t len = strlen(content);
-    int64_t id;
-    if (len == 0)
-        return err_set(err, ERR_FORMAT, "%s: empty added token", name);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (json_bool(json_get(node, flags[i]), false))
-            return err_set(err, ERR_MISMATCH,
-                           "%s: added token '%.60s' with %s is not supported",
-                           name, content, flags[i]);
-    TRY(json_need_int(&id, node, "id", 0, INT32_MAX, name, err));
-    int32_t known = vocab_find(&t->vocab, content, len);
-    if (known < 0)
-        TRY(add_token(t, content, id, name, err));
-    else if (known != id)
-        return err_set(err, ERR_FORMAT, "%s: token '%.60s' has ids %d and %lld",
-                       name, content, (int)known, (long long)id);
-    bool is_special = json_bool(json_get(node, "special"), false);
-    struct vocab_entry *entry = &t->vocab.entry[id];
-    entry->is_special = is_special;
-    t->added[t->n_added++] = (struct added){
-        .content = entry->token,
-        .len = len,
-        .id = (int32_t)id,
-        .is_normalized = json_bool(json_get(node, "normalized"), !is_special),
-    };
-    return OK;
-}
-
-static int by_start(const void *a, const void *b)
-{
-    const struct added *x = a;
-    const struct added *y = b;
-    unsigned char p = (unsigned char)x->content[0];
-    unsigned char q = (unsigned char)y->content[0];
-    if (p != q)
-        return p < q ? -1 : 1;
-    if (x->len != y->len)
-        return x->len > y->len ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static enum status read_all_added(struct tokenizer *t, const struct json *list,
-                                  const char *name, struct err *err)
-{
-    TRY(MEM_NEW(t->added, json_size(list), err));
-    for (size_t i = 0; i < json_size(list); i++)
-        TRY(read_added(t, json_at(list, i), name, err));
-    if (t->n_added > 1)
-        qsort(t->added, t->n_added, sizeof *t->added, by_start);
-    for (size_t i = 1; i < t->n_added; i++)
-        if (t->added[i].id == t->added[i - 1].id)
-            return err_set(err, ERR_FORMAT,
-                           "%s: added token '%.60s' stands there twice", name,
-                           t->added[i].content);
-    size_t at = 0;
-    for (size_t c = 0; c < 257; c++) {
-        while (at < t->n_added && (unsigned char)t->added[at].content[0] < c)
-            at++;
-        t->first[c] = at;
     }
     return OK;
 }
@@ -214,8 +147,11 @@ static enum status read_model(struct tokenizer *t, const struct json *root,
         return err_set(err, ERR_MISMATCH, "%s: model '%.60s' is not supported",
                        name, type);
     TRY(read_vocab(t, json_get(model, "vocab"), added, name, err));
-    TRY(read_all_added(t, added, name, err));
-    return t->kind->parse(&t->model, model, &t->vocab, name, err);
+    TRY(added_parse(&t->added, added, &t->vocab, &t->normalizer, name, err));
+    TRY(postprocessor_parse(&t->postprocessor, json_get(root, "post_processor"),
+                            &t->vocab, name, err));
+    return t->kind->parse(&t->model, model, &t->vocab,
+                          t->pretokenizer.is_byte_level, name, err);
 }
 
 static enum status read_root(struct tokenizer *t, const struct json *root,
@@ -228,6 +164,8 @@ static enum status read_root(struct tokenizer *t, const struct json *root,
         return err_set(err, ERR_MISMATCH,
                        "%s: version '%.20s' is not supported", name, version);
     TRY(refuse_parts(root, name, err));
+    TRY(normalizer_parse(&t->normalizer, json_get(root, "normalizer"), name,
+                         err));
     TRY(pretokenizer_parse(&t->pretokenizer, json_get(root, "pre_tokenizer"),
                            name, err));
     TRY(decoder_parse(&t->decoder, json_get(root, "decoder"), name, err));
@@ -297,10 +235,11 @@ void tokenizer_free(struct tokenizer *t)
         return;
     if (t->model != NULL)
         t->kind->free(t->model);
+    normalizer_free(&t->normalizer);
     pretokenizer_free(&t->pretokenizer);
     decoder_free(&t->decoder);
+    added_free(&t->added);
     vocab_free(&t->vocab);
-    mem_free(t->added);
     buf_free(&t->json);
     buf_free(&t->config);
     mem_free(t);
@@ -333,6 +272,16 @@ bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
     return is_id(t, id) && t->vocab.entry[id].is_special;
 }
 
+int32_t tokenizer_bos(const struct tokenizer *t)
+{
+    return t->postprocessor.before;
+}
+
+int32_t tokenizer_eos(const struct tokenizer *t)
+{
+    return t->postprocessor.behind;
+}
+
 const char *tokenizer_json(const struct tokenizer *t, size_t *len)
 {
     *len = t->json.len;
@@ -362,73 +311,73 @@ static enum status check_text(const char *text, size_t len, struct err *err)
     return OK;
 }
 
+/* One text on its way through the steps. */
 struct encoding {
     const struct tokenizer *t;
     bool special;
+    const char *text;   // what the user gave
+    const char *normal; // normalised, what is between raw added tokens
+    bool is_first;      // that is its beginning
+    struct pretokenizer_run pieces;
+    struct bpe_work work;
     struct ids *out;
 };
 
 static enum status encode_piece(void *ctx, const char *piece, size_t len,
                                 struct err *err)
 {
-    const struct encoding *e = ctx;
-    return e->t->kind->encode(e->t->model, &e->t->vocab, piece, len, e->out,
+    struct encoding *e = ctx;
+    return e->t->kind->encode(e->t->model, &e->work, piece, len, e->out, err);
+}
+
+/* What is between added tokens in normalised text. */
+static enum status encode_plain(void *ctx, const char *text, size_t len,
+                                struct err *err)
+{
+    struct encoding *e = ctx;
+    return pretokenizer_split(&e->pieces, text, len,
+                              e->is_first && text == e->normal, encode_piece, e,
                               err);
 }
 
-/* The longest added token that text starts with, or NULL. */
-static const struct added *find_added(const struct encoding *e,
-                                      bool is_normalized, const char *text,
-                                      size_t len)
+/* What is between added tokens in the text as it came. */
+static enum status encode_raw(void *ctx, const char *text, size_t len,
+                              struct err *err)
 {
+    struct encoding *e = ctx;
     const struct tokenizer *t = e->t;
-    unsigned char c = (unsigned char)text[0];
-    for (size_t i = t->first[c]; i < t->first[c + 1]; i++) {
-        const struct added *a = &t->added[i];
-        if (a->is_normalized == is_normalized && a->len <= len &&
-            memcmp(a->content, text, a->len) == 0 &&
-            (e->special || !t->vocab.entry[a->id].is_special))
-            return a;
+    struct buf normal;
+    enum status status = OK;
+    buf_init(&normal, TEXT_MAX);
+    e->is_first = text == e->text;
+    if (t->normalizer.n > 0) {
+        TRY_DONE(normalizer_run(&t->normalizer, text, len, &normal, err));
+        text = buf_text(&normal);
+        len = normal.len;
     }
-    return NULL;
-}
-
-/*
- * Cut out the added tokens and encode what is between them; first those that
- * are looked for in the raw text, then (round 1) those in normalised text,
- * then (round 2) the pre-tokenizer has the word.
- */
-static enum status encode_span(struct encoding *e, const char *text, size_t len,
-                               int round, struct err *err)
-{
-    if (len == 0)
-        return OK;
-    if (round == 2)
-        return pretokenizer_split(&e->t->pretokenizer, text, len, encode_piece,
-                                  e, err);
-    size_t last = 0;
-    for (size_t i = 0; i < len;) {
-        const struct added *a = find_added(e, round == 1, text + i, len - i);
-        if (a == NULL) {
-            i++;
-            continue;
-        }
-        TRY(encode_span(e, text + last, i - last, round + 1, err));
-        TRY(ids_push(e->out, a->id, err));
-        i += a->len;
-        last = i;
-    }
-    return encode_span(e, text + last, len - last, round + 1, err);
+    e->normal = text;
+    if (len > 0)
+        status = added_split(&t->added.normalized, text, len, e->special,
+                             e->out, encode_plain, e, err);
+done:
+    buf_free(&normal);
+    return status;
 }
 
 enum status tokenizer_encode(const struct tokenizer *t, const char *text,
                              size_t len, bool special, struct ids *out,
                              struct err *err)
 {
-    struct encoding e = {.t = t, .special = special, .out = out};
+    struct encoding e = {.t = t, .special = special, .text = text, .out = out};
     size_t n = out->n;
+    enum status status = OK;
     TRY(check_text(text, len, err));
-    enum status status = encode_span(&e, text, len, 0, err);
+    TRY(pretokenizer_run_init(&e.pieces, &t->pretokenizer, err));
+    if (len > 0)
+        status = added_split(&t->added.raw, text, len, special, out, encode_raw,
+                             &e, err);
+    pretokenizer_run_free(&e.pieces);
+    bpe_work_free(&e.work);
     if (status != OK)
         out->n = n;
     return status;
@@ -445,14 +394,17 @@ enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
     enum status status;
     TRY(MEM_NEW(token, n, err));
     for (size_t i = 0; i < n; i++) {
-        if (!is_id(t, id[i])) {
-            status = err_set(err, ERR_MISMATCH,
-                             "token id %d is not in a vocabulary of %zu",
-                             (int)id[i], t->vocab.n);
+        if (id[i] < 0) {
+            status = err_set(err, ERR_MISMATCH, "token id %d is negative",
+                             (int)id[i]);
             goto done;
         }
-        if (!skip_special || !t->vocab.entry[id[i]].is_special)
-            token[n_token++] = t->vocab.entry[id[i]].token;
+        if (!is_id(t, id[i]) ||
+            (skip_special && tokenizer_is_special(t, id[i])))
+            continue;
+        const struct vocab_entry *e = &t->vocab.entry[id[i]];
+        if (e->token != NULL)
+            token[n_token++] = e->normal != NULL ? e->normal : e->token;
     }
     status = decoder_run(&t->decoder, token, n_token, out, err);
 done:

@@ -1,8 +1,8 @@
 /*
  * vocab.h - the two-way table of tokens and ids.
  *
- * The number of tokens is known beforehand; ids are below it and used once,
- * so n additions leave no gap.  Lookup is a hash table with open addressing.
+ * The number of ids is known beforehand; ids are below it and used once.
+ * Lookup is a hash table with open addressing.
  */
 #ifndef PLUMB_IO_VOCAB_H
 #define PLUMB_IO_VOCAB_H
@@ -16,8 +16,10 @@
 struct vocab_entry {
     char *token; // owned; NULL: id not given yet
     size_t len;
+    const char *normal; // what an added token is in normalised text, or NULL
     uint32_t hash;
     bool is_model;   // the model's own vocabulary has it
+    bool is_added;   // the list of added tokens has it
     bool is_special; // an added token that stands for no text
 };
 
@@ -29,7 +31,7 @@ struct vocab {
     size_t slots;
 };
 
-/* A vocabulary that will hold `n` tokens. */
+/* A vocabulary of ids below n. */
 enum status vocab_init(struct vocab *v, size_t n, struct err *err) MUST_CHECK;
 void vocab_free(struct vocab *v);
 

@@ -89,7 +89,7 @@ done
 
 # A model that does not fit its tokenizer is refused.
 cp -r $model crippled
-jq '.model.vocab |= with_entries(select(.value < 400))' \
+jq '.model.vocab |= . + {"one more": length}' \
     $model/tokenizer.json >crippled/tokenizer.json
 expect 4 generate -m crippled --prompt hello
 
