@@ -216,8 +216,9 @@ const struct option option_table[] = {
     TEXT("data.label_key", data.dataset.label_key, NULL,
          "records: the key that stands for \"label\"", FOR_READING, RECORDED),
     TEXT("data.chat", data.template, NULL,
-         "how prompts are laid out: none, support, chatml, smollm2, qwen2.5, "
-         "qwen3, llama3, llama3.1, zephyr or hh; without it, the model's own "
+         "how prompts are laid out: none, support, chatml, smollm2, qwen2, "
+         "qwen2.5, qwen3, llama3, llama3.1, zephyr or hh; without it, the "
+         "model's own "
          "way",
          FOR_STAGES | FOR_EVAL, RECORDED),
     TEXT("data.chat_date", data.date, NULL,

@@ -373,6 +373,7 @@ static enum status lay_prompt(struct layout *l, const struct chat_message *m,
         return lay_support(l, m, n, err);
     case CHAT_CHATML:
     case CHAT_SMOLLM2:
+    case CHAT_QWEN2:
     case CHAT_QWEN25:
     case CHAT_QWEN3:
         return lay_chatml(l, m, n, err);

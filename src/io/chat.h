@@ -10,8 +10,9 @@
  *     none      the text as it is; one message only
  *     support   <cust>...<agent>...<eos>: the support desk's
  *     chatml    <|im_start|>ROLE\n...<|im_end|>\n
- *     smollm2   chatml; without a system message SmolLM2's own
- *     qwen2.5   chatml; without a system message Qwen2.5's own
+ *     smollm2   chatml; where no system message comes first, SmolLM2's own
+ *     qwen2     the same with Qwen2's
+ *     qwen2.5   the same with Qwen2.5's
  *     qwen3     chatml without thinking: the answer begins behind an empty
  *               <think> block, as with enable_thinking=False
  *     llama3    <|start_header_id|>ROLE<|end_header_id|>\n\n...<|eot_id|>
@@ -36,6 +37,7 @@ enum chat_template {
     CHAT_SUPPORT,
     CHAT_CHATML,
     CHAT_SMOLLM2,
+    CHAT_QWEN2,
     CHAT_QWEN25,
     CHAT_QWEN3,
     CHAT_LLAMA3,

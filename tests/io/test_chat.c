@@ -58,8 +58,8 @@ static void test_names(void **state)
     assert_int_equal(chat_find(&found, "llama2", &err), ERR_ARG);
     assert_string_equal(err.text,
                         "chat template 'llama2' is not known; known: none, "
-                        "support, chatml, smollm2, qwen2.5, qwen3, llama3, "
-                        "llama3.1, zephyr, hh");
+                        "support, chatml, smollm2, qwen2, qwen2.5, qwen3, "
+                        "llama3, llama3.1, zephyr, hh");
 }
 
 /* The text is what other tools render: it may not change by a byte. */
@@ -78,6 +78,40 @@ static void test_source(void **state)
     assert_string_equal(hash, "e3b0c44298fc1c14");
     chat_hash(hash, CHAT_SUPPORT);
     assert_string_equal(hash, "ee50d22f8245b127");
+}
+
+/* The text as some tools write it: line ends in Jinja's quotes as they are. */
+static void put_template(struct buf *config, const char *source, bool in_list)
+{
+    struct buf text;
+    struct json_writer w;
+    buf_init(&text, 10000);
+    for (; *source != '\0'; source++) {
+        bool is_end = source[0] == '\\' && source[1] == 'n';
+        buf_putc(&text, is_end ? '\n' : *source);
+        source += is_end;
+    }
+    buf_puts(&text, " \n");
+    buf_clear(config);
+    json_writer_init(&w, config, false);
+    json_open(&w, '{');
+    json_put_key(&w, "chat_template");
+    if (in_list) {
+        json_open(&w, '[');
+        json_open(&w, '{');
+        json_field_text(&w, "name", "tool_use");
+        json_field_text(&w, "template", "{{ x }}");
+        json_close(&w, '}');
+        json_open(&w, '{');
+        json_field_text(&w, "name", "default");
+        json_field_text(&w, "template", buf_text(&text));
+        json_close(&w, '}');
+        json_close(&w, ']');
+    } else {
+        json_put_text(&w, buf_text(&text));
+    }
+    json_close(&w, '}');
+    buf_free(&text);
 }
 
 static void check_detect(const char *config, enum status status,
@@ -107,6 +141,21 @@ static void test_detect(void **state)
     check_detect("{}", OK, CHAT_NONE);
     check_detect("{\"chat_template\":null}", OK, CHAT_NONE);
     check_detect(buf_text(&config), OK, CHAT_SUPPORT);
+    /* As published with the models. */
+    const enum chat_template published[] = {CHAT_CHATML, CHAT_SMOLLM2,
+                                            CHAT_QWEN2};
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        put_template(&config, chat_source(published[i]), false);
+        check_detect(buf_text(&config), OK, published[i]);
+        put_template(&config, chat_source(published[i]), true);
+        check_detect(buf_text(&config), OK, published[i]);
+    }
+    /* One character of the text is another template. */
+    put_template(&config, chat_source(CHAT_CHATML), false);
+    char *at = strstr(config.data, "assistant");
+    assert_non_null(at);
+    *at = 'A';
+    check_detect(buf_text(&config), ERR_MISMATCH, CHAT_NONE);
     check_detect("{\"chat_template\":\"\"}", ERR_MISMATCH, CHAT_NONE);
     check_detect("{\"chat_template\":\"{{ x }}\"}", ERR_MISMATCH, CHAT_NONE);
     check_detect("{\"chat_template\":[{\"name\":\"default\"}]}", ERR_MISMATCH,
