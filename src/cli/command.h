@@ -45,6 +45,7 @@ enum status cmd_generate(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_score(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_tokenize(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_inspect(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_import(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_help(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_man(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_version(struct options *o, struct err *err) MUST_CHECK;

@@ -69,6 +69,15 @@ const struct command command_table[] = {
      "zstd).  "
      "With --logits: what a model expects after a prompt.",
      "plumb inspect plumb-demo/ppo", cmd_inspect},
+    {"import", FOR_IMPORT, "FILE", 1, 1, "other formats to records of ours",
+     "Reads prompts, demonstrations and preferences in the formats of TRL, "
+     "OpenRLHF, UltraFeedback and Anthropic, or a table whose columns are "
+     "named, plain or compressed, and writes them as JSON Lines that every "
+     "stage takes.  With the same --shuffle-seed, --skip and --take cut "
+     "disjoint parts.",
+     "plumb import questions.csv.gz --prompt-column text --take 500 "
+     "--out prompts.jsonl",
+     cmd_import},
     {"help", FOR_PLAIN, "[COMMAND]", 0, 1, "what the commands do",
      "Without a command: the list of commands.  With --json: every option "
      "of every command.",

@@ -50,7 +50,7 @@ static const struct {
     {FOR_REWARD, "reward."},     {FOR_PPO, "ppo."},
     {FOR_EVAL, "eval."},         {FOR_GENERATE, "generate."},
     {FOR_TOKENIZE, "tokenize."}, {FOR_SCORE, "score."},
-    {FOR_INSPECT, "inspect."},
+    {FOR_INSPECT, "inspect."},   {FOR_IMPORT, "import."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

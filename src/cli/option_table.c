@@ -49,8 +49,8 @@
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
 #define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT)
-#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_PLAIN)
-#define FOR_WRITING (FOR_WORK | FOR_SCORE)
+#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_PLAIN)
+#define FOR_WRITING (FOR_WORK | FOR_SCORE | FOR_IMPORT)
 #define RECORDED OPTION_RECORDED
 #define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
 
@@ -523,6 +523,35 @@ const struct option option_table[] = {
     BOOL("tokenize.raw", tokenize.raw, "false",
          "the whole of standard input is one text, line breaks included",
          FOR_TOKENIZE, 0),
+
+    /* import */
+    CHOICE("import.format", import.format, "auto", "auto|json|csv|tsv",
+           "JSON Lines or an array, values separated by commas or by tabs; "
+           "auto tells JSON by its first character, a table by the rest",
+           FOR_IMPORT, 0),
+    TEXT("import.prompt_column", import.columns.prompt, NULL,
+         "tables: the prompt's column", FOR_IMPORT, 0),
+    TEXT("import.response_column", import.columns.response, NULL,
+         "tables: the response's column", FOR_IMPORT, 0),
+    TEXT("import.chosen_column", import.columns.chosen, NULL,
+         "tables: the column of the preferred response", FOR_IMPORT, 0),
+    TEXT("import.rejected_column", import.columns.rejected, NULL,
+         "tables: the column of the other response", FOR_IMPORT, 0),
+    TEXT("import.extra_columns", import.columns.extra, NULL,
+         "tables: columns that are kept beside them, with commas between; * "
+         "is all",
+         FOR_IMPORT, 0),
+    BOOL("import.unique", import.unique, "false",
+         "only the first record of each prompt", FOR_IMPORT, 0),
+    INT("import.shuffle_seed", import.shuffle_seed, "-1", -1,
+        9007199254740991.0,
+        "order the records at random, the same for the same seed; -1: as they "
+        "stand",
+        FOR_IMPORT, 0),
+    INT("import.skip", import.skip, "0", 0, MANY,
+        "records left out, from the first in that order", FOR_IMPORT, 0),
+    INT("import.take", import.take, "0", 0, MANY,
+        "records written at most; 0: all", FOR_IMPORT, 0),
 };
 
 const size_t option_count = sizeof option_table / sizeof option_table[0];

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "io/import_csv.h"
 #include "rlhf/corpus.h"
 #include "rlhf/ppo.h"
 #include "rlhf/reward_model.h"
@@ -67,6 +68,20 @@ struct inspect_values {
     int64_t top;
 };
 
+enum import_format {
+    IMPORT_AUTO, // told from the first character
+    IMPORT_JSON,
+    IMPORT_CSV,
+    IMPORT_TSV
+};
+
+struct import_values {
+    int format; // enum import_format
+    struct import_columns columns;
+    int64_t skip, take, shuffle_seed;
+    bool unique;
+};
+
 enum demo_scenario {
     DEMO_PARADOX,
     DEMO_HEALTHY,
@@ -92,6 +107,7 @@ struct option_values {
     struct score_values score;
     struct inspect_values inspect;
     struct demo_values demo;
+    struct import_values import;
 };
 
 #endif

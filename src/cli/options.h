@@ -60,10 +60,12 @@ enum option_command {
     FOR_PLAIN = 256, // version, help: --json only
     FOR_TOKENIZE = 512,
     FOR_SCORE = 1024,
+    FOR_IMPORT = 2048,
 };
 
 /* The commands that read records and lay out prompts. */
-#define FOR_READING (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE)
+#define FOR_READING                                                            \
+    (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_IMPORT)
 
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands

@@ -8,15 +8,6 @@
 #include "base/mem.h"
 #include "io/dataset_format.h"
 
-struct reader {
-    struct dataset data;
-    enum dataset_label *label; // [room]
-    size_t room;
-    enum dataset_kind kind;
-    const struct dataset_config *config;
-    const struct context *context;
-};
-
 static const struct dataset_config defaults;
 
 void dataset_free(struct dataset *d)
@@ -42,7 +33,7 @@ const char *dataset_format_name(enum dataset_format format)
 
 /* ---- reading ------------------------------------------------------------ */
 
-static enum status make_room(struct reader *reader, struct err *err)
+static enum status make_room(struct dataset_reader *reader, struct err *err)
 {
     struct dataset *d = &reader->data;
     if (d->n < reader->room)
@@ -61,8 +52,8 @@ static enum status make_room(struct reader *reader, struct err *err)
     return OK;
 }
 
-static enum status find_format(struct reader *reader, const struct json *row,
-                               struct err *err)
+static enum status find_format(struct dataset_reader *reader,
+                               const struct json *row, struct err *err)
 {
     if (!json_is_object(row))
         return err_set(err, ERR_FORMAT, "the record is not a JSON object");
@@ -81,10 +72,10 @@ static enum status find_format(struct reader *reader, const struct json *row,
     return OK;
 }
 
-static enum status add_row(void *ctx, const struct json *row, size_t line,
-                           struct err *err)
+enum status dataset_reader_row(void *ctx, const struct json *row, size_t line,
+                               struct err *err)
 {
-    struct reader *reader = ctx;
+    struct dataset_reader *reader = ctx;
     struct dataset *d = &reader->data;
     enum dataset_format before = d->format;
     TRY(make_room(reader, err));
@@ -111,10 +102,9 @@ static enum status add_row(void *ctx, const struct json *row, size_t line,
     return OK;
 }
 
-/* Skip a bad record while there are some to be skipped. */
-static enum status skip_row(void *ctx, struct err *bad)
+enum status dataset_reader_bad(void *ctx, struct err *bad)
 {
-    struct reader *reader = ctx;
+    struct dataset_reader *reader = ctx;
     struct dataset_counts *count = &reader->data.count;
     if ((int64_t)count->bad >= reader->config->skip_bad) {
         if (reader->config->skip_bad > 0)
@@ -128,9 +118,10 @@ static enum status skip_row(void *ctx, struct err *bad)
     return OK;
 }
 
-/* Hand the records over, or give everything back. */
-static enum status finish(struct dataset *out, struct reader *reader,
-                          const char *path, enum status status, struct err *err)
+enum status dataset_reader_finish(struct dataset *out,
+                                  struct dataset_reader *reader,
+                                  const char *path, enum status status,
+                                  struct err *err)
 {
     struct dataset *d = &reader->data;
     if (status == OK) {
@@ -156,10 +147,11 @@ enum status dataset_load(struct dataset *out, const char *path,
                          enum dataset_kind kind, const struct dataset_config *c,
                          const struct context *context, struct err *err)
 {
-    struct reader reader = {.kind = kind, .config = c, .context = context};
-    enum status status =
-        jsonl_read_lenient(path, add_row, skip_row, &reader, err);
-    return finish(out, &reader, path, status, err);
+    struct dataset_reader reader = {
+        .kind = kind, .config = c, .context = context};
+    enum status status = jsonl_read_lenient(path, dataset_reader_row,
+                                            dataset_reader_bad, &reader, err);
+    return dataset_reader_finish(out, &reader, path, status, err);
 }
 
 enum status dataset_read(struct dataset *out, const char *path,
@@ -172,10 +164,10 @@ enum status dataset_parse(struct dataset *out, const char *text, size_t len,
                           const char *name, enum dataset_kind kind,
                           struct err *err)
 {
-    struct reader reader = {.kind = kind, .config = &defaults};
-    enum status status =
-        jsonl_parse_lenient(text, len, name, add_row, skip_row, &reader, err);
-    return finish(out, &reader, name, status, err);
+    struct dataset_reader reader = {.kind = kind, .config = &defaults};
+    enum status status = jsonl_parse_lenient(
+        text, len, name, dataset_reader_row, dataset_reader_bad, &reader, err);
+    return dataset_reader_finish(out, &reader, name, status, err);
 }
 
 /* ---- changing ----------------------------------------------------------- */

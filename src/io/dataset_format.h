@@ -27,6 +27,27 @@ enum status dataset_format_read(struct record *r, enum dataset_label *label,
                                 struct err *err) MUST_CHECK;
 void dataset_format_free(struct record *r);
 
+/* A file being read; zero but for what it is told. */
+struct dataset_reader {
+    enum dataset_kind kind;
+    const struct dataset_config *config;
+    const struct context *context;
+    struct dataset data;
+    enum dataset_label *label; // [room]
+    size_t room;
+};
+
+/* Take a row; ctx is the reader, as jsonl_fn wants it. */
+enum status dataset_reader_row(void *ctx, const struct json *row, size_t line,
+                               struct err *err) MUST_CHECK;
+/* Skip a bad row while some may be, as jsonl_bad_fn wants it. */
+enum status dataset_reader_bad(void *ctx, struct err *bad) MUST_CHECK;
+/* Hand the records over when `status` is OK, else give everything back. */
+enum status dataset_reader_finish(struct dataset *out,
+                                  struct dataset_reader *reader,
+                                  const char *path, enum status status,
+                                  struct err *err) MUST_CHECK;
+
 /* Unpaired rows as rankings; label[i] belongs to record i.  Records without a
  * counterpart are dropped and counted as unused. */
 enum status dataset_format_group(struct dataset *d,

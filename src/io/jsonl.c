@@ -22,6 +22,7 @@ struct walk {
     void *ctx;
     enum layout layout;
     size_t offset;   // bytes seen while the layout is unknown
+    size_t marked;   // of those, of a byte order mark in front
     size_t line;     // of the next byte
     size_t row_line; // where the row being gathered begins
     struct buf held; // of a row that goes on in the next piece
@@ -194,14 +195,22 @@ static enum status feed(struct walk *w, const char *text, size_t len,
     size_t at = 0;
     for (; w->layout == LAYOUT_UNKNOWN && at < len; at++, w->offset++) {
         char c = text[at];
-        bool is_mark = w->offset < 3 && c == mark[w->offset];
-        if (c == '\n')
+        bool is_mark =
+            w->offset == w->marked && w->offset < 3 && c == mark[w->offset];
+        if (is_mark)
+            w->marked++;
+        else if (c == '\n')
             w->line++;
-        else if (!is_mark && !is_blank(c))
+        else if (!is_blank(c))
             break;
     }
     if (at == len)
         return OK;
+    /* A part of a mark is not a mark. */
+    if (w->layout == LAYOUT_UNKNOWN && w->marked % 3 != 0) {
+        w->layout = LAYOUT_LINES;
+        TRY(hold(w, mark, w->marked, err));
+    }
     if (w->layout == LAYOUT_UNKNOWN) {
         w->layout = text[at] == '[' ? LAYOUT_ARRAY : LAYOUT_LINES;
         at += w->layout == LAYOUT_ARRAY;

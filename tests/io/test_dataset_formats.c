@@ -40,6 +40,7 @@ static void refuse(const char *text, enum dataset_kind kind, const char *want)
 
 #define USER(x) "{\"role\":\"user\",\"content\":\"" x "\"}"
 #define BOT(x) "{\"role\":\"assistant\",\"content\":\"" x "\"}"
+#define THREE USER("p") "," BOT("r") "," USER("q")
 #define SYSTEM(x) "{\"role\":\"system\",\"content\":\"" x "\"}"
 
 static const struct {
@@ -84,8 +85,8 @@ static const struct {
      "\"rejected\":\" no\"}",
      "{}"},
     {FORMAT_IMPLICIT, 3,
-     "{\"chosen\":[" USER("p") "," BOT("r") "," USER("q") "," BOT(
-         "yes") "],\"rejected\":[" USER("p") "," BOT("r") "," USER("q") "," BOT("no") "]}",
+     "{\"chosen\":[" THREE "," BOT("yes") "],\"rejected\":[" THREE
+                                          "," BOT("no") "]}",
      "{}"},
     {FORMAT_HH, 1,
      "{\"chosen\":\"\\n\\nHuman: q\\n\\nAssistant: yes\","
