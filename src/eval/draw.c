@@ -159,6 +159,10 @@ static enum status write_pieces(struct json_writer *w, const struct setup *s,
         while (same < before.len && same < now.len &&
                before.data[same] == now.data[same])
             same++;
+        /* Two characters may share their first bytes. */
+        while (same > 0 && same < now.len &&
+               ((unsigned char)now.data[same] & 0xC0) == 0x80)
+            same--;
         if (same < now.len)
             json_put_text_len(w, now.data + same, now.len - same);
         else

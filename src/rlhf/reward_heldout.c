@@ -97,14 +97,14 @@ enum status reward_heldout_write(const struct reward_heldout_result *r,
     enum status status = OK;
     char path[FILE_PATH_MAX];
     char data[FILE_PATH_MAX];
-    bool is_file = strcmp(h->data->path, "-") != 0; // else standard input
+    bool is_file = strcmp(h->path, "-") != 0; // else standard input
     struct buf text;
     struct buf words;
     struct json_writer w;
     buf_init(&text, DOCUMENT_MAX);
     buf_init(&words, DOCUMENT_MAX);
     if (is_file)
-        TRY_DONE(file_relative(data, run_dir, h->data->path, err));
+        TRY_DONE(file_relative(data, run_dir, h->path, err));
     pairwise_words(&words, &r->measures);
     TRY_DONE(buf_status(&words, err));
     json_writer_init(&w, &text, true);
@@ -115,9 +115,11 @@ enum status reward_heldout_write(const struct reward_heldout_result *r,
     json_field_int(&w, "step", step);
     json_field_text(&w, "data", is_file ? data : NULL);
     put_settings(&w, r);
-    json_field_text(&w, "length_rule",
-                    "the response with more tokens, end mark included, is the "
-                    "better one; equally many count one half");
+    json_field_text(
+        &w, "length_rule",
+        "the response of which the model read more tokens, end mark "
+        "included, is the better one; equally many count one "
+        "half");
     measures_write(&w, &r->measures);
     json_field_text(&w, "verdict", buf_text(&words));
     json_close(&w, '}');

@@ -10,8 +10,9 @@
  *      "verdict":"the reward model ..."}
  *
  * `step` is the checkpoint these numbers are about, `data` is told from the
- * run's directory, null for standard input.  A token count includes the end
- * mark; characters are Unicode code points of the response's text.
+ * run's directory, null for standard input.  Tokens are those the model read:
+ * the end mark with them, and of a response cut at reward.max_tokens what was
+ * left.  Characters are Unicode code points of the response's whole text.
  */
 #ifndef PLUMB_RLHF_REWARD_HELDOUT_H
 #define PLUMB_RLHF_REWARD_HELDOUT_H
@@ -20,6 +21,7 @@
 #include "stat/pairwise.h"
 
 struct reward_heldout {
+    const char *path; // the file they are from, "-" for standard input
     const struct dataset *data;
     const struct corpus *corpus; // of `data`
     size_t first;                // record from which on all are held out

@@ -325,7 +325,10 @@ static enum status finish(struct reward_training *r, struct err *err)
     struct reward_heldout_result result;
     double loss;
     TRY(validate(&loss, r, err));
-    const struct reward_heldout h = {.data = &r->data,
+    const struct reward_config *c = r->config;
+    const struct reward_heldout h = {.path = c->heldout != NULL ? c->heldout
+                                                                : c->data,
+                                     .data = &r->data,
                                      .corpus = &r->corpus,
                                      .first = r->n_train,
                                      .score = r->heldout,

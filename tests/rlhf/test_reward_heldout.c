@@ -131,6 +131,18 @@ static void test_of_a_run(void **state)
         strstr(json_text(json_get(heldout, "verdict"), ""), "guessing"));
     json_free(heldout);
     json_free(result);
+    /* Pairs of a file of their own: all its prompts, and its name. */
+    struct reward_config c = desk_reward(&d);
+    c.heldout = c.data;
+    struct stage stage = desk_stage(&d, "apart", RUN_NEW);
+    must(reward_model_run(&c, &stage, &err));
+    must(json_read(&heldout, desk_path(&d, "apart/eval/heldout.json"), 1 << 20,
+                   &err));
+    settings = json_get(heldout, "settings");
+    assert_int_equal(json_int(json_get(settings, "prompts"), 0), 24);
+    assert_string_equal(json_text(json_get(heldout, "data"), ""),
+                        "../rankings.jsonl");
+    json_free(heldout);
     /* A run that is replaced takes what it said of itself along. */
     struct run run;
     must(run_open(&run, desk_path(&d, "reward"), RUN_OVERWRITE, "seed: 8\n",
