@@ -9,6 +9,7 @@
 #include "model/transformer_internal.h"
 
 #define GROUP_DEFAULT 32
+#define GROUP_LEAST 8
 #define GROUP_MAX 4096
 
 /* What every group of one call shares. */
@@ -233,6 +234,18 @@ static enum status check_jobs(const struct run *run, struct err *err)
     return OK;
 }
 
+/* A round reads every weight once per group, so large groups are cheap; but
+ * few jobs in one group would leave the other workers idle.  What counts is n
+ * alone: the arithmetic may not depend on the team. */
+static size_t group_size(size_t n)
+{
+    size_t half = (n + 1) / 2;
+
+    if (half > GROUP_DEFAULT)
+        return GROUP_DEFAULT;
+    return half > GROUP_LEAST ? half : GROUP_LEAST;
+}
+
 enum status generate_run(struct generate_job *job, size_t n,
                          const struct model *m, const struct sampling *s,
                          const struct context *context, struct err *err)
@@ -240,7 +253,7 @@ enum status generate_run(struct generate_job *job, size_t n,
     struct run run = {
         .job = job,
         .n = n,
-        .group = s->group == 0 ? GROUP_DEFAULT : s->group,
+        .group = s->group == 0 ? group_size(n) : s->group,
         .model = m,
         .sampling = s,
         .head =

@@ -18,7 +18,7 @@ struct sampling {
     double top_p;       // 1: off
     size_t top_k;       // 0: off
     size_t max_new;     // tokens at most, EOS included
-    size_t group;       // jobs per group; 0 means 32
+    size_t group;       // jobs per group; 0: 32, or half of fewer than 64
 };
 
 struct generate_job {
