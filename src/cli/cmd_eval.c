@@ -120,6 +120,7 @@ static struct heldout_config make_config(const struct place *p,
         .temperature = e->temperature,
         .top_p = e->top_p,
         .seed = (uint64_t)o->v.common.seed,
+        .precision = o->v.common.precision,
         .data = o->v.data,
     };
 }

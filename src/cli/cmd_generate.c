@@ -111,7 +111,7 @@ static enum status generate(struct buf *out, const struct options *o,
     struct speaker s;
     const struct generate_values *g = &o->v.generate;
     struct draw d = make_draw(o, context);
-    TRY(speaker_open(&s, g->model, g->chat, err));
+    TRY(speaker_open(&s, g->model, g->chat, o->v.common.precision, err));
     enum status status = g->prompts
                              ? speaker_reply_file(out, &s, g->prompts, &d, err)
                              : answer_one(out, o, &s, &d, err);

@@ -42,7 +42,8 @@ static enum status judging_open(struct judging *j, const struct options *o,
                                 struct err *err)
 {
     const struct score_values *v = &o->v.score;
-    TRY(reward_reader_open(&j->reader, v->model, NULL, err));
+    TRY(reward_reader_open(&j->reader, v->model, NULL, o->v.common.precision,
+                           err));
     TRY(dataset_read(&j->data, v->data, DATASET_ANY, err));
     TRY(check_replies(&j->data, err));
     TRY(reward_reader_encode(&j->corpus, &j->reader, &j->data, err));

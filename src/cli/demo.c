@@ -117,7 +117,7 @@ static enum status make_candidates(const struct demo *d, struct err *err)
     TRY(demo_path(&model, d, "sft", err));
     TRY(demo_path(&prompts, d, "world/rank_prompts.jsonl", err));
     context_stage(&d->session->context, "candidates", "replies to be ranked");
-    TRY(speaker_open(&speaker, model, NULL, err));
+    TRY(speaker_open(&speaker, model, NULL, MODEL_F32, err));
     buf_init(&out, CANDIDATES_MAX);
     TRY_DONE(speaker_reply_file(&out, &speaker, prompts, &draw, err));
     TRY_DONE(buf_status(&out, err));

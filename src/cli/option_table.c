@@ -104,6 +104,11 @@ const struct option option_table[] = {
     INT("threads", common.threads, "0", 0, 1024,
         "workers; 0 is one per processor; does not change the result", FOR_TEAM,
         0),
+    CHOICE("precision", common.precision, "f32", "f32|bf16",
+           "weights that are not trained: as float, or rounded to bfloat16, "
+           "which takes half the memory (training then wants lora_rank)",
+           FOR_STAGES | FOR_EVAL | FOR_GENERATE | FOR_SCORE | FOR_INSPECT,
+           RECORDED),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),
     BOOL("resume", common.resume, "false",

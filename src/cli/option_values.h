@@ -19,6 +19,7 @@ struct common_values {
     int64_t seed;
     int64_t shards;
     int64_t threads; // 0: one per processor
+    int precision;   // enum model_precision
     const char *out;
     bool resume, overwrite, json, quiet, dry_run;
 };

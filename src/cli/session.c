@@ -82,6 +82,7 @@ enum status session_stage(struct stage *out, struct buf *config,
         .config = buf_text(config),
         .seed = (uint64_t)o->v.common.seed,
         .shards = (size_t)o->v.common.shards,
+        .precision = o->v.common.precision,
         .data = o->v.data,
         .context = &s->context,
     };

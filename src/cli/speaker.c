@@ -12,12 +12,13 @@
 #define CHUNK 256 // prompts generated at a time, a bound on memory
 
 enum status speaker_open(struct speaker *s, const char *path, const char *chat,
-                         struct err *err)
+                         int precision, struct err *err)
 {
     enum status status = OK;
     memset(s, 0, sizeof *s);
     TRY(run_find_model(s->path, path, NULL, err));
-    TRY_DONE(checkpoint_read(&s->model, s->path, HEAD_LM, err));
+    TRY_DONE(checkpoint_read_as(&s->model, s->path, HEAD_LM,
+                                (enum model_precision)precision, err));
     TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
     TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
     status = chat_open(&s->chat, s->tokenizer, chat, NULL, err);

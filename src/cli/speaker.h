@@ -21,7 +21,7 @@ struct speaker {
 /* Open the model that run_find_model() finds.  `chat` names a template; NULL:
  * the model's own. */
 enum status speaker_open(struct speaker *s, const char *path, const char *chat,
-                         struct err *err) MUST_CHECK;
+                         int precision, struct err *err) MUST_CHECK;
 void speaker_close(struct speaker *s);
 
 /* Append a prompt as ids, laid out by the template.  ERR_LIMIT: it has no

@@ -58,6 +58,7 @@ struct heldout_config {
     double temperature, top_p; // serving settings, evaluated beside 1 and 1
                                // unless they are 1 and 1; 0 is greedy
     uint64_t seed;
+    int precision;           // enum model_precision of all models
     struct data_config data; // how the prompts are read
 };
 

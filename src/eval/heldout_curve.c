@@ -93,7 +93,8 @@ static enum status draw_point(struct draw *out, const struct setup *s,
     if (step == 0 && (c->start == NULL || strcmp(path, s->reference_path) == 0))
         return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
                             context, err);
-    TRY(checkpoint_read(&policy, path, HEAD_LM, err));
+    TRY(checkpoint_read_as(&policy, path, HEAD_LM,
+                           (enum model_precision)c->precision, err));
     setup_end_turns(s, &policy);
     TRY_DONE(setup_check_model(s, &policy, path, err));
     TRY_DONE(draw_replies(out, s, &policy, &s->reference, 1, &how, DRAW_CURVE,

@@ -48,9 +48,11 @@ static enum status open_models(struct setup *s, struct err *err)
     TRY(run_find_model(s->reference_path, c->reference, "sft", err));
     TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
     TRY(chat_open(&s->chat, s->tokenizer, c->data.template, c->data.date, err));
-    TRY(checkpoint_read(&s->reference, s->reference_path, HEAD_LM, err));
+    TRY(checkpoint_read_as(&s->reference, s->reference_path, HEAD_LM,
+                           (enum model_precision)c->precision, err));
     setup_end_turns(s, &s->reference);
-    TRY(checkpoint_read(&s->policy, s->policy_path, HEAD_LM, err));
+    TRY(checkpoint_read_as(&s->policy, s->policy_path, HEAD_LM,
+                           (enum model_precision)c->precision, err));
     setup_end_turns(s, &s->policy);
     TRY(setup_check_model(s, &s->policy, s->policy_path, err));
     return checkpoint_check_tokenizer(&s->policy, s->tokenizer, s->policy_path,
@@ -62,10 +64,12 @@ static enum status open_judges(struct setup *s, struct err *err)
     const struct heldout_config *c = s->config;
     const struct reward_policy policy = {s->tokenizer, s->chat,
                                          s->policy.config.eos};
-    TRY(reward_reader_open(&s->reward, c->reward_model, &policy, err));
+    TRY(reward_reader_open(&s->reward, c->reward_model, &policy, c->precision,
+                           err));
     if (c->gold_model == NULL)
         return OK;
-    TRY(reward_reader_open(&s->gold, c->gold_model, &policy, err));
+    TRY(reward_reader_open(&s->gold, c->gold_model, &policy, c->precision,
+                           err));
     s->has_gold = true;
     if (strcmp(s->gold.path, s->reward.path) == 0)
         return err_set(err, ERR_ARG,

@@ -348,7 +348,8 @@ static enum status read_floats(float *out, const struct tensor_view *t,
 
 /* A Hugging Face folder. */
 static enum status read_folder(struct model *out, const char *dir,
-                               enum model_head head, struct err *err)
+                               enum model_head head,
+                               enum model_precision precision, struct err *err)
 {
     struct model_config c;
     struct weights w;
@@ -356,7 +357,7 @@ static enum status read_folder(struct model *out, const char *dir,
 
     TRY(read_config(&c, dir, head, err));
     TRY(weights_open(&w, dir, err));
-    enum status status = load_params(&m, &c, &w, err);
+    enum status status = load_params(&m, &c, &w, precision, err);
     weights_close(&w);
     TRY(status);
     if (head == HEAD_LM)
@@ -370,7 +371,8 @@ static enum status read_folder(struct model *out, const char *dir,
 
 /* A GGUF file, which holds all of a language model. */
 static enum status read_file(struct model *out, const char *path,
-                             enum model_head head, struct err *err)
+                             enum model_head head,
+                             enum model_precision precision, struct err *err)
 {
     struct model_config c;
     struct weights w;
@@ -388,7 +390,7 @@ static enum status read_file(struct model *out, const char *path,
                          "%s: a language model, where one with a score head "
                          "is wanted",
                          path));
-    TRY_DONE(load_params(out, &c, &w, err));
+    TRY_DONE(load_params(out, &c, &w, precision, err));
 done:
     weights_close(&w);
     return status;
@@ -398,7 +400,6 @@ done:
 static enum status read_base(struct model *out, const char *dir,
                              enum model_head head, struct err *err)
 {
-    struct model base;
     struct err inner;
 
     if (head == HEAD_LM)
@@ -407,9 +408,13 @@ static enum status read_base(struct model *out, const char *dir,
         return OK;
     if (inner.code != ERR_MISMATCH)
         return err_set(err, inner.code, "%s", inner.text);
+    struct model base;
     TRY(checkpoint_read(&base, dir, HEAD_LM, err));
-    enum status status = model_clone_as_score(out, &base, err);
-    model_free(&base);
+    enum status status = model_into_score(&base, err);
+    if (status != OK)
+        model_free(&base);
+    else
+        *out = base;
     return status;
 }
 
@@ -423,10 +428,8 @@ static enum status read_adapted(struct model *out, const char *dir,
     TRY(adapter_head(&own, dir, err));
     if (own != head)
         return err_set(
-            err, ERR_MISMATCH,
-            "%s: an adapter of %s, where %s is "
-            "wanted",
-            dir, own == HEAD_LM ? "a language model" : "a reward model",
+            err, ERR_MISMATCH, "%s: an adapter of %s, where %s is wanted", dir,
+            own == HEAD_LM ? "a language model" : "a reward model",
             head == HEAD_LM ? "a language model" : "one with a score head");
     TRY(adapter_find_base(base, dir, err));
     if (adapter_is(base))
@@ -444,14 +447,28 @@ static enum status read_adapted(struct model *out, const char *dir,
     return status;
 }
 
+enum status checkpoint_read_as(struct model *out, const char *path,
+                               enum model_head head,
+                               enum model_precision precision, struct err *err)
+{
+    TRY(need_folder(path, err));
+    if (adapter_is(path)) {
+        TRY(read_adapted(out, path, head, err));
+        if (precision == MODEL_F32)
+            return OK;
+        enum status status = model_freeze(out, err);
+        if (status != OK)
+            model_free(out);
+        return status;
+    }
+    return file_is_dir(path) ? read_folder(out, path, head, precision, err)
+                             : read_file(out, path, head, precision, err);
+}
+
 enum status checkpoint_read(struct model *out, const char *path,
                             enum model_head head, struct err *err)
 {
-    TRY(need_folder(path, err));
-    if (adapter_is(path))
-        return read_adapted(out, path, head, err);
-    return file_is_dir(path) ? read_folder(out, path, head, err)
-                             : read_file(out, path, head, err);
+    return checkpoint_read_as(out, path, head, MODEL_F32, err);
 }
 
 static enum status read_arrays(struct checkpoint_array *array, size_t n,

@@ -51,6 +51,13 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
 enum status checkpoint_read(struct model *out, const char *dir,
                             enum model_head head, struct err *err) MUST_CHECK;
 
+/* The same with the parameters kept as `precision` says.  (An adapter's folder
+ * is folded together in float first, so that it takes more on the way.) */
+enum status checkpoint_read_as(struct model *out, const char *dir,
+                               enum model_head head,
+                               enum model_precision precision,
+                               struct err *err) MUST_CHECK;
+
 /* Read back what checkpoint_write put beside the model: the JSON text and the
  * arrays, whose names and sizes must match exactly and whose values must be
  * finite. */

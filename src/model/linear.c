@@ -49,10 +49,10 @@ static struct linear own_part(const struct model *m, enum param first,
         first = PARAM_UP;
     bias = bias_of(first);
     l.at = params_offset(c, first, layer);
-    l.weight = m->params + l.at;
+    l.weight = model_weight(m, first, layer);
     if (bias != PARAM_KINDS && params_has(c, bias)) {
         l.bias_at = params_offset(c, bias, layer);
-        l.bias = m->params + l.bias_at;
+        l.bias = model_vector(m, bias, layer);
     }
     return l;
 }
@@ -90,14 +90,26 @@ struct linear linear_of(const struct model *m, enum param first, size_t layer)
 
 size_t linear_scratch(const struct model *m, size_t N)
 {
-    return m->lora == NULL ? 0 : 2 * N * (size_t)m->lora->config.rank;
+    const struct model_config *c = &m->config;
+    size_t adapter = m->lora == NULL ? 0 : 2 * N * (size_t)m->lora->config.rank;
+    size_t narrow = 0;
+
+    /* A product's weight and its adapters do not need theirs at once. */
+    if (m->narrow != NULL) {
+        const size_t K[] = {c->C, c->H * c->D, c->F};
+
+        for (size_t i = 0; i < sizeof K / sizeof *K; i++)
+            if (weight_scratch(K[i]) > narrow)
+                narrow = weight_scratch(K[i]);
+    }
+    return adapter > narrow ? adapter : narrow;
 }
 
 enum status linear_forward(float *y, const float *x, const struct linear *l,
                            size_t N, bool accumulate, float *scratch,
                            struct err *err)
 {
-    TRY(gemm_nt(y, x, l->weight, N, l->M, l->K, accumulate, err));
+    TRY(weight_nt(y, x, l->weight, N, l->M, l->K, accumulate, scratch, err));
     if (l->bias != NULL)
         bias_forward(y, l->bias, N, l->M);
     for (size_t i = 0; i < l->n_part; i++) {
@@ -170,7 +182,7 @@ enum status linear_backward(float *dx, float *grad, const float *dy,
     if (l->is_trained && l->bias != NULL)
         bias_backward(grad + l->bias_at, dy, N, l->M);
     if (dx != NULL)
-        TRY(gemm_nn(dx, dy, l->weight, N, l->K, l->M, false, err));
+        TRY(weight_nn(dx, dy, l->weight, N, l->M, l->K, false, scratch, err));
     for (size_t i = 0; i < l->n_part; i++)
         TRY(part_backward(dx, grad, dy, x, l, &l->part[i], N, scratch, err));
     return OK;

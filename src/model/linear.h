@@ -22,8 +22,8 @@ struct linear_part {
 };
 
 struct linear {
-    const float *weight; // [M,K]
-    const float *bias;   // [M], or NULL
+    struct weight weight; // [M,K]
+    const float *bias;    // [M], or NULL
     size_t M, K;
     bool is_trained; // weight and bias themselves
     size_t at;       // of the weight's gradient, when it is trained
@@ -38,7 +38,8 @@ struct linear {
  * PARAM_O, PARAM_GATE (with up; without SwiGLU up alone) or PARAM_DOWN. */
 struct linear linear_of(const struct model *m, enum param first, size_t layer);
 
-/* Floats of scratch for N rows: nothing without an adapter. */
+/* Floats of scratch for N rows: nothing for a model in float without an
+ * adapter. */
 size_t linear_scratch(const struct model *m, size_t N);
 
 /* y [N,M] = (or +=, if accumulate) the product of x [N,K]. */

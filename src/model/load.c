@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/half.h"
 
 /* Values converted at a time where they do not go straight to their place. */
 #define PIECE ((size_t)1 << 18)
@@ -12,6 +13,8 @@
 /* A tensor of ours and where it lies. */
 struct source {
     struct param_file file;
+    enum param kind; // of the first of ours in it
+    size_t layer;
     const struct tensor_view *view;
 };
 
@@ -101,6 +104,9 @@ static enum status find_sources(struct plan *p, struct err *err)
         if (!(p->is_gguf ? params_file_gguf(&s->file, p->c, i)
                          : params_file_hf(&s->file, p->c, i)))
             continue;
+        struct param_view own = params_view(p->c, i);
+        s->kind = own.kind;
+        s->layer = own.layer;
         s->view = find(p, s->file.name);
         if (s->view == NULL)
             return err_set(err, ERR_MISMATCH, "%s: no tensor %s", p->w->path[0],
@@ -222,10 +228,23 @@ static enum status read_rows(float *out, const struct weights *w,
     return status;
 }
 
+/* Is a piece of the tied output layer what the embedding has there? */
+static bool ties(const struct model *m, const float *piece, size_t first,
+                 size_t n)
+{
+    struct weight w = model_weight(m, PARAM_EMBED, 0);
+
+    if (w.f32 != NULL)
+        return memcmp(piece, w.f32 + first, n * sizeof *piece) == 0;
+    for (size_t i = 0; i < n; i++)
+        if (half_bf16_of_float(piece[i]) != w.bf16[first + i])
+            return false;
+    return true;
+}
+
 static enum status check_tie(const struct plan *p, const struct model *m,
                              struct err *err)
 {
-    const float *embed = m->params + params_offset(p->c, PARAM_EMBED, 0);
     size_t n = p->c->V * p->c->C;
     size_t step = n < PIECE ? n : PIECE;
     float *piece;
@@ -243,7 +262,7 @@ static enum status check_tie(const struct plan *p, const struct model *m,
         size_t len = n - i < step ? n - i : step;
 
         status = read_piece(piece, p->w, p->tie, i, len, err);
-        if (status == OK && memcmp(piece, embed + i, len * sizeof *piece) != 0)
+        if (status == OK && !ties(m, piece, i, len))
             status = err_set(err, ERR_MISMATCH,
                              "%s: tensor %s differs from the embedding, but "
                              "%s ties them (tie_word_embeddings)",
@@ -253,20 +272,49 @@ static enum status check_tie(const struct plan *p, const struct model *m,
     return status;
 }
 
+static enum status read_floats(float *to, const struct plan *p,
+                               const struct source *s, struct err *err)
+{
+    return s->file.is_transposed || s->file.permuted != 0
+               ? read_rows(to, p->w, s, err)
+               : weights_floats(to, p->w, s->view, err);
+}
+
+/* The tensor to its place in a frozen model.  What does not lie in the file as
+ * it does here goes through float, one tensor at a time. */
+static enum status read_frozen(struct model *m, const struct plan *p,
+                               const struct source *s, struct err *err)
+{
+    const struct param_file *f = &s->file;
+    size_t n = f->rows * f->cols;
+    float *whole;
+
+    if (!params_is_product(s->kind))
+        return read_floats(
+            m->rest + params_rest_offset(p->c, s->kind, s->layer), p, s, err);
+    if (!f->is_transposed && f->permuted == 0)
+        return weights_bf16(m->narrow + f->offset, p->w, s->view, err);
+    TRY(MEM_NEW(whole, n, err));
+    enum status status = read_rows(whole, p->w, s, err);
+    for (size_t i = 0; status == OK && i < n; i++)
+        m->narrow[f->offset + i] = half_bf16_of_float(whole[i]);
+    mem_free(whole);
+    return status;
+}
+
 static enum status read_sources(struct model *out, const struct plan *p,
-                                struct err *err)
+                                enum model_precision precision, struct err *err)
 {
     struct model m;
     enum status status = OK;
 
-    TRY(model_create(&m, p->c, err));
+    TRY(model_create_as(&m, p->c, precision, err));
     for (size_t i = 0; status == OK && i < p->n; i++) {
         const struct source *s = &p->source[i];
-        float *to = m.params + s->file.offset;
 
-        status = s->file.is_transposed || s->file.permuted != 0
-                     ? read_rows(to, p->w, s, err)
-                     : weights_floats(to, p->w, s->view, err);
+        status = precision == MODEL_BF16
+                     ? read_frozen(&m, p, s, err)
+                     : read_floats(m.params + s->file.offset, p, s, err);
     }
     if (status == OK)
         status = check_tie(p, &m, err);
@@ -278,7 +326,8 @@ static enum status read_sources(struct model *out, const struct plan *p,
 }
 
 enum status load_params(struct model *out, const struct model_config *c,
-                        const struct weights *w, struct err *err)
+                        const struct weights *w, enum model_precision precision,
+                        struct err *err)
 {
     size_t n = params_tensors(c);
     struct plan p = {
@@ -299,7 +348,7 @@ enum status load_params(struct model *out, const struct model_config *c,
     TRY_DONE(MEM_NEW(p.is_known, w->n + 1, err));
     TRY_DONE(find_sources(&p, err));
     TRY_DONE(check_others(&p, err));
-    TRY_DONE(read_sources(out, &p, err));
+    TRY_DONE(read_sources(out, &p, precision, err));
 done:
     mem_free(p.is_known);
     mem_free(p.source);

@@ -10,7 +10,8 @@
 #include "model/model.h"
 
 /*
- * Make a model of this shape with the parameters of `w`.  All tensors are
+ * Make a model of this shape with the parameters of `w`, kept as `precision`
+ * says.  All tensors are
  * looked at before memory is taken for them, so that a configuration cannot
  * ask for more than its files hold.
  *
@@ -20,6 +21,7 @@
  * that repeats a tied embedding.
  */
 enum status load_params(struct model *out, const struct model_config *c,
-                        const struct weights *w, struct err *err) MUST_CHECK;
+                        const struct weights *w, enum model_precision precision,
+                        struct err *err) MUST_CHECK;
 
 #endif

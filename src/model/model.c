@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "io/half.h"
 #include "nn/gemm.h"
 
 /* Positions in a model's rotary table.  Models are made for up to a million
@@ -35,14 +36,19 @@ static enum status rope_create(struct rope *out, const struct model_config *c,
     return OK;
 }
 
-enum status model_create(struct model *out, const struct model_config *c,
-                         struct err *err)
+enum status model_create_as(struct model *out, const struct model_config *c,
+                            enum model_precision precision, struct err *err)
 {
     struct model m = {.config = *c};
     enum status status = OK;
 
     TRY(model_config_check(c, err));
-    TRY_DONE(MEM_NEW(m.params, params_count(c), err));
+    if (precision == MODEL_BF16) {
+        TRY_DONE(MEM_NEW(m.narrow, params_count(c), err));
+        TRY_DONE(MEM_NEW(m.rest, params_rest_count(c), err));
+    } else {
+        TRY_DONE(MEM_NEW(m.params, params_count(c), err));
+    }
     TRY_DONE(rope_create(&m.rope, c, err));
     *out = m;
 done:
@@ -51,10 +57,18 @@ done:
     return status;
 }
 
+enum status model_create(struct model *out, const struct model_config *c,
+                         struct err *err)
+{
+    return model_create_as(out, c, MODEL_F32, err);
+}
+
 void model_free(struct model *m)
 {
     if (!m->borrows) {
         mem_free(m->params);
+        mem_free(m->narrow);
+        mem_free(m->rest);
         mem_free(m->rope.rate);
         mem_free(m->rope.table);
     }
@@ -89,6 +103,18 @@ enum status model_share(struct model *out, const struct model *base,
     return OK;
 }
 
+/* The first n parameters, of a frozen model with the first n_rest others. */
+static void copy_params(struct model *to, const struct model *from, size_t n,
+                        size_t n_rest)
+{
+    if (from->narrow == NULL) {
+        memcpy(to->params, from->params, n * sizeof *to->params);
+        return;
+    }
+    memcpy(to->narrow, from->narrow, n * sizeof *to->narrow);
+    memcpy(to->rest, from->rest, n_rest * sizeof *to->rest);
+}
+
 enum status model_clone(struct model *out, const struct model *m,
                         struct err *err)
 {
@@ -98,9 +124,10 @@ enum status model_clone(struct model *out, const struct model *m,
     copy.lora = NULL;
     copy.banned = NULL;
     if (!m->borrows) {
-        TRY(model_create(&copy, &m->config, err));
-        memcpy(copy.params, m->params,
-               params_count(&m->config) * sizeof(float));
+        TRY(model_create_as(&copy, &m->config,
+                            m->narrow != NULL ? MODEL_BF16 : MODEL_F32, err));
+        copy_params(&copy, m, params_count(&m->config),
+                    params_rest_count(&m->config));
     }
     TRY_DONE(copy_banned(&copy, m, err));
     if (m->lora != NULL)
@@ -117,21 +144,42 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
 {
     struct model_config c = m->config;
     struct model copy;
-    size_t trunk;
 
     assert(m->lora == NULL);
     /* The trunk comes first in both layouts (model/params.h). */
     c.head = HEAD_SCORE;
-    trunk = params_offset(&c, PARAM_SCORE, 0);
-    TRY(model_create(&copy, &c, err));
-    memcpy(copy.params, m->params, trunk * sizeof(float));
+    TRY(model_create_as(&copy, &c, m->narrow != NULL ? MODEL_BF16 : MODEL_F32,
+                        err));
+    copy_params(&copy, m, params_offset(&c, PARAM_SCORE, 0),
+                params_rest_offset(&c, PARAM_SCORE, 0));
     *out = copy;
+    return OK;
+}
+
+enum status model_into_score(struct model *m, struct err *err)
+{
+    struct model_config c = m->config;
+    float **at = m->narrow != NULL ? &m->rest : &m->params;
+    size_t trunk;
+
+    assert(m->lora == NULL && !m->borrows && c.head == HEAD_LM);
+    c.head = HEAD_SCORE;
+    trunk = m->narrow != NULL ? params_rest_offset(&c, PARAM_SCORE, 0)
+                              : params_offset(&c, PARAM_SCORE, 0);
+    float *grown = mem_grow(*at, trunk, trunk + c.C, sizeof *grown);
+    if (grown == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory for a score head");
+    *at = grown;
+    m->config = c;
+    mem_free(m->banned);
+    m->banned = NULL;
     return OK;
 }
 
 void model_take(struct model *m, struct model *base)
 {
-    assert(m->borrows && !base->borrows && m->params == base->params);
+    assert(m->borrows && !base->borrows && m->params == base->params &&
+           m->narrow == base->narrow);
     m->borrows = false;
     base->borrows = true;
 }
@@ -183,11 +231,68 @@ static enum status merge_layer(void *ctx, size_t layer, size_t worker,
     return OK;
 }
 
+enum status model_freeze(struct model *m, struct err *err)
+{
+    const struct model_config *c = &m->config;
+    struct model frozen;
+
+    assert(m->lora == NULL && !m->borrows);
+    if (m->narrow != NULL)
+        return OK;
+    TRY(model_create_as(&frozen, c, MODEL_BF16, err));
+    for (size_t i = 0; i < params_tensors(c); i++) {
+        struct param_view view = params_view(c, i);
+        const float *from = m->params + view.offset;
+        size_t n = view.rows * view.cols;
+
+        if (params_is_product(view.kind))
+            for (size_t k = 0; k < n; k++)
+                frozen.narrow[view.offset + k] = half_bf16_of_float(from[k]);
+        else
+            memcpy(frozen.rest + params_rest_offset(c, view.kind, view.layer),
+                   from, n * sizeof *from);
+    }
+    frozen.banned = m->banned;
+    m->banned = NULL;
+    model_free(m);
+    *m = frozen;
+    return OK;
+}
+
+/* A frozen model's parameters in float. */
+static enum status thaw(struct model *m, struct err *err)
+{
+    const struct model_config *c = &m->config;
+    struct model whole;
+
+    TRY(model_create(&whole, c, err));
+    for (size_t i = 0; i < params_tensors(c); i++) {
+        struct param_view view = params_view(c, i);
+        float *to = whole.params + view.offset;
+        size_t n = view.rows * view.cols;
+
+        if (params_is_product(view.kind))
+            weight_widen(to, m->narrow + view.offset, n);
+        else
+            memcpy(to, model_vector(m, view.kind, view.layer), n * sizeof *to);
+    }
+    mem_free(m->narrow);
+    mem_free(m->rest);
+    m->narrow = NULL;
+    m->rest = NULL;
+    m->params = whole.params;
+    whole.params = NULL;
+    model_free(&whole);
+    return OK;
+}
+
 enum status model_merge(struct model *m, struct err *err)
 {
     struct team *team;
 
     assert(!m->borrows);
+    if (m->narrow != NULL)
+        TRY(thaw(m, err));
     if (m->lora == NULL)
         return OK;
     TRY(team_create(&team, 1, err));
@@ -204,8 +309,26 @@ enum status model_merge(struct model *m, struct err *err)
 
 /* ---- what is trained ---------------------------------------------------- */
 
+struct weight model_weight(const struct model *m, enum param kind, size_t layer)
+{
+    size_t at = params_offset(&m->config, kind, layer);
+
+    if (m->narrow != NULL)
+        return (struct weight){.bf16 = m->narrow + at};
+    return (struct weight){.f32 = m->params + at};
+}
+
+const float *model_vector(const struct model *m, enum param kind, size_t layer)
+{
+    const struct model_config *c = &m->config;
+
+    return m->narrow != NULL ? m->rest + params_rest_offset(c, kind, layer)
+                             : m->params + params_offset(c, kind, layer);
+}
+
 float *model_trainable(const struct model *m)
 {
+    assert(m->lora != NULL || m->narrow == NULL);
     return m->lora != NULL ? m->lora->params : m->params;
 }
 
@@ -235,22 +358,22 @@ float *model_grad(const struct model *m, float *grad, enum param kind,
 
 /* ---- heads -------------------------------------------------------------- */
 
-static size_t score_offset(const struct model *m)
-{
-    assert(m->config.head == HEAD_SCORE);
-    assert(m->lora != NULL || !m->borrows);
-    return m->lora != NULL ? lora_score_offset(&m->lora->config, &m->config)
-                           : params_offset(&m->config, PARAM_SCORE, 0);
-}
-
 float *model_score(const struct model *m)
 {
-    return model_trainable(m) + score_offset(m);
+    const struct model_config *c = &m->config;
+
+    assert(c->head == HEAD_SCORE);
+    if (m->lora != NULL)
+        return m->lora->params + lora_score_offset(&m->lora->config, c);
+    /* Borrowed from a language model there would be none. */
+    assert(!m->borrows);
+    return m->narrow != NULL ? m->rest + params_rest_offset(c, PARAM_SCORE, 0)
+                             : m->params + params_offset(c, PARAM_SCORE, 0);
 }
 
 float *model_score_grad(const struct model *m, float *grad)
 {
-    return grad + score_offset(m);
+    return grad + (model_score(m) - model_trainable(m));
 }
 
 static enum param lmhead_param(const struct model_config *c)
@@ -264,7 +387,7 @@ struct lmhead model_lmhead(const struct model *m, float temperature)
     const struct model_config *c = &m->config;
 
     return (struct lmhead){
-        .weight = {.f32 = m->params + params_offset(c, lmhead_param(c), 0)},
+        .weight = model_weight(m, lmhead_param(c), 0),
         .banned = m->banned,
         .V = c->V,
         .C = c->C,

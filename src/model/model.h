@@ -9,6 +9,9 @@
  *     model_share(&policy, &base, HEAD_LM);       the reference is `base`
  *     model_adapt(&policy, &lora, seed, err);     the policy is base + adapter
  *
+ * A base that is not trained may be frozen in bfloat16, half the memory: its
+ * products read weights rounded once, in float arithmetic (nn/weight.h).
+ *
  * What training changes is model_trainable(): all parameters of a model
  * without an adapter, else the adapter.  Gradients, moments and checkpoints of
  * the trainer have its layout.
@@ -22,16 +25,27 @@
 
 struct model {
     struct model_config config;
-    float *params;    // [params_count]
+    float *params;    // [params_count], NULL when frozen in bf16; then:
+    uint16_t *narrow; // [params_count] the matrices of products
+    float *rest;      // [params_rest_count] all else
     struct rope rope; // its arrays; none with learned positions
     bool borrows; // params and rope belong to a model that outlives this one
     struct lora *lora; // NULL: no adapter
     uint8_t *banned;   // [V] tokens never sampled (suppress_tokens), or NULL
 };
 
+/* How the parameters of a model are kept. */
+enum model_precision {
+    MODEL_F32,
+    MODEL_BF16, // frozen: nothing but an adapter is trained
+};
+
 /* A model with uninitialised (zero) parameters; model_free() ends it. */
 enum status model_create(struct model *out, const struct model_config *c,
                          struct err *err) MUST_CHECK;
+enum status model_create_as(struct model *out, const struct model_config *c,
+                            enum model_precision precision,
+                            struct err *err) MUST_CHECK;
 void model_free(struct model *m);
 
 /* A deep copy, with its own parameters.  What `m` borrows is borrowed again;
@@ -65,9 +79,21 @@ void model_take(struct model *m, struct model *base);
 enum status model_adapt(struct model *m, const struct lora_config *l,
                         uint64_t seed, struct err *err) MUST_CHECK;
 
+/* Turn a language model, which owns its parameters and has no adapter, into a
+ * score model of the same trunk; its score head is zero. */
+enum status model_into_score(struct model *m, struct err *err) MUST_CHECK;
+
+/* Freeze a model in bfloat16, which owns its parameters and has no adapter. */
+enum status model_freeze(struct model *m, struct err *err) MUST_CHECK;
+
 /* Fold the adapter into the parameters (W += scale B A), which the model must
- * own; it has none afterwards.  Runs one worker. */
+ * own and which are in float afterwards; it then has none.  Runs one worker. */
 enum status model_merge(struct model *m, struct err *err) MUST_CHECK;
+
+/* A matrix that products read, and any other tensor. */
+struct weight model_weight(const struct model *m, enum param kind,
+                           size_t layer);
+const float *model_vector(const struct model *m, enum param kind, size_t layer);
 
 /* What training changes: a flat array, and its tensors in layout order. */
 float *model_trainable(const struct model *m);

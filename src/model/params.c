@@ -191,57 +191,91 @@ bool params_has(const struct model_config *c, enum param kind)
     return is_present(c, row_of(kind));
 }
 
-static size_t tensor_size(const struct model_config *c, const struct row *r)
+/* Which tensors a layout is of. */
+enum layout {
+    LAYOUT_ALL,
+    LAYOUT_REST // without the matrices of products
+};
+
+bool params_is_product(enum param kind)
 {
-    if (!is_present(c, r))
+    return kind == PARAM_EMBED || kind == PARAM_HEAD || kind == PARAM_Q ||
+           kind == PARAM_K || kind == PARAM_V || kind == PARAM_O ||
+           kind == PARAM_GATE || kind == PARAM_UP || kind == PARAM_DOWN;
+}
+
+static size_t tensor_size(const struct model_config *c, const struct row *r,
+                          enum layout of)
+{
+    if (!is_present(c, r) || (of == LAYOUT_REST && params_is_product(r->kind)))
         return 0;
     return side_length(c, r->rows) * side_length(c, r->cols);
 }
 
 /* Floats of one layer's tensors that stand before `end` in the table. */
-static size_t layer_size(const struct model_config *c, size_t end)
+static size_t layer_size(const struct model_config *c, size_t end,
+                         enum layout of)
 {
     size_t size = 0;
 
     for (size_t i = 0; i < end; i++)
         if (table[i].per_layer)
-            size += tensor_size(c, &table[i]);
+            size += tensor_size(c, &table[i], of);
     return size;
 }
 
 /* Where row `row` of the table starts; PARAM_KINDS gives the end of all. */
 static size_t tensor_offset(const struct model_config *c, size_t row,
-                            size_t layer)
+                            size_t layer, enum layout of)
 {
     size_t offset = 0;
     bool has_layers_before = false;
 
     for (size_t i = 0; i < row; i++) {
         if (!table[i].per_layer)
-            offset += tensor_size(c, &table[i]);
+            offset += tensor_size(c, &table[i], of);
         else
             has_layers_before = true;
     }
     if (row < PARAM_KINDS && table[row].per_layer)
-        return offset + layer * layer_size(c, PARAM_KINDS) + layer_size(c, row);
+        return offset + layer * layer_size(c, PARAM_KINDS, of) +
+               layer_size(c, row, of);
     if (has_layers_before)
-        offset += c->L * layer_size(c, PARAM_KINDS);
+        offset += c->L * layer_size(c, PARAM_KINDS, of);
     return offset;
 }
 
 size_t params_count(const struct model_config *c)
 {
-    return tensor_offset(c, PARAM_KINDS, 0);
+    return tensor_offset(c, PARAM_KINDS, 0, LAYOUT_ALL);
 }
 
-size_t params_offset(const struct model_config *c, enum param kind,
-                     size_t layer)
+size_t params_rest_count(const struct model_config *c)
+{
+    return tensor_offset(c, PARAM_KINDS, 0, LAYOUT_REST);
+}
+
+static size_t checked_offset(const struct model_config *c, enum param kind,
+                             size_t layer, enum layout of)
 {
     const struct row *r = row_of(kind);
 
     assert(is_present(c, r));
     assert(layer < (r->per_layer ? c->L : 1));
-    return tensor_offset(c, (size_t)(r - table), layer);
+    return tensor_offset(c, (size_t)(r - table), layer, of);
+}
+
+size_t params_offset(const struct model_config *c, enum param kind,
+                     size_t layer)
+{
+    return checked_offset(c, kind, layer, LAYOUT_ALL);
+}
+
+size_t params_rest_offset(const struct model_config *c, enum param kind,
+                          size_t layer)
+{
+    assert(!params_is_product(kind));
+    return checked_offset(c, kind, layer, LAYOUT_REST);
 }
 
 void params_sides(size_t *rows, size_t *cols, const struct model_config *c,
@@ -334,7 +368,7 @@ struct param_view params_view(const struct model_config *c, size_t i)
     view.is_vector = r->is_vector;
     view.decay = r->decay;
     view.init_sd = init_sd(c, r);
-    view.offset = tensor_offset(c, (size_t)(r - table), view.layer);
+    view.offset = tensor_offset(c, (size_t)(r - table), view.layer, LAYOUT_ALL);
     return view;
 }
 

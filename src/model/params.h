@@ -73,6 +73,16 @@ size_t params_offset(const struct model_config *c, enum param kind,
                      size_t layer);
 
 /*
+ * Of a frozen model the matrices that products read may be kept in bfloat16,
+ * in the layout above.  All else - norms, biases, learned positions, the score
+ * head - stays in float, in a small array of its own.
+ */
+bool params_is_product(enum param kind);
+size_t params_rest_count(const struct model_config *c);
+size_t params_rest_offset(const struct model_config *c, enum param kind,
+                          size_t layer);
+
+/*
  * Initial weights, each tensor from its own random stream.  Deviations as the
  * support desk needs them (docs/world.md): input embedding 0.64, output
  * embedding 0.08, projections 1/sqrt(columns), those that feed the residual

@@ -8,11 +8,6 @@ static const struct arch *arch_of(const struct model_config *c)
     return arch_get(c->arch);
 }
 
-static const float *weight(const struct model *m, enum param kind, size_t layer)
-{
-    return m->params + params_offset(&m->config, kind, layer);
-}
-
 /* ---- norms --------------------------------------------------------------- */
 
 static enum param norm_bias(enum param kind)
@@ -37,10 +32,12 @@ void variant_norm_forward(float *out, float *kept, const float *x,
 
     if (arch_of(c)->is_layernorm)
         layernorm_forward(out, kept == NULL ? NULL : kept + N, kept, x,
-                          weight(m, kind, layer),
-                          weight(m, norm_bias(kind), layer), N, c->C, eps);
+                          model_vector(m, kind, layer),
+                          model_vector(m, norm_bias(kind), layer), N, c->C,
+                          eps);
     else
-        rmsnorm_forward(out, kept, x, weight(m, kind, layer), N, c->C, eps);
+        rmsnorm_forward(out, kept, x, model_vector(m, kind, layer), N, c->C,
+                        eps);
 }
 
 void variant_norm_backward(float *dx, float *grad, const float *dout,
@@ -52,12 +49,12 @@ void variant_norm_backward(float *dx, float *grad, const float *dout,
     float *dweight = model_grad(m, grad, kind, layer);
 
     if (arch_of(c)->is_layernorm)
-        layernorm_backward(dx, dweight,
-                           model_grad(m, grad, norm_bias(kind), layer), dout, x,
-                           weight(m, kind, layer), kept + N, kept, N, c->C);
+        layernorm_backward(
+            dx, dweight, model_grad(m, grad, norm_bias(kind), layer), dout, x,
+            model_vector(m, kind, layer), kept + N, kept, N, c->C);
     else
-        rmsnorm_backward(dx, dweight, dout, x, weight(m, kind, layer), kept, N,
-                         c->C);
+        rmsnorm_backward(dx, dweight, dout, x, model_vector(m, kind, layer),
+                         kept, N, c->C);
 }
 
 /* ---- from tokens and positions ------------------------------------------- */
@@ -68,9 +65,10 @@ void variant_embed_forward(float *x, const struct model *m,
 {
     const struct model_config *c = &m->config;
 
-    embed_forward(x, weight(m, PARAM_EMBED, 0), token, N, c->C);
+    weight_rows(x, model_weight(m, PARAM_EMBED, 0), token, N, c->C);
     if (arch_of(c)->is_learned)
-        position_forward(x, weight(m, PARAM_POSITION, 0), position, N, c->C);
+        position_forward(x, model_vector(m, PARAM_POSITION, 0), position, N,
+                         c->C);
 }
 
 void variant_embed_backward(float *grad, const float *dx, const struct model *m,
@@ -135,8 +133,8 @@ void variant_qk_forward(float *qkv, float *kept, const struct model *m,
 
         headnorm_forward(qkv + h.at, kept == NULL ? NULL : kept + h.raw,
                          kept == NULL ? NULL : kept + h.rstd,
-                         weight(m, h.norm, layer), N, qkv_width(c), h.n, c->D,
-                         (float)c->norm_eps);
+                         model_vector(m, h.norm, layer), N, qkv_width(c), h.n,
+                         c->D, (float)c->norm_eps);
     }
     turn(qkv, m, position, N, false);
 }
@@ -152,8 +150,8 @@ void variant_qk_backward(float *dqkv, float *grad, const float *kept,
         struct heads h = heads_of(c, N, k);
 
         headnorm_backward(dqkv + h.at, model_grad(m, grad, h.norm, layer),
-                          kept + h.raw, weight(m, h.norm, layer), kept + h.rstd,
-                          N, qkv_width(c), h.n, c->D);
+                          kept + h.raw, model_vector(m, h.norm, layer),
+                          kept + h.rstd, N, qkv_width(c), h.n, c->D);
     }
 }
 

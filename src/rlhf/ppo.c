@@ -129,7 +129,8 @@ static enum status load_reward_model(struct ppo *p, const struct chat *chat,
     const struct ppo_config *c = p->config;
     const struct reward_policy policy = {p->tokenizer, *chat,
                                          p->policy.config.eos};
-    TRY(reward_reader_open(&p->reward, c->reward_model, &policy, err));
+    TRY(reward_reader_open(&p->reward, c->reward_model, &policy,
+                           p->stage->precision, err));
     if (c->value_init_reward && !c->value_trunk && !p->reward.reads_ids)
         return err_set(err, ERR_ARG,
                        "%s has another tokenizer or chat template than the "
@@ -160,7 +161,8 @@ static enum status start_policy(struct ppo *p, struct err *err)
     if (c->adapter.rank > 0 && c->reference == NULL)
         TRY(model_share(&p->policy, &p->reference, HEAD_LM, err));
     else
-        TRY(checkpoint_read(&p->policy, p->base, HEAD_LM, err));
+        TRY(trainer_read(&p->policy, p->base, HEAD_LM, p->stage, &c->adapter,
+                         err));
     return trainer_adapt(&p->policy, &c->adapter, p->base, p->stage->seed, err);
 }
 
@@ -192,7 +194,7 @@ static enum status load_models(struct ppo *p, struct err *err)
     TRY(chat_install(&p->tokenizer, p->stage->data.template, err));
     TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
                        NULL, err));
-    TRY(checkpoint_read(&p->reference, path, HEAD_LM, err));
+    TRY(trainer_read(&p->reference, path, HEAD_LM, p->stage, &c->adapter, err));
     TRY(start_policy(p, err));
     TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, p->base, err));
     /* What the template ends a turn with ends a response. */

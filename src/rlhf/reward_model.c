@@ -227,24 +227,20 @@ static enum status validate(double *loss, struct reward_training *r,
 static enum status start_model(struct model *out, struct reward_training *r,
                                const struct stage *stage, struct err *err)
 {
-    enum status status = OK;
     const struct reward_config *c = r->config;
-    struct model base = {.params = NULL};
     TRY(run_find_model(r->base, c->model, NULL, err));
-    TRY_DONE(tokenizer_open(&r->tokenizer, r->base, err));
-    TRY_DONE(chat_install(&r->tokenizer, stage->data.template, err));
-    TRY_DONE(checkpoint_read(&base, r->base, HEAD_LM, err));
-    TRY_DONE(checkpoint_check_tokenizer(&base, r->tokenizer, r->base, err));
-    TRY_DONE(model_clone_as_score(out, &base, err));
-    TRY_DONE(trainer_adapt(out, &c->adapter, r->base, stage->seed, err));
+    TRY(tokenizer_open(&r->tokenizer, r->base, err));
+    TRY(chat_install(&r->tokenizer, stage->data.template, err));
+    TRY(trainer_read(out, r->base, HEAD_LM, stage, &c->adapter, err));
+    TRY(checkpoint_check_tokenizer(out, r->tokenizer, r->base, err));
+    TRY(model_into_score(out, err));
+    TRY(trainer_adapt(out, &c->adapter, r->base, stage->seed, err));
     float *score = model_score(out);
     struct rng rng;
     rng_init(&rng, stage->seed, RNG_INIT, PARAM_SCORE, 0);
     for (size_t i = 0; i < out->config.C; i++)
         score[i] = (float)(0.02 * rng_normal(&rng));
-done:
-    model_free(&base);
-    return status;
+    return OK;
 }
 
 static enum status plan(struct reward_training *r, const struct stage *stage,

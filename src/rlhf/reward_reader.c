@@ -36,14 +36,15 @@ static enum status find_way(struct reward_reader *r, struct err *err)
 
 enum status reward_reader_open(struct reward_reader *out, const char *path,
                                const struct reward_policy *policy,
-                               struct err *err)
+                               int precision, struct err *err)
 {
     enum status status = OK;
     struct reward_reader r = {.reads_ids = false};
     if (policy != NULL)
         r.policy = *policy;
     TRY(run_find_model(r.path, path, "reward", err));
-    TRY(checkpoint_read(&r.model, r.path, HEAD_SCORE, err));
+    TRY(checkpoint_read_as(&r.model, r.path, HEAD_SCORE,
+                           (enum model_precision)precision, err));
     TRY_DONE(tokenizer_open(&r.tokenizer, r.path, err));
     TRY_DONE(checkpoint_check_tokenizer(&r.model, r.tokenizer, r.path, err));
     TRY_DONE(find_way(&r, err));

@@ -12,7 +12,7 @@
  * response, but only when the policy ended the response itself.  Both ways the
  * score is read at the last real token.
  *
- *     reward_reader_open(&reader, "D/reward", &policy, &err);
+ *     reward_reader_open(&reader, "D/reward", &policy, MODEL_F32, &err);
  *     reward_reader_score(score, &reader, &replies, context, &err);
  *     reward_reader_close(&reader);
  *
@@ -46,11 +46,12 @@ struct reward_reader {
 /*
  * Open the model that `path` means (run_find_model() with stage "reward").
  * `policy` says whose ids reward_reader_score() will be given; NULL: only data
- * sets will be scored.  On failure `out` is untouched.
+ * sets will be scored.  `precision` (enum model_precision) is how its weights
+ * are kept.  On failure `out` is untouched.
  */
 enum status reward_reader_open(struct reward_reader *out, const char *path,
                                const struct reward_policy *policy,
-                               struct err *err) MUST_CHECK;
+                               int precision, struct err *err) MUST_CHECK;
 /* Fine on a zeroed struct. */
 void reward_reader_close(struct reward_reader *r);
 

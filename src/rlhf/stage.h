@@ -18,6 +18,7 @@ struct stage {
     const char *config; // text of config.yaml, every option resolved
     uint64_t seed;
     size_t shards;           // pieces a batch is cut into; part of the result
+    int precision;           // enum model_precision, of what is not trained
     struct data_config data; // how data files are read
     struct context *context;
 };

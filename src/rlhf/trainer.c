@@ -248,6 +248,18 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
     return run_flush(&t->run, err);
 }
 
+enum status trainer_read(struct model *out, const char *path,
+                         enum model_head head, const struct stage *stage,
+                         const struct adapter_config *a, struct err *err)
+{
+    if (stage->precision != MODEL_F32 && a->rank == 0)
+        return err_set(err, ERR_ARG,
+                       "precision = bf16 is for weights that are not trained; "
+                       "give lora_rank, or train in f32");
+    return checkpoint_read_as(out, path, head,
+                              (enum model_precision)stage->precision, err);
+}
+
 enum status trainer_adapt(struct model *m, const struct adapter_config *a,
                           const char *base, uint64_t seed, struct err *err)
 {

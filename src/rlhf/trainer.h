@@ -61,6 +61,15 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err) MUST_CHECK;
 
 /*
+ * Read a model to be trained: with an adapter in the stage's precision, else
+ * in float.  ERR_ARG: bf16 is asked for and there is no adapter.
+ */
+enum status trainer_read(struct model *out, const char *path,
+                         enum model_head head, const struct stage *stage,
+                         const struct adapter_config *a,
+                         struct err *err) MUST_CHECK;
+
+/*
  * Put a new adapter on a model that was read from `base`, when one is asked
  * for.  ERR_ARG: settings that do not fit, or a base that is an adapter.
  */

@@ -80,6 +80,21 @@ holds jq -e '.rm_delta.n == 8' out
 expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
     --iterations 1 --batch 8 --max-new 12 --norm-prompts 8 --out ppo_value
 
+# Bases frozen in bf16: near the same run, and refused without an adapter.
+# shellcheck disable=SC2086
+{
+expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --iterations 1 --batch 8 --max-new 12 --norm-prompts 8 --value-trunk \
+    --precision bf16 --out ppo_narrow --json
+holds [ -s ppo_narrow/merged/model.safetensors ]
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 $lora \
+    --precision bf16 --out reward_narrow
+expect 0 generate -m sft --prompt 'where is order #Q4?' --greedy --max-new 8 \
+    --precision bf16 --json
+expect 2 sft --data demos.jsonl --model base --precision bf16 --out no
+says errors 'lora_rank'
+}
+
 # Refused.
 # shellcheck disable=SC2086
 {

@@ -154,8 +154,11 @@ static enum status run_pass(void *ctx, struct arena *arena, struct err *err)
         memcpy(p->hidden, a.hidden, n * sizeof *a.hidden);
     if (p->logits != NULL) {
         struct lmhead head = model_lmhead(p->m, 1);
+        float *scratch;
 
-        TRY(lmhead_logits(p->logits, &head, a.hidden, p->pack->N, NULL, err));
+        TRY(ARENA_NEW(arena, scratch, weight_scratch(head.C), err));
+        TRY(lmhead_logits(p->logits, &head, a.hidden, p->pack->N, scratch,
+                          err));
     }
     if (p->grad == NULL)
         return OK;

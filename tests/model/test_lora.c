@@ -176,6 +176,59 @@ static void test_gradients(void **state)
     check_gradient(&c, &some, &score);
 }
 
+/* Frozen in bf16, a model computes what the same weights in float do, and its
+ * adapter's gradients are those on them. */
+static void test_frozen(void **state)
+{
+    static const int32_t target[8] = {1, 4, 1, 5, 9, 2, 6, 5};
+    static const float dlogp[8] = {1, -0.5f, 0.3f, 1, 0, 0.7f, -1, 0.2f};
+    struct loss loss = {.target = target, .dlogp = dlogp, .temperature = 1};
+    struct model_config c = rig_config();
+    struct rig_pack p;
+    struct model narrow, wide;
+    struct err err = {0};
+    float a[8 * 11], b[8 * 11];
+
+    (void)state;
+    make_pack(&p);
+    rig_model(&narrow, &c, 5);
+    rig_logits(b, &narrow, &p.pack);
+    assert_int_equal(model_freeze(&narrow, &err), OK);
+    assert_null(narrow.params);
+    rig_logits(a, &narrow, &p.pack);
+    /* A weight rounded to 8 bits: logits move, by about 2^-8 of their size. */
+    assert_true(rig_relative(a, b, 88) > 1e-4);
+    assert_true(rig_relative(a, b, 88) < 3e-2);
+    assert_int_equal(model_clone(&wide, &narrow, &err), OK);
+    assert_int_equal(model_merge(&wide, &err), OK);
+    assert_null(wide.narrow);
+    rig_logits(b, &wide, &p.pack);
+    assert_true(rig_relative(a, b, 88) <= 2 * RIG_ROUNDING);
+
+    assert_int_equal(model_adapt(&narrow, &everything, 1, &err), OK);
+    assert_int_equal(model_adapt(&wide, &everything, 1, &err), OK);
+    size_t n = narrow.lora->n;
+    for (size_t i = 0; i < n; i++) {
+        narrow.lora->params[i] += 0.01f * (float)(i % 7);
+        wide.lora->params[i] = narrow.lora->params[i];
+    }
+    float *got = mem_calloc(n, sizeof *got), *want = mem_calloc(n, sizeof *got);
+    rig_gradient(got, &narrow, &p.pack, &loss);
+    rig_gradient(want, &wide, &p.pack, &loss);
+    assert_true(rig_relative(got, want, n) <= RIG_ROUNDING_GRADIENT);
+    assert_int_equal(model_merge(&narrow, &err), OK);
+    assert_int_equal(model_merge(&wide, &err), OK);
+    assert_memory_equal(narrow.params, wide.params,
+                        params_count(&c) * sizeof *got);
+    assert_int_equal(model_into_score(&narrow, &err), OK);
+    for (size_t i = 0; i < c.C; i++)
+        assert_true(model_score(&narrow)[i] == 0);
+    mem_free(got);
+    mem_free(want);
+    model_free(&narrow);
+    model_free(&wide);
+}
+
 static void test_layout(void **state)
 {
     struct model_config c = rig_config();
@@ -236,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_new_adapter_changes_nothing),
         cmocka_unit_test(test_merged_is_the_same),
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_targets),
     };

@@ -146,7 +146,7 @@ static enum status dataset(struct err *err)
 static enum status checkpoint(struct err *err)
 {
     struct speaker s;
-    TRY(speaker_open(&s, path_of("sft"), NULL, err));
+    TRY(speaker_open(&s, path_of("sft"), NULL, 0, err));
     struct checkpoint c = {.model = &s.model, .tokenizer = s.tokenizer};
     enum status status = checkpoint_write(path_of("copy"), &c, err);
     speaker_close(&s);
@@ -228,7 +228,7 @@ static enum status candidates(struct err *err)
         .purpose = RNG_CANDIDATE,
         .context = &rig.context,
     };
-    TRY(speaker_open(&s, path_of("sft"), NULL, err));
+    TRY(speaker_open(&s, path_of("sft"), NULL, 0, err));
     buf_init(&out, (size_t)1 << 20);
     enum status status =
         speaker_reply_file(&out, &s, path_of("prompts.jsonl"), &d, err);
@@ -323,7 +323,7 @@ static enum status reader(struct err *err)
     const struct reward_policy policy = {t, {.template = CHAT_NONE}, DESK_EOS};
     TRY_DONE(
         dataset_read(&data, path_of("prompts.jsonl"), DATASET_PROMPTS, err));
-    TRY_DONE(reward_reader_open(&r, path_of("reward"), &policy, err));
+    TRY_DONE(reward_reader_open(&r, path_of("reward"), &policy, 0, err));
     const struct reward_replies replies = {data.record, &prompt, &seq, &is_eos,
                                            1};
     TRY_DONE(reward_reader_score(&score, &r, &replies, &rig.context, err));

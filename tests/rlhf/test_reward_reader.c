@@ -80,7 +80,8 @@ static void score_with(double *score, const struct said *s, const char *model,
                        bool reads_ids)
 {
     struct reward_reader r;
-    must(reward_reader_open(&r, desk_path(&shared, model), &s->policy, &err));
+    must(reward_reader_open(&r, desk_path(&shared, model), &s->policy,
+                            MODEL_F32, &err));
     assert_int_equal(r.reads_ids, reads_ids);
     must(reward_reader_score(score, &r, &s->replies, &shared.context, &err));
     reward_reader_close(&r);
@@ -114,7 +115,8 @@ static void test_other_template(void **state)
     struct reward_reader r;
     said_open(&s, &shared);
     score_with(score, &s, "plain", false);
-    must(reward_reader_open(&r, desk_path(&shared, "plain"), &s.policy, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "plain"), &s.policy,
+                            MODEL_F32, &err));
     for (size_t i = 0; i < N; i++) {
         struct ids ids = {.n = 0};
         struct buf text;
@@ -155,7 +157,8 @@ static void test_data_set(void **state)
         s.is_eos[i] = true;
     }
     score_with(score, &s, "reward", true);
-    must(reward_reader_open(&r, desk_path(&shared, "turned"), NULL, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "turned"), NULL, MODEL_F32,
+                            &err));
     must(reward_reader_encode(&corpus, &r, &s.data, &err));
     must(scorer_score(all, &r.model, corpus.seq, N, &shared.context, &err));
     for (size_t i = 0; i < N; i++)
@@ -175,20 +178,23 @@ static void test_when_ids_are_read(void **state)
     said_open(&s, &shared);
     struct reward_policy other = s.policy;
     other.end++;
-    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, MODEL_F32,
+                            &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
     other = s.policy;
     other.chat.template = CHAT_HH;
-    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), &other, MODEL_F32,
+                            &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
-    must(reward_reader_open(&r, desk_path(&shared, "reward"), NULL, &err));
+    must(reward_reader_open(&r, desk_path(&shared, "reward"), NULL, MODEL_F32,
+                            &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
-    assert_int_equal(
-        reward_reader_open(&r, desk_path(&shared, "nowhere"), NULL, &err),
-        ERR_MISSING);
+    assert_int_equal(reward_reader_open(&r, desk_path(&shared, "nowhere"), NULL,
+                                        MODEL_F32, &err),
+                     ERR_MISSING);
     said_close(&s);
 }
 
@@ -205,12 +211,12 @@ static void test_trained_template(void **state)
     must(reward_model_run(&c, &stage, &err));
     said_open(&s, &shared);
     must(reward_reader_open(&r, desk_path(&shared, "reward-none"), &s.policy,
-                            &err));
+                            MODEL_F32, &err));
     assert_false(r.reads_ids);
     reward_reader_close(&r);
     s.policy.chat.template = CHAT_NONE;
     must(reward_reader_open(&r, desk_path(&shared, "reward-none"), &s.policy,
-                            &err));
+                            MODEL_F32, &err));
     assert_true(r.reads_ids);
     reward_reader_close(&r);
     said_close(&s);
@@ -228,7 +234,7 @@ static void test_too_long(void **state)
     for (size_t k = 0; k < 2; k++) {
         struct reward_reader r;
         must(reward_reader_open(&r, desk_path(&shared, model[k]), &s.policy,
-                                &err));
+                                MODEL_F32, &err));
         r.model.config.T_max = 20;
         assert_int_equal(
             reward_reader_score(score, &r, &s.replies, &shared.context, &err),
