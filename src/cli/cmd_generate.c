@@ -112,9 +112,9 @@ static enum status generate(struct buf *out, const struct options *o,
     const struct generate_values *g = &o->v.generate;
     struct draw d = make_draw(o, context);
     TRY(speaker_open(&s, g->model, g->chat, o->v.common.precision, err));
-    enum status status = g->prompts
-                             ? speaker_reply_file(out, &s, g->prompts, &d, err)
-                             : answer_one(out, o, &s, &d, err);
+    enum status status = g->prompts ? speaker_reply_file(out, &s, g->prompts,
+                                                         &o->v.data, &d, err)
+                                    : answer_one(out, o, &s, &d, err);
     if (status == OK)
         status = deliver(out, o->v.common.out, err);
     speaker_close(&s);

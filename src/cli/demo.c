@@ -119,7 +119,8 @@ static enum status make_candidates(const struct demo *d, struct err *err)
     context_stage(&d->session->context, "candidates", "replies to be ranked");
     TRY(speaker_open(&speaker, model, NULL, MODEL_F32, err));
     buf_init(&out, CANDIDATES_MAX);
-    TRY_DONE(speaker_reply_file(&out, &speaker, prompts, &draw, err));
+    TRY_DONE(
+        speaker_reply_file(&out, &speaker, prompts, &d->o->v.data, &draw, err));
     TRY_DONE(buf_status(&out, err));
     TRY_DONE(file_write(path, buf_text(&out), out.len, err));
 done:

@@ -21,7 +21,8 @@ enum status speaker_open(struct speaker *s, const char *path, const char *chat,
                                 (enum model_precision)precision, err));
     TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
     TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
-    status = chat_open(&s->chat, s->tokenizer, chat, NULL, err);
+    TRY_DONE(chat_open(&s->chat, s->tokenizer, chat, NULL, err));
+    s->model.config.eos = chat_end(&s->chat, s->tokenizer, s->model.config.eos);
 done:
     if (status != OK)
         speaker_close(s);
@@ -122,7 +123,11 @@ static enum status finish_reply(struct speaker_reply *r,
     buf_puts(&r->text, ""); // an empty reply is a text too
     TRY(tokenizer_decode(s->tokenizer, r->ids.id, r->ids.n, true, &r->text,
                          err));
-    return buf_status(&r->text, err);
+    TRY(buf_status(&r->text, err));
+    const char *own = chat_reply(&s->chat, r->text.data);
+    r->text.len -= (size_t)(own - r->text.data);
+    memmove(r->text.data, own, r->text.len + 1);
+    return OK;
 }
 
 enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
@@ -200,6 +205,7 @@ static enum status put_candidates(struct buf *out, const struct record *r,
     struct record set = {
         .id = r->id,
         .prompt = r->prompt,
+        .dialogue = r->dialogue,
         .responses = response,
         .n_responses = samples,
         .extra = extra.data,
@@ -214,20 +220,25 @@ done:
 
 /* Records first .. first+n-1 of a file. */
 static enum status reply_chunk(struct buf *out, const struct speaker *s,
-                               const struct dataset *data, size_t n,
+                               const struct dataset *data,
+                               const struct corpus *corpus, size_t n,
                                size_t first, const struct draw *d,
                                struct err *err)
 {
     enum status status = OK;
-    const char *text[CHUNK], *id[CHUNK];
+    struct ids ids[CHUNK];
+    const char *id[CHUNK];
     const struct speaker_prompts p = {
-        .text = text, .id = id, .file = data->path, .n = n, .first = first};
+        .ids = ids, .id = id, .file = data->path, .n = n, .first = first};
     struct speaker_reply *reply = NULL;
     TRY(MEM_NEW(reply, n * d->samples, err));
-    for (size_t i = 0; i < n; i++)
-        text[i] = data->record[first + i].prompt;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        const struct sequence *seq = &corpus->seq[corpus->first[first + i]];
         id[i] = data->record[first + i].id;
+        ids[i] = (struct ids){.id = corpus->pool.id +
+                                    (seq->prompt - corpus->pool.id),
+                              .n = seq->len_prompt};
+    }
     TRY_DONE(speaker_reply(reply, s, &p, d, err));
     for (size_t i = 0; i < n && status == OK; i++)
         status = put_candidates(out, &data->record[first + i],
@@ -240,23 +251,32 @@ done:
 }
 
 enum status speaker_reply_file(struct buf *out, const struct speaker *s,
-                               const char *prompts_path, const struct draw *d,
-                               struct err *err)
+                               const char *prompts_path,
+                               const struct data_config *c,
+                               const struct draw *d, struct err *err)
 {
     struct dataset data;
+    struct corpus corpus;
     enum status status = OK;
-    TRY(dataset_read(&data, prompts_path, DATASET_PROMPTS, err));
+    struct data_config own = *c;
+    own.template = chat_name(s->chat.template);
+    const struct corpus_files files = {.path = prompts_path,
+                                       .kind = DATASET_PROMPTS};
+    TRY(corpus_load(&corpus, &data, &files, &own, s->tokenizer,
+                    s->model.config.eos, s->model.config.T_max - 1, d->context,
+                    err));
     if (data.n == 0)
         TRY_DONE(err_set(err, ERR_FORMAT, "%s: no prompts", prompts_path));
     for (size_t first = 0; first < data.n; first += CHUNK) {
         size_t n = data.n - first < CHUNK ? data.n - first : CHUNK;
-        TRY_DONE(reply_chunk(out, s, &data, n, first, d, err));
+        TRY_DONE(reply_chunk(out, s, &data, &corpus, n, first, d, err));
         context_progress(d->context, (double)(first + n), (double)data.n,
                          "prompt", NULL);
         if (context_stopped(d->context))
             TRY_DONE(err_set(err, ERR_STOPPED, "stopped; nothing is written"));
     }
 done:
+    corpus_free(&corpus);
     dataset_free(&data);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "io/chat.h"
 #include "io/dataset.h"
 #include "model/generate.h"
+#include "rlhf/corpus.h"
 
 struct speaker {
     struct model model;
@@ -68,11 +69,14 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
                           struct err *err) MUST_CHECK;
 
 /*
- * The same for a file of prompts: candidate sets {"id","prompt","responses",
- * "finish", ...} are appended to `out`, other members passed on.
+ * The same for a file of prompts, read as `c` says but laid out by the
+ * speaker's template: candidate sets {"id","prompt","responses","finish", ...}
+ * are appended to `out`, other members passed on.
  */
 enum status speaker_reply_file(struct buf *out, const struct speaker *s,
-                               const char *prompts_path, const struct draw *d,
+                               const char *prompts_path,
+                               const struct data_config *c,
+                               const struct draw *d,
                                struct err *err) MUST_CHECK;
 
 #endif

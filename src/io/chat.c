@@ -222,9 +222,17 @@ static enum status no_place(const struct layout *l, const char *what,
                    chat_name(l->chat->template), what);
 }
 
+enum status chat_encode_start(const struct tokenizer *t, struct ids *out,
+                              struct err *err)
+{
+    int32_t bos = tokenizer_bos(t);
+    return bos >= 0 ? ids_push(out, bos, err) : OK;
+}
+
 static enum status lay_none(struct layout *l, const struct chat_message *m,
                             size_t n, struct err *err)
 {
+    TRY(chat_encode_start(l->tokenizer, l->out, err));
     if (n != 1 || !is_role(m, "user"))
         return no_place(l, "more than one user message", err);
     buf_puts(&l->text, m->content);
@@ -347,6 +355,7 @@ static enum status lay_zephyr(struct layout *l, const struct chat_message *m,
 static enum status lay_hh(struct layout *l, const struct chat_message *m,
                           size_t n, struct err *err)
 {
+    TRY(chat_encode_start(l->tokenizer, l->out, err));
     for (size_t i = 0; i < n; i++) {
         bool is_system = is_role(&m[i], "system");
         if (is_system && i > 0)

@@ -108,6 +108,11 @@ enum status chat_encode_response(const struct tokenizer *t,
                                  int32_t end, struct ids *out,
                                  struct err *err) MUST_CHECK;
 
+/* Append what the tokenizer puts before a text that no template has wrapped
+ * (tokenizer_bos()), if anything: none and hh begin with it. */
+enum status chat_encode_start(const struct tokenizer *t, struct ids *out,
+                              struct err *err) MUST_CHECK;
+
 /* The response in a text decoded from what followed a prompt: without the
  * blank that hh puts behind "Assistant:".  A part of `text`. */
 const char *chat_reply(const struct chat *c, const char *text);

@@ -21,7 +21,8 @@
 
 struct tokenizer;
 
-/* Open DIR/tokenizer.json or a file; ERR_MISSING when absent. */
+/* Open DIR/tokenizer.json or a file; ERR_MISSING when absent.  The template in
+ * a chat_template.jinja beside it becomes part of the config. */
 enum status tokenizer_open(struct tokenizer **out, const char *path,
                            struct err *err) MUST_CHECK;
 /* From the bytes of a tokenizer.json (copied) and of the tokenizer_config.json

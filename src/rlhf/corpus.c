@@ -17,6 +17,7 @@ struct encoder {
     const struct tokenizer *tokenizer;
     size_t max_tokens;
     enum corpus_too_long too_long;
+    bool no_replies; // prompts alone are wanted
     /* the record being worked on */
     struct ids prompt;
     struct ids replies;
@@ -64,6 +65,8 @@ static enum status encode_replies(struct encoder *e, const struct record *r,
     enum status status = OK;
     struct json *extra = NULL;
     e->replies.n = e->n_replies = 0;
+    if (e->no_replies)
+        return OK;
     /* Most records do not say how their responses ended. */
     if (r->extra != NULL && strstr(r->extra, "\"finish\"") != NULL)
         TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
@@ -165,7 +168,9 @@ static enum status encode_record(struct encoder *e, const struct record *r,
                                  bool *fits, struct err *err)
 {
     e->prompt.n = 0;
-    if (!r->is_raw) {
+    if (r->is_raw) {
+        TRY(chat_encode_start(e->tokenizer, &e->prompt, err));
+    } else {
         TRY(corpus_encode_prompt(&e->prompt, r, e->tokenizer, &e->corpus->chat,
                                  err));
         if (e->prompt.n == 0)
@@ -219,7 +224,7 @@ static enum status encode_all(struct corpus *c, bool *keep,
 }
 
 static enum status encode(struct corpus *out, bool *keep,
-                          const struct dataset *data,
+                          const struct dataset *data, bool no_replies,
                           const struct data_config *config,
                           const struct tokenizer *tokenizer, int32_t eos,
                           size_t max_tokens, struct err *err)
@@ -228,6 +233,7 @@ static enum status encode(struct corpus *out, bool *keep,
     struct encoder e = {.corpus = &c,
                         .tokenizer = tokenizer,
                         .max_tokens = max_tokens,
+                        .no_replies = no_replies,
                         .too_long = (enum corpus_too_long)config->too_long};
     enum status status =
         chat_open(&c.chat, tokenizer, config->template, config->date, err);
@@ -253,8 +259,8 @@ enum status corpus_encode(struct corpus *out, const struct dataset *data,
     static const struct data_config strict = {.too_long = TOO_LONG_REFUSE};
     bool *keep;
     TRY(MEM_NEW(keep, data->n, err));
-    enum status status =
-        encode(out, keep, data, &strict, tokenizer, eos, max_tokens, err);
+    enum status status = encode(out, keep, data, false, &strict, tokenizer, eos,
+                                max_tokens, err);
     mem_free(keep);
     return status;
 }
@@ -289,7 +295,8 @@ enum status corpus_load(struct corpus *out, struct dataset *data,
         TRY_DONE(dataset_append(&d, &more, err));
     }
     TRY_DONE(MEM_NEW(keep, d.n, err));
-    TRY_DONE(encode(out, keep, &d, c, tokenizer, eos, max_tokens, err));
+    TRY_DONE(encode(out, keep, &d, files->kind == DATASET_PROMPTS, c, tokenizer,
+                    eos, max_tokens, err));
     for (size_t i = 0; i < n_train; i++)
         out->n_train += keep[i];
     dataset_filter(&d, keep);

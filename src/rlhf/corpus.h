@@ -67,7 +67,8 @@ struct corpus_files {
 
 /*
  * Read and encode, leaving out of both what is skipped, and say with the
- * context how many records were read, skipped and cut.
+ * context how many records were read, skipped and cut.  Of DATASET_PROMPTS
+ * only the prompts become tokens: one sequence a record.
  */
 enum status corpus_load(struct corpus *out, struct dataset *data,
                         const struct corpus_files *files,

@@ -99,7 +99,7 @@ expect 4 generate -m crippled --prompt hello
     printf '{"id":"long","prompt":"%s"}\n' "$(seq -s ' where' 200 | tr -d 0-9)"
 } >long.jsonl
 expect 4 generate -m sft --prompts long.jsonl --out answers.jsonl
-says errors "long.jsonl: record 'long': a prompt of"
+says errors "long.jsonl: record 'long': 201 tokens are more than"
 : >empty.jsonl
 expect 4 generate -m sft --prompts empty.jsonl --out answers.jsonl
 says errors "empty.jsonl: no prompts"

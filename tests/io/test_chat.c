@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/chat_install.h"
@@ -210,6 +212,96 @@ static void test_injection(void **state)
     tokenizer_free(t);
 }
 
+/* Where no template wraps a text, the tokenizer's own start does. */
+static void test_start(void **state)
+{
+    (void)state;
+    static const char tail[] =
+        ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+        "{\"SpecialToken\":{\"id\":\"<eos>\",\"type_id\":0}},"
+        "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
+        "\"special_tokens\":{\"<eos>\":{\"id\":\"<eos>\",\"ids\":[1],"
+        "\"tokens\":[\"<eos>\"]}}}}";
+    struct buf json;
+    struct tokenizer *t;
+    struct ids ids = {0};
+    struct err err = {0};
+    buf_init(&json, 10000);
+    buf_append(&json, DOCUMENT, sizeof DOCUMENT - 2);
+    buf_puts(&json, tail);
+    if (tokenizer_parse(&t, json.data, json.len, NULL, 0, "t", &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(chat_encode_prompt(t, &none, "hi", &ids, &err), OK);
+    check_ids(&ids, (int32_t[]){1, 4}, 2);
+    ids.n = 0;
+    assert_int_equal(chat_encode_prompt(t, &support, "hi", &ids, &err), OK);
+    check_ids(&ids, (int32_t[]){2, 4, 3}, 3);
+    ids_free(&ids);
+    tokenizer_free(t);
+    buf_free(&json);
+}
+
+/* A template has no place for some conversations, and says so. */
+static void test_no_place(void **state)
+{
+    (void)state;
+    static const struct chat_message m[] = {
+        {"system", "hi"}, {"user", "hi"}, {"assistant", "ok"}};
+    struct tokenizer *t = make(NULL);
+    struct ids ids = {0};
+    struct err err = {0};
+    assert_int_equal(chat_encode_messages(t, &none, m, 2, &ids, &err),
+                     ERR_MISMATCH);
+    assert_string_equal(err.text, "the chat template none has no place for "
+                                  "more than one user message");
+    assert_int_equal(chat_encode_messages(t, &support, m, 2, &ids, &err),
+                     ERR_MISMATCH);
+    assert_string_equal(err.text, "the chat template support has no place for "
+                                  "a system message");
+    assert_int_equal(chat_encode_messages(t, &support, m + 1, 2, &ids, &err),
+                     ERR_FORMAT);
+    assert_int_equal(chat_encode_messages(t, &none, m, 0, &ids, &err),
+                     ERR_FORMAT);
+    assert_int_equal(ids.n, 0);
+    tokenizer_free(t);
+}
+
+/* chat_template.jinja beside a tokenizer takes the place of the config's. */
+static void test_template_file(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/plumb-test-XXXXXX", path[FILE_PATH_MAX];
+    static const char config[] =
+        "{\"pad_token\":\"<pad>\",\"chat_template\":\"{{ x }}\"}";
+    const char *source = chat_source(CHAT_SUPPORT);
+    struct tokenizer *t;
+    struct err err = {0};
+    enum chat_template found;
+    assert_non_null(mkdtemp(root));
+    for (int has_config = 0; has_config < 2; has_config++) {
+        assert_int_equal(file_join(path, root, "tokenizer.json", NULL), OK);
+        assert_int_equal(file_write(path, DOCUMENT, sizeof DOCUMENT - 1, NULL),
+                         OK);
+        assert_int_equal(file_join(path, root, "chat_template.jinja", NULL),
+                         OK);
+        assert_int_equal(file_write(path, source, strlen(source), NULL), OK);
+        assert_int_equal(file_join(path, root, "tokenizer_config.json", NULL),
+                         OK);
+        if (has_config)
+            assert_int_equal(file_write(path, config, sizeof config - 1, NULL),
+                             OK);
+        if (tokenizer_open(&t, root, &err) != OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(chat_detect(&found, t, &err), OK);
+        assert_int_equal(found, CHAT_SUPPORT);
+        size_t len;
+        const char *joined = tokenizer_config_json(t, &len);
+        assert_int_equal(strstr(joined, "pad_token") != NULL, has_config);
+        tokenizer_free(t);
+    }
+    assert_int_equal(file_remove(root, NULL), OK);
+}
+
 static void test_missing_token(void **state)
 {
     (void)state;
@@ -264,10 +356,16 @@ static void test_install(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_install),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_source),        cmocka_unit_test(test_detect),
-        cmocka_unit_test(test_layout),        cmocka_unit_test(test_injection),
+        cmocka_unit_test(test_install),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_source),
+        cmocka_unit_test(test_detect),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_injection),
         cmocka_unit_test(test_missing_token),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_no_place),
+        cmocka_unit_test(test_template_file),
     };
     return cmocka_run_group_tests_name("chat", tests, NULL, NULL);
 }

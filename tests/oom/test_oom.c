@@ -219,6 +219,7 @@ static const struct sampling short_reply = {
 
 static enum status candidates(struct err *err)
 {
+    static const struct data_config plain = {.too_long = TOO_LONG_REFUSE};
     struct speaker s;
     struct buf out;
     const struct draw d = {
@@ -231,7 +232,7 @@ static enum status candidates(struct err *err)
     TRY(speaker_open(&s, path_of("sft"), NULL, 0, err));
     buf_init(&out, (size_t)1 << 20);
     enum status status =
-        speaker_reply_file(&out, &s, path_of("prompts.jsonl"), &d, err);
+        speaker_reply_file(&out, &s, path_of("prompts.jsonl"), &plain, &d, err);
     if (status == OK)
         status = buf_status(&out, err);
     if (status == OK)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "desk.h"
 #include "world/desk.h"
 
@@ -78,11 +79,181 @@ static void test_single_responses(void **state)
     check("{\"prompt\":\"thanks.\"}\n", DATASET_PROMPTS, "-");
 }
 
+/* ---- what is too long --------------------------------------------------- */
+
+struct loaded {
+    struct desk desk;
+    struct tokenizer *tokenizer;
+    struct dataset data;
+    struct corpus corpus;
+};
+
+/* Write a text into the desk's folder and load it. */
+static enum status load(struct loaded *l, const char *text, const char *heldout,
+                        enum dataset_kind kind, enum corpus_too_long too_long,
+                        size_t max_tokens)
+{
+    const struct data_config c = {.too_long = too_long};
+    struct corpus_files files = {.kind = kind};
+    char second[FILE_PATH_MAX];
+    desk_open(&l->desk, 1);
+    must(tokenizer_open(&l->tokenizer, desk_path(&l->desk, "desk"), &err));
+    if (heldout != NULL) {
+        must(file_write(desk_path(&l->desk, "heldout.jsonl"), heldout,
+                        strlen(heldout), &err));
+        must(file_join(second, "", desk_path(&l->desk, "heldout.jsonl"), &err));
+        files.heldout = second;
+    }
+    must(file_write(desk_path(&l->desk, "data.jsonl"), text, strlen(text),
+                    &err));
+    files.path = desk_path(&l->desk, "data.jsonl");
+    return corpus_load(&l->corpus, &l->data, &files, &c, l->tokenizer, DESK_EOS,
+                       max_tokens, NULL, &err);
+}
+
+static void unload(struct loaded *l)
+{
+    corpus_free(&l->corpus);
+    dataset_free(&l->data);
+    tokenizer_free(l->tokenizer);
+    desk_close(&l->desk);
+    memset(l, 0, sizeof *l);
+}
+
+/* Sequences as text, special tokens too, with '/' behind each. */
+static void check_sequences(const struct loaded *l, const char *want)
+{
+    struct buf out;
+    buf_init(&out, 10000);
+    for (size_t i = 0; i < l->corpus.n_seq; i++) {
+        const struct sequence *s = &l->corpus.seq[i];
+        for (size_t t = 0; t < s->len_prompt; t++)
+            buf_printf(&out, "%s ",
+                       tokenizer_token(l->tokenizer, s->prompt[t]));
+        buf_puts(&out, "| ");
+        for (size_t t = 0; t < s->len_response; t++)
+            buf_printf(&out, "%s ",
+                       tokenizer_token(l->tokenizer, s->response[t]));
+        buf_puts(&out, "/ ");
+    }
+    assert_string_equal(buf_text(&out), want);
+    buf_free(&out);
+}
+
+#define USER(x) "{\"role\":\"user\",\"content\":\"" x "\"}"
+#define BOT(x) "{\"role\":\"assistant\",\"content\":\"" x "\"}"
+
+/* 12 tokens: three of each question, four of each answer. */
+static const char DIALOGUE[] =
+    "{\"id\":\"x\",\"messages\":[" USER("please help") "," BOT(
+        "we are here") "," USER("thanks") "," BOT("best regards.") "]}\n";
+
+static void test_turns(void **state)
+{
+    (void)state;
+    struct loaded l = {.tokenizer = NULL};
+    must(load(&l, DIALOGUE, NULL, DATASET_DEMOS, TOO_LONG_REFUSE, 100));
+    check_sequences(&l, "<cust> please help <agent> we are here <eos> <cust> "
+                        "thanks <agent> | best regards . <eos> / ");
+    assert_int_equal(l.corpus.n_truncated, 0);
+    unload(&l);
+    assert_int_equal(
+        load(&l, DIALOGUE, NULL, DATASET_DEMOS, TOO_LONG_REFUSE, 14),
+        ERR_LIMIT);
+    assert_non_null(strstr(err.text, "record 'x': 15 tokens are more than the "
+                                     "limit of 14"));
+    unload(&l);
+}
+
+/* First the oldest turns go, then the end of the response, and with it what
+ * would teach to stop there. */
+static void test_truncate(void **state)
+{
+    (void)state;
+    struct loaded l = {.tokenizer = NULL};
+    for (size_t max = 14; max > 4; max -= 2) {
+        must(load(&l, DIALOGUE, NULL, DATASET_DEMOS, TOO_LONG_TRUNCATE, max));
+        assert_int_equal(l.corpus.n_truncated, 1);
+        check_sequences(&l, max >= 8
+                                ? "<cust> thanks <agent> | best regards . "
+                                  "<eos> / "
+                                : "<cust> thanks <agent> | best regards . / ");
+        unload(&l);
+    }
+    must(load(&l, DIALOGUE, NULL, DATASET_DEMOS, TOO_LONG_TRUNCATE, 4));
+    check_sequences(&l, "<cust> thanks <agent> | best / ");
+    unload(&l);
+    /* No room for a response. */
+    must(load(&l, DIALOGUE, NULL, DATASET_DEMOS, TOO_LONG_TRUNCATE, 3));
+    assert_int_equal(l.corpus.n_seq + l.data.n + l.corpus.n_truncated, 0);
+    assert_int_equal(l.corpus.n_too_long, 1);
+    unload(&l);
+    /* All responses of a prompt stand behind the same turns. */
+    must(load(
+        &l,
+        "{\"prompt\":[" USER("please help") "," BOT("we are here") "," USER(
+            "thanks") "],\"chosen\":\"best regards.\","
+                      "\"rejected\":\"we\"}\n",
+        NULL, DATASET_RANKINGS, TOO_LONG_TRUNCATE, 13));
+    check_sequences(&l, "<cust> thanks <agent> | best regards . <eos> / "
+                        "<cust> thanks <agent> | we <eos> / ");
+    unload(&l);
+}
+
+/* Records left out are left out of the data, too; what was not is as it was,
+ * and the second file's records are the last. */
+static void test_skip(void **state)
+{
+    (void)state;
+    struct loaded l = {.tokenizer = NULL};
+    static const char train[] =
+        "{\"id\":\"a\",\"prompt\":\"thanks\",\"response\":\"we\"}\n"
+        "{\"id\":\"b\",\"prompt\":\"thanks\",\"response\":\"we are here\"}\n"
+        "{\"id\":\"c\",\"prompt\":\"thanks\",\"response\":\"here\"}\n";
+    static const char heldout[] =
+        "{\"id\":\"d\",\"prompt\":\"please please please\",\"response\":\"we\"}"
+        "\n{\"id\":\"e\",\"prompt\":\"please\",\"response\":\"are\"}\n";
+    must(load(&l, train, heldout, DATASET_DEMOS, TOO_LONG_SKIP, 5));
+    check_sequences(&l, "<cust> thanks <agent> | we <eos> / <cust> thanks "
+                        "<agent> | here <eos> / <cust> please <agent> | are "
+                        "<eos> / ");
+    assert_int_equal(l.data.n, 3);
+    assert_int_equal(l.corpus.n_record, 3);
+    assert_int_equal(l.corpus.n_train, 2);
+    assert_int_equal(l.corpus.n_too_long, 2);
+    assert_int_equal(l.data.count.read, 5);
+    assert_string_equal(l.data.record[1].id, "c");
+    assert_string_equal(l.data.record[2].id, "e");
+    assert_int_equal(l.corpus.first[3], 3);
+    unload(&l);
+}
+
+/* Whole texts have no prompt and no template; of prompts nothing else counts.
+ */
+static void test_kinds(void **state)
+{
+    (void)state;
+    struct loaded l = {.tokenizer = NULL};
+    must(load(&l, "{\"text\":\"we are here\"}\n", NULL, DATASET_DEMOS,
+              TOO_LONG_REFUSE, 4));
+    check_sequences(&l, "| we are here <eos> / ");
+    unload(&l);
+    must(load(&l,
+              "{\"prompt\":\"thanks\",\"responses\":[\"we are here\",\"we\"]}",
+              NULL, DATASET_PROMPTS, TOO_LONG_REFUSE, 3));
+    check_sequences(&l, "<cust> thanks <agent> | / ");
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_single_responses),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
