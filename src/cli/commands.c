@@ -25,7 +25,9 @@ const struct command command_table[] = {
      "plumb sft --data demos.jsonl --tokenizer desk --out sft", cmd_sft},
     {"reward", FOR_REWARD, "", 0, 0, "a reward model from rankings",
      "Trains a reward model on ranked candidate replies, ties allowed; all "
-     "pairs of a prompt are one element of a batch.",
+     "pairs of a prompt are one element of a batch.  eval/heldout.json of the "
+     "run tells how it orders the pairs that were held out, beside the rule "
+     "that the longer reply is better.",
      "plumb reward --model sft --data rankings.jsonl --out reward", cmd_reward},
     {"ppo", FOR_PPO, "", 0, 0,
      "policy optimisation with a KL penalty to the frozen reference",
@@ -39,7 +41,8 @@ const struct command command_table[] = {
      "compare a policy with its reference on held-out prompts",
      "Samples replies from policy and reference to prompts never trained on "
      "and compares score, gold, length, repetition and KL, each with a "
-     "bootstrap interval over prompts.",
+     "bootstrap interval over prompts.  Where nobody and no rubric judges, "
+     "--gold-model names a second reward model as weak gold.",
      "plumb eval plumb-demo --json", cmd_eval},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
      "Answers one prompt, or writes candidate sets for a file of prompts.  "

@@ -326,7 +326,9 @@ const struct option option_table[] = {
          PARENT_SFT),
     PATH("ppo.reference", 0, ppo.reference, "another reference", FOR_PPO,
          RECORDED, PARENT_SFT),
-    PATH("ppo.reward_model", 0, ppo.reward_model, "reward model or its run",
+    PATH("ppo.reward_model", 0, ppo.reward_model,
+         "reward model or its run; it may have another tokenizer than the "
+         "policy",
          FOR_PPO, NEEDED, PARENT_REWARD),
     PATH("ppo.prompts", 0, ppo.prompts, "prompts, JSON Lines", FOR_PPO, NEEDED,
          PARENT_FILE),
