@@ -13,7 +13,11 @@ Use: python3 -m venv V && V/bin/pip install tokenizers
 
 The families are those of tests/data/bpe and, when it is there, those around
 GPT-2's vocabulary from ../shared/data; tokenizer.json files named on the
-command line are compared as they are, besides.
+command line are compared as they are, besides.  A GGUF file there is compared
+thrice: the tokenizer.json we make of it with the tokenizers package; the files
+we make as transformers loads them, if installed; and, when llama-cpp-python
+is, our ids with llama.cpp's.  Those of llama.cpp may differ where it knows
+other Unicode tables or does not normalise; they are counted but do not decide.
 """
 import argparse
 import gzip
@@ -47,6 +51,9 @@ class Ours:
             raise RuntimeError("peer_tokenizer stopped")
         return struct.unpack("<I", head)[0]
 
+    def json(self):
+        return self.p.stdout.read(self.ask(b"J", 0, b"")).decode()
+
     def encode(self, text, special):
         data = text.encode()
         n = self.ask(b"E" if special else b"e", len(data), data)
@@ -59,9 +66,10 @@ class Ours:
 
 
 def compare(program, name, path, n_texts):
-    theirs = Tokenizer.from_file(str(path))
     ours = Ours(program, str(path))
-    doc = json.loads(path.read_text(encoding="utf-8"))
+    text = ours.json()
+    theirs = Tokenizer.from_str(text)
+    doc = json.loads(text)
     tokens = [t["content"] for t in doc["added_tokens"]] or ["<x>"]
     size = 1 + max([*theirs.get_vocab().values()])
     rng = random.Random(11)
@@ -95,6 +103,59 @@ def compare(program, name, path, n_texts):
     for row in wrong[:5]:
         print("   ", *[repr(x)[:300] for x in row], sep="\n    ")
     return len(wrong)
+
+
+def compare_transformers(program, path, n_texts):
+    try:
+        import transformers
+    except ImportError:
+        print(f"{path}: no transformers, its reading is not compared")
+        return 0
+    ours = Ours(program, str(path))
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, kind in (("tokenizer.json", b"J"),
+                           ("tokenizer_config.json", b"C")):
+            data = ours.p.stdout.read(ours.ask(kind, 0, b""))
+            (pathlib.Path(folder) / name).write_bytes(data)
+        theirs = transformers.AutoTokenizer.from_pretrained(folder)
+        config = json.loads(data)
+        for key in ("bos_token", "eos_token", "unk_token", "pad_token",
+                    "chat_template"):
+            if getattr(theirs, key) != config.get(key):
+                print(f"{path}: {key} is {getattr(theirs, key)!r}")
+                wrong += 1
+        texts = bpe_families.texts(7, n_texts, ["<s>", "<|im_start|>"])
+        for text in texts:
+            ids = theirs(text, add_special_tokens=False)["input_ids"]
+            wrong += ids != ours.encode(text, True)
+    print(f"{path}: as transformers loads it, {len(texts)} texts, "
+          f"{wrong} differ")
+    return wrong
+
+
+def compare_llama_cpp(program, path, n_texts):
+    try:
+        import llama_cpp
+    except ImportError:
+        print(f"{path}: no llama-cpp-python, not compared with llama.cpp")
+        return
+    model = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
+    ours = Ours(program, str(path))
+    tokens = [t["content"] for t in json.loads(ours.json())["added_tokens"]]
+    wrong, n = [], 0
+    for text in bpe_families.texts(5, n_texts, tokens[:40] or ["<x>"]):
+        for special in (True, False):
+            want = model.tokenize(text.encode(), add_bos=False,
+                                  special=special)
+            got = ours.encode(text, special)
+            n += 1
+            if got != want:
+                wrong.append((special, text, got, want))
+    print(f"{path}: {n} compared with llama.cpp, {len(wrong)} differ",
+          flush=True)
+    for row in wrong[:5]:
+        print("   ", *[repr(x)[:300] for x in row], sep="\n    ")
 
 
 def gpt2():
@@ -136,6 +197,9 @@ def main():
             wrong += compare(a.program, f"GPT-2's as {name}", path, a.texts)
         for path in a.files:
             wrong += compare(a.program, str(path), path, a.texts)
+            if path.suffix == ".gguf":
+                wrong += compare_transformers(a.program, path, a.texts)
+                compare_llama_cpp(a.program, path, a.texts)
     return wrong != 0
 
 

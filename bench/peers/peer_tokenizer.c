@@ -6,6 +6,7 @@
  *
  *     request   'E' or 'e', u32 length, text: encode with or without special
  *               'D' or 'd', u32 n, n ids: decode, keeping special tokens or not
+ *               'J' or 'C', 0: the tokenizer.json or tokenizer_config.json
  *     answer    u32 n, n ids; or u32 length, text
  *
  * Numbers are little-endian.
@@ -33,10 +34,19 @@ static enum status answer(const struct tokenizer *t, int kind, const void *data,
         fwrite(&count, sizeof count, 1, stdout);
         fwrite(ids.id, sizeof *ids.id, ids.n, stdout);
     } else {
-        TRY_DONE(tokenizer_decode(t, data, n, kind == 'd', &text, err));
+        size_t len = 0;
+        if (kind == 'J')
+            buf_puts(&text, tokenizer_json(t, &len));
+        else if (kind == 'C' && tokenizer_config_json(t, &len) != NULL)
+            buf_puts(&text, tokenizer_config_json(t, &len));
+        else if (kind == 'C')
+            buf_puts(&text, "{}");
+        else
+            TRY_DONE(tokenizer_decode(t, data, n, kind == 'd', &text, err));
         count = (uint32_t)text.len;
         fwrite(&count, sizeof count, 1, stdout);
         fwrite(buf_text(&text), 1, text.len, stdout);
+        status = buf_status(&text, err);
     }
 done:
     ids_free(&ids);

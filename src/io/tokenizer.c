@@ -11,9 +11,11 @@
 #include "io/added.h"
 #include "io/bpe.h"
 #include "io/decoder.h"
+#include "io/gguf.h"
 #include "io/normalizer.h"
 #include "io/postprocessor.h"
 #include "io/pretokenizer.h"
+#include "io/tokenizer_gguf.h"
 #include "io/vocab.h"
 #include "io/wordlevel.h"
 
@@ -239,11 +241,47 @@ done:
     return status;
 }
 
+enum status tokenizer_from_gguf(struct tokenizer **out, const struct gguf *g,
+                                struct err *err)
+{
+    struct buf json, config;
+    buf_init(&json, JSON_MAX);
+    buf_init(&config, CONFIG_MAX);
+    enum status status = tokenizer_gguf_convert(&json, &config, g, err);
+    if (status == OK)
+        status =
+            tokenizer_parse(out, buf_text(&json), json.len, buf_text(&config),
+                            config.len, gguf_name(g), err);
+    buf_free(&json);
+    buf_free(&config);
+    return status;
+}
+
+static enum status open_gguf(struct tokenizer **out, const char *path,
+                             struct err *err)
+{
+    struct gguf *g;
+    TRY(gguf_open(&g, path, err));
+    enum status status = tokenizer_from_gguf(out, g, err);
+    gguf_close(g);
+    return status;
+}
+
+/* Does the file begin as a GGUF file does? */
+static enum status is_gguf(bool *out, const char *path, struct err *err)
+{
+    struct file_map map;
+    TRY(file_map(&map, path, err));
+    *out = map.len >= 4 && memcmp(map.data, "GGUF", 4) == 0;
+    file_unmap(&map);
+    return OK;
+}
+
 enum status tokenizer_open(struct tokenizer **out, const char *path,
                            struct err *err)
 {
     char dir[FILE_PATH_MAX], file[FILE_PATH_MAX], side[FILE_PATH_MAX];
-    bool is_dir = file_is_dir(path);
+    bool is_dir = file_is_dir(path), has_gguf = false;
     struct buf json, config;
     enum status status;
     buf_init(&json, JSON_MAX);
@@ -254,6 +292,11 @@ enum status tokenizer_open(struct tokenizer **out, const char *path,
     TRY_DONE(
         file_join(side, is_dir ? path : dir, "tokenizer_config.json", err));
     TRY_DONE(file_need(file, err));
+    TRY_DONE(is_gguf(&has_gguf, file, err));
+    if (has_gguf) {
+        status = open_gguf(out, file, err);
+        goto done;
+    }
     TRY_DONE(file_read(&json, file, err));
     bool has_config = file_exists(side);
     if (has_config)

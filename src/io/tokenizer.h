@@ -1,6 +1,6 @@
 /*
- * tokenizer.h - text to token ids and back, from Hugging Face's
- * tokenizer.json.
+ * tokenizer.h - text to token ids and back, from Hugging Face's tokenizer.json
+ * or a GGUF file.
  *
  * The kind of model (WordLevel, BPE) is hidden behind these calls.  A file
  * whose model, normaliser, pre-tokenizer, post-processor or decoder is not
@@ -21,8 +21,9 @@
 
 struct tokenizer;
 
-/* Open DIR/tokenizer.json or a file; ERR_MISSING when absent.  The template in
- * a chat_template.jinja beside it becomes part of the config. */
+/* Open DIR/tokenizer.json, such a file, or a GGUF file (whose tokenizer is
+ * turned into one, io/tokenizer_gguf.h); ERR_MISSING when absent.  The template
+ * in a chat_template.jinja beside it becomes part of the config. */
 enum status tokenizer_open(struct tokenizer **out, const char *path,
                            struct err *err) MUST_CHECK;
 /* From the bytes of a tokenizer.json (copied) and of the tokenizer_config.json
@@ -31,6 +32,10 @@ enum status tokenizer_parse(struct tokenizer **out, const char *json,
                             size_t len, const char *config_json,
                             size_t len_config, const char *name,
                             struct err *err) MUST_CHECK;
+/* From a GGUF file that is open. */
+struct gguf;
+enum status tokenizer_from_gguf(struct tokenizer **out, const struct gguf *g,
+                                struct err *err) MUST_CHECK;
 void tokenizer_free(struct tokenizer *t);
 
 /*
@@ -71,8 +76,8 @@ enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
                              size_t n, bool skip_special, struct buf *out,
                              struct err *err) MUST_CHECK;
 
-/* The files as they were read, for copying into a checkpoint; the config may
- * be NULL. */
+/* The files as they were read or made, for copying into a checkpoint; the
+ * config may be NULL. */
 const char *tokenizer_json(const struct tokenizer *t, size_t *len);
 const char *tokenizer_config_json(const struct tokenizer *t, size_t *len);
 
