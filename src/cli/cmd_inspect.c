@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "io/hub.h"
 #include "io/run.h"
+#include "model/adapter.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 
@@ -76,6 +77,8 @@ static enum status inspect(struct json_writer *w, const char *path,
         return inspect_file(w, path, err);
     if (has_file(path, "config.json"))
         return inspect_model(w, path, err);
+    if (adapter_is(path))
+        return inspect_adapter(w, path, err);
     return is_run(path) ? inspect_run(w, path, err)
                         : inspect_project(w, path, err);
 }

@@ -43,6 +43,7 @@ enum status cmd_ppo(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_eval(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_generate(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_score(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_export(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_tokenize(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_inspect(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_import(struct options *o, struct err *err) MUST_CHECK;

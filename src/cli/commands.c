@@ -64,9 +64,16 @@ const struct command command_table[] = {
      "all of standard input as one text, and leaves no line break behind a "
      "decoded one.  No token is added at the start or the end.",
      "plumb tokenize -m plumb-demo/ppo --json <questions.txt", cmd_tokenize},
+    {"export", FOR_EXPORT, "MODEL", 1, 1, "a model for other programs",
+     "Writes a Hugging Face folder, or with --gguf one file with tokenizer "
+     "and chat template, as llama.cpp reads it.  An adapter is folded into "
+     "its base with --merge.  A reward model can only be a folder: llama.cpp "
+     "knows no score head.",
+     "plumb export plumb-demo/ppo --type bf16 --out policy", cmd_export},
     {"inspect", FOR_INSPECT, "MODEL|RUN|FILE", 1, 1,
      "what a model, a run or a data file holds",
-     "Shows shape and parameters of a model folder, settings, progress and "
+     "Shows shape and parameters of a model folder or an adapter, settings, "
+     "progress and "
      "checkpoints of a run, the tensors of a safetensors file, the metadata "
      "and tensors of a GGUF file, the fields of a JSON Lines file (plain or "
      "zstd).  "

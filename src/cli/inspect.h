@@ -21,6 +21,10 @@ enum status inspect_model(struct json_writer *w, const char *dir,
 enum status inspect_logits(struct json_writer *w, const struct options *o,
                            struct err *err) MUST_CHECK;
 
+/* An adapter's folder: rank, targets, base. */
+enum status inspect_adapter(struct json_writer *w, const char *dir,
+                            struct err *err) MUST_CHECK;
+
 /* A run directory: settings, last metrics, checkpoints. */
 enum status inspect_run(struct json_writer *w, const char *dir,
                         struct err *err) MUST_CHECK;

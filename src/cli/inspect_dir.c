@@ -7,6 +7,7 @@
 #include "io/run.h"
 #include "io/safetensors.h"
 #include "io/tokenizer.h"
+#include "model/adapter.h"
 #include "model/params.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -77,6 +78,50 @@ enum status inspect_model(struct json_writer *w, const char *dir,
         TRY(put_weights(w, path, err));
     TRY(file_join(path, dir, "tokenizer.json", err));
     return file_exists(path) ? put_tokenizer(w, dir, &c, err) : OK;
+}
+
+/* What adapter_config.json says, as it says it. */
+static void put_adapter(struct json_writer *w, const struct json *config)
+{
+    static const char *const member[] = {
+        "base_model_name_or_path", "task_type", "r", "lora_alpha", "use_rslora",
+        "target_modules",
+    };
+    for (size_t i = 0; i < sizeof member / sizeof *member; i++) {
+        const struct json *node = json_get(config, member[i]);
+        if (!node)
+            continue;
+        json_put_key(w, member[i]);
+        json_put_node(w, node);
+    }
+}
+
+enum status inspect_adapter(struct json_writer *w, const char *dir,
+                            struct err *err)
+{
+    char path[FILE_PATH_MAX], base[FILE_PATH_MAX];
+    struct json *json;
+    struct safetensors s;
+    uint64_t values = 0;
+    TRY(file_join(path, dir, "adapter_config.json", err));
+    TRY(json_read(&json, path, CONFIG_MAX, err));
+    json_field_text(w, "kind", "adapter");
+    json_field_text(w, "path", dir);
+    put_adapter(w, json);
+    json_free(json);
+    struct err missing = {OK, ""};
+    bool has_base = adapter_find_base(base, dir, &missing) == OK;
+    json_field_text(w, "base", has_base ? base : NULL);
+    if (!has_base)
+        json_field_text(w, "base_missing", missing.text);
+    TRY(file_join(path, dir, "adapter_model.safetensors", err));
+    TRY(safetensors_open(&s, path, err));
+    for (size_t i = 0; i < s.n; i++)
+        values += s.tensor[i].count;
+    json_field_int(w, "parameters", (int64_t)values);
+    json_field_int(w, "tensors", (int64_t)s.n);
+    safetensors_close(&s);
+    return OK;
 }
 
 static enum status put_checkpoints(struct json_writer *w, const char *dir,

@@ -49,8 +49,8 @@
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
 #define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT)
-#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_PLAIN)
-#define FOR_WRITING (FOR_WORK | FOR_SCORE | FOR_IMPORT)
+#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN)
+#define FOR_WRITING (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT)
 #define RECORDED OPTION_RECORDED
 #define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
 
@@ -116,7 +116,7 @@ const struct option option_table[] = {
          FOR_STAGES | FOR_DEMO, 0),
     BOOL("overwrite", common.overwrite, "false",
          "remove what an earlier run left in the directory",
-         FOR_STAGES | FOR_DEMO, 0),
+         FOR_STAGES | FOR_DEMO | FOR_EXPORT, 0),
     BOOL("dry_run", common.dry_run, "false",
          "print the settings and a plan with estimates of time and memory, "
          "and stop",
@@ -499,6 +499,14 @@ const struct option option_table[] = {
          OPTION_NEEDED, PARENT_REWARD),
     PATH("score.data", 'd', score.data, "records with responses, JSON Lines",
          FOR_SCORE, OPTION_NEEDED, PARENT_FILE),
+
+    /* models for others */
+    BOOL("export.gguf", export_to.gguf, "false",
+         "one GGUF file, else a Hugging Face folder", FOR_EXPORT, 0),
+    CHOICE("export.type", export_to.type, "f32", "f32|f16|bf16|q8_0",
+           "how values are stored; q8_0 in GGUF files only", FOR_EXPORT, 0),
+    BOOL("export.merge", export_to.merge, "false",
+         "fold an adapter into its base", FOR_EXPORT, 0),
 
     /* a look into a model */
     BOOL("inspect.logits", inspect.logits, "false",

@@ -83,6 +83,11 @@ struct import_values {
     bool unique;
 };
 
+struct export_values {
+    bool gguf, merge;
+    int type; // index into the choices of export.type
+};
+
 enum demo_scenario {
     DEMO_PARADOX,
     DEMO_HEALTHY,
@@ -107,6 +112,7 @@ struct option_values {
     struct tokenize_values tokenize;
     struct score_values score;
     struct inspect_values inspect;
+    struct export_values export_to;
     struct demo_values demo;
     struct import_values import;
 };

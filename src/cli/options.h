@@ -61,6 +61,7 @@ enum option_command {
     FOR_TOKENIZE = 512,
     FOR_SCORE = 1024,
     FOR_IMPORT = 2048,
+    FOR_EXPORT = 4096,
 };
 
 /* The commands that read records and lay out prompts. */

@@ -98,7 +98,8 @@ static void put_generation_config(struct buf *out, const struct model *m)
 }
 
 static enum status write_configs(const char *dir, const struct model *m,
-                                 int32_t pad, struct err *err)
+                                 enum tensor_type type, int32_t pad,
+                                 struct err *err)
 {
     struct model_config c = m->config;
     struct buf text;
@@ -106,7 +107,7 @@ static enum status write_configs(const char *dir, const struct model *m,
 
     buf_init(&text, JSON_BYTES_MAX);
     c.pad = pad;
-    model_config_write(&text, &c);
+    model_config_write(&text, &c, type);
     TRY_DONE(write_buf(dir, "config.json", &text, err));
     if (m->config.head == HEAD_LM) {
         buf_clear(&text);
@@ -119,12 +120,12 @@ done:
 }
 
 static enum status write_params(const char *dir, const struct model *m,
-                                struct err *err)
+                                enum tensor_type type, struct err *err)
 {
     char path[FILE_PATH_MAX];
 
     TRY(file_join(path, dir, "model.safetensors", err));
-    return save_params(path, m, err);
+    return save_params(path, m, type, err);
 }
 
 /* pad >= 0: what tokenizer_config.json is to say, too. */
@@ -187,8 +188,8 @@ static enum status write_all(const char *dir, const struct checkpoint *c,
     if (c->model->lora != NULL) {
         TRY(adapter_write(dir, c->model, c->base, home, err));
     } else {
-        TRY(write_configs(dir, c->model, pad, err));
-        TRY(write_params(dir, c->model, err));
+        TRY(write_configs(dir, c->model, c->type, pad, err));
+        TRY(write_params(dir, c->model, c->type, err));
     }
     if (c->tokenizer != NULL)
         TRY(write_tokenizer(dir, c->tokenizer, is_score ? pad : -1, err));

@@ -2,7 +2,7 @@
  * checkpoint.h - models on disk as Hugging Face folders.
  *
  *     config.json             shape, head, special tokens
- *     model.safetensors       parameters in f32 under Hugging Face's names
+ *     model.safetensors       parameters under Hugging Face's names
  *     generation_config.json  eos, suppress_tokens
  *     tokenizer.json  tokenizer_config.json   copied bytes
  *     adapter_config.json  adapter_model.safetensors   model/adapter.h, in
@@ -31,6 +31,7 @@ struct checkpoint_array {
 struct checkpoint {
     const struct model *model;
     const char *base; // where the parameters of a model with an adapter are
+    enum tensor_type type;             // of parameters: F32 (0), F16 or BF16
     const struct tokenizer *tokenizer; // NULL: no tokenizer files
     const char *trainer_json;          // NULL: a model only, no trainer state
     const struct checkpoint_array *array;

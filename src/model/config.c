@@ -543,7 +543,16 @@ void model_config_put_eos(struct json_writer *w, const struct model_config *c)
     json_close(w, ']');
 }
 
-void model_config_write(struct buf *out, const struct model_config *c)
+/* The name that transformers has for a type. */
+static const char *dtype_name(enum tensor_type type)
+{
+    return type == TENSOR_F16    ? "float16"
+           : type == TENSOR_BF16 ? "bfloat16"
+                                 : "float32";
+}
+
+void model_config_write(struct buf *out, const struct model_config *c,
+                        enum tensor_type type)
 {
     const struct arch *arch = arch_get(c->arch);
     struct json_writer w;
@@ -568,7 +577,7 @@ void model_config_write(struct buf *out, const struct model_config *c)
     put_token(&w, "pad_token_id", c->pad);
     if (c->head == HEAD_SCORE)
         put_labels(&w);
-    json_field_text(&w, "torch_dtype", "float32");
+    json_field_text(&w, "torch_dtype", dtype_name(type));
     json_close(&w, '}');
     buf_putc(out, '\n');
 }

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "io/tensors.h"
 #include "model/arch.h"
 #include "nn/rope.h"
 
@@ -64,8 +65,10 @@ enum status model_config_parse_eos(struct model_config *c,
 bool model_config_stops(const struct model_config *c, int32_t token);
 
 /* Write under the architecture's class for language models or for sequence
- * classification (num_labels 1), with the names of v4, which v5 reads too. */
-void model_config_write(struct buf *out, const struct model_config *c);
+ * classification (num_labels 1), with the names of v4, which v5 reads too.
+ * `type` is what the parameters are stored as. */
+void model_config_write(struct buf *out, const struct model_config *c,
+                        enum tensor_type type);
 
 /* eos_token_id: one id, a list where others end a response too, or null. */
 void model_config_put_eos(struct json_writer *w, const struct model_config *c);

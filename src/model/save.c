@@ -49,7 +49,7 @@ static void describe(struct tensor_out *out, const struct param_file *f,
 }
 
 enum status save_params(const char *path, const struct model *m,
-                        struct err *err)
+                        enum tensor_type type, struct err *err)
 {
     size_t room = params_tensors(&m->config);
     struct param_file *file = NULL;
@@ -72,6 +72,7 @@ enum status save_params(const char *path, const struct model *m,
             used += file_size(&file[i]);
         }
         describe(&tensor[i], &file[i], data);
+        tensor[i].type = type;
     }
     TRY_DONE(safetensors_write(path, tensor, n, err));
 done:

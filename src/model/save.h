@@ -8,9 +8,10 @@
 #include "io/tokenizer.h"
 #include "model/model.h"
 
-/* The parameters as F32 under Hugging Face's names and in its orders. */
+/* The parameters as F32, F16 or BF16 under Hugging Face's names and in its
+ * orders. */
 enum status save_params(const char *path, const struct model *m,
-                        struct err *err) MUST_CHECK;
+                        enum tensor_type type, struct err *err) MUST_CHECK;
 
 /*
  * The padding token of a reward model.  transformers reads the score at the

@@ -190,6 +190,49 @@ head -c 100 "$golden" >cut.gguf
 expect 4 inspect cut.gguf
 says errors "cut.gguf"
 
+# Models for others: a folder of another type, an adapter folded in.
+expect 0 export sft --out given --type bf16 --json
+holds jq -e '.format == "folder" and .type == "bf16" and .head == "lm"' out
+expect 0 inspect given/model.safetensors --json
+holds jq -e '[.tensors[].dtype] | unique == ["BF16"]' out
+holds cmp given/tokenizer.json "$model/tokenizer.json"
+expect 0 export given --out widened --type f32
+expect 0 generate -m given --prompt hello --greedy --json
+cp out given.json
+expect 0 generate -m widened --prompt hello --greedy --json
+holds [ "$(jq -c .logp out)" = "$(jq -c .logp given.json)" ]
+expect 2 export sft --out given
+says errors "given is there; --overwrite replaces it"
+expect 0 export sft --out given --overwrite
+holds cmp given/model.safetensors "$model/model.safetensors"
+expect 0 export reward --out rewarding --type f16
+expect 0 score -m rewarding --data rankings.jsonl --json
+holds [ "$(wc -l <out)" = 12 ]
+expect 0 sft --data demos.jsonl -m "$model" --epochs 1 --out adapted \
+    --lora-rank 2 --lora-targets all-linear
+adapter=adapted/checkpoints/$(ls adapted/checkpoints | tail -1)
+expect 0 inspect "$adapter" --json
+holds jq -e '.kind == "adapter" and .r == 2 and .parameters > 0 and
+    (.base | length > 0)' out
+expect 2 export "$adapter" --out merged
+says errors "--merge folds it into its base"
+expect 0 export "$adapter" --out merged --merge
+expect 0 export adapted --out newest # the run folds it in itself
+holds cmp merged/model.safetensors newest/model.safetensors
+holds sh -c "! cmp -s merged/model.safetensors '$model/model.safetensors'"
+expect 2 export sft
+says errors "out is not set"
+expect 2 export sft --out x --type q8_0
+says errors "--gguf"
+expect 2 export sft --out given --gguf
+says errors "given is a directory"
+expect 4 export sft --out x.gguf --gguf
+says errors "llama.cpp has no form for a WordLevel model"
+expect 4 export reward --out x.gguf --gguf
+says errors "no score head"
+expect 5 export nowhere --out x
+holds [ ! -e x.gguf ]
+
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk
 says errors "desk is a directory, not a file"

@@ -447,7 +447,7 @@ static void test_greedy_config(void **state)
     c.C = 16384;
     c.L = 256;
     buf_init(&text, 1 << 16);
-    model_config_write(&text, &c);
+    model_config_write(&text, &c, TENSOR_F32);
     assert_int_equal(buf_status(&text, &err), OK);
     put_file(f, "config.json", buf_text(&text));
     check_refused(f, HEAD_LM, ERR_MISMATCH, "config.json");

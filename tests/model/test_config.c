@@ -102,7 +102,7 @@ static void check_round_trip(const struct model_config *c)
     struct buf text;
 
     buf_init(&text, 1 << 16);
-    model_config_write(&text, c);
+    model_config_write(&text, c, TENSOR_F32);
     assert_int_equal(buf_status(&text, &err), OK);
     if (parse(&back, buf_text(&text), &err) != OK)
         fail_msg("%s", err.text);
