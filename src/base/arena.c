@@ -6,6 +6,9 @@
 #include "base/mem.h"
 
 #define FIRST_BLOCK ((size_t)64 * 1024)
+/* Blocks do not double beyond this, so that a first step takes little more
+ * memory than those after it. */
+#define LAST_BLOCK ((size_t)64 << 20)
 
 /* A block's bytes follow its header in the same allocation; the header takes
  * a whole cache line so that they start aligned. */
@@ -41,8 +44,8 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     if (b == NULL || bytes > b->room - b->used) {
         /* Doubling keeps the number of blocks of a first step small. */
         size_t room = b == NULL ? FIRST_BLOCK : b->room;
-        if (b != NULL && room <= SIZE_MAX / 4)
-            room *= 2;
+        if (b != NULL)
+            room = room < LAST_BLOCK / 2 ? 2 * room : LAST_BLOCK;
         b = add_block(a, bytes > room ? bytes : room);
         if (b == NULL && bytes < room)
             b = add_block(a, bytes);

@@ -1,9 +1,22 @@
+/* madvise is no part of POSIX.
+ * NOLINTNEXTLINE(bugprone-reserved-identifier) */
+#define _DEFAULT_SOURCE
+
 #include "base/mem.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/*
+ * From this size on an array begins on a boundary of huge pages and the system
+ * is asked for them: a product of matrices touches a new 4 KiB page every few
+ * rows, and finding those costs it 10 to 20 per cent.
+ */
+#define HUGE_FROM ((size_t)8 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static atomic_long allocations; // since the last mem_fail_at()
 static atomic_long fail_left = -1;
@@ -26,9 +39,15 @@ void *mem_calloc(size_t n, size_t size)
     if (size != 0 && n > PTRDIFF_MAX / size)
         return NULL;
     size_t bytes = n * size;
+    size_t align = bytes >= HUGE_FROM ? HUGE_PAGE : MEM_ALIGN;
     void *p = NULL;
-    if (posix_memalign(&p, MEM_ALIGN, bytes != 0 ? bytes : 1) != 0)
+    if (posix_memalign(&p, align, bytes != 0 ? bytes : 1) != 0)
         return NULL;
+#ifdef MADV_HUGEPAGE
+    /* A wish: where it is not granted everything works as well. */
+    if (bytes >= HUGE_FROM)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
     memset(p, 0, bytes);
     return p;
 }

@@ -17,7 +17,8 @@
 /*
  * n objects of `size` bytes, all zero, aligned to MEM_ALIGN.  NULL when
  * memory is short or n*size overflows.  n or size of 0 gives a valid pointer
- * to nothing.  Free with mem_free().
+ * to nothing.  Free with mem_free().  Arrays of many megabytes lie in huge
+ * pages where the system has them.
  */
 void *mem_calloc(size_t n, size_t size);
 

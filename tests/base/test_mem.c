@@ -24,6 +24,17 @@ static void test_zeroed_and_aligned(void **state)
         mem_free(p);
     }
     mem_free(NULL);
+    /* Large enough for huge pages, and no multiple of one. */
+    size_t n = ((size_t)9 << 20) + 5;
+    for (int again = 0; again < 2; again++) {
+        unsigned char *p = mem_calloc(n, 1);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % ((size_t)2 << 20), 0);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(p[i], 0);
+        memset(p, 0xA5, n);
+        mem_free(p);
+    }
 }
 
 static void test_overflow(void **state)
