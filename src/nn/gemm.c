@@ -6,6 +6,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "base/parallel.h"
+#include "nn/skinny.h"
 
 enum status gemm_part(const struct gemm_part *p, struct err *err)
 {
@@ -37,6 +38,11 @@ enum status gemm_part(const struct gemm_part *p, struct err *err)
 enum status gemm_nt(float *C, const float *A, const float *B, size_t M,
                     size_t N, size_t K, bool accumulate, struct err *err)
 {
+    assert(team_inside());
+    if (skinny_pays(M, N, K)) {
+        skinny_nt(C, A, B, M, N, K, accumulate);
+        return OK;
+    }
     return gemm_part(&(struct gemm_part){GEMM_NT, C, A, B, N, K, K, M, N, K,
                                          1.0f, accumulate},
                      err);

@@ -5,6 +5,8 @@
  * per cent of the matmul primitives for this code's shapes (90-105 GFLOP/s),
  * needs no primitive per shape, and is the same call in API v2 and v3.
  *
+ * Products of a few rows with a large matrix go through nn/skinny.h instead.
+ *
  * Called from inside a worker only (base/parallel.h), which pins the library
  * to one thread; that is asserted.  C may not overlap A or B.  Sizes of zero
  * are fine (K of zero clears C unless it accumulates).
