@@ -30,14 +30,19 @@ struct row {
 struct side {
     const struct lmhead *head;
     const float *hidden;
-    float *z; // [LMHEAD_CHUNK,V]
+    float *z; // [lmhead_chunk(V),V]
     float *e; // [V] exponentials of the current row
     float *w; // for the weight's products
 };
 
+size_t lmhead_chunk(size_t V)
+{
+    return V < 8192 ? LMHEAD_CHUNK : LMHEAD_CHUNK_LARGE;
+}
+
 size_t lmhead_scratch(size_t V, size_t C)
 {
-    return (LMHEAD_CHUNK + 1) * V + weight_scratch(C);
+    return (lmhead_chunk(V) + 1) * V + weight_scratch(C);
 }
 
 static struct side side_of(const struct lmhead *head, const float *hidden,
@@ -47,8 +52,8 @@ static struct side side_of(const struct lmhead *head, const float *hidden,
     return (struct side){.head = head,
                          .hidden = hidden,
                          .z = scratch,
-                         .e = scratch + LMHEAD_CHUNK * head->V,
-                         .w = scratch + (LMHEAD_CHUNK + 1) * head->V};
+                         .e = scratch + lmhead_chunk(head->V) * head->V,
+                         .w = scratch + (lmhead_chunk(head->V) + 1) * head->V};
 }
 
 /* Raw logits of rows first..first+n-1 of a side. */
@@ -197,8 +202,9 @@ enum status lmhead_forward(float *logp, float *entropy, float *p_eos,
                            float *scratch, struct err *err)
 {
     struct side s = side_of(head, hidden, scratch);
-    for (size_t first = 0; first < N; first += LMHEAD_CHUNK) {
-        size_t n = N - first < LMHEAD_CHUNK ? N - first : LMHEAD_CHUNK;
+    size_t chunk = lmhead_chunk(head->V);
+    for (size_t first = 0; first < N; first += chunk) {
+        size_t n = N - first < chunk ? N - first : chunk;
         TRY(side_logits(&s, first, n, err));
         for (size_t i = 0; i < n; i++)
             side_row(&s, i, logp + first + i, at(entropy, first + i),
@@ -220,8 +226,9 @@ enum status lmhead_compare(const struct lmhead_pair *out,
                                 scratch + lmhead_scratch(head->V, head->C));
     bool want = out->logp || out->entropy || out->p_eos || out->kl;
     bool want_ref = out->logp_ref || out->p_eos_ref || out->kl;
-    for (size_t first = 0; first < N; first += LMHEAD_CHUNK) {
-        size_t n = N - first < LMHEAD_CHUNK ? N - first : LMHEAD_CHUNK;
+    size_t chunk = lmhead_chunk(head->V);
+    for (size_t first = 0; first < N; first += chunk) {
+        size_t n = N - first < chunk ? N - first : chunk;
         if (want)
             TRY(side_logits(&s, first, n, err));
         if (want_ref)
@@ -303,8 +310,9 @@ enum status lmhead_backward(float *dhidden, float *dweight,
 {
     size_t V = head->V, C = head->C;
     struct side s = side_of(head, hidden, scratch);
-    for (size_t first = 0; first < N; first += LMHEAD_CHUNK) {
-        size_t n = N - first < LMHEAD_CHUNK ? N - first : LMHEAD_CHUNK;
+    size_t chunk = lmhead_chunk(head->V);
+    for (size_t first = 0; first < N; first += chunk) {
+        size_t n = N - first < chunk ? N - first : chunk;
         const float *dent = dentropy == NULL ? NULL : dentropy + first;
         if (all_zero(dlogp + first, n) && all_zero(dent, n))
             continue;

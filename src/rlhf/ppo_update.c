@@ -184,7 +184,7 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
     TRY(ARENA_NEW(arena, entropy, x.n, err));
     TRY(ARENA_NEW(arena, dlogp, x.n, err));
     TRY(ARENA_NEW(arena, dentropy, x.n, err));
-    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V, head.C), err));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
     memset(drows, 0, x.n * C * sizeof *drows);
     memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
     memset(dlogp, 0, x.n * sizeof *dlogp);

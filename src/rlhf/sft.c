@@ -87,7 +87,7 @@ static enum status run_pack(struct sft *s, size_t shard,
     TRY(find_targets(&t, &b, m->banned, s->config->prompt_weight, arena, err));
     TRY(ARENA_NEW(arena, hidden, t.n * C, err));
     TRY(ARENA_NEW(arena, logp, t.n, err));
-    TRY(ARENA_NEW(arena, scratch, 2 * lmhead_scratch(head.V, head.C), err));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
     batch_gather(hidden, a.hidden, t.row, t.n, C);
     TRY(lmhead_forward(logp, NULL, NULL, &head, hidden, t.token, t.n,
                        m->config.eos, scratch, err));

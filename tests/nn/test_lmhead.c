@@ -11,12 +11,13 @@ struct shape {
     bool has_banned;
 };
 
-/* Around LMHEAD_CHUNK rows, odd and even vocabularies, the demo's. */
+/* Around LMHEAD_CHUNK rows, odd and even vocabularies, the demo's; one that
+ * takes large chunks. */
 static const struct shape shapes[] = {
     {1, 1, 1, 1.0f, false},    {1, 4, 3, 1.0f, true},
     {3, 7, 8, 0.7f, true},     {63, 65, 16, 1.0f, false},
     {64, 413, 64, 1.0f, true}, {65, 413, 64, 0.5f, false},
-    {130, 96, 33, 1.3f, true},
+    {130, 96, 33, 1.3f, true}, {258, 8195, 2, 1.0f, true},
 };
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
