@@ -3,15 +3,15 @@
  * all element work of a token costs more than its products.
  *
  * Every figure is the median of REPEATS timings on one worker.  Products are
- * set against a 1024^3 product measured in the same run.
+ * set against a 1024^3 product measured in the same run.  The last part is
+ * about the shape of a real model (bench_shapes.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/mem.h"
 #include "base/parallel.h"
-#include "base/rng.h"
+#include "bench_shapes.h"
+#include "measure.h"
 #include "nn/adamw.h"
 #include "nn/attention.h"
 #include "nn/gemm.h"
@@ -53,54 +53,10 @@ static struct {
     double element, product;
 } b;
 
-/* Time on a core, so that other processes' turns do not count. */
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int ascending(const void *x, const void *y)
-{
-    double d = *(const double *)x - *(const double *)y;
-    return (d > 0.0) - (d < 0.0);
-}
-
 /* Median time of one call in ns. */
 static double time_ns(void (*fn)(void), int calls)
 {
-    double t[REPEATS];
-    fn();
-    for (int i = 0; i < REPEATS; i++) {
-        double start = now_ns();
-        for (int k = 0; k < calls; k++)
-            fn();
-        t[i] = (now_ns() - start) / calls;
-    }
-    qsort(t, REPEATS, sizeof t[0], ascending);
-    return t[REPEATS / 2];
-}
-
-static void must(enum status status, const struct err *err)
-{
-    if (status != OK) {
-        fprintf(stderr, "bench_nn: %s\n", err->text);
-        exit(1);
-    }
-}
-
-static float *floats(size_t n)
-{
-    static uint32_t stream;
-    struct rng r;
-    rng_init(&r, 1, RNG_TEST, 0, stream++);
-    float *x = mem_calloc(n, sizeof *x);
-    if (x == NULL)
-        exit(1);
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)(0.5 * rng_normal(&r));
-    return x;
+    return measure_ns(fn, calls, REPEATS);
 }
 
 static void set_up(void)
@@ -110,19 +66,20 @@ static void set_up(void)
                            &b.act,     &b.hidden, &b.dhidden, &b.gate_up,
                            &b.dgate_up};
     for (size_t i = 0; i < sizeof big / sizeof big[0]; i++)
-        *big[i] = floats((size_t)N * 2 * V);
+        *big[i] = measure_floats((size_t)N * 2 * V);
     float **const small[] = {&b.lse, &b.rstd, &b.row, &b.dlogp, &b.dentropy};
     for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
-        *small[i] = floats((size_t)N * H);
-    b.weight = floats((size_t)V * 2 * F);
-    b.dweight = floats((size_t)V * 2 * F);
-    b.rope = (struct rope){D, T, b.rate, floats((size_t)T * D)};
-    b.cache_k = floats((size_t)B * T * G * D);
-    b.cache_v = floats((size_t)B * T * G * D);
-    b.big_a = floats((size_t)BIG * BIG);
-    b.big_b = floats((size_t)BIG * BIG);
-    b.big_c = floats((size_t)BIG * BIG);
-    b.scratch = floats(2 * lmhead_scratch(V, C) + attention_scratch(T, D));
+        *small[i] = measure_floats((size_t)N * H);
+    b.weight = measure_floats((size_t)V * 2 * F);
+    b.dweight = measure_floats((size_t)V * 2 * F);
+    b.rope = (struct rope){D, T, b.rate, measure_floats((size_t)T * D)};
+    b.cache_k = measure_floats((size_t)B * T * G * D);
+    b.cache_v = measure_floats((size_t)B * T * G * D);
+    b.big_a = measure_floats((size_t)BIG * BIG);
+    b.big_b = measure_floats((size_t)BIG * BIG);
+    b.big_c = measure_floats((size_t)BIG * BIG);
+    b.scratch =
+        measure_floats(2 * lmhead_scratch(V, C) + attention_scratch(T, D));
     rope_rates(b.rope.rate, D, 10000.0,
                &(struct rope_stretch){.kind = ROPE_PLAIN});
     rope_table(b.rope.table, b.rope.rate, T, D);
@@ -155,31 +112,34 @@ static size_t product_i, product_rows;
 static void product_nt(void)
 {
     struct err err;
-    must(gemm_nt(b.y, b.x, b.weight, product_rows, products[product_i].n,
-                 products[product_i].k, false, &err),
-         &err);
+    measure_must(gemm_nt(b.y, b.x, b.weight, product_rows,
+                         products[product_i].n, products[product_i].k, false,
+                         &err),
+                 &err);
 }
 
 static void product_nn(void)
 {
     struct err err;
-    must(gemm_nn(b.x, b.y, b.weight, product_rows, products[product_i].k,
-                 products[product_i].n, false, &err),
-         &err);
+    measure_must(gemm_nn(b.x, b.y, b.weight, product_rows,
+                         products[product_i].k, products[product_i].n, false,
+                         &err),
+                 &err);
 }
 
 static void product_tn(void)
 {
     struct err err;
-    must(gemm_tn(b.dweight, b.y, b.x, products[product_i].n,
-                 products[product_i].k, product_rows, true, &err),
-         &err);
+    measure_must(gemm_tn(b.dweight, b.y, b.x, products[product_i].n,
+                         products[product_i].k, product_rows, true, &err),
+                 &err);
 }
 
 static void product_big(void)
 {
     struct err err;
-    must(gemm_nn(b.big_c, b.big_a, b.big_b, BIG, BIG, BIG, false, &err), &err);
+    measure_must(gemm_nn(b.big_c, b.big_a, b.big_b, BIG, BIG, BIG, false, &err),
+                 &err);
 }
 
 static void bench_products(void)
@@ -263,17 +223,17 @@ static void run_attention_back(void)
 static void run_head(void)
 {
     struct err err;
-    must(lmhead_forward(b.row, NULL, NULL, &b.head, b.hidden, b.target, N, 0,
-                        b.scratch, &err),
-         &err);
+    measure_must(lmhead_forward(b.row, NULL, NULL, &b.head, b.hidden, b.target,
+                                N, 0, b.scratch, &err),
+                 &err);
 }
 
 static void run_head_entropy(void)
 {
     struct err err;
-    must(lmhead_forward(b.row, b.row + N, b.row + 2 * N, &b.head, b.hidden,
-                        b.target, N, 0, b.scratch, &err),
-         &err);
+    measure_must(lmhead_forward(b.row, b.row + N, b.row + 2 * N, &b.head,
+                                b.hidden, b.target, N, 0, b.scratch, &err),
+                 &err);
 }
 
 static void run_head_compare(void)
@@ -281,25 +241,26 @@ static void run_head_compare(void)
     struct err err;
     struct lmhead_pair out = {b.row, b.row + N, b.row + 2 * N,
                               b.lse, b.lse + N, b.lse + 2 * N};
-    must(lmhead_compare(&out, &b.head, b.hidden, &b.head, b.dhidden, b.target,
-                        N, 0, b.scratch, &err),
-         &err);
+    measure_must(lmhead_compare(&out, &b.head, b.hidden, &b.head, b.dhidden,
+                                b.target, N, 0, b.scratch, &err),
+                 &err);
 }
 
 static void run_head_back(void)
 {
     struct err err;
-    must(lmhead_backward(b.dhidden, b.dweight, &b.head, b.hidden, b.target,
-                         b.dlogp, NULL, N, b.scratch, &err),
-         &err);
+    measure_must(lmhead_backward(b.dhidden, b.dweight, &b.head, b.hidden,
+                                 b.target, b.dlogp, NULL, N, b.scratch, &err),
+                 &err);
 }
 
 static void run_head_back_entropy(void)
 {
     struct err err;
-    must(lmhead_backward(b.dhidden, b.dweight, &b.head, b.hidden, b.target,
-                         b.dlogp, b.dentropy, N, b.scratch, &err),
-         &err);
+    measure_must(lmhead_backward(b.dhidden, b.dweight, &b.head, b.hidden,
+                                 b.target, b.dlogp, b.dentropy, N, b.scratch,
+                                 &err),
+                 &err);
 }
 
 static void run_decode(void)
@@ -372,6 +333,7 @@ static enum status bench(void *ctx, size_t item, size_t worker, struct err *err)
     set_up();
     bench_products();
     bench_elements();
+    bench_shapes();
     return OK;
 }
 
@@ -379,8 +341,8 @@ int main(void)
 {
     struct team *team;
     struct err err;
-    must(team_create(&team, 1, &err), &err);
-    must(team_run(team, 1, bench, NULL, &err), &err);
+    measure_must(team_create(&team, 1, &err), &err);
+    measure_must(team_run(team, 1, bench, NULL, &err), &err);
     team_destroy(team);
     return 0;
 }
