@@ -32,8 +32,9 @@ static enum status join(struct dataset *d, const enum dataset_label *label,
     struct record *r = &d->record[e[0].row];
     if (n > DATASET_RESPONSES_MAX)
         return err_set(err, ERR_FORMAT,
-                       "record '%s': %zu rows with the same prompt, limit %d",
-                       r->id, n, DATASET_RESPONSES_MAX);
+                       "%s: record '%s': %zu rows with the same prompt, limit "
+                       "%d",
+                       d->path, r->id, n, DATASET_RESPONSES_MAX);
     TRY(MEM_NEW(r->responses, n, err));
     TRY(MEM_NEW(r->ranking, n, err));
     r->n_responses = n;

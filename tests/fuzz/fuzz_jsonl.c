@@ -35,7 +35,7 @@ static void check_round_trip(const struct dataset *d, enum dataset_kind kind)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    for (int kind = DATASET_PROMPTS; kind <= DATASET_RANKINGS; kind++) {
+    for (int kind = DATASET_PROMPTS; kind <= DATASET_ANY; kind++) {
         struct dataset d = {0};
         struct err err = {0};
         enum status status =
