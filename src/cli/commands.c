@@ -75,8 +75,8 @@ const struct command command_table[] = {
      "Shows shape and parameters of a model folder or an adapter, settings, "
      "progress and "
      "checkpoints of a run, the tensors of a safetensors file, the metadata "
-     "and tensors of a GGUF file, the fields of a JSON Lines file (plain or "
-     "zstd).  "
+     "and tensors of a GGUF file, the fields of a JSON Lines file (plain, gzip "
+     "or zstd).  "
      "With --logits: what a model expects after a prompt.",
      "plumb inspect plumb-demo/ppo", cmd_inspect},
     {"import", FOR_IMPORT, "FILE", 1, 1, "other formats to records of ours",

@@ -3,11 +3,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "io/dataset.h"
+#include "io/jsonl.h"
 #include "io/safetensors.h"
-#include "io/trace.h"
 
-#define ROWS_MAX ((size_t)1 << 32)
 #define FIELDS_MAX 256
 #define NAME_MAX_LEN 64
 
@@ -142,16 +140,12 @@ enum status inspect_rows(struct json_writer *w, const char *path,
 {
     enum status status = OK;
     struct fields *f = NULL;
-    struct buf text;
-    buf_init(&text, ROWS_MAX);
-    TRY_DONE(trace_read_file(&text, path, err));
-    TRY_DONE(MEM_NEW(f, 1, err));
-    TRY_DONE(jsonl_parse(buf_text(&text), text.len, path, count_row, f, err));
+    TRY(MEM_NEW(f, 1, err));
+    TRY_DONE(jsonl_read(path, count_row, f, err));
     json_field_text(w, "kind", "rows");
     json_field_text(w, "path", path);
     put_fields(w, f);
 done:
     mem_free(f);
-    buf_free(&text);
     return status;
 }

@@ -127,8 +127,9 @@ static enum status fit(struct encoder *e, const struct record *r, bool *fits,
         return OK;
     if (e->too_long == TOO_LONG_REFUSE)
         return err_set(err, ERR_LIMIT,
-                       "%zu tokens are more than the limit of %zu", longest(e),
-                       e->max_tokens);
+                       "%zu tokens are more than the limit of %zu; "
+                       "data.too_long can skip such records or cut them",
+                       longest(e), e->max_tokens);
     if (e->too_long == TOO_LONG_TRUNCATE)
         TRY(drop_turns(e, r, err));
     *fits = e->too_long == TOO_LONG_TRUNCATE &&

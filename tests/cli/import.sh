@@ -79,4 +79,30 @@ holds jq -e '.data.format == "messages" and .data.read == 41 and
     sft/result.json
 says sft/config.yaml 'skip_bad: 1'
 says sft/config.yaml 'too_long: skip'
+
+# Pairs as lists of messages, with a file of their own held out; prompts that
+# are dialogues; what it all became is recorded, and repeats.
+jq -c -s '[.[:-1], .[1:]] | transpose[] | {
+    prompt: [{role: "user", content: .[0].prompt}],
+    chosen: [{role: "assistant", content: .[0].response}],
+    rejected: [{role: "assistant", content: .[1].response}],
+    annotator: "a"}' demos.jsonl >rank.jsonl
+head -24 rank.jsonl | gzip >train.jsonl.gz
+tail -10 rank.jsonl >heldout.jsonl
+expect 0 reward --data train.jsonl.gz --heldout heldout.jsonl -m sft \
+    --epochs 1 --out reward
+says errors 'train.jsonl.gz: 34 records read; skipped: 0 bad'
+holds jq -e '.training_prompts == 24 and .heldout_prompts == 10 and
+    .data.format == "pair"' reward/result.json
+expect 0 reward -c reward/config.yaml --out reward2
+holds cmp reward/metrics.jsonl reward2/metrics.jsonl
+jq -c '{prompt: [{role: "user", content: .prompt},
+    {role: "assistant", content: .response},
+    {role: "user", content: .prompt}]}' demos.jsonl | head -8 >talk.jsonl
+expect 0 generate -m sft --prompts talk.jsonl --max-new 4
+holds [ "$(jq -c '.prompt | map(.role) | join(" ")' out | sort -u)" = \
+    '"user assistant user"' ]
+expect 0 score -m reward --data heldout.jsonl --json
+expect 2 sft --data demos.jsonl --tokenizer desk --out no --chat llama2
+says errors "chat template 'llama2' is not known; known: none, support, chatml"
 finish
