@@ -11,12 +11,14 @@ RELEASE := build/release
 PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: help build demo check bench bench-scenarios install format tidy fuzz \
-	clean
+.PHONY: help build demo check real real-quick real-full bench \
+	bench-scenarios install format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, say where the report is'
 	@echo 'make check            build release and sanitizer trees, run every fast test'
+	@echo 'make real             the same on a real model and real data (DATA=DIR;'
+	@echo '                      about an hour; real-quick, real-full)'
 	@echo 'make build            $(PLUMB)'
 	@echo 'make bench            speed of this machine, against the oneDNN ceiling'
 	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
@@ -30,6 +32,14 @@ build:
 
 demo: build
 	$(PLUMB) demo --scenario $(SCENARIO) --seed $(SEED) --out $(OUT) --overwrite
+
+# The same story on real input: recipes/support-smollm2/README.md.
+real: build
+	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh
+real-quick: build
+	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh quick
+real-full: build
+	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh full
 
 check:
 	@tools/setup.sh check

@@ -181,6 +181,8 @@ static enum status evaluate(struct place *p, const struct options *o,
         status = heldout_summary(p->project, err);
     if (status == OK)
         status = report_write(p->project, err);
+    if (status == OK)
+        session_tell_cost(&s);
     session_close(&s);
     return status == OK ? print(p, o->v.common.json, err) : status;
 }

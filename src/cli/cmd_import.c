@@ -91,6 +91,27 @@ static enum status drop_repeated(struct dataset *d, struct err *err)
     return status;
 }
 
+static enum status put_prefix(struct dataset *d, const char *prefix,
+                              struct err *err)
+{
+    for (size_t i = 0; prefix != NULL && i < d->n; i++) {
+        struct record *r = &d->record[i];
+        struct buf id;
+        buf_init(&id, (size_t)1 << 20);
+        buf_puts(&id, prefix);
+        buf_puts(&id, r->id);
+        enum status status = buf_status(&id, err);
+        char *copy = status == OK ? mem_strdup(buf_text(&id)) : NULL;
+        buf_free(&id);
+        TRY(status);
+        if (copy == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory for an id");
+        mem_free(r->id);
+        r->id = copy;
+    }
+    return OK;
+}
+
 /* Append the records that are asked for; *n is their number. */
 static enum status put_records(struct buf *out, size_t *n,
                                const struct dataset *d,
@@ -156,6 +177,7 @@ static enum status import(struct buf *out, struct dataset *d,
     before = d->n;
     if (v->unique)
         TRY(drop_repeated(d, err));
+    TRY(put_prefix(d, v->id_prefix, err));
     TRY(put_records(out, &n, d, v, err));
     context_info(context,
                  "%s: %zu records read; skipped: %zu bad, %zu without use, "

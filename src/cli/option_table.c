@@ -556,6 +556,9 @@ const struct option option_table[] = {
          "tables: columns that are kept beside them, with commas between; * "
          "is all",
          FOR_IMPORT, 0),
+    TEXT("import.id_prefix", import.id_prefix, NULL,
+         "put before every id, so that files can be put together", FOR_IMPORT,
+         0),
     BOOL("import.unique", import.unique, "false",
          "only the first record of each prompt", FOR_IMPORT, 0),
     INT("import.shuffle_seed", import.shuffle_seed, "-1", -1,

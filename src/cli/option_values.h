@@ -81,6 +81,7 @@ struct import_values {
     struct import_columns columns;
     int64_t skip, take, shuffle_seed;
     bool unique;
+    const char *id_prefix;
 };
 
 struct export_values {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -26,11 +27,21 @@ double session_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+void session_tell_cost(const struct session *s)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return;
+    context_info(&s->context, "took %.0f s and at most %.2f GiB of memory",
+                 terminal_now() - s->began, (double)usage.ru_maxrss / 1048576);
+}
+
 enum status session_open(struct session *s, const struct options *o,
                          const char *stage, struct err *err)
 {
     size_t threads = (size_t)o->v.common.threads;
     memset(s, 0, sizeof *s);
+    s->began = terminal_now();
     TRY(team_create(&s->team, threads ? threads : team_processors(), err));
     terminal_init(&s->terminal, o->v.common.quiet);
     s->context = (struct context){
@@ -136,6 +147,7 @@ static enum status train(struct options *o, enum option_command command,
     if (o->v.common.dry_run)
         return dry_run(o, command, s, config, err);
     TRY(fn(o, &stage, err));
+    session_tell_cost(s);
     return o->v.common.json ? print_result(dir, err) : OK;
 }
 

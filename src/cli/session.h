@@ -13,12 +13,16 @@ struct session {
     struct team *team;
     struct terminal terminal;
     struct context context;
+    double began; // seconds, of terminal_now()
 };
 
 /* Start the workers that --threads asks for. */
 enum status session_open(struct session *s, const struct options *o,
                          const char *stage, struct err *err) MUST_CHECK;
 void session_close(struct session *s);
+
+/* Tell how long the session took and the most memory the process ever had. */
+void session_tell_cost(const struct session *s);
 
 /*
  * Seconds since the epoch; SOURCE_DATE_EPOCH when it is set, so that every
