@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Does transformers read our checkpoints and compute the same from them?
 
-Runs peer_checkpoint (ninja peer_checkpoint), loads each folder it wrote with
-transformers and compares logits and scores; then saves the model again with
-transformers and compares every tensor's bytes.  Prints the largest
+Runs peer_checkpoint (ninja peer_checkpoint), which writes a policy and a
+reward model of every architecture.  Each must load without a word and give our
+logits or, on one padded batch of unequal lengths, our scores; saved again by
+transformers, every tensor must have the same bytes.  Prints the largest
 differences; the exit status is the verdict.
 
 Use: python3 -m venv V && V/bin/pip install torch transformers safetensors
@@ -24,22 +25,29 @@ from transformers import (AutoModelForCausalLM,
 
 # Logits are of order 1 and both sides compute in float.
 TOLERANCE = 1e-5
+EOS = 1
 
 
 def check(root, name):
     folder = root / name
     ours = load_file(root / (name + ".safetensors"))
     tokens = ours["tokens"].long()
+    real = tokens >= 0
     is_lm = "logits" in ours
     cls = (AutoModelForCausalLM if is_lm
            else AutoModelForSequenceClassification)
     model, info = cls.from_pretrained(folder, output_loading_info=True,
                                       attn_implementation="eager")
     wrong = {k: v for k, v in info.items() if v}
+    pad = model.config.pad_token_id
+    if not is_lm and (pad is None or pad == EOS):
+        wrong["pad_token_id"] = pad
+    batch = torch.where(real, tokens, pad)
     with torch.no_grad():
-        logits = model(tokens).logits
-    want = (ours["logits"].view(logits.shape) if is_lm
-            else ours["scores"].view(logits.shape))
+        logits = model(batch, attention_mask=real.long()).logits
+    if is_lm:
+        logits = logits[real]
+    want = (ours["logits"] if is_lm else ours["scores"]).view(logits.shape)
     error = float((logits - want).abs().max())
 
     again = root / (name + "_again")
@@ -64,8 +72,10 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         subprocess.run([sys.argv[1], tmp], check=True)
         root = pathlib.Path(tmp)
-        results = [check(root, n) for n in ("policy", "tied", "reward")]
-    sys.exit(0 if all(results) else 1)
+        names = sorted(p.name for p in root.iterdir() if p.is_dir())
+        results = [check(root, n) for n in names]
+    print(f"{sum(results)} of {len(results)} as they should be")
+    sys.exit(0 if all(results) and results else 1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 /*
- * peer_checkpoint.c - writes two policies and a reward model as checkpoints,
- * with what we compute from them, for check_checkpoint.py to repeat with
- * transformers.
+ * peer_checkpoint.c - writes policies and reward models of every architecture
+ * as checkpoints, with what we compute from them, for check_checkpoint.py to
+ * repeat with transformers.
  *
  *     peer_checkpoint DIR
  *
- *     DIR/policy/  DIR/tied/  DIR/reward/   checkpoints
- *     DIR/policy.safetensors  (tied too)   tokens [S,T], logits [S*T,V]
- *     DIR/reward.safetensors                tokens [S,T], scores [S]
+ *     DIR/llama_policy/  DIR/llama_reward/  ...   checkpoints
+ *     DIR/llama_policy.safetensors   tokens [S,T], -1 past the end of each
+ *                                    sequence, and logits [N,V] of the others
+ *     DIR/llama_reward.safetensors   tokens [S,T] and scores [S]
+ *
+ * The sequences are of unequal lengths and end with EOS; the models' padding
+ * token is EOS, too, as SmolLM2's is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +25,13 @@
 
 #define S 6
 #define T 57
-#define N ((size_t)S * T)
+#define EOS 1
 
-static struct model_config shape(enum model_head head, bool tied)
+/* Row of the table or, past its end, what else a checkpoint must tell. */
+static struct model_config shape(size_t i, enum model_head head)
 {
-    return (struct model_config){
+    struct model_config c = {
+        .arch = i < arch_count() ? i : 0,
         .V = 413,
         .C = 64,
         .L = 2,
@@ -36,46 +42,84 @@ static struct model_config shape(enum model_head head, bool tied)
         .T_max = 96,
         .rope_theta = 10000,
         .norm_eps = 1e-5,
-        .tied = tied,
         .head = head,
         .bos = -1,
-        .eos = 1,
-        .pad = 0,
+        .eos = EOS,
+        .pad = EOS,
     };
+
+    if (arch_get(c.arch)->is_learned)
+        c.G = c.H;
+    if (i == arch_count() || arch_get(c.arch)->is_tied)
+        c.tied = true;
+    if (i == arch_count() + 1) {
+        c.attention_bias = true;
+        c.stretch = (struct rope_stretch){ROPE_LLAMA3, 8, 1, 4, 32};
+        c.n_stop = 1;
+        c.stop[0] = 5;
+    }
+    if (i == arch_count() + 2)
+        c.stretch = (struct rope_stretch){.kind = ROPE_LINEAR, .factor = 2.5};
+    return c;
+}
+
+static const char *name_of(size_t i)
+{
+    static const char *const extra[] = {"tied", "llama3", "linear"};
+
+    if (i < arch_count())
+        return arch_get(i)->model_type;
+    return i < arch_count() + 3 ? extra[i - arch_count()] : NULL;
 }
 
 struct work {
     const struct model *m;
-    float token[N];
+    float token[S * T];
+    size_t N;
     float *logits; // [N,V], a language model
     float score[S];
 };
 
-/* Logits or scores of S sequences without padding tokens. */
+/* Logits or scores of S sequences of 57, 48, 39, ... tokens. */
 static enum status compute(void *ctx, size_t item, size_t worker,
                            struct err *err)
 {
     struct work *w = ctx;
     struct arena arena = {0};
-    int32_t token[N];
-    int32_t position[N];
-    size_t start[S + 1];
+    int32_t token[S * T];
+    int32_t position[S * T];
+    size_t start[S + 1] = {0};
     size_t last[S];
-    struct pack pack = {token, position, start, S, N, NULL};
     struct activations a;
-    enum status status;
+    size_t N = 0;
+    enum status status = OK;
 
     (void)item;
     (void)worker;
-    for (size_t n = 0; n < N; n++) {
-        token[n] = (int32_t)(2 + (n * n * 31 + 7 * n) % 411);
-        w->token[n] = (float)token[n];
-        position[n] = (int32_t)(n % T);
+    for (size_t s = 0; s < S; s++) {
+        size_t len = T - 9 * s;
+
+        for (size_t t = 0; t < T; t++) {
+            size_t k = s * T + t;
+            int32_t id = (int32_t)(2 + (k * k * 31 + 7 * k) % 411);
+
+            if (t + 1 == len)
+                id = EOS;
+            w->token[k] = t < len ? (float)id : -1.0f;
+            if (t >= len)
+                continue;
+            token[N] = id;
+            position[N++] = (int32_t)t;
+        }
+        start[s + 1] = N;
+        last[s] = N - 1;
     }
-    for (size_t s = 0; s <= S; s++)
-        start[s] = s * T;
-    for (size_t s = 0; s < S; s++)
-        last[s] = start[s + 1] - 1;
+    struct pack pack = {.token = token,
+                        .position = position,
+                        .start = start,
+                        .n_seq = S,
+                        .N = N};
+    w->N = N;
     TRY_DONE(activations_place(&a, w->m, N, false, &arena, err));
     TRY_DONE(transformer_forward(&a, w->m, &pack, &arena, err));
     if (w->m->config.head == HEAD_LM) {
@@ -88,6 +132,19 @@ static enum status compute(void *ctx, size_t item, size_t worker,
 done:
     arena_free(&arena);
     return status;
+}
+
+/* Every tensor matters, biases and norms too. */
+static void fill(struct model *m)
+{
+    params_init(m->params, &m->config, 17);
+    for (size_t i = 0; i < params_tensors(&m->config); i++) {
+        struct param_view view = params_view(&m->config, i);
+
+        if (view.is_vector)
+            for (size_t k = 0; k < view.cols; k++)
+                m->params[view.offset + k] += 0.1f * (float)(k % 7) - 0.3f;
+    }
 }
 
 static enum status write_peer(const char *dir, const char *name,
@@ -103,14 +160,14 @@ static enum status write_peer(const char *dir, const char *name,
     enum status status;
 
     TRY_DONE(model_create(&m, c, err));
-    params_init(m.params, c, 17);
+    fill(&m);
     if (is_lm)
         TRY_DONE(MEM_NEW(m.banned, c->V, err));
     if (is_lm)
         m.banned[0] = m.banned[5] = 1;
     w.m = &m;
     out.model = &m;
-    TRY_DONE(MEM_NEW(w.logits, N * c->V, err));
+    TRY_DONE(MEM_NEW(w.logits, S * T * c->V, err));
     TRY_DONE(team_create(&team, 1, err));
     TRY_DONE(team_run(team, 1, compute, &w, err));
     TRY_DONE(file_join(path, dir, name, err));
@@ -118,11 +175,11 @@ static enum status write_peer(const char *dir, const char *name,
     (void)snprintf(file, sizeof file, "%s.safetensors", name);
     TRY_DONE(file_join(path, dir, file, err));
     struct tensor_out tensor[] = {
-        {"tokens", 2, {S, T}, w.token},
-        {is_lm ? "logits" : "scores",
-         is_lm ? 2 : 1,
-         {is_lm ? N : S, c->V},
-         is_lm ? w.logits : w.score},
+        {.name = "tokens", .n_dim = 2, .dim = {S, T}, .data = w.token},
+        {.name = is_lm ? "logits" : "scores",
+         .n_dim = is_lm ? 2 : 1,
+         .dim = {is_lm ? w.N : S, is_lm ? c->V : 0},
+         .data = is_lm ? w.logits : w.score},
     };
     TRY_DONE(safetensors_write(path, tensor, 2, err));
 done:
@@ -135,20 +192,26 @@ done:
 
 int main(int argc, char **argv)
 {
-    const struct model_config policy = shape(HEAD_LM, false);
-    const struct model_config tied = shape(HEAD_LM, true);
-    const struct model_config reward = shape(HEAD_SCORE, false);
     struct err err = {0};
 
     if (argc != 2) {
         (void)fprintf(stderr, "usage: peer_checkpoint DIR\n");
         return 2;
     }
-    if (write_peer(argv[1], "policy", &policy, &err) != OK ||
-        write_peer(argv[1], "tied", &tied, &err) != OK ||
-        write_peer(argv[1], "reward", &reward, &err) != OK) {
-        (void)fprintf(stderr, "peer_checkpoint: %s\n", err.text);
-        return 1;
+    for (size_t i = 0; name_of(i) != NULL; i++) {
+        const struct model_config policy = shape(i, HEAD_LM);
+        const struct model_config reward = shape(i, HEAD_SCORE);
+        char name[64];
+
+        (void)snprintf(name, sizeof name, "%s_policy", name_of(i));
+        enum status status = write_peer(argv[1], name, &policy, &err);
+        (void)snprintf(name, sizeof name, "%s_reward", name_of(i));
+        if (status == OK)
+            status = write_peer(argv[1], name, &reward, &err);
+        if (status != OK) {
+            (void)fprintf(stderr, "peer_checkpoint: %s: %s\n", name, err.text);
+            return 1;
+        }
     }
     return 0;
 }

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Does SmolLM2 answer as it does under transformers?
+
+Both read the same GGUF file, dequantise it to float and go on greedily from
+20 prompts for 64 tokens, which must be the same.  Where they part, the gap
+between transformers' two best logits is printed: an exact tie is the one
+excuse, and there is none so far.  The largest difference of the first logits
+and the memory of loading are printed, too; the exit status is the verdict.
+
+Use: python3 -m venv V && V/bin/pip install torch transformers gguf safetensors
+     tools/get-smollm2.sh                      # prints the path of the model
+     V/bin/python bench/peers/check_smollm2.py BUILD/bench/peer_greedy MODEL
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import torch
+import transformers
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+NEW = 64
+# The pairs of logits below are of order 20, of sums of 576 floats through 30
+# layers on both sides.
+TOLERANCE = 5e-3
+ASKED = [
+    "Where is my order? It should have arrived on Monday.",
+    "I was charged twice for the same subscription.",
+    "How do I reset my password?",
+    "Can I return shoes that I have worn once?",
+    "Please cancel my account and delete my data.",
+    "The app crashes when I open the camera.",
+    "What is the capital of France?",
+    "Write a haiku about rain.",
+    "Explain photosynthesis to a child.",
+    "Translate 'good morning' into Spanish.",
+]
+TOLD = [
+    "Once upon a time, in a small village by the sea,",
+    "The three laws of motion are",
+    "def fibonacci(n):\n    ",
+    "Dear customer,\n\nThank you for",
+    "In 1969, the first people",
+    "Ingredients:\n- 2 eggs\n- 100 g sugar\n",
+    "The quick brown fox",
+    "Q: What is 7 times 8?\nA:",
+    "Paris, Berlin, Rome,",
+    "To be, or not to be,",
+]
+
+
+def main():
+    program, path = sys.argv[1], pathlib.Path(sys.argv[2])
+    torch.set_num_threads(2)
+    print(f"transformers {transformers.__version__}, torch "
+          f"{torch.__version__}")
+    where = dict(pretrained_model_name_or_path=str(path.parent),
+                 gguf_file=path.name)
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    model = AutoModelForCausalLM.from_pretrained(
+        **where, dtype=torch.float32, attn_implementation="eager").eval()
+    prompts = [tokenizer.encode(
+        f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n")
+        for text in ASKED] + [tokenizer.encode(text) for text in TOLD]
+
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        (tmp / "prompts.json").write_text(json.dumps(prompts))
+        said = subprocess.run(
+            [program, path, tmp / "prompts.json", tmp / "out.safetensors",
+             str(NEW)], check=True, stdout=subprocess.PIPE, text=True)
+        ours = load_file(tmp / "out.safetensors")
+    print("ours:", said.stdout.strip())
+
+    same, worst = 0, 0.0
+    for i, prompt in enumerate(prompts):
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt])).logits[0, -1]
+            out = model.generate(
+                torch.tensor([prompt]), do_sample=False, max_new_tokens=NEW,
+                attention_mask=torch.ones(1, len(prompt)).long(),
+                pad_token_id=0)[0].tolist()[len(prompt):]
+        worst = max(worst, float((logits - ours["logits"][i]).abs().max()))
+        got = [int(t) for t in ours["tokens"][i] if t >= 0]
+        if got == out:
+            same += 1
+            continue
+        at = next((k for k, (a, b) in enumerate(zip(got, out)) if a != b),
+                  min(len(got), len(out)))
+        with torch.no_grad():
+            top = model(torch.tensor([prompt + out[:at]])).logits[0, -1]
+        gap = top.topk(2).values
+        print(f"prompt {i} parts at token {at}: ours {got[at:at + 3]}, "
+              f"transformers {out[at:at + 3]}, its gap "
+              f"{float(gap[0] - gap[1]):.2g}")
+    print(f"{same} of {len(prompts)} texts of {NEW} tokens are the same; "
+          f"first logits differ by at most {worst:.2g}")
+    sys.exit(0 if same == len(prompts) and worst <= TOLERANCE else 1)
+
+
+if __name__ == "__main__":
+    main()
