@@ -53,9 +53,11 @@ check:
 bench:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
-	@cmake --build --preset release --target bench_nn bench_model -j $(JOBS)
+	@cmake --build --preset release --target bench_nn bench_model \
+		bench_tokenizer -j $(JOBS)
 	$(RELEASE)/bench/bench_nn
 	$(RELEASE)/bench/bench_model
+	$(RELEASE)/bench/bench_tokenizer
 
 bench-scenarios: build
 	@tools/setup.sh check

@@ -12,7 +12,9 @@
 
 #define REGEX_MAX ((size_t)64 * 1024)
 #define MATCH_LIMIT 1000000u // backtracks of one match
-#define HEAP_LIMIT 65536u    // KiB for one match
+#define LONG_TEXT ((size_t)200000)
+#define LONG_MATCH_LIMIT 300000000u // of a match in a longer text
+#define HEAP_LIMIT 65536u           // KiB for one match
 #define DEPTH_LIMIT 100000u
 
 /* What \w and \s are to Oniguruma with Unicode, without the brackets.  Outside
@@ -56,7 +58,9 @@
 struct pattern {
     pcre2_code *code;
     pcre2_general_context *memory;
-    pcre2_match_context *limits;
+    pcre2_match_context *limits;      // for a text up to LONG_TEXT
+    pcre2_match_context *long_limits; // where a step per byte is honest
+    bool is_compiled;                 // to machine code
 };
 
 /* ---- from Oniguruma's syntax -------------------------------------------- */
@@ -308,13 +312,17 @@ static enum status compile(struct pattern *p, const char *regex, size_t len,
         return err_set(err, ERR_MEMORY, "out of memory for a pattern");
     p->limits = pcre2_match_context_create(p->memory);
     pcre2_compile_context *options = pcre2_compile_context_create(p->memory);
-    if (p->limits == NULL || options == NULL) {
+    p->long_limits = pcre2_match_context_create(p->memory);
+    if (p->limits == NULL || p->long_limits == NULL || options == NULL) {
         pcre2_compile_context_free(options);
         return err_set(err, ERR_MEMORY, "out of memory for a pattern");
     }
     pcre2_set_match_limit(p->limits, MATCH_LIMIT);
+    pcre2_set_match_limit(p->long_limits, LONG_MATCH_LIMIT);
     pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
+    pcre2_set_heap_limit(p->long_limits, HEAP_LIMIT);
     pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
+    pcre2_set_depth_limit(p->long_limits, DEPTH_LIMIT);
     pcre2_set_newline(options, PCRE2_NEWLINE_LF);
     int code = 0;
     PCRE2_SIZE at = 0;
@@ -329,7 +337,7 @@ static enum status compile(struct pattern *p, const char *regex, size_t len,
                        (const char *)text);
     }
     /* Without JIT (no such processor, no memory) matching is only slower. */
-    (void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+    p->is_compiled = pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) == 0;
     return OK;
 }
 
@@ -375,6 +383,7 @@ void pattern_free(struct pattern *p)
         return;
     pcre2_code_free(p->code);
     pcre2_match_context_free(p->limits);
+    pcre2_match_context_free(p->long_limits);
     pcre2_general_context_free(p->memory);
     mem_free(p);
 }
@@ -412,13 +421,17 @@ static enum status search(struct pattern_scan *s, bool *found, size_t *begin,
 {
     const struct pattern *p = s->pattern;
     PCRE2_SPTR text = (PCRE2_SPTR)s->text;
-    int code = pcre2_match(p->code, text, s->len, s->at, PCRE2_NO_UTF_CHECK,
-                           s->match, p->limits);
+    pcre2_match_context *limits =
+        s->len > LONG_TEXT ? p->long_limits : p->limits;
+    int code = p->is_compiled
+                   ? pcre2_jit_match(p->code, text, s->len, s->at,
+                                     PCRE2_NO_UTF_CHECK, s->match, limits)
+                   : pcre2_match(p->code, text, s->len, s->at,
+                                 PCRE2_NO_UTF_CHECK, s->match, limits);
     /* The compiled code runs on a small stack; the interpreter has the heap. */
     if (code == PCRE2_ERROR_JIT_STACKLIMIT)
-        code =
-            pcre2_match(p->code, text, s->len, s->at,
-                        PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->match, p->limits);
+        code = pcre2_match(p->code, text, s->len, s->at,
+                           PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->match, limits);
     *found = code >= 0;
     if (code == PCRE2_ERROR_NOMATCH)
         return OK;

@@ -23,6 +23,7 @@
 #define JSON_MAX ((size_t)64 * 1024 * 1024)   // tokenizer.json
 #define CONFIG_MAX ((size_t)16 * 1024 * 1024) // tokenizer_config.json
 #define IDS_MAX ((int64_t)1 << 21)            // ids of a vocabulary
+#define GAPS_MAX ((int64_t)1 << 16)           // of these without a token
 
 /* A kind of model.  Its vocabulary is read here; the rest is its own.  (Going
  * back to text is the decoder's work, whatever the kind.) */
@@ -109,6 +110,11 @@ static enum status count_ids(size_t *out, const struct kind *kind,
     if (highest >= IDS_MAX)
         return err_set(err, ERR_LIMIT, "%s: token id %lld, at most %lld", name,
                        (long long)highest, (long long)IDS_MAX - 1);
+    if (highest - (int64_t)n > GAPS_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "%s: %zu tokens with ids up to %lld: more than %lld "
+                       "ids without a token",
+                       name, n, (long long)highest, (long long)GAPS_MAX);
     *out = (size_t)(highest + 1);
     return OK;
 }

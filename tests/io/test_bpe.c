@@ -225,6 +225,8 @@ static const struct {
      "token id 2097152"},
     {ROOT("", "\"vocab\":{\"a\":9223372036854775807},\"merges\":[]"), ERR_LIMIT,
      "token id 9223372036854775807"},
+    {ROOT("", "\"vocab\":{\"a\":70000},\"merges\":[]"), ERR_LIMIT,
+     "1 tokens with ids up to 70000"},
     {MERGES("{}"), ERR_FORMAT, "without merges"},
     {MERGES("[3]"), ERR_FORMAT, "merge 0 is not two tokens"},
     {MERGES("[\"a b\",\"ab\"]"), ERR_FORMAT, "merge 1 is not two tokens"},
@@ -374,6 +376,37 @@ static void test_long_word(void **state)
     mem_free(text);
 }
 
+/* White space without end makes a regular expression look far ahead, once. */
+static void test_long_space(void **state)
+{
+    (void)state;
+    struct packed family = unpack("llama3.zst");
+    struct tokenizer *t;
+    struct err err = {0};
+    size_t len, len_text = (size_t)2 << 20;
+    const char *json = take_text(&family, &len);
+    char *text = mem_calloc(len_text, 1);
+    struct ids ids = {0};
+    struct buf back;
+    assert_non_null(text);
+    memset(text, ' ', len_text);
+    text[0] = '\n';
+    text[len_text - 1] = 'x';
+    assert_int_equal(tokenizer_parse(&t, json, len, NULL, 0, "llama3", &err),
+                     OK);
+    if (tokenizer_encode(t, text, len_text, true, &ids, &err) != OK)
+        fail_msg("%s", err.text);
+    buf_init(&back, len_text);
+    assert_int_equal(tokenizer_decode(t, ids.id, ids.n, true, &back, &err), OK);
+    assert_int_equal(back.len, len_text);
+    assert_memory_equal(back.data, text, len_text);
+    buf_free(&back);
+    ids_free(&ids);
+    tokenizer_free(t);
+    mem_free(text);
+    mem_free(family.data);
+}
+
 /* A text that grows without bound on its way is refused. */
 static void test_growth(void **state)
 {
@@ -489,10 +522,15 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_families),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_gaps),      cmocka_unit_test(test_no_injection),
-        cmocka_unit_test(test_long_word), cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_template),  cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_no_injection),
+        cmocka_unit_test(test_long_word),
+        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_long_space),
+        cmocka_unit_test(test_template),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("bpe", tests, NULL, NULL);
 }
