@@ -69,6 +69,19 @@ def greedy(model, ids):
     return out, margin
 
 
+def chat_ids(tokenizer, prompt):
+    """The ids of a prompt laid out by the model's own template.  What a user
+    wrote is text, special tokens included: such a prompt is encoded apart."""
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], tokenize=False,
+        add_generation_prompt=True)
+    parts = [text]
+    if any(token in prompt for token in tokenizer.all_special_tokens):
+        parts = text.partition(prompt)
+    return [i for part in parts for i in tokenizer.encode(
+        part, add_special_tokens=False, split_special_tokens=part == prompt)]
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
     found = subprocess.run([here / "get-smollm2.sh"], check=True, text=True,
@@ -82,18 +95,8 @@ def main():
     cases = []
     for prompt in CHAT + PLAIN:
         is_chat = prompt in CHAT
-        if is_chat:
-            # What a user wrote is text, special tokens included.
-            marked = tokenizer.apply_chat_template(
-                [{"role": "user", "content": "\x00"}], tokenize=False,
-                add_generation_prompt=True)
-            before, after = marked.split("\x00")
-            ids = (tokenizer.encode(before, add_special_tokens=False)
-                   + tokenizer.encode(prompt, add_special_tokens=False,
-                                      split_special_tokens=True)
-                   + tokenizer.encode(after, add_special_tokens=False))
-        else:
-            ids = tokenizer.encode(prompt, add_special_tokens=False)
+        ids = (chat_ids(tokenizer, prompt) if is_chat else
+               tokenizer.encode(prompt, add_special_tokens=False))
         out, margin = greedy(model, ids)
         text = tokenizer.decode(out, skip_special_tokens=True,
                                 clean_up_tokenization_spaces=False)

@@ -2,106 +2,88 @@
 
 #include <string.h>
 
-#define BYTES(regex)                                                           \
-    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"                      \
-    "\"trim_offsets\":true,\"use_regex\":" regex "}"
-#define SEQUENCE(steps) "{\"type\":\"Sequence\",\"pretokenizers\":[" steps "]}"
-#define SPLIT(regex)                                                           \
-    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},"               \
-    "\"behavior\":\"Isolated\",\"invert\":false}"
+#define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+#define OTHERS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-/* Llama 3's words, with numbers in groups of up to three, and Qwen2's, which
- * take digits one by one. */
-#define WORDS(digits)                                                          \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|"    \
-    "\\\\p{N}" digits "| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|"             \
-    "\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
-
+/* Of rows that only differ in name the first is the one written. */
 static const struct gguf_pre table[] = {
-    {"gpt-2", BYTES("true"), false},
-    {"smollm",
-     SEQUENCE(
-         "{\"type\":\"Digits\",\"individual_digits\":true}," BYTES("true")),
-     false},
-    {"llama-bpe", SEQUENCE(SPLIT(WORDS("{1,3}")) "," BYTES("false")), false},
-    {"qwen2", SEQUENCE(SPLIT(WORDS("")) "," BYTES("false")), true},
+    {"gpt-2", NULL, false, false, false, false},
+    {"llama-bpe", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
+    {"llama3", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
+    {"llama-v3", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
+    {"qwen2", LETTERS "\\p{N}" OTHERS, false, true, false, false},
+    {"smollm", NULL, true, false, false, false},
 };
-#define N (sizeof table / sizeof *table)
+#define ROWS (sizeof table / sizeof *table)
 
-const struct gguf_pre *gguf_pre_find(const char *name)
+const struct gguf_pre *gguf_pre_find(struct gguf_text name)
 {
-    for (size_t i = 0; i < N; i++)
-        if (strcmp(table[i].name, name) == 0)
+    for (size_t i = 0; i < ROWS; i++)
+        if (strlen(table[i].name) == name.len &&
+            memcmp(table[i].name, name.data, name.len) == 0)
             return &table[i];
     return NULL;
 }
 
-/* ---- comparing ---------------------------------------------------------- */
-
-static bool is_same_text(const struct json *a, const struct json *b,
-                         const char *key)
+static bool is_type(const struct json *node, const char *type)
 {
-    return strcmp(json_text(json_get(a, key), ""),
-                  json_text(json_get(b, key), "")) == 0;
+    return strcmp(json_text(json_get(node, "type"), ""), type) == 0;
 }
 
-static bool is_same_bool(const struct json *a, const struct json *b,
-                         const char *key, bool fallback)
+static bool is_digits(const struct json *step)
 {
-    return json_bool(json_get(a, key), fallback) ==
-           json_bool(json_get(b, key), fallback);
+    return is_type(step, "Digits") &&
+           json_bool(json_get(step, "individual_digits"), false);
 }
 
-static bool is_same_step(const struct json *a, const struct json *b)
+static bool is_split(const struct json *step, const char *regex)
 {
-    return is_same_text(a, b, "type") && is_same_text(a, b, "behavior") &&
-           is_same_text(json_get(a, "pattern"), json_get(b, "pattern"),
-                        "Regex") &&
-           is_same_text(json_get(a, "pattern"), json_get(b, "pattern"),
-                        "String") &&
-           is_same_bool(a, b, "invert", false) &&
-           is_same_bool(a, b, "individual_digits", false) &&
-           is_same_bool(a, b, "add_prefix_space", true) &&
-           is_same_bool(a, b, "use_regex", true);
+    const struct json *pattern = json_get(step, "pattern");
+    return is_type(step, "Split") &&
+           strcmp(json_text(json_get(step, "behavior"), ""), "Isolated") == 0 &&
+           !json_bool(json_get(step, "invert"), false) &&
+           strcmp(json_text(json_get(pattern, "Regex"), ""), regex) == 0;
+}
+
+static bool is_bytes(const struct json *step, bool has_words)
+{
+    return is_type(step, "ByteLevel") &&
+           !json_bool(json_get(step, "add_prefix_space"), true) &&
+           json_bool(json_get(step, "use_regex"), true) == has_words;
 }
 
 /* A pre-tokenizer is one step or a sequence of them. */
-static const struct json *step(const struct json *node, size_t i)
+static const struct json *step_at(const struct json *pre, size_t i)
 {
-    const struct json *list = json_get(node, "pretokenizers");
-    return list ? json_at(list, i) : i == 0 ? node : NULL;
+    const struct json *list = json_get(pre, "pretokenizers");
+    if (list)
+        return json_at(list, i);
+    return i == 0 ? pre : NULL;
 }
 
-static bool is_same(const struct json *a, const struct json *b)
+static bool has_steps(const struct gguf_pre *row, const struct json *pre)
 {
-    for (size_t i = 0; step(a, i) || step(b, i); i++)
-        if (!step(a, i) || !step(b, i) || !is_same_step(step(a, i), step(b, i)))
-            return false;
-    return true;
+    size_t i = 0;
+    if (row->digits && !is_digits(step_at(pre, i++)))
+        return false;
+    if (row->regex && !is_split(step_at(pre, i++), row->regex))
+        return false;
+    return is_bytes(step_at(pre, i), !row->regex) && !step_at(pre, i + 1);
 }
 
-static bool is_normal(const struct gguf_pre *pre, const struct json *node)
+const struct gguf_pre *gguf_pre_match(const struct json *tokenizer)
 {
-    if (json_is_null(node) || !node)
-        return !pre->is_nfc;
-    return pre->is_nfc &&
-           strcmp(json_text(json_get(node, "type"), ""), "NFC") == 0;
-}
-
-enum status gguf_pre_match(const struct gguf_pre **out,
-                           const struct json *tokenizer, struct err *err)
-{
-    const struct json *node = json_get(tokenizer, "pre_tokenizer");
-    const struct gguf_pre *found = NULL;
-    for (size_t i = 0; i < N && !found; i++) {
-        struct json *own;
-        const char *text = table[i].pretokenizer;
-        TRY(json_parse(&own, text, strlen(text), table[i].name, err));
-        if (is_same(own, node) &&
-            is_normal(&table[i], json_get(tokenizer, "normalizer")))
-            found = &table[i];
-        json_free(own);
+    const struct json *model = json_get(tokenizer, "model");
+    const struct json *normalizer = json_get(tokenizer, "normalizer");
+    bool has_normalizer = normalizer && !json_is_null(normalizer);
+    bool ignores = json_bool(json_get(model, "ignore_merges"), false);
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct gguf_pre *row = &table[i];
+        bool is_normal =
+            row->nfc ? is_type(normalizer, "NFC") : !has_normalizer;
+        if (is_normal && row->ignores_merges == ignores &&
+            has_steps(row, json_get(tokenizer, "pre_tokenizer")))
+            return row;
     }
-    *out = found;
-    return OK;
+    return NULL;
 }

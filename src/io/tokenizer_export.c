@@ -9,16 +9,6 @@
 
 #define NAME "tokenizer.json"
 
-/* llama.cpp's kinds of tokens. */
-enum {
-    TYPE_NORMAL = 1,
-    TYPE_UNKNOWN,
-    TYPE_CONTROL,
-    TYPE_USER,
-    TYPE_UNUSED,
-    TYPE_BYTE
-};
-
 struct exporter {
     struct gguf_writer *w;
     const struct tokenizer *t;
@@ -47,14 +37,14 @@ static int32_t type_of(const struct exporter *e, int32_t id, const char *token,
 {
     const char *unknown = json_text(json_get(e->model, "unk_token"), NULL);
     if (unknown && strcmp(token, unknown) == 0)
-        return TYPE_UNKNOWN;
+        return GGUF_TOKEN_UNKNOWN;
     if (tokenizer_is_special(e->t, id))
-        return TYPE_CONTROL;
+        return GGUF_TOKEN_CONTROL;
     if (is_added)
-        return TYPE_USER;
+        return GGUF_TOKEN_USER;
     bool is_byte = json_bool(json_get(e->model, "byte_fallback"), false) &&
                    is_byte_token(token);
-    return is_byte ? TYPE_BYTE : TYPE_NORMAL;
+    return is_byte ? GGUF_TOKEN_BYTE : GGUF_TOKEN_NORMAL;
 }
 
 static enum status collect_tokens(struct exporter *e, struct err *err)
@@ -74,7 +64,7 @@ static enum status collect_tokens(struct exporter *e, struct err *err)
         TRY(ARENA_NEW(&e->arena, name, 32, err));
         (void)snprintf(name, 32, "[PAD%zu]", i);
         e->token[i] = text_of(name);
-        e->type[i] = TYPE_UNUSED;
+        e->type[i] = GGUF_TOKEN_UNUSED;
     }
     return OK;
 }
@@ -141,8 +131,7 @@ static enum status put_scores(struct exporter *e, struct err *err)
 static enum status put_byte_level(struct exporter *e, const struct json *root,
                                   struct err *err)
 {
-    const struct gguf_pre *pre;
-    TRY(gguf_pre_match(&pre, root, err));
+    const struct gguf_pre *pre = gguf_pre_match(root);
     if (!pre)
         return err_set(err, ERR_MISMATCH,
                        NAME ": llama.cpp has no name for its pre-tokenizer "

@@ -6,39 +6,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "io/gguf_pre.h"
 #include "io/tokenizer_spm.h"
 
 #define KEY "tokenizer.ggml."
 #define TOKENS_MAX ((size_t)1 << 21)
 #define SPACE "\xe2\x96\x81" // U+2581, which stands for a space
-
-/* What tokenizer.ggml.token_type says. */
-enum token_type {
-    TYPE_NORMAL = 1,
-    TYPE_UNKNOWN,
-    TYPE_CONTROL,
-    TYPE_USER,
-    TYPE_UNUSED,
-    TYPE_BYTE
-};
-
-#define LETTERS "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define OTHERS "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-/* Pre-tokenizers by the name llama.cpp gives them. */
-static const struct pre {
-    const char *name;
-    const char *regex; // of Split; NULL: ByteLevel's own
-    bool digits;       // one by one, before the rest
-    bool nfc, ignores_merges, adds_bos;
-} pres[] = {
-    {"gpt-2", NULL, false, false, false, false},
-    {"llama-bpe", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
-    {"llama3", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
-    {"llama-v3", LETTERS "\\p{N}{1,3}" OTHERS, false, false, true, true},
-    {"qwen2", LETTERS "\\p{N}" OTHERS, false, true, false, false},
-    {"smollm", NULL, true, false, false, false},
-};
 
 /* What the file says, checked. */
 struct source {
@@ -46,8 +19,8 @@ struct source {
     const char *name;
     struct gguf_array token, type;
     bool has_type;
-    const struct pre *pre; // NULL: SentencePiece
-    bool strips_behind;    // special tokens take white space with them
+    const struct gguf_pre *pre; // NULL: SentencePiece
+    bool strips_behind;         // special tokens take white space with them
     int64_t bos, eos, unknown, pad;
     bool adds_bos, adds_eos, adds_space;
 };
@@ -56,7 +29,7 @@ struct source {
 
 static int type_of(const struct source *s, size_t i)
 {
-    return s->has_type ? (int)gguf_array_int(&s->type, i) : TYPE_NORMAL;
+    return s->has_type ? (int)gguf_array_int(&s->type, i) : GGUF_TOKEN_NORMAL;
 }
 
 static enum status check_tokens(const struct source *s, struct err *err)
@@ -81,7 +54,7 @@ static enum status check_tokens(const struct source *s, struct err *err)
                            "%s: " KEY "tokens: token %zu is not valid UTF-8",
                            s->name, i);
         int type = type_of(s, i);
-        if (type < TYPE_NORMAL || type > TYPE_BYTE)
+        if (type < GGUF_TOKEN_NORMAL || type > GGUF_TOKEN_BYTE)
             return err_set(err, ERR_FORMAT,
                            "%s: " KEY "token_type: token %zu is of type %d",
                            s->name, i, type);
@@ -108,9 +81,7 @@ static enum status find_pre(struct source *s, struct err *err)
 {
     struct gguf_text pre;
     TRY(gguf_need_text(&pre, s->g, KEY "pre", err));
-    for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
-        if (is_text(pre, pres[i].name))
-            s->pre = &pres[i];
+    s->pre = gguf_pre_find(pre);
     if (s->pre == NULL)
         return err_set(err, ERR_MISMATCH,
                        "%s: " KEY "pre '%.*s' is not supported", s->name,
@@ -190,7 +161,7 @@ static void put_token_key(struct json_writer *w, struct gguf_text t)
 static void put_added(struct json_writer *w, const struct source *s, size_t i)
 {
     struct gguf_text t = gguf_array_text(&s->token, i);
-    bool is_special = type_of(s, i) != TYPE_USER;
+    bool is_special = type_of(s, i) != GGUF_TOKEN_USER;
     bool stays =
         is_text(t, "<unk>") || is_text(t, "<s>") || is_text(t, "<|endoftext|>");
     json_open(w, '{');
@@ -199,9 +170,10 @@ static void put_added(struct json_writer *w, const struct source *s, size_t i)
     put_token(w, s, i);
     json_field_bool(w, "single_word", false);
     json_field_bool(w, "lstrip", false);
-    json_field_bool(w, "rstrip",
-                    s->strips_behind && !stays &&
-                        (type_of(s, i) == TYPE_CONTROL || is_text(t, "</s>")));
+    json_field_bool(
+        w, "rstrip",
+        s->strips_behind && !stays &&
+            (type_of(s, i) == GGUF_TOKEN_CONTROL || is_text(t, "</s>")));
     json_field_bool(w, "normalized", false);
     json_field_bool(w, "special", is_special);
     json_close(w, '}');
@@ -214,7 +186,8 @@ static void put_all_added(struct json_writer *w, const struct source *s)
     for (size_t i = 0; i < s->token.n; i++) {
         int type = type_of(s, i);
         if (gguf_array_text(&s->token, i).len > 0 &&
-            (type == TYPE_CONTROL || type == TYPE_UNKNOWN || type == TYPE_USER))
+            (type == GGUF_TOKEN_CONTROL || type == GGUF_TOKEN_UNKNOWN ||
+             type == GGUF_TOKEN_USER))
             put_added(w, s, i);
     }
     json_close(w, ']');
@@ -446,7 +419,7 @@ static enum status put_scores(struct json_writer *w, const struct source *s,
             .text = t.data,
             .len = t.len,
             .score = gguf_array_real(&score, i),
-            .is_normal = type_of(s, i) == TYPE_NORMAL,
+            .is_normal = type_of(s, i) == GGUF_TOKEN_NORMAL,
         };
         if (!(token[i].score == token[i].score)) {
             status =
