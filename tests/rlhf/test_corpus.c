@@ -93,7 +93,7 @@ static enum status load(struct loaded *l, const char *text, const char *heldout,
                         enum dataset_kind kind, enum corpus_too_long too_long,
                         size_t max_tokens)
 {
-    const struct data_config c = {.too_long = too_long};
+    const struct data_config c = {.too_long = (int)too_long};
     struct corpus_files files = {.kind = kind};
     char second[FILE_PATH_MAX];
     desk_open(&l->desk, 1);
