@@ -209,22 +209,15 @@ done:
     return status;
 }
 
-/* A chat template in a file of its own, as newer models have it, into the
- * config, where it takes the place of one that is there. */
-static enum status join_template(struct buf *config, const char *path,
-                                 struct err *err)
+enum status tokenizer_config_join(struct buf *out, const char *config,
+                                  size_t len, const char *source, size_t n,
+                                  struct err *err)
 {
     struct json *root = NULL;
     struct json_writer w;
-    struct buf source, out;
-    enum status status = OK;
-    buf_init(&source, CONFIG_MAX);
-    buf_init(&out, CONFIG_MAX);
-    if (config->len > 0)
-        TRY_DONE(json_parse(&root, buf_text(config), config->len,
-                            "tokenizer_config.json", err));
-    TRY_DONE(file_read(&source, path, err));
-    json_writer_init(&w, &out, true);
+    if (config != NULL)
+        TRY(json_parse(&root, config, len, "tokenizer_config.json", err));
+    json_writer_init(&w, out, true);
     json_open(&w, '{');
     for (const void *it = json_first(root); it; it = json_next(root, it)) {
         if (strcmp(json_key(it), "chat_template") == 0)
@@ -232,16 +225,33 @@ static enum status join_template(struct buf *config, const char *path,
         json_put_key(&w, json_key(it));
         json_put_node(&w, json_value(it));
     }
-    json_put_key(&w, "chat_template");
-    json_put_text_len(&w, buf_text(&source), source.len);
+    if (source != NULL) {
+        json_put_key(&w, "chat_template");
+        json_put_text_len(&w, source, n);
+    }
     json_close(&w, '}');
-    buf_putc(&out, '\n');
-    TRY_DONE(buf_status(&out, err));
+    buf_putc(out, '\n');
+    json_free(root);
+    return buf_status(out, err);
+}
+
+/* A chat template in a file of its own, as newer models have it, takes the
+ * place of one in the config. */
+static enum status join_template(struct buf *config, bool has_config,
+                                 const char *path, struct err *err)
+{
+    struct buf source, out;
+    enum status status = OK;
+    buf_init(&source, CONFIG_MAX);
+    buf_init(&out, CONFIG_MAX);
+    TRY_DONE(file_read(&source, path, err));
+    TRY_DONE(tokenizer_config_join(&out, has_config ? buf_text(config) : NULL,
+                                   config->len, buf_text(&source), source.len,
+                                   err));
     buf_clear(config);
     buf_append(config, out.data, out.len);
     status = buf_status(config, err);
 done:
-    json_free(root);
     buf_free(&out);
     buf_free(&source);
     return status;
@@ -309,7 +319,7 @@ enum status tokenizer_open(struct tokenizer **out, const char *path,
         TRY_DONE(file_read(&config, side, err));
     TRY_DONE(file_join(side, is_dir ? path : dir, "chat_template.jinja", err));
     if (file_exists(side)) {
-        TRY_DONE(join_template(&config, side, err));
+        TRY_DONE(join_template(&config, has_config, side, err));
         has_config = true;
     }
     status = tokenizer_parse(out, buf_text(&json), json.len,

@@ -76,6 +76,12 @@ enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
                              size_t n, bool skip_special, struct buf *out,
                              struct err *err) MUST_CHECK;
 
+/* A tokenizer_config.json (NULL: none) with another chat template, or without
+ * one when `source` is NULL; appended. */
+enum status tokenizer_config_join(struct buf *out, const char *config,
+                                  size_t len, const char *source, size_t n,
+                                  struct err *err) MUST_CHECK;
+
 /* The files as they were read or made, for copying into a checkpoint; the
  * config may be NULL. */
 const char *tokenizer_json(const struct tokenizer *t, size_t *len);
