@@ -18,8 +18,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "io/gguf_write.h"
 #include "io/tokenizer.h"
+#include "io/tokenizer_gguf.h"
 
 #define KEY "tokenizer.ggml."
 #define TOKENS_MAX 400
@@ -405,6 +407,43 @@ static void test_bad_tokens(void **state)
     refuse(&f, ERR_FORMAT, "duplicate");
 }
 
+/* Every allocation in turn fails: an error, nothing leaked.  (Reading what
+ * was made is tests/io/test_bpe.c's concern.) */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    static struct file f;
+    char path[FILE_PATH_MAX];
+    for (int kind = 0; kind < 2; kind++) {
+        struct tokenizer *t;
+        struct gguf *g;
+        struct err err = {0};
+        if (kind == 0)
+            small_spm(&f);
+        else
+            small_bpe(&f, "smollm");
+        assert_int_equal(open_file(&t, &f, &err), OK);
+        tokenizer_free(t);
+        assert_int_equal(file_join(path, dir, "v.gguf", &err), OK);
+        assert_int_equal(gguf_open(&g, path, &err), OK);
+        bool is_past = false;
+        for (long n = 0; !is_past; n++) {
+            struct buf json, config;
+            buf_init(&json, 1 << 20);
+            buf_init(&config, 1 << 20);
+            mem_fail_at(n);
+            enum status status =
+                tokenizer_gguf_convert(&json, &config, g, &err);
+            is_past = mem_count() <= n;
+            mem_fail_at(-1);
+            assert_int_equal(status, is_past ? OK : ERR_MEMORY);
+            buf_free(&json);
+            buf_free(&config);
+        }
+        gguf_close(g);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -423,7 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores),     cmocka_unit_test(test_spm),
         cmocka_unit_test(test_pre),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_tokens),
+        cmocka_unit_test(test_bad_tokens), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests_name("tokenizer_gguf", tests, set_up,
                                        tear_down);
