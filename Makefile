@@ -43,6 +43,8 @@ real-full: build
 
 check:
 	@tools/setup.sh check
+	@tools/get-smollm2.sh > /dev/null || \
+	    echo 'check: without SmolLM2, whose tests are skipped'
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@cmake --preset dev --log-level=WARNING > /dev/null

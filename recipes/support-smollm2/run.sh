@@ -35,14 +35,14 @@ quick)
     eval='--n-prompts 8 --samples 1 --max-new 24'
     ;;
 normal)
-    demos=1200 pairs=1700 held=1691 questions=800 evaluated=64
+    demos=1000 pairs=1545 held=2001 questions=800 evaluated=64
     sft='--epochs 1 --batch 8'
     reward='--epochs 1 --batch 8'
     ppo='--iterations 24 --batch 32 --max-new 64 --norm-prompts 64'
     eval='--n-prompts 64 --samples 2 --max-new 64'
     ;;
 full)
-    demos=4000 pairs=2000 held=1091 questions=4000 evaluated=256
+    demos=4000 pairs=1545 held=2001 questions=4000 evaluated=256
     sft='--epochs 2 --batch 8'
     reward='--epochs 2 --batch 8'
     ppo='--iterations 100 --batch 64 --max-new 96 --norm-prompts 256'
@@ -108,7 +108,8 @@ prepare() {
     } >"$out/data/pairs.jsonl"
     take "$out/data/pairs.jsonl" reward.jsonl 0 "$pairs"
     take "$out/data/pairs.jsonl" gold.jsonl "$pairs" "$pairs"
-    take "$out/data/pairs.jsonl" heldout.jsonl $((5091 - held)) "$held"
+    all=$(wc -l <"$out/data/pairs.jsonl")
+    take "$out/data/pairs.jsonl" heldout.jsonl $((all - held)) "$held"
 }
 
 run() {
