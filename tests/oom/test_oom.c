@@ -29,6 +29,7 @@
 #include "io/run.h"
 #include "io/weights.h"
 #include "model/checkpoint.h"
+#include "model/export_gguf.h"
 #include "rlhf/reward_reader.h"
 #include "world/desk.h"
 
@@ -395,6 +396,37 @@ static int tear_down(void **state)
     return file_remove(rig.dir, &err) == OK ? 0 : -1;
 }
 
+/* A model with a BPE tokenizer as a GGUF file, and that tokenizer read back. */
+static enum status exports(struct err *err)
+{
+    static const char json[] =
+        "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,"
+        "\"added_tokens\":[{\"id\":0,\"content\":\"<eos>\","
+        "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+        "\"normalized\":false,\"special\":true}],\"normalizer\":null,"
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":false,\"trim_offsets\":true,"
+        "\"use_regex\":true},\"post_processor\":null,"
+        "\"decoder\":{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":true,\"trim_offsets\":true,"
+        "\"use_regex\":true},\"model\":{\"type\":\"BPE\","
+        "\"vocab\":{\"a\":1,\"b\":2,\"ab\":3},\"merges\":[\"a b\"]}}";
+    struct tokenizer *t = NULL, *back = NULL;
+    struct model m = {0};
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+    TRY_DONE(run_find_model(path, path_of("sft"), NULL, err));
+    TRY_DONE(checkpoint_read(&m, path, HEAD_LM, err));
+    TRY_DONE(tokenizer_parse(&t, json, strlen(json), NULL, 0, "bpe", err));
+    TRY_DONE(export_gguf(path_of("export.gguf"), &m, t, TENSOR_BF16, "m", err));
+    status = tokenizer_open(&back, path_of("export.gguf"), err);
+done:
+    tokenizer_free(back);
+    tokenizer_free(t);
+    model_free(&m);
+    return status;
+}
+
 #define SCENARIO(name, product)                                                \
     static void test_##name(void **state)                                      \
     {                                                                          \
@@ -415,6 +447,7 @@ SCENARIO(ppo, "ppo/metrics.jsonl")
 SCENARIO(reader, NULL)
 SCENARIO(install, NULL)
 SCENARIO(record, NULL)
+SCENARIO(exports, "export.gguf")
 
 int main(void)
 {
@@ -425,7 +458,7 @@ int main(void)
         cmocka_unit_test(test_candidates), cmocka_unit_test(test_sft),
         cmocka_unit_test(test_reward),     cmocka_unit_test(test_record),
         cmocka_unit_test(test_ppo),        cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_install),
+        cmocka_unit_test(test_install),    cmocka_unit_test(test_exports),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
