@@ -9,7 +9,7 @@ and the memory of loading are printed, too; the exit status is the verdict.
 
 Use: python3 -m venv V && V/bin/pip install torch transformers gguf safetensors
      tools/get-smollm2.sh                      # prints the path of the model
-     V/bin/python bench/peers/check_smollm2.py BUILD/bench/peer_greedy MODEL
+     V/bin/python bench/peers/check_smollm2.py BUILD/bench/peer_greedy MODEL.gguf
 """
 
 import json
@@ -71,7 +71,7 @@ def main():
         tmp = pathlib.Path(tmp)
         (tmp / "prompts.json").write_text(json.dumps(prompts))
         said = subprocess.run(
-            [program, path, tmp / "prompts.json", tmp / "out.safetensors",
+            [program, "f32", path, tmp / "prompts.json", tmp / "out.safetensors",
              str(NEW)], check=True, stdout=subprocess.PIPE, text=True)
         ours = load_file(tmp / "out.safetensors")
     print("ours:", said.stdout.strip())
@@ -86,6 +86,8 @@ def main():
                 pad_token_id=0)[0].tolist()[len(prompt):]
         worst = max(worst, float((logits - ours["logits"][i]).abs().max()))
         got = [int(t) for t in ours["tokens"][i] if t >= 0]
+        print(f"prompt {i}: {'the same' if got == out else 'not the same'}, "
+              f"{len(out)} tokens", flush=True)
         if got == out:
             same += 1
             continue

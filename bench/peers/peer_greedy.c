@@ -2,8 +2,8 @@
  * peer_greedy.c - what a model makes of prompts of token ids, for
  * check_smollm2.py and check_load.py to compare and to measure.
  *
- *     peer_greedy MODEL                  load it only
- *     peer_greedy MODEL PROMPTS OUT N    and answer
+ *     peer_greedy f32|bf16 MODEL                  load it only
+ *     peer_greedy f32|bf16 MODEL PROMPTS OUT N    and answer
  *
  * PROMPTS is a JSON array of arrays of ids.  OUT becomes a safetensors file
  * with tokens [prompts,N], -1 after the end of a text, and logits [prompts,V],
@@ -12,7 +12,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/json.h"
@@ -39,12 +39,20 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* The most that was ever resident.  Not getrusage(), whose number starts from
+ * that of the program which started this one. */
 static double resident_mib(void)
 {
-    struct rusage use;
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    double kib = -1;
 
-    (void)getrusage(RUSAGE_SELF, &use);
-    return (double)use.ru_maxrss / 1024;
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtod(line + 6, NULL);
+    if (f != NULL)
+        (void)fclose(f);
+    return kib / 1024;
 }
 
 static enum status read_prompts(struct run *r, const struct json *list,
@@ -145,23 +153,27 @@ int main(int argc, char **argv)
     struct err err = {0};
     double begin = seconds();
 
-    if (argc != 2 && argc != 5) {
-        (void)fprintf(stderr, "usage: peer_greedy MODEL [PROMPTS OUT N]\n");
+    if (argc != 3 && argc != 6) {
+        (void)fprintf(stderr,
+                      "usage: peer_greedy f32|bf16 MODEL [PROMPTS OUT N]\n");
         return 2;
     }
-    if (checkpoint_read(&r.model, argv[1], HEAD_LM, &err) != OK) {
+    bool is_narrow = strcmp(argv[1], "bf16") == 0;
+    if (checkpoint_read_as(&r.model, argv[2], HEAD_LM,
+                           is_narrow ? MODEL_BF16 : MODEL_F32, &err) != OK) {
         (void)fprintf(stderr, "peer_greedy: %s\n", err.text);
         return 1;
     }
     double loaded = seconds(), resident = resident_mib();
-    r.max_new = argc == 5 ? (size_t)strtoul(argv[4], NULL, 10) : 0;
-    if (argc == 5 && answer(&r, argv[2], argv[3], &err) != OK) {
+    double bytes = (double)params_count(&r.model.config) * (is_narrow ? 2 : 4);
+    r.max_new = argc == 6 ? (size_t)strtoul(argv[5], NULL, 10) : 0;
+    if (argc == 6 && answer(&r, argv[3], argv[4], &err) != OK) {
         (void)fprintf(stderr, "peer_greedy: %s\n", err.text);
         return 1;
     }
     (void)printf("{\"load_s\":%.3f,\"load_mib\":%.1f,\"answer_s\":%.3f,"
                  "\"max_mib\":%.1f,\"params_mib\":%.1f}\n",
                  loaded - begin, resident, seconds() - loaded, resident_mib(),
-                 (double)params_count(&r.model.config) * sizeof(float) / MIB);
+                 bytes / MIB);
     return 0;
 }
