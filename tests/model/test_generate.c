@@ -50,14 +50,19 @@ static void run(struct generate_job *job, size_t n, const struct model *m,
     team_destroy(context.team);
 }
 
+static void some_model_of(struct model *m, const struct model_config *c)
+{
+    rig_model(m, c, 8);
+    m->banned = mem_calloc(c->V, 1);
+    m->banned[0] = 1;
+    m->banned[6] = 1;
+}
+
 static void some_model(struct model *m)
 {
     struct model_config c = rig_config();
 
-    rig_model(m, &c, 8);
-    m->banned = mem_calloc(c.V, 1);
-    m->banned[0] = 1;
-    m->banned[6] = 1;
+    some_model_of(m, &c);
 }
 
 struct check {
@@ -137,6 +142,60 @@ static void test_logp_is_training_logp(void **state)
     jobs_init(&j, m.config.V);
     run(j.job, JOBS, &m, &s, 1);
     check_logp(&j, &m, 1);
+    model_free(&m);
+}
+
+/* The cache gives what a whole pass gives, whatever stands in the layers. */
+static void test_every_architecture(void **state)
+{
+    struct sampling s = {.temperature = 0.7, .top_p = 1, .max_new = NEW};
+
+    (void)state;
+    for (size_t i = 0; i <= arch_count(); i++) {
+        struct model_config c =
+            rig_config_of(arch_get(i % arch_count())->model_type);
+        struct jobs j;
+        struct model m;
+
+        if (i == arch_count()) {
+            c.attention_bias = true;
+            c.stretch = (struct rope_stretch){ROPE_LLAMA3, 4, 0.4, 2, 8};
+        }
+        some_model_of(&m, &c);
+        jobs_init(&j, m.config.V);
+        run(j.job, JOBS, &m, &s, 1);
+        check_logp(&j, &m, 0.7);
+        model_free(&m);
+    }
+}
+
+/* Any of several tokens ends a response, and only the tokens listed. */
+static void test_stops(void **state)
+{
+    struct sampling s = {.temperature = 1.5, .top_p = 1, .max_new = NEW};
+    struct model m;
+    struct jobs j;
+    size_t by_stop = 0;
+
+    (void)state;
+    some_model(&m);
+    m.config.n_stop = 2;
+    m.config.stop[0] = 3;
+    m.config.stop[1] = 9;
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        const struct generate_job *job = &j.job[i];
+
+        for (size_t t = 0; t < job->len; t++) {
+            int32_t id = job->token[t];
+            bool stops = id == m.config.eos || id == 3 || id == 9;
+
+            assert_int_equal(stops, t + 1 == job->len && job->is_eos);
+            by_stop += id == 3 || id == 9;
+        }
+    }
+    assert_true(by_stop > 0);
     model_free(&m);
 }
 
@@ -340,6 +399,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logp_is_training_logp),
+        cmocka_unit_test(test_every_architecture),
+        cmocka_unit_test(test_stops),
         cmocka_unit_test(test_workers),
         cmocka_unit_test(test_redraw_alone),
         cmocka_unit_test(test_ends),

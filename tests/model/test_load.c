@@ -180,6 +180,22 @@ static void check_reads(const char *path, const struct model *want)
     assert_true(got.config.stretch.factor == want->config.stretch.factor);
     assert_memory_equal(got.params, want->params,
                         params_count(&want->config) * sizeof(float));
+    /* Straight into bf16 is the same as rounded afterwards. */
+    struct model narrow;
+    assert_int_equal(
+        checkpoint_read_as(&narrow, path, HEAD_LM, MODEL_BF16, &err), OK);
+    assert_int_equal(model_freeze(&got, &err), OK);
+    assert_memory_equal(narrow.rest, got.rest,
+                        params_rest_count(&got.config) * sizeof *got.rest);
+    for (size_t i = 0; i < params_tensors(&got.config); i++) {
+        struct param_view view = params_view(&got.config, i);
+
+        if (params_is_product(view.kind))
+            assert_memory_equal(narrow.narrow + view.offset,
+                                got.narrow + view.offset,
+                                view.rows * view.cols * sizeof *got.narrow);
+    }
+    model_free(&narrow);
     model_free(&got);
 }
 

@@ -176,20 +176,49 @@ static void test_gradients(void **state)
     check_gradient(&c, &some, &score);
 }
 
+/* Modules under their own names, fused and with biases beside them. */
+static void test_architectures(void **state)
+{
+    static const int32_t target[8] = {1, 4, 1, 5, 9, 2, 6, 5};
+    static const float dlogp[8] = {1, -0.5f, 0.3f, 1, 0, 0.7f, -1, 0.2f};
+    struct loss lm = {.target = target, .dlogp = dlogp, .temperature = 1};
+
+    (void)state;
+    for (size_t i = 0; i < arch_count(); i++) {
+        struct model_config c = rig_config_of(arch_get(i)->model_type);
+        struct lora_config l = everything;
+        struct err err = {0};
+
+        assert_int_equal(lora_parse_targets(&l.targets, "all-linear", &c, &err),
+                         OK);
+        check_gradient(&c, &l, &lm);
+        if (!arch_get(i)->files->is_fused)
+            continue;
+        assert_int_equal(
+            lora_parse_targets(&l.targets, "c_attn,c_proj", &c, &err), OK);
+        assert_int_equal(l.targets,
+                         1u << LORA_Q | 1u << LORA_O | 1u << LORA_DOWN);
+        check_gradient(&c, &l, &lm);
+        assert_int_equal(lora_parse_targets(&l.targets, "q_proj", &c, &err),
+                         ERR_ARG);
+    }
+}
+
 /* Frozen in bf16, a model computes what the same weights in float do, and its
  * adapter's gradients are those on them. */
-static void test_frozen(void **state)
+static void check_frozen(struct model_config c)
 {
     static const int32_t target[8] = {1, 4, 1, 5, 9, 2, 6, 5};
     static const float dlogp[8] = {1, -0.5f, 0.3f, 1, 0, 0.7f, -1, 0.2f};
     struct loss loss = {.target = target, .dlogp = dlogp, .temperature = 1};
-    struct model_config c = rig_config();
+    struct lora_config l = everything;
     struct rig_pack p;
     struct model narrow, wide;
     struct err err = {0};
     float a[8 * 11], b[8 * 11];
 
-    (void)state;
+    assert_int_equal(lora_parse_targets(&l.targets, "all-linear", &c, &err),
+                     OK);
     make_pack(&p);
     rig_model(&narrow, &c, 5);
     rig_logits(b, &narrow, &p.pack);
@@ -205,8 +234,8 @@ static void test_frozen(void **state)
     rig_logits(b, &wide, &p.pack);
     assert_true(rig_relative(a, b, 88) <= 2 * RIG_ROUNDING);
 
-    assert_int_equal(model_adapt(&narrow, &everything, 1, &err), OK);
-    assert_int_equal(model_adapt(&wide, &everything, 1, &err), OK);
+    assert_int_equal(model_adapt(&narrow, &l, 1, &err), OK);
+    assert_int_equal(model_adapt(&wide, &l, 1, &err), OK);
     size_t n = narrow.lora->n;
     for (size_t i = 0; i < n; i++) {
         narrow.lora->params[i] += 0.01f * (float)(i % 7);
@@ -227,6 +256,13 @@ static void test_frozen(void **state)
     mem_free(want);
     model_free(&narrow);
     model_free(&wide);
+}
+
+static void test_frozen(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < arch_count(); i++)
+        check_frozen(rig_config_of(arch_get(i)->model_type));
 }
 
 static void test_layout(void **state)
@@ -289,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_new_adapter_changes_nothing),
         cmocka_unit_test(test_merged_is_the_same),
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_architectures),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_targets),

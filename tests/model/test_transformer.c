@@ -211,6 +211,36 @@ static void test_backward(void **state)
     }
 }
 
+/* A score head on top of a language model's trunk, whose states stay. */
+static void test_score_of_language_model(void **state)
+{
+    struct rig_pack p;
+
+    (void)state;
+    some_pack(&p);
+    for (size_t s = 0; s < N_SHAPES; s++) {
+        struct model_config c = shape(s);
+        size_t n = p.pack.N * c.C;
+        float *before = mem_calloc(n, sizeof *before);
+        float *after = mem_calloc(n, sizeof *after);
+        struct model m, score;
+        struct err err = {0};
+
+        rig_model(&m, &c, 40 + s);
+        assert_int_equal(model_clone_as_score(&score, &m, &err), OK);
+        assert_int_equal(score.config.head, HEAD_SCORE);
+        for (size_t i = 0; i < c.C; i++)
+            assert_true(model_score(&score)[i] == 0);
+        rig_hidden(before, &m, &p.pack, false);
+        rig_hidden(after, &score, &p.pack, false);
+        assert_memory_equal(before, after, n * sizeof *before);
+        mem_free(before);
+        mem_free(after);
+        model_free(&m);
+        model_free(&score);
+    }
+}
+
 /* Gradients are added, not set. */
 static void test_backward_accumulates(void **state)
 {
@@ -435,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_score_of_language_model),
         cmocka_unit_test(test_backward_accumulates),
         cmocka_unit_test(test_packed_is_separate),
         cmocka_unit_test(test_inference_is_training),
