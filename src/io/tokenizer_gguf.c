@@ -170,10 +170,9 @@ static void put_added(struct json_writer *w, const struct source *s, size_t i)
     put_token(w, s, i);
     json_field_bool(w, "single_word", false);
     json_field_bool(w, "lstrip", false);
-    json_field_bool(
-        w, "rstrip",
-        s->strips_behind && !stays &&
-            (type_of(s, i) == GGUF_TOKEN_CONTROL || is_text(t, "</s>")));
+    json_field_bool(w, "rstrip",
+                    s->strips_behind && !stays &&
+                        (is_special || is_text(t, "</s>")));
     json_field_bool(w, "normalized", false);
     json_field_bool(w, "special", is_special);
     json_close(w, '}');
