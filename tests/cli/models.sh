@@ -171,6 +171,17 @@ expect 0 score -m reward --data second.jsonl --json
 holds [ "$(jq -c '[.id, .score]' out)" = "$(jq -c '[.id, .score[1]]' scores)" ]
 expect 0 score -m reward --data second.jsonl
 holds [ "$(wc -l <out)" = 13 ]
+jq -c '{id, prompt, chosen: .responses[0], rejected: .responses[2]}' \
+    candidates.jsonl >pairs.jsonl
+jq -c '{id, prompt: [{role: "user", content: .prompt}],
+    chosen: [{role: "assistant", content: .responses[0]}],
+    rejected: [{role: "assistant", content: .responses[2]}]}' \
+    candidates.jsonl >messages.jsonl
+expect 0 score -m reward --data pairs.jsonl --json
+cp out pairs
+holds [ "$(jq -c '.score | length' pairs | sort -u)" = 2 ]
+expect 0 score -m reward --data messages.jsonl --json
+holds cmp out pairs
 expect 4 score -m reward --data ranked.jsonl
 says errors "has no response"
 expect 4 score -m sft --data rankings.jsonl
