@@ -9,33 +9,11 @@
 #include "model/checkpoint.h"
 #include "model/export_gguf.h"
 
-#define CONFIG_MAX ((size_t)1 << 20)
 #define TEXT_MAX ((size_t)1 << 20)
 
 /* In the order of the choices of export.type. */
 static const enum tensor_type types[] = {TENSOR_F32, TENSOR_F16, TENSOR_BF16,
                                          TENSOR_Q8_0};
-
-/* Which head the model that was found has. */
-static enum status find_head(enum model_head *out, const char *path,
-                             struct err *err)
-{
-    char file[FILE_PATH_MAX];
-    struct json *json;
-    struct model_config c;
-    *out = HEAD_LM;
-    if (!file_is_dir(path))
-        return OK; // a GGUF file
-    if (adapter_is(path))
-        return adapter_head(out, path, err);
-    TRY(file_join(file, path, "config.json", err));
-    TRY(json_read(&json, file, CONFIG_MAX, err));
-    enum status status = model_config_parse(&c, json, file, err);
-    json_free(json);
-    if (status == OK)
-        *out = c.head;
-    return status;
-}
 
 /* What is written goes beside nothing that is there. */
 static enum status check_out(const struct options *o, struct err *err)
@@ -105,16 +83,16 @@ static enum status print_result(const struct options *o, const char *path,
 static enum status export_model(const struct options *o, const char *path,
                                 struct err *err)
 {
-    enum model_head head;
+    struct model_config shape;
     struct model m;
     struct tokenizer *t = NULL;
     enum status status = OK;
-    TRY(find_head(&head, path, err));
-    if (file_is_dir(path) && adapter_is(path) && !o->v.export_to.merge)
+    if (adapter_is(path) && !o->v.export_to.merge)
         return err_set(err, ERR_ARG,
                        "%s is an adapter: --merge folds it into its base",
                        path);
-    TRY(checkpoint_read(&m, path, head, err));
+    TRY(checkpoint_read_shape(&shape, path, err));
+    TRY(checkpoint_read(&m, path, shape.head, err));
     TRY_DONE(tokenizer_open(&t, path, err));
     TRY_DONE(checkpoint_check_tokenizer(&m, t, path, err));
     TRY_DONE(write_model(o, &m, t, path, err));

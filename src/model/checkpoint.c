@@ -257,23 +257,16 @@ static enum status need_folder(const char *dir, struct err *err)
                    dir, p.replaced);
 }
 
-static enum status read_config(struct model_config *out, const char *dir,
-                               enum model_head head, struct err *err)
+/* config.json of a folder, whose path is told. */
+static enum status read_config(struct model_config *out,
+                               char path[FILE_PATH_MAX], const char *dir,
+                               struct err *err)
 {
-    char path[FILE_PATH_MAX];
-    struct json *json = NULL;
-    enum status status = OK;
+    struct json *json;
 
     TRY(need_file(path, dir, "config.json", err));
     TRY(json_read(&json, path, JSON_BYTES_MAX, err));
-    TRY_DONE(model_config_parse(out, json, path, err));
-    if (out->head != head)
-        TRY_DONE(err_set(err, ERR_MISMATCH, "%s: %s, where %s is wanted", path,
-                         out->head == HEAD_LM ? "a language model"
-                                              : "a model with a score head",
-                         head == HEAD_LM ? "a language model"
-                                         : "one with a score head"));
-done:
+    enum status status = model_config_parse(out, json, path, err);
     json_free(json);
     return status;
 }
@@ -352,11 +345,18 @@ static enum status read_folder(struct model *out, const char *dir,
                                enum model_head head,
                                enum model_precision precision, struct err *err)
 {
+    char path[FILE_PATH_MAX];
     struct model_config c;
     struct weights w;
     struct model m;
 
-    TRY(read_config(&c, dir, head, err));
+    TRY(read_config(&c, path, dir, err));
+    if (c.head != head)
+        return err_set(err, ERR_MISMATCH, "%s: %s, where %s is wanted", path,
+                       c.head == HEAD_LM ? "a language model"
+                                         : "a model with a score head",
+                       head == HEAD_LM ? "a language model"
+                                       : "one with a score head");
     TRY(weights_open(&w, dir, err));
     enum status status = load_params(&m, &c, &w, precision, err);
     weights_close(&w);
@@ -370,6 +370,25 @@ static enum status read_folder(struct model *out, const char *dir,
     return status;
 }
 
+/* A file of tensors that says what shape they are, which only GGUF does. */
+static enum status open_gguf(struct weights *w, struct model_config *c,
+                             const char *path, struct err *err)
+{
+    enum status status = OK;
+
+    TRY(weights_open(w, path, err));
+    if (weights_gguf(w) == NULL)
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%s: weights alone; a model is a folder with "
+                         "config.json or a .gguf file",
+                         path));
+    TRY_DONE(model_config_gguf(c, w, err));
+done:
+    if (status != OK)
+        weights_close(w);
+    return status;
+}
+
 /* A GGUF file, which holds all of a language model. */
 static enum status read_file(struct model *out, const char *path,
                              enum model_head head,
@@ -379,13 +398,7 @@ static enum status read_file(struct model *out, const char *path,
     struct weights w;
     enum status status = OK;
 
-    TRY(weights_open(&w, path, err));
-    if (weights_gguf(&w) == NULL)
-        TRY_DONE(err_set(err, ERR_MISMATCH,
-                         "%s: weights alone; a model is a folder with "
-                         "config.json or a .gguf file",
-                         path));
-    TRY_DONE(model_config_gguf(&c, &w, err));
+    TRY(open_gguf(&w, &c, path, err));
     if (head != HEAD_LM)
         TRY_DONE(err_set(err, ERR_MISMATCH,
                          "%s: a language model, where one with a score head "
@@ -419,6 +432,16 @@ static enum status read_base(struct model *out, const char *dir,
     return status;
 }
 
+static enum status find_base(char base[FILE_PATH_MAX], const char *dir,
+                             struct err *err)
+{
+    TRY(adapter_find_base(base, dir, err));
+    if (!adapter_is(base))
+        return OK;
+    return err_set(err, ERR_MISMATCH,
+                   "%s: the adapter's base %s is an adapter itself", dir, base);
+}
+
 static enum status read_adapted(struct model *out, const char *dir,
                                 enum model_head head, struct err *err)
 {
@@ -432,11 +455,7 @@ static enum status read_adapted(struct model *out, const char *dir,
             err, ERR_MISMATCH, "%s: an adapter of %s, where %s is wanted", dir,
             own == HEAD_LM ? "a language model" : "a reward model",
             head == HEAD_LM ? "a language model" : "one with a score head");
-    TRY(adapter_find_base(base, dir, err));
-    if (adapter_is(base))
-        return err_set(err, ERR_MISMATCH,
-                       "%s: the adapter's base %s is an adapter itself", dir,
-                       base);
+    TRY(find_base(base, dir, err));
     TRY(read_base(&m, base, head, err));
     enum status status = adapter_read(&m, dir, err);
     if (status == OK)
@@ -470,6 +489,41 @@ enum status checkpoint_read(struct model *out, const char *path,
                             enum model_head head, struct err *err)
 {
     return checkpoint_read_as(out, path, head, MODEL_F32, err);
+}
+
+/* The shape of a model that is no adapter. */
+static enum status read_whole_shape(struct model_config *out, const char *path,
+                                    struct err *err)
+{
+    char file[FILE_PATH_MAX];
+    struct weights w;
+
+    if (file_is_dir(path))
+        return read_config(out, file, path, err);
+    TRY(open_gguf(&w, out, path, err));
+    weights_close(&w);
+    return OK;
+}
+
+enum status checkpoint_read_shape(struct model_config *out, const char *path,
+                                  struct err *err)
+{
+    char base[FILE_PATH_MAX];
+    struct model_config c;
+    enum model_head head;
+
+    TRY(need_folder(path, err));
+    if (adapter_is(path)) {
+        TRY(adapter_head(&head, path, err));
+        TRY(find_base(base, path, err));
+        TRY(need_folder(base, err));
+        TRY(read_whole_shape(&c, base, err));
+        c.head = head;
+    } else {
+        TRY(read_whole_shape(&c, path, err));
+    }
+    *out = c;
+    return OK;
 }
 
 static enum status read_arrays(struct checkpoint_array *array, size_t n,

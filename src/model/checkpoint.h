@@ -59,6 +59,14 @@ enum status checkpoint_read_as(struct model *out, const char *dir,
                                enum model_precision precision,
                                struct err *err) MUST_CHECK;
 
+/*
+ * The shape of a model and nothing else, whichever head it has: of a folder,
+ * of a GGUF file, of an adapter's folder with its base.  Fails as
+ * checkpoint_read() does.
+ */
+enum status checkpoint_read_shape(struct model_config *out, const char *path,
+                                  struct err *err) MUST_CHECK;
+
 /* Read back what checkpoint_write put beside the model: the JSON text and the
  * arrays, whose names and sizes must match exactly and whose values must be
  * finite. */

@@ -63,6 +63,34 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The shape of an adapter's folder is its base's, with the adapter's head;
+ * an adapter without a base has none. */
+static void test_shape(void **state)
+{
+    struct fixture *f = *state;
+    struct model score, base;
+    struct model_config shape;
+    struct err err = {0};
+    char path[FILE_PATH_MAX];
+
+    in(path, f->root, "scored");
+    assert_int_equal(checkpoint_read(&base, f->base, HEAD_LM, &err), OK);
+    assert_int_equal(model_share(&score, &base, HEAD_SCORE, &err), OK);
+    assert_int_equal(model_adapt(&score, &some, 4, &err), OK);
+    struct checkpoint c = {.model = &score, .base = f->base};
+    assert_int_equal(checkpoint_write(path, &c, &err), OK);
+    assert_int_equal(checkpoint_read_shape(&shape, f->adapter, &err), OK);
+    assert_int_equal(shape.head, HEAD_LM);
+    assert_int_equal(params_count(&shape), params_count(&base.config));
+    assert_int_equal(checkpoint_read_shape(&shape, path, &err), OK);
+    assert_int_equal(shape.head, HEAD_SCORE);
+    assert_int_equal(params_count(&shape), params_count(&score.config));
+    assert_int_equal(file_remove(f->base, &err), OK);
+    assert_int_equal(checkpoint_read_shape(&shape, path, &err), ERR_MISSING);
+    model_free(&score);
+    model_free(&base);
+}
+
 static void test_round_trip(void **state)
 {
     struct fixture *f = *state;
@@ -229,9 +257,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),
-        TEST(test_score_head),
-        TEST(test_configs_refused),
+        TEST(test_shape),          TEST(test_round_trip),
+        TEST(test_score_head),     TEST(test_configs_refused),
         TEST(test_values_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

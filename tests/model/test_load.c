@@ -173,6 +173,11 @@ static void check_reads(const char *path, const struct model *want)
     if (checkpoint_read(&got, path, HEAD_LM, &err) != OK)
         fail_msg("%s", err.text);
     assert_int_equal(got.config.eos, want->config.eos);
+    struct model_config shape;
+    assert_int_equal(checkpoint_read_shape(&shape, path, &err), OK);
+    assert_int_equal(params_count(&shape), params_count(&want->config));
+    assert_int_equal(shape.arch, got.config.arch);
+    assert_int_equal(shape.head, HEAD_LM);
     assert_int_equal(params_count(&got.config), params_count(&want->config));
     assert_true(got.config.rope_theta == want->config.rope_theta);
     assert_true(fabs(got.config.norm_eps / want->config.norm_eps - 1) < 1e-12);
