@@ -2,14 +2,14 @@
 
 #include <math.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/terminal.h"
-#include "model/transformer.h"
+#include "io/half.h"
+#include "model/checkpoint.h"
 #include "rlhf/corpus.h"
+#include "rlhf/trainer.h"
 
-#define CONFIG_MAX ((size_t)1 << 20)
 #define LIBRARIES 60e6 // resident bytes of a process that did nothing yet
 #define TRIAL 0.2      // seconds of timing
 #define TRIAL_TOKENS 256
@@ -17,42 +17,37 @@
  * about four rows of a forward pass, since it multiplies so few. */
 #define FORWARD (1.0 / 3)
 #define DECODE (4.0 / 3)
-
-/* The shape of a model on disk. */
-static enum status read_shape(struct model_config *out, const char *dir,
-                              struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    struct json *json;
-    TRY(file_join(path, dir, "config.json", err));
-    TRY(json_read(&json, path, CONFIG_MAX, err));
-    enum status status = model_config_parse(out, json, path, err);
-    json_free(json);
-    return status;
-}
+/* Replies that a worker draws together (model/generate.c), and looks at
+ * (rlhf/scorer.c). */
+#define DECODED 32
+#define SCORED 16
 
 /* What a plan is made from. */
 struct material {
-    struct model_config shape;
-    size_t records, sequences;
-    double tokens; // of the data, once through
+    struct model_config shape; // of the model that is trained
+    const char *base;          // where it is read; NULL: a new one
+    const struct adapter_config *adapter;
+    enum model_precision precision;
+    size_t records;  // all
+    size_t training; // that are not in a file of held-out ones
+    double tokens;   // of all, once through
 };
 
-static enum status count_data(struct material *m, const char *data_path,
-                              enum dataset_kind kind, const struct tokenizer *t,
-                              size_t max_tokens, const struct options *o,
-                              struct err *err)
+static enum status count_data(struct material *m,
+                              const struct corpus_files *files,
+                              const struct tokenizer *t, size_t max_tokens,
+                              const struct options *o,
+                              const struct context *context, struct err *err)
 {
     struct dataset data = {0};
     struct corpus corpus = {0};
     enum status status = OK;
-    const struct corpus_files files = {.path = data_path, .kind = kind};
-    TRY(corpus_load(&corpus, &data, &files, &o->v.data, t, -1, max_tokens, NULL,
-                    err));
+    TRY(corpus_load(&corpus, &data, files, &o->v.data, t, m->shape.eos,
+                    max_tokens, context, err));
     if (corpus.n_record == 0)
-        status = err_set(err, ERR_FORMAT, "%s: no records", data_path);
+        status = err_set(err, ERR_FORMAT, "%s: no records", files->path);
     m->records = corpus.n_record;
-    m->sequences = corpus.n_seq;
+    m->training = corpus.n_train;
     for (size_t i = 0; i < corpus.n_seq; i++)
         m->tokens +=
             (double)(corpus.seq[i].len_prompt + corpus.seq[i].len_response);
@@ -61,25 +56,34 @@ static enum status count_data(struct material *m, const char *data_path,
     return status;
 }
 
-static enum status gather(struct material *m, const char *model,
-                          const char *tokenizer, const char *data,
-                          enum dataset_kind kind, const struct options *o,
-                          struct err *err)
+/* Read the shape of m->base, or make that of a new model. */
+static enum status find_shape(struct material *m, const struct options *o,
+                              const struct tokenizer *t, struct err *err)
+{
+    if (m->base)
+        return checkpoint_read_shape(&m->shape, m->base, err);
+    m->shape = sft_shape(&o->v.sft, t);
+    return model_config_check(&m->shape, err);
+}
+
+/* `reserve` positions of a sequence are not for the data; `max_tokens` is the
+ * stage's own limit, 0: none. */
+static enum status gather(struct material *m, const struct corpus_files *files,
+                          size_t max_tokens, size_t reserve,
+                          const struct options *o,
+                          const struct context *context, struct err *err)
 {
     struct tokenizer *t;
-    enum status status = OK;
-    if (!model && !tokenizer)
-        return err_set(err, ERR_ARG,
-                       "sft.tokenizer is not set: a new model needs one");
-    TRY(tokenizer_open(&t, model ? model : tokenizer, err));
-    if (model)
-        status = read_shape(&m->shape, model, err);
-    else
-        m->shape = sft_shape(&o->v.sft, t);
-    if (status == OK)
-        status = model_config_check(&m->shape, err);
-    if (status == OK)
-        status = count_data(m, data, kind, t, m->shape.T_max, o, err);
+    m->precision = (enum model_precision)o->v.common.precision;
+    TRY(trainer_check_precision(o->v.common.precision, m->adapter, err));
+    TRY(tokenizer_open(&t, m->base ? m->base : o->v.sft.tokenizer, err));
+    enum status status = find_shape(m, o, t, err);
+    if (status == OK) {
+        size_t room = m->shape.T_max > reserve ? m->shape.T_max - reserve : 0;
+        if (max_tokens > 0 && max_tokens < room)
+            room = max_tokens;
+        status = count_data(m, files, t, room, o, context, err);
+    }
     tokenizer_free(t);
     return status;
 }
@@ -89,7 +93,9 @@ static enum status gather(struct material *m, const char *model,
 struct trial {
     struct model model;
     float *grad, *dhidden;
-    double rate; // tokens a second of one worker
+    double rate;      // tokens a second of one worker
+    double row_bytes; // of memory that a token takes
+    double trainable; // parameters
 };
 
 /* Forward and backward of one pack, again and again; inside a worker. */
@@ -127,54 +133,111 @@ static enum status time_model(void *ctx, size_t item, size_t worker,
         rounds++;
     }
     t->rate = (double)((rounds - 1) * N) / (now - began);
+    t->row_bytes = (double)arena.used / (double)N;
 done:
     arena_free(&arena);
     return status;
+}
+
+/* Parameters that every token is multiplied with. */
+static double trunk(const struct model_config *c)
+{
+    double embedding = (double)c->V * (double)c->C;
+    bool has_head = c->head == HEAD_LM && !c->tied;
+    return (double)params_count(c) - embedding * (has_head ? 2 : 1);
 }
 
 /* The head's products beside the decoder's. */
 static double head_share(const struct model_config *c)
 {
     double head = (double)c->V * (double)c->C;
-    double trunk = (double)params_count(c) - head * (c->tied ? 1 : 2);
-    return c->head == HEAD_LM ? head / (head + trunk) : 0;
+    return c->head == HEAD_LM ? head / (head + trunk(c)) : 0;
 }
 
-static enum status measure(double *rate, const struct model_config *c,
+/* Small numbers of both signs: pages that nobody wrote to would all be the
+ * same one, and sooner read than memory is. */
+static void fill(struct model *m)
+{
+    size_t n = params_count(&m->config);
+    for (size_t i = 0; i < n; i++) {
+        bool is_negative = ((uint32_t)i * 2654435761U) >> 31 != 0;
+        float x = is_negative ? -0.015625F : 0.015625F;
+        if (m->narrow)
+            m->narrow[i] = half_bf16_of_float(x);
+        else
+            m->params[i] = x;
+    }
+    for (size_t i = 0; m->narrow && i < params_rest_count(&m->config); i++)
+        m->rest[i] = 1;
+}
+
+/* Time the model that is trained, as the stage will have it. */
+static enum status measure(struct trial *out, const struct material *m,
                            const struct context *context, struct err *err)
 {
     struct trial t = {0};
     enum status status = OK;
-    TRY(model_create(&t.model, c, err));
-    params_init(t.model.params, c, 0);
-    TRY_DONE(MEM_NEW(t.grad, params_count(c), err));
-    TRY_DONE(MEM_NEW(t.dhidden, TRIAL_TOKENS * c->C, err));
+    TRY(model_create_as(&t.model, &m->shape, m->precision, err));
+    fill(&t.model);
+    TRY_DONE(trainer_adapt(&t.model, m->adapter, m->base, 0, err));
+    t.trainable = (double)model_trainable_count(&t.model);
+    TRY_DONE(MEM_NEW(t.grad, model_trainable_count(&t.model), err));
+    TRY_DONE(MEM_NEW(t.dhidden, TRIAL_TOKENS * m->shape.C, err));
     TRY_DONE(team_run(context->team, 1, time_model, &t, err));
-    *rate = t.rate * (1 - head_share(c)) * (double)team_size(context->team);
+    t.rate *= (1 - head_share(&m->shape)) * (double)team_size(context->team);
 done:
     mem_free(t.dhidden);
     mem_free(t.grad);
     model_free(&t.model);
+    t.dhidden = t.grad = NULL;
+    if (status == OK)
+        *out = t;
     return status;
 }
 
-/* ---- stages ------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------- */
 
-/* Bytes: `trained` models with moments and gradients, `read` ones without,
- * and the activations of `tokens` tokens on each worker. */
-static double memory(const struct model_config *c, double trained, double read,
-                     double tokens, const struct options *o,
-                     const struct context *context)
+static double weights(const struct model_config *c,
+                      enum model_precision precision)
 {
-    double P = (double)params_count(c);
-    double wide = 6.0 * (double)c->C + 3.0 * (double)c->F +
-                  (double)((2 * c->H + 2 * c->G) * c->D);
-    double row = wide * (double)c->L + 4.0 * (double)c->C;
-    double shards = (double)o->v.common.shards;
-    double workers = (double)team_size(context->team);
-    return LIBRARIES + 4 * (P * (trained * (3 + shards) + read) +
-                            workers * 2 * tokens * row);
+    double n = (double)params_count(c);
+    return precision == MODEL_BF16 ? 2 * n + 4 * (double)params_rest_count(c)
+                                   : 4 * n;
 }
+
+/* Moments and every shard's gradient. */
+static double optimizer(double trainable, const struct options *o)
+{
+    return 4 * trainable * (2 + (double)o->v.common.shards);
+}
+
+/* What goes on at a time. */
+static double busy(const struct options *o, const struct context *context)
+{
+    size_t shards = (size_t)o->v.common.shards;
+    size_t workers = team_size(context->team);
+    return (double)(workers < shards ? workers : shards);
+}
+
+/* A pass over a pack of `tokens`, forward and back, with the head's chunk of
+ * logits and the states it reads. */
+static double pass(const struct model_config *c, double row_bytes,
+                   double tokens)
+{
+    double head = c->head == HEAD_LM ? (double)lmhead_scratch(c->V, c->C) +
+                                           3 * tokens * (double)c->C
+                                     : 0;
+    return tokens * row_bytes + 4 * head;
+}
+
+/* An adapter is folded into float weights at the end. */
+static double folding(const struct material *m)
+{
+    bool is_thawed = m->precision == MODEL_BF16;
+    return is_thawed ? weights(&m->shape, MODEL_F32) : 0;
+}
+
+/* ---- stages ------------------------------------------------------------- */
 
 /* How a stage that trains one model goes through its data. */
 struct passes {
@@ -186,23 +249,26 @@ struct passes {
 /* As the stages count: what is held out is rounded down, and an epoch leaves
  * out the records that do not fill a batch. */
 static void plan_passes(struct plan *p, const struct material *m,
-                        const struct passes *s, const struct options *o,
-                        const struct context *context)
+                        const struct trial *t, const struct passes *s,
+                        const struct options *o, const struct context *context)
 {
-    double records = (double)m->records;
-    double kept = records - floor(s->holdout * records);
-    double batch_tokens = m->tokens / records * (double)s->batch;
+    double kept = (double)m->training;
+    kept -= floor(s->holdout * kept);
+    double batch_tokens = m->tokens / (double)m->records * (double)s->batch;
+    double shard = batch_tokens / (double)o->v.common.shards;
+    double adapter = m->adapter->rank > 0 ? 4 * t->trainable : 0;
     p->parameters = (int64_t)params_count(&m->shape);
+    p->trainable = (int64_t)t->trainable;
     p->records = (int64_t)m->records;
     p->updates = (int64_t)(kept / (double)s->batch) * s->epochs;
     if (s->most > 0 && p->updates > s->most)
         p->updates = s->most;
     p->tokens = batch_tokens * (double)p->updates;
+    p->rate = t->rate;
     p->seconds = p->tokens / p->rate;
-    p->memory_bytes =
-        memory(&m->shape, 1, 0, batch_tokens / (double)o->v.common.shards, o,
-               context) +
-        4 * m->tokens;
+    p->memory_bytes = LIBRARIES + weights(&m->shape, m->precision) + adapter +
+                      optimizer(t->trainable, o) + folding(m) + 4 * m->tokens +
+                      busy(o, context) * pass(&m->shape, t->row_bytes, shard);
 }
 
 static enum status plan_sft(struct plan *p, const struct options *o,
@@ -210,10 +276,13 @@ static enum status plan_sft(struct plan *p, const struct options *o,
 {
     const struct sft_config *c = &o->v.sft;
     const struct passes s = {c->batch, c->epochs, 0, c->holdout};
-    struct material m = {0};
-    TRY(gather(&m, c->model, c->tokenizer, c->data, DATASET_DEMOS, o, err));
-    TRY(measure(&p->rate, &m.shape, context, err));
-    plan_passes(p, &m, &s, o, context);
+    const struct corpus_files files = {.path = c->data, .kind = DATASET_DEMOS};
+    struct material m = {.base = c->model, .adapter = &c->adapter};
+    struct trial t;
+    TRY(sft_check(c, err));
+    TRY(gather(&m, &files, (size_t)c->max_tokens, 0, o, context, err));
+    TRY(measure(&t, &m, context, err));
+    plan_passes(p, &m, &t, &s, o, context);
     return OK;
 }
 
@@ -223,36 +292,123 @@ static enum status plan_reward(struct plan *p, const struct options *o,
     const struct reward_config *c = &o->v.reward;
     const struct passes s = {c->batch, c->epochs, c->max_steps,
                              c->heldout == NULL ? c->holdout : 0};
-    struct material m = {0};
-    TRY(gather(&m, c->model, NULL, c->data, DATASET_RANKINGS, o, err));
+    const struct corpus_files files = {
+        .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
+    struct material m = {.base = c->model, .adapter = &c->adapter};
+    struct trial t;
+    TRY(gather(&m, &files, (size_t)c->max_tokens, 0, o, context, err));
     m.shape.head = HEAD_SCORE;
-    TRY(measure(&p->rate, &m.shape, context, err));
-    plan_passes(p, &m, &s, o, context);
+    TRY(measure(&t, &m, context, err));
+    plan_passes(p, &m, &t, &s, o, context);
     return OK;
+}
+
+/* The models beside the policy, and what they cost beside it. */
+struct company {
+    struct model_config reference, reward, value;
+    bool has_value;         // a value model with a trunk of its own
+    double value_trainable; // parameters
+    double forward;         // passes of the policy that one of each is worth
+    double back;            // the same of the value model's training
+};
+
+static enum status find_company(struct company *out, const struct material *m,
+                                const struct ppo_config *c, struct err *err)
+{
+    struct company x = {.reference = m->shape, .has_value = !c->value_trunk};
+    if (c->reference)
+        TRY(checkpoint_read_shape(&x.reference, c->reference, err));
+    TRY(checkpoint_read_shape(&x.reward, c->reward_model, err));
+    x.value = c->value_init_reward && x.has_value ? x.reward : m->shape;
+    x.value.head = HEAD_SCORE;
+    x.value_trainable = (double)x.value.C;
+    if (x.has_value && m->adapter->rank > 0) {
+        struct lora_config l;
+        TRY(trainer_lora(&l, m->adapter, &x.value, err));
+        x.value_trainable = (double)lora_count(&l, &x.value);
+    } else if (x.has_value) {
+        x.value_trainable = (double)params_count(&x.value);
+    }
+    double own = trunk(&m->shape);
+    double value = x.has_value ? trunk(&x.value) / own : 0;
+    /* The policy as it is and as it was an iteration ago, and the others. */
+    x.forward = 2 + trunk(&x.reference) / own + trunk(&x.reward) / own + value;
+    x.back = c->value_freeze ? 0 : value;
+    *out = x;
+    return OK;
+}
+
+/* Copies of weights.  An adapter stands on the policy's, which are the
+ * reference's, too, unless that is another model; without one the policy has
+ * them now and as they were an iteration ago, the reference and the value
+ * model. */
+static double all_weights(const struct material *m, const struct trial *t,
+                          const struct company *x, const struct ppo_config *c)
+{
+    double policy = weights(&m->shape, m->precision);
+    double reference = weights(&x->reference, m->precision);
+    double reward = weights(&x->reward, m->precision);
+    if (m->adapter->rank > 0)
+        return policy + (c->reference ? reference : 0) + reward +
+               4 * (2 * t->trainable + x->value_trainable);
+    return 2 * policy + reference + reward + 4 * x->value_trainable;
+}
+
+/* Keys and values of the replies that are drawn, or a group of them under two
+ * models, whichever is more; the updates come on top. */
+static double work_memory(const struct material *m, const struct trial *t,
+                          const struct company *x, double prompt,
+                          const struct ppo_config *c, const struct options *o,
+                          const struct context *context)
+{
+    const struct model_config *s = &m->shape;
+    double replies = (double)(c->batch * c->samples);
+    double tokens = replies * (prompt + (double)c->max_new);
+    double shard = tokens / (double)(c->minibatches * o->v.common.shards);
+    double cache = 8 * (double)(s->L * s->G * s->D) * DECODED *
+                   (prompt + (double)c->max_new);
+    double group = fmin(replies, SCORED) * (prompt + (double)c->max_new);
+    double look = 4 * (2 * (double)lmhead_scratch(s->V, s->C) +
+                       8 * group * (double)(s->C + s->F));
+    double drawing = fmax(cache, look);
+    double update = pass(s, t->row_bytes, shard);
+    double wider = (double)(x->value.L * x->value.C) / (double)(s->L * s->C);
+    if (x->has_value && wider > 1)
+        update *= wider;
+    return busy(o, context) * update +
+           (double)team_size(context->team) * drawing + 80 * tokens;
 }
 
 static enum status plan_ppo(struct plan *p, const struct options *o,
                             const struct context *context, struct err *err)
 {
     const struct ppo_config *c = &o->v.ppo;
-    struct material m = {0};
-    TRY(gather(&m, c->model, NULL, c->prompts, DATASET_PROMPTS, o, err));
-    TRY(measure(&p->rate, &m.shape, context, err));
+    const struct corpus_files files = {.path = c->prompts,
+                                       .kind = DATASET_PROMPTS};
+    struct material m = {.base = c->model, .adapter = &c->adapter};
+    struct trial t;
+    struct company x;
+    TRY(gather(&m, &files, 0, (size_t)c->max_new, o, context, err));
+    TRY(find_company(&x, &m, c, err));
+    TRY(measure(&t, &m, context, err));
     double replies = (double)(c->batch * c->samples);
     double prompt = m.tokens / (double)m.records;
     double drawn = replies * (double)c->max_new;
     double tokens = drawn + replies * prompt;
-    /* forward: policy, reference, reward and value model; both trained */
-    double work =
-        drawn * DECODE + tokens * 4 * FORWARD + tokens * 2 * (double)c->epochs;
-    double shard = tokens / (double)(c->minibatches * o->v.common.shards);
+    double work = drawn * DECODE + tokens * FORWARD * x.forward +
+                  tokens * (double)c->epochs * (1 + x.back);
+    double trained_value = c->value_freeze ? 0 : x.value_trainable;
     p->parameters = (int64_t)params_count(&m.shape);
+    p->trainable = (int64_t)(t.trainable + trained_value);
     p->records = (int64_t)m.records;
     p->updates = c->iterations * c->epochs * c->minibatches;
     p->tokens = tokens * (double)c->iterations;
+    p->rate = t.rate;
     p->seconds = work * (double)c->iterations / p->rate;
-    p->memory_bytes =
-        memory(&m.shape, 2, 2, shard, o, context) + 4 * m.tokens + 80 * tokens;
+    p->memory_bytes = LIBRARIES + all_weights(&m, &t, &x, c) +
+                      optimizer(t.trainable + x.value_trainable, o) +
+                      folding(&m) + 4 * m.tokens +
+                      work_memory(&m, &t, &x, prompt, c, o, context);
     return OK;
 }
 
@@ -270,8 +426,11 @@ enum status plan_stage(struct plan *out, const struct options *o,
 
 void plan_print(struct buf *out, const struct plan *p)
 {
-    buf_printf(out, "# %.0f parameters, %.0f records, %.0f updates\n",
-               (double)p->parameters, (double)p->records, (double)p->updates);
+    buf_printf(out,
+               "# %.0f parameters, %.0f of them trained, %.0f records, %.0f "
+               "updates\n",
+               (double)p->parameters, (double)p->trainable, (double)p->records,
+               (double)p->updates);
     buf_printf(out, "# about %.3g tokens at %.3g tokens/s: %.0f s\n", p->tokens,
                p->rate, p->seconds);
     buf_printf(out, "# about %.0f MiB of memory\n",
@@ -286,6 +445,7 @@ void plan_json(struct buf *out, const struct plan *p, const char *config)
     json_field_text(&w, "schema", "plumb.plan/1");
     json_field_text(&w, "plumb_version", PLUMB_VERSION);
     json_field_int(&w, "parameters", p->parameters);
+    json_field_int(&w, "trainable", p->trainable);
     json_field_int(&w, "records", p->records);
     json_field_int(&w, "updates", p->updates);
     json_field_number(&w, "tokens", p->tokens);

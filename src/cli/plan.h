@@ -8,7 +8,8 @@
 #include "cli/options.h"
 
 struct plan {
-    int64_t parameters; // of one model
+    int64_t parameters; // of the model that is trained, its base included
+    int64_t trainable;  // of all models that are trained
     int64_t records;    // of the data
     int64_t updates;
     double tokens;       // that pass through a model, prompts included
@@ -18,15 +19,19 @@ struct plan {
 };
 
 /*
- * Count the data's tokens, and time the stage's own model for a moment on
- * this machine.  Memory: weights, moments and every shard's gradients of the
- * models the stage trains, weights of those it only reads, activations of one
- * shard per worker, the data, and what the libraries take.
+ * Count the data's tokens, and time a model of the stage's shape, with the
+ * stage's adapter and in its precision, for a moment on this machine.  Memory:
+ * each copy of a model's weights, moments and every shard's gradients of what
+ * is trained, activations of one shard per worker, the data, and what the
+ * libraries take; of weights in bf16 also the float ones that the adapter is
+ * folded into at the end.  A reward model and a value model count in their own
+ * shape.
  *
  * PPO's replies are taken to be as long as they may be, so that its figures
  * are upper bounds.  Both estimates are rough: within a factor of two.
  *
- * To be called after the parents were found (cli/record.h).
+ * To be called after the parents were found (cli/record.h).  Fails as the
+ * stage would on settings that do not fit its model or its data.
  */
 enum status plan_stage(struct plan *out, const struct options *o,
                        enum option_command command,

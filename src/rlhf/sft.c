@@ -228,11 +228,6 @@ static enum status new_model(struct model *out, const struct sft *s,
 {
     const struct sft_config *c = s->config;
     struct model_config shape = sft_shape(c, s->tokenizer);
-    if (c->channels % c->heads != 0)
-        return err_set(err, ERR_ARG,
-                       "sft.channels = %lld is no multiple of sft.heads = "
-                       "%lld",
-                       (long long)c->channels, (long long)c->heads);
     struct model m;
     TRY(model_create(&m, &shape, err));
     enum status status = MEM_NEW(m.banned, shape.V, err);
@@ -249,25 +244,35 @@ static enum status new_model(struct model *out, const struct sft *s,
     return OK;
 }
 
+enum status sft_check(const struct sft_config *c, struct err *err)
+{
+    if (c->model == NULL && c->tokenizer == NULL)
+        return err_set(err, ERR_ARG,
+                       "neither sft.model nor sft.tokenizer is given");
+    if (c->model == NULL && c->adapter.rank > 0)
+        return err_set(err, ERR_ARG,
+                       "sft.lora_rank = %lld: a new model has no base for an "
+                       "adapter; give sft.model",
+                       (long long)c->adapter.rank);
+    if (c->model == NULL && c->channels % c->heads != 0)
+        return err_set(err, ERR_ARG,
+                       "sft.channels = %lld is no multiple of sft.heads = "
+                       "%lld",
+                       (long long)c->channels, (long long)c->heads);
+    return OK;
+}
+
 static enum status load(struct sft *s, struct model *model,
                         const struct stage *stage, struct err *err)
 {
     const struct sft_config *c = s->config;
-    const char *from = c->model != NULL ? c->model : c->tokenizer;
-    if (from == NULL)
-        return err_set(err, ERR_ARG,
-                       "neither sft.model nor sft.tokenizer is given");
+    TRY(sft_check(c, err));
     if (c->model != NULL) {
         TRY(run_find_model(s->base, c->model, NULL, err));
         TRY(tokenizer_open(&s->tokenizer, s->base, err));
         TRY(trainer_read(model, s->base, HEAD_LM, stage, &c->adapter, err));
         TRY(checkpoint_check_tokenizer(model, s->tokenizer, s->base, err));
         TRY(trainer_adapt(model, &c->adapter, s->base, stage->seed, err));
-    } else if (c->adapter.rank > 0) {
-        return err_set(err, ERR_ARG,
-                       "sft.lora_rank = %lld: a new model has no base for an "
-                       "adapter; give sft.model",
-                       (long long)c->adapter.rank);
     } else {
         TRY(tokenizer_open(&s->tokenizer, c->tokenizer, err));
         TRY(new_model(model, s, stage->seed, err));

@@ -26,7 +26,7 @@ struct sft_config {
     double prompt_weight;
     int64_t save_every; // updates between checkpoints, 0: only the last
     int64_t log_every;
-    int64_t max_tokens; // longer sequences are refused
+    int64_t max_tokens; // of a sequence; longer ones: data_config.too_long
     double holdout;     // share of the data kept for validation
     struct optimizer_config optimizer;
     struct adapter_config adapter; // needs a model to start from
@@ -34,6 +34,9 @@ struct sft_config {
     int64_t channels, layers, heads, kv_heads, feed_forward, positions;
     bool tied;
 };
+
+/* What the ranges of single settings cannot say: ERR_ARG naming them. */
+enum status sft_check(const struct sft_config *c, struct err *err) MUST_CHECK;
 
 /* The shape of a new model: the settings', with the tokenizer's vocabulary
  * and its <eos> and <pad>.  c->heads > 0. */

@@ -248,14 +248,34 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
     return run_flush(&t->run, err);
 }
 
+enum status trainer_check_precision(int precision,
+                                    const struct adapter_config *a,
+                                    struct err *err)
+{
+    if (precision == MODEL_F32 || a->rank > 0)
+        return OK;
+    return err_set(err, ERR_ARG,
+                   "precision = bf16 is for weights that are not trained; give "
+                   "lora_rank, or train in f32");
+}
+
+enum status trainer_lora(struct lora_config *out,
+                         const struct adapter_config *a,
+                         const struct model_config *c, struct err *err)
+{
+    struct lora_config l = {
+        .rank = a->rank, .alpha = a->alpha, .rslora = a->rslora};
+    TRY(lora_parse_targets(
+        &l.targets, a->targets != NULL ? a->targets : "all-linear", c, err));
+    *out = l;
+    return OK;
+}
+
 enum status trainer_read(struct model *out, const char *path,
                          enum model_head head, const struct stage *stage,
                          const struct adapter_config *a, struct err *err)
 {
-    if (stage->precision != MODEL_F32 && a->rank == 0)
-        return err_set(err, ERR_ARG,
-                       "precision = bf16 is for weights that are not trained; "
-                       "give lora_rank, or train in f32");
+    TRY(trainer_check_precision(stage->precision, a, err));
     return checkpoint_read_as(out, path, head,
                               (enum model_precision)stage->precision, err);
 }
@@ -263,8 +283,7 @@ enum status trainer_read(struct model *out, const char *path,
 enum status trainer_adapt(struct model *m, const struct adapter_config *a,
                           const char *base, uint64_t seed, struct err *err)
 {
-    struct lora_config l = {
-        .rank = a->rank, .alpha = a->alpha, .rslora = a->rslora};
+    struct lora_config l;
     if (a->rank == 0)
         return OK;
     if (adapter_is(base))
@@ -272,9 +291,7 @@ enum status trainer_adapt(struct model *m, const struct adapter_config *a,
                        "%s is an adapter, and an adapter on it would have no "
                        "base on disk; plumb export --merge makes it one",
                        base);
-    TRY(lora_parse_targets(&l.targets,
-                           a->targets != NULL ? a->targets : "all-linear",
-                           &m->config, err));
+    TRY(trainer_lora(&l, a, &m->config, err));
     return model_adapt(m, &l, seed, err);
 }
 

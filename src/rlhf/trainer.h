@@ -60,9 +60,22 @@ typedef enum status (*trainer_fn)(void *ctx, struct trainer *t, int64_t step,
 enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err) MUST_CHECK;
 
+/* ERR_ARG when bf16 (enum model_precision) is asked for without an adapter:
+ * what is trained is float. */
+enum status trainer_check_precision(int precision,
+                                    const struct adapter_config *a,
+                                    struct err *err) MUST_CHECK;
+
+/* An adapter's settings for a model of this shape; ERR_ARG names the target
+ * that it lacks.  `a` asks for one. */
+enum status trainer_lora(struct lora_config *out,
+                         const struct adapter_config *a,
+                         const struct model_config *c,
+                         struct err *err) MUST_CHECK;
+
 /*
  * Read a model to be trained: with an adapter in the stage's precision, else
- * in float.  ERR_ARG: bf16 is asked for and there is no adapter.
+ * in float, as trainer_check_precision() has it.
  */
 enum status trainer_read(struct model *out, const char *path,
                          enum model_head head, const struct stage *stage,

@@ -71,9 +71,55 @@ for file in metrics.jsonl merged/model.safetensors \
     holds cmp "ppo/$file" "again/$file"
 done
 
+# Killed behind the last checkpoint, a run makes its merged model the same.
+for run in sft reward ppo; do
+    rm -rf again
+    cp -r $run again
+    rm -rf again/merged again/result.json
+    expect 0 "$run" -c "$run/config.yaml" --out again --resume
+    holds cmp "$run/merged/model.safetensors" again/merged/model.safetensors
+    holds cmp "$run/result.json" again/result.json
+done
+
 # Evaluation reads every checkpoint, adapters too.
 expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated --json
 holds jq -e '.rm_delta.n == 8' out
+
+# A dry run counts what is trained: the floats that the adapters' files hold,
+# and of a value head on the policy's trunk one row.
+floats() {
+    "$plumb" inspect "$1/adapter_model.safetensors" --json |
+        jq '[.tensors[].bytes] | add / 4'
+}
+planned() {
+    expect 0 "$@" --out dry --dry-run --json
+    holds jq -e ".trainable == $trained and .memory_bytes > 0" out
+}
+trained=$(floats "sft/checkpoints/$last")
+# shellcheck disable=SC2086 # lists of words
+{
+planned sft --data demos.jsonl --model base $lora
+trained=$(floats "reward/checkpoints/$last_reward")
+planned reward --data rankings.jsonl --model sft $lora --precision bf16
+trained=$(($(floats "ppo/checkpoints/$last_ppo") + 8))
+planned ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --lora-targets q_proj,v_proj --value-trunk --max-new 12
+trained=$(($(floats "sft/checkpoints/$last") +
+    $(floats "reward/checkpoints/$last_reward")))
+planned ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --max-new 12
+expect 2 sft --data demos.jsonl --model "sft/checkpoints/$last" $lora \
+    --out dry --dry-run
+expect 2 sft --data demos.jsonl --model base --precision bf16 --out dry \
+    --dry-run
+expect 4 sft --data demos.jsonl --model base --max-tokens 4 --out dry --dry-run
+holds [ ! -e dry ]
+}
+
+# Without an adapter of its own a run from one trains the whole model.
+expect 0 sft --data demos.jsonl --model "sft/checkpoints/$last" --out dry \
+    --dry-run --json
+holds jq -e '.trainable == .parameters' out
 
 # A value model of its own, as an adapter on the reward model's parameters.
 # shellcheck disable=SC2086
