@@ -154,7 +154,7 @@ static bool same_tokens(const struct model *a, const struct model *b)
 }
 
 /* The policy: a model of its own, or the reference's parameters under an
- * adapter. */
+ * adapter; and a second one, which two adapters on the same parameters are. */
 static enum status start_policy(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -163,7 +163,11 @@ static enum status start_policy(struct ppo *p, struct err *err)
     else
         TRY(trainer_read(&p->policy, p->base, HEAD_LM, p->stage, &c->adapter,
                          err));
-    return trainer_adapt(&p->policy, &c->adapter, p->base, p->stage->seed, err);
+    if (c->adapter.rank == 0)
+        return model_clone(&p->previous, &p->policy, err);
+    TRY(model_share(&p->previous, &p->policy, HEAD_LM, err));
+    TRY(trainer_adapt(&p->policy, &c->adapter, p->base, p->stage->seed, err));
+    return lora_clone(&p->previous.lora, p->policy.lora, err);
 }
 
 /* The value model: a head on the policy's trunk, an adapter on the reward
@@ -207,7 +211,6 @@ static enum status load_models(struct ppo *p, struct err *err)
         return err_set(err, ERR_MISMATCH,
                        "%s: the reference allows other tokens than the policy",
                        path);
-    TRY(model_clone(&p->previous, &p->policy, err));
     TRY(load_reward_model(p, &chat, err));
     return start_value(p, err);
 }

@@ -81,6 +81,18 @@ for run in sft reward ppo; do
     holds cmp "$run/result.json" again/result.json
 done
 
+# Another reference than the model: three adapters and two bases.
+# shellcheck disable=SC2086
+expect 0 ppo --model sft --reference base --reward-model reward $lora \
+    --prompts prompts.jsonl --iterations 2 --batch 8 --max-new 12 \
+    --norm-prompts 8 --save-every 1 --value-trunk --out ppo_other
+rm -rf again
+cp -r ppo_other again
+rm -rf again/merged again/result.json again/checkpoints/000002
+expect 0 ppo -c ppo_other/config.yaml --out again --resume
+holds cmp ppo_other/metrics.jsonl again/metrics.jsonl
+holds cmp ppo_other/merged/model.safetensors again/merged/model.safetensors
+
 # Evaluation reads every checkpoint, adapters too.
 expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated --json
 holds jq -e '.rm_delta.n == 8' out
