@@ -62,10 +62,12 @@ static enum status read_run(struct options *run, const struct place *p,
 }
 
 /* Was the run trained on the support desk's tickets? */
-static enum status is_desk(bool *out, const char *prompts, struct err *err)
+static enum status is_desk(bool *out, const struct options *run,
+                           struct err *err)
 {
     struct dataset data;
-    TRY(dataset_read(&data, prompts, DATASET_PROMPTS, err));
+    TRY(dataset_load(&data, run->v.ppo.prompts, DATASET_PROMPTS,
+                     &run->v.data.dataset, NULL, err));
     *out = data.n > 0 && data.record[0].extra &&
            strstr(data.record[0].extra, "\"ticket\"");
     dataset_free(&data);
@@ -80,7 +82,7 @@ static enum status find_prompts(struct place *p, const struct options *o,
     char dir[FILE_PATH_MAX];
     if (o->v.eval.prompts)
         return file_join(p->prompts, "", o->v.eval.prompts, err);
-    TRY(is_desk(&desk, run->v.ppo.prompts, err));
+    TRY(is_desk(&desk, run, err));
     if (!desk)
         return err_set(err, ERR_ARG,
                        "eval.prompts is not set: prompts never trained on");

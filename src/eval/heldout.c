@@ -117,7 +117,7 @@ enum status heldout_sample(const struct heldout_config *c,
     const struct sampling at_serving = {.temperature = c->temperature,
                                         .top_p = c->top_p,
                                         .max_new = (size_t)c->max_new};
-    TRY(setup_open(&s, c, err));
+    TRY(setup_open(&s, c, context, err));
     /* Everything is drawn before anything on the disk is touched: an
      * evaluation that is stopped leaves the earlier one as it was. */
     TRY_DONE(draw_both(&training, &s, &at_one, false, context, err));

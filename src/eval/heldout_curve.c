@@ -219,7 +219,7 @@ enum status heldout_curve(const struct heldout_config *c,
     struct curve curve = {.plan = {.seed = c->seed}, .n = (size_t)c->n_prompts};
     size_t points;
     buf_init(&text, (size_t)16 << 20);
-    TRY(setup_open(&s, c, err));
+    TRY(setup_open(&s, c, NULL, err)); // heldout_sample() has said it
     TRY_DONE(use_recorded_scales(&s, err));
     curve.has_gold = s.has_gold;
     TRY_DONE(list_points(&curve, c->run, err));

@@ -78,6 +78,7 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
         json_put_key(w, "serving_settings");
         json_put_null(w);
     }
+    corpus_put_counts(w, &s->corpus, &s->prompts);
     put_scale(w, "score_scale", &s->scale,
               s->is_run_scale ? "the policy's training run"
                               : "the reference's samples");

@@ -8,6 +8,7 @@
  *      "settings":{"prompts":256,"samples":4,"max_new":96,"temperature":1,
  *                  "top_p":1},
  *      "serving_settings":null,
+ *      "data":{"read":256,"skipped_bad":0,...} (rlhf/corpus.h),
  *      "score_scale":{"mean":0.1,"sd":0.7,"from":"policy's training run"}}
  *
  * and with a gold model "gold_model" and "weak_gold_scale".

@@ -79,7 +79,8 @@ static enum status open_judges(struct setup *s, struct err *err)
 }
 
 /* Keep the first n_prompts records. */
-static enum status open_prompts(struct setup *s, struct err *err)
+static enum status open_prompts(struct setup *s, const struct context *context,
+                                struct err *err)
 {
     const struct heldout_config *c = s->config;
     size_t T_max = s->policy.config.T_max;
@@ -92,7 +93,7 @@ static enum status open_prompts(struct setup *s, struct err *err)
     const struct corpus_files files = {.path = c->prompts,
                                        .kind = DATASET_PROMPTS};
     TRY(corpus_load(&s->corpus, &s->prompts, &files, &c->data, s->tokenizer,
-                    s->policy.config.eos, T_max - (size_t)c->max_new, NULL,
+                    s->policy.config.eos, T_max - (size_t)c->max_new, context,
                     err));
     if (s->prompts.n < n)
         return err_set(err, ERR_FORMAT, "%s: %zu prompts, %zu are asked for",
@@ -165,7 +166,7 @@ static enum status read_scale(struct setup *s, struct err *err)
 }
 
 enum status setup_open(struct setup *out, const struct heldout_config *config,
-                       struct err *err)
+                       const struct context *context, struct err *err)
 {
     enum status status = OK;
     memset(out, 0, sizeof *out);
@@ -178,7 +179,7 @@ enum status setup_open(struct setup *out, const struct heldout_config *config,
                        (long long)config->samples);
     TRY_DONE(open_models(out, err));
     TRY_DONE(open_judges(out, err));
-    TRY_DONE(open_prompts(out, err));
+    TRY_DONE(open_prompts(out, context, err));
     TRY_DONE(open_tickets(out, err));
     TRY_DONE(read_scale(out, err));
 done:

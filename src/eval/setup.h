@@ -34,11 +34,14 @@ struct setup {
 };
 
 /*
- * Load everything.  ERR_MISMATCH when policy and reference do not share a
+ * Load everything, and say with the context (NULL: nobody) what of the
+ * prompts' file was skipped or cut.
+ * ERR_MISMATCH when policy and reference do not share a
  * vocabulary, the same tokens they may emit, and the tokenizer; ERR_FORMAT
  * when there are fewer prompts than asked for.
  */
 enum status setup_open(struct setup *out, const struct heldout_config *config,
+                       const struct context *context,
                        struct err *err) MUST_CHECK;
 void setup_close(struct setup *s);
 

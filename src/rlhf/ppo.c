@@ -375,6 +375,7 @@ static enum status finish(struct ppo *p, struct err *err)
     json_field_number(&w, "beta", p->beta);
     json_field_number(&w, "score_mean", p->scale.mean);
     json_field_number(&w, "score_sd", p->scale.sd);
+    corpus_put_counts(&w, &p->corpus, &p->prompts);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     /* Nobody needs the reference any more, so its parameters may change. */

@@ -81,6 +81,10 @@ for run in sft reward ppo; do
     holds cmp "$run/result.json" again/result.json
 done
 
+# What was read of the prompts stands in the result.
+holds jq -e '.data.read == 16 and .data.skipped_bad == 0 and
+    .data.chat_template == "support"' ppo/result.json
+
 # Another reference than the model: three adapters and two bases.
 # shellcheck disable=SC2086
 expect 0 ppo --model sft --reference base --reward-model reward $lora \
@@ -93,9 +97,16 @@ expect 0 ppo -c ppo_other/config.yaml --out again --resume
 holds cmp ppo_other/metrics.jsonl again/metrics.jsonl
 holds cmp ppo_other/merged/model.safetensors again/merged/model.safetensors
 
-# Evaluation reads every checkpoint, adapters too.
-expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated --json
-holds jq -e '.rm_delta.n == 8' out
+# Evaluation reads every checkpoint, adapters too, and says what it skipped.
+{
+    cat prompts.jsonl
+    echo '{"id":"bad"}'
+} >asked.jsonl
+expect 0 eval ppo --prompts asked.jsonl --skip-bad 1 --n-prompts 8 \
+    --samples 2 --max-new 12 --out evaluated --json
+holds jq -e '.rm_delta.n == 8 and .data.skipped_bad == 1 and
+    .data.read == 17' out
+says errors 'skipped: 1 bad'
 
 # A dry run counts what is trained: the floats that the adapters' files hold,
 # and of a value head on the policy's trunk one row.

@@ -320,6 +320,12 @@ static void test_weak_gold(void **state)
     files_near(estimate_of(weak, "reference").estimate, 0, 1e-12);
     files_near(estimate_of(weak, "delta").estimate,
                estimate_of(weak, "policy").estimate, 1e-12);
+    /* What of the prompts' file was read, in the reader's words. */
+    const struct json *read = need(doc, "data");
+    assert_string_equal(json_text(json_get(read, "chat_template"), ""),
+                        "support");
+    assert_true(json_int(json_get(read, "read"), -1) >= PROMPTS);
+    assert_int_equal(json_int(json_get(read, "skipped_too_long"), -1), 0);
     /* Nothing stands for the rubric that is not there. */
     assert_int_equal(estimate_of(doc, "gold_win_rate").n, 0);
     assert_string_equal(json_text(need(doc, "human_down_from"), ""),
