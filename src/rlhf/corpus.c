@@ -80,6 +80,16 @@ done:
     return status;
 }
 
+/* Is there nothing of a sequence, so that no state can be read from it? */
+static bool has_empty(const struct encoder *e)
+{
+    for (size_t k = 0; k < e->n_replies || k == 0; k++)
+        if (e->prompt.n == 0 &&
+            (e->n_replies == 0 || e->offset[k + 1] == e->offset[k]))
+            return true;
+    return false;
+}
+
 /* The longest sequence of the record. */
 static size_t longest(const struct encoder *e)
 {
@@ -178,6 +188,8 @@ static enum status encode_record(struct encoder *e, const struct record *r,
             return err_set(err, ERR_FORMAT, "the prompt has no tokens");
     }
     TRY(encode_replies(e, r, err));
+    if (has_empty(e))
+        return err_set(err, ERR_FORMAT, "the text has no tokens");
     TRY(fit(e, r, fits, err));
     if (!*fits)
         return OK;

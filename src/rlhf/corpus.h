@@ -51,8 +51,8 @@ struct corpus {
  * Encode every prompt (laid out by the chat template) and every response,
  * ended by the template's end-of-turn token, else `eos`, unless it was cut at
  * the length limit: the record's "finish", a text or a list of one per
- * response, then says "length".  A sequence longer than max_tokens, or a word
- * the vocabulary lacks, is an error that names the record.
+ * response, then says "length".  A sequence longer than max_tokens or without
+ * a token, or a word the vocabulary lacks, is an error that names the record.
  */
 enum status corpus_encode(struct corpus *out, const struct dataset *data,
                           const struct tokenizer *tokenizer, int32_t eos,

@@ -79,6 +79,36 @@ static void test_single_responses(void **state)
     check("{\"prompt\":\"thanks.\"}\n", DATASET_PROMPTS, "-");
 }
 
+/* A whole text that is cut before its first token leaves no state to read; one
+ * that ended has its end. */
+static void test_no_tokens(void **state)
+{
+    static const char ended[] = "{\"text\":\"\"}\n";
+    static const char cut[] =
+        "{\"id\":\"x\",\"text\":\"\",\"finish\":\"length\"}\n";
+    (void)state;
+    struct desk d;
+    struct dataset data;
+    struct tokenizer *tokenizer;
+    struct corpus corpus;
+    desk_open(&d, 1);
+    must(tokenizer_open(&tokenizer, desk_path(&d, "desk"), &err));
+    must(dataset_parse(&data, ended, strlen(ended), "text", DATASET_ANY, &err));
+    must(corpus_encode(&corpus, &data, tokenizer, DESK_EOS, 64, &err));
+    assert_int_equal(corpus.seq[0].len_prompt, 0);
+    assert_int_equal(corpus.seq[0].len_response, 1);
+    corpus_free(&corpus);
+    dataset_free(&data);
+    must(dataset_parse(&data, cut, strlen(cut), "text", DATASET_ANY, &err));
+    assert_int_equal(
+        corpus_encode(&corpus, &data, tokenizer, DESK_EOS, 64, &err),
+        ERR_FORMAT);
+    assert_non_null(strstr(err.text, "text: record 'x': "));
+    dataset_free(&data);
+    tokenizer_free(tokenizer);
+    desk_close(&d);
+}
+
 /* ---- what is too long --------------------------------------------------- */
 
 struct loaded {
@@ -250,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_candidates),
         cmocka_unit_test(test_single_responses),
+        cmocka_unit_test(test_no_tokens),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_truncate),
         cmocka_unit_test(test_skip),
