@@ -39,14 +39,18 @@ static enum status check_replies(const struct dataset *d, struct err *err)
 }
 
 static enum status judging_open(struct judging *j, const struct options *o,
-                                struct err *err)
+                                const struct context *context, struct err *err)
 {
     const struct score_values *v = &o->v.score;
+    const struct corpus_files files = {.path = v->data, .kind = DATASET_ANY};
+    const struct model_config *c = &j->reader.model.config;
+    struct data_config how = o->v.data;
+    how.template = NULL; // the reward model's own, which it was trained with
     TRY(reward_reader_open(&j->reader, v->model, NULL, o->v.common.precision,
                            err));
-    TRY(dataset_read(&j->data, v->data, DATASET_ANY, err));
+    TRY(corpus_load(&j->corpus, &j->data, &files, &how, j->reader.tokenizer,
+                    c->eos, c->T_max, context, err));
     TRY(check_replies(&j->data, err));
-    TRY(reward_reader_encode(&j->corpus, &j->reader, &j->data, err));
     return MEM_NEW(j->score, j->corpus.n_seq, err);
 }
 
@@ -94,7 +98,8 @@ static void put_preview(struct buf *out, const char *text)
         unsigned char c = (unsigned char)*text;
         bool is_first = (c & 0xc0) != 0x80;
         columns += is_first;
-        buf_putc(out, c < 32 || c == 127 ? ' ' : *text);
+        bool is_control = c < 32 || c == 127;
+        buf_append(out, is_control ? " " : text, 1);
     }
     while ((*text & 0xc0) == 0x80)
         buf_putc(out, *text++);
@@ -143,7 +148,7 @@ enum status cmd_score(struct options *o, struct err *err)
     struct judging j = {.score = NULL};
     TRY(options_check_needed(o, FOR_SCORE, err));
     TRY(session_open(&s, o, "score", err));
-    enum status status = judging_open(&j, o, err);
+    enum status status = judging_open(&j, o, &s.context, err);
     if (status == OK)
         status = run_model(&j, &s.context, err);
     if (status == OK)

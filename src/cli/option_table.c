@@ -247,7 +247,9 @@ const struct option option_table[] = {
          "weight of a prompt token's loss beside a reply token's", FOR_SFT,
          RECORDED),
     INT("sft.max_tokens", sft.max_tokens, "160", 2, 1048576,
-        "longer sequences are refused", FOR_SFT, RECORDED),
+        "tokens of a sequence at most; data.too_long says what happens to a "
+        "longer one",
+        FOR_SFT, RECORDED),
     REAL("sft.holdout", sft.holdout, "0.02", 0, 0.9,
          "share of the data kept for validation", FOR_SFT, RECORDED),
     INT("sft.save_every", sft.save_every, "250", 0, MANY,
@@ -292,7 +294,9 @@ const struct option option_table[] = {
     INT("reward.max_steps", reward.max_steps, "0", 0, MANY,
         "updates at most; 0: as many as the epochs give", FOR_REWARD, RECORDED),
     INT("reward.max_tokens", reward.max_tokens, "160", 2, 1048576,
-        "longer sequences are refused", FOR_REWARD, RECORDED),
+        "tokens of a sequence at most; data.too_long says what happens to a "
+        "longer one",
+        FOR_REWARD, RECORDED),
     REAL("reward.holdout", reward.holdout, "0.05", 0, 0.9,
          "share of the prompts kept for held-out accuracy", FOR_REWARD,
          RECORDED),

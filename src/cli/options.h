@@ -64,9 +64,10 @@ enum option_command {
     FOR_EXPORT = 4096,
 };
 
-/* The commands that read records and lay out prompts. */
+/* The commands that read records. */
 #define FOR_READING                                                            \
-    (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_IMPORT)
+    (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_SCORE |    \
+     FOR_IMPORT)
 
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands

@@ -5,12 +5,11 @@
  * A policy's response is token ids of the policy's tokenizer.  When the reward
  * model has the same one - tokenizer.json byte for byte - and its own chat
  * template and end token are those the policy is run with, it reads these ids
- * as they are.  Otherwise the
- * response is decoded with the policy's tokenizer, control tokens left out, and
- * prompt and response are encoded anew as the reward model's own training data
- * was (rlhf/corpus.h): its template around the prompt, its end token behind the
- * response, but only when the policy ended the response itself.  Both ways the
- * score is read at the last real token.
+ * as they are.  Otherwise the response is decoded with the policy's tokenizer,
+ * control tokens left out, and prompt and response are encoded anew as the
+ * reward model's own training data was (rlhf/corpus.h): its template around the
+ * prompt, its end token behind the response, but only when the policy ended the
+ * response itself.  Both ways the score is read at the last real token.
  *
  *     reward_reader_open(&reader, "D/reward", &policy, MODEL_F32, &err);
  *     reward_reader_score(score, &reader, &replies, context, &err);

@@ -187,6 +187,22 @@ says errors "has no response"
 expect 4 score -m sft --data rankings.jsonl
 expect 4 inspect reward --logits --prompt hello
 expect 5 score -m reward --data nowhere.jsonl
+# It reads files as the stages do: keys, bad records, long ones; and a text
+# without a token has no state that a score could be read from.
+{
+    jq -c '{question: .prompt, answer: .response, finish}' second.jsonl |
+        head -2
+    echo '{"question":1}'
+} >named.jsonl
+expect 4 score -m reward --data named.jsonl --prompt-key question \
+    --response-key answer
+expect 0 score -m reward --data named.jsonl --prompt-key question \
+    --response-key answer --skip-bad 1 --json
+holds [ "$(jq -c .score out)" = "$(head -2 scores | jq -c .score[1])" ]
+says errors 'skipped: 1 bad'
+echo '{"text":"","finish":"length"}' >empty.jsonl
+expect 4 score -m reward --data empty.jsonl
+says errors 'no tokens'
 expect 2 score -m reward
 
 # A GGUF file: what it says of itself, and when it says too much.
