@@ -49,12 +49,12 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
  * finite; the text names it.  A score head is wanted when `head` is
  * HEAD_SCORE, and likewise a language model.
  */
-enum status checkpoint_read(struct model *out, const char *dir,
+enum status checkpoint_read(struct model *out, const char *path,
                             enum model_head head, struct err *err) MUST_CHECK;
 
 /* The same with the parameters kept as `precision` says.  (An adapter's folder
  * is folded together in float first, so that it takes more on the way.) */
-enum status checkpoint_read_as(struct model *out, const char *dir,
+enum status checkpoint_read_as(struct model *out, const char *path,
                                enum model_head head,
                                enum model_precision precision,
                                struct err *err) MUST_CHECK;
