@@ -33,22 +33,28 @@ void position_forward(float *restrict x, const float *restrict table,
     }
 }
 
+/* One row; out may be x. */
+NN_INLINE float norm_row(float *out, const float *x, const float *weight,
+                         size_t C, float eps)
+{
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (size_t c = 0; c < C; c++)
+        sum += x[c] * x[c];
+    float scale = 1.0f / sqrtf(sum / (float)C + eps);
+#pragma omp simd
+    for (size_t c = 0; c < C; c++)
+        out[c] = x[c] * scale * weight[c];
+    return scale;
+}
+
 NN_CLONES void rmsnorm_forward(float *restrict out, float *restrict rstd,
                                const float *restrict x,
                                const float *restrict weight, size_t N, size_t C,
                                float eps)
 {
     for (size_t n = 0; n < N; n++) {
-        const float *x_n = x + n * C;
-        float *out_n = out + n * C;
-        float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-        for (size_t c = 0; c < C; c++)
-            sum += x_n[c] * x_n[c];
-        float scale = 1.0f / sqrtf(sum / (float)C + eps);
-#pragma omp simd
-        for (size_t c = 0; c < C; c++)
-            out_n[c] = x_n[c] * scale * weight[c];
+        float scale = norm_row(out + n * C, x + n * C, weight, C, eps);
         if (rstd != NULL)
             rstd[n] = scale;
     }
@@ -85,20 +91,6 @@ NN_CLONES void rmsnorm_backward(float *restrict dx, float *restrict dweight,
     }
 }
 
-/* One head: what rmsnorm_forward does to a row, in place. */
-NN_INLINE float norm_head(float *x, const float *weight, size_t D, float eps)
-{
-    float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-    for (size_t d = 0; d < D; d++)
-        sum += x[d] * x[d];
-    float scale = 1.0f / sqrtf(sum / (float)D + eps);
-#pragma omp simd
-    for (size_t d = 0; d < D; d++)
-        x[d] = x[d] * scale * weight[d];
-    return scale;
-}
-
 NN_CLONES void headnorm_forward(float *restrict x, float *restrict raw,
                                 float *restrict rstd,
                                 const float *restrict weight, size_t N,
@@ -110,7 +102,7 @@ NN_CLONES void headnorm_forward(float *restrict x, float *restrict raw,
         if (raw != NULL)
             memcpy(raw + n * heads * D, x_n, heads * D * sizeof *raw);
         for (size_t h = 0; h < heads; h++) {
-            float scale = norm_head(x_n + h * D, weight, D, eps);
+            float scale = norm_row(x_n + h * D, x_n + h * D, weight, D, eps);
             if (rstd != NULL)
                 rstd[n * heads + h] = scale;
         }
