@@ -140,34 +140,22 @@ static enum status put_factors(struct gguf_writer *w,
     return gguf_put_values(w, factor, c->D / 2, err);
 }
 
-/*
- * Which of our rows a row of the file is.  Within a head the file has channel
- * i and channel i + D/2, which turn together, side by side.
- */
-static size_t our_row(const struct param_file *f, size_t row)
-{
-    if (f->permuted == 0)
-        return row;
-    size_t D = f->rows / f->permuted, half = D / 2;
-    size_t at = row % D;
-    return row - at + at % 2 * half + at / 2;
-}
-
 static enum status put_tensor(struct gguf_writer *w, const float *params,
                               const struct param_file *f, float *room,
                               struct err *err)
 {
     const float *x = params + f->offset;
-    size_t n_room = ROWS_BYTES / sizeof *room;
+    size_t width = f->is_vector ? 1 : f->cols;
+    size_t height = f->is_vector ? f->cols : f->rows;
+    size_t step = ROWS_BYTES / sizeof *room / width;
     if (f->permuted == 0)
-        return gguf_put_values(w, x, f->rows * f->cols, err);
-    size_t rows = n_room / f->cols;
-    for (size_t first = 0; first < f->rows; first += rows) {
-        size_t n = f->rows - first < rows ? f->rows - first : rows;
+        return gguf_put_values(w, x, height * width, err);
+    for (size_t first = 0; first < height; first += step) {
+        size_t n = height - first < step ? height - first : step;
         for (size_t r = 0; r < n; r++)
-            memcpy(room + r * f->cols, x + our_row(f, first + r) * f->cols,
-                   f->cols * sizeof *room);
-        TRY(gguf_put_values(w, room, n * f->cols, err));
+            memcpy(room + r * width, x + params_file_row(f, first + r) * width,
+                   width * sizeof *room);
+        TRY(gguf_put_values(w, room, n * width, err));
     }
     return OK;
 }

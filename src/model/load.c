@@ -180,13 +180,6 @@ static enum status read_piece(float *out, const struct weights *w,
     return OK;
 }
 
-/* Where row r of a file whose heads are interleaved belongs: within a head,
- * the file has channel i of the first half, then of the second, then i+1. */
-static size_t unpermuted(size_t r, size_t D)
-{
-    return r - r % D + r % 2 * (D / 2) + r % D / 2;
-}
-
 /* Rows begin..begin+n-1 of the file to their places. */
 static void place_rows(float *out, const float *piece, size_t begin, size_t n,
                        const struct param_file *f)
@@ -199,8 +192,8 @@ static void place_rows(float *out, const float *piece, size_t begin, size_t n,
             for (size_t r = 0; r < rows; r++)
                 out[r * cols + begin + i] = piece[i * rows + r];
         else
-            memcpy(out + unpermuted(begin + i, rows / f->permuted) * cols,
-                   piece + i * cols, cols * sizeof *out);
+            memcpy(out + params_file_row(f, begin + i) * cols, piece + i * cols,
+                   cols * sizeof *out);
     }
 }
 

@@ -469,6 +469,18 @@ bool params_file_gguf(struct param_file *out, const struct model_config *c,
     return is_own;
 }
 
+size_t params_file_row(const struct param_file *f, size_t row)
+{
+    size_t D, at;
+
+    assert(!f->is_transposed);
+    if (f->permuted == 0)
+        return row;
+    D = (f->is_vector ? f->cols : f->rows) / f->permuted;
+    at = row % D;
+    return row - at + at % 2 * (D / 2) + at / 2;
+}
+
 void params_init(float *params, const struct model_config *c, uint64_t seed)
 {
     for (size_t i = 0; i < params_tensors(c); i++) {

@@ -68,6 +68,13 @@ bool params_file_hf(struct param_file *out, const struct model_config *c,
 bool params_file_gguf(struct param_file *out, const struct model_config *c,
                       size_t i);
 
+/*
+ * Which of our rows a row of the file is (a vector has `cols` rows of one
+ * value).  Within a head that the file interleaves it has channels i and
+ * i + D/2, which turn together, side by side.  Not for transposed ones.
+ */
+size_t params_file_row(const struct param_file *f, size_t row);
+
 /* Offset of a tensor; the shape must have it (assert). */
 size_t params_offset(const struct model_config *c, enum param kind,
                      size_t layer);

@@ -103,6 +103,8 @@ static void test_architectures(void **state)
     for (size_t i = 0; i < arch_count(); i++) {
         struct model_config c = rig_config_of(arch_get(i)->model_type);
         round_trip(&c);
+        c.attention_bias = arch_get(i)->may_bias;
+        round_trip(&c);
         if (arch_get(i)->is_learned)
             continue;
         c.stretch = (struct rope_stretch){.kind = ROPE_LINEAR, .factor = 2};
