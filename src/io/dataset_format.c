@@ -360,11 +360,12 @@ static enum status read_answers(struct row *row, struct err *err)
     TRY(MEM_NEW(r->ranking, n, err));
     for (size_t i = 0; i < n; i++) {
         const struct json *item = json_at(list, i);
-        double rank = json_number(json_get(item, "rank"), 0);
+        /* Written as a real number: 1.0. */
+        double real = json_number(json_get(item, "rank"), 0);
+        int64_t rank = real >= 1 && real <= (double)n ? (int64_t)real : 0;
         TRY(read_response(&r->responses[i], row, json_get(item, "answer"),
                           "an \"answer\"", err));
-        TRY(check_rank(rank >= 1 && rank <= (double)n ? (int64_t)rank : 0, i, n,
-                       err));
+        TRY(check_rank((double)rank == real ? rank : 0, i, n, err));
         r->ranking[i] = (int32_t)rank;
     }
     return OK;

@@ -303,6 +303,9 @@ static void test_refused(void **state)
     refuse("{\"prompt\":\"q\",\"answers\":[{\"answer\":\"a\",\"rank\":1},"
            "{\"answer\":\"b\",\"rank\":3}]}",
            DATASET_RANKINGS, "item 2 of \"ranking\" is not a rank in 1..2");
+    refuse("{\"prompt\":\"q\",\"answers\":[{\"answer\":\"a\",\"rank\":1.5},"
+           "{\"answer\":\"b\",\"rank\":2}]}",
+           DATASET_RANKINGS, "item 1 of \"ranking\" is not a rank in 1..2");
     refuse("{\"prompt\":\"q\",\"response\":\"r\"}\n{\"text\":\"t\"}",
            DATASET_DEMOS,
            "f:2: the record's format is text, the file's is plumb");
