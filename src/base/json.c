@@ -73,18 +73,19 @@ enum status json_check_shape(const char *text, size_t len, size_t depth_max,
                 is_string = false;
         } else if (c == '"') {
             is_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > depth_max)
-                return err_set(err, ERR_FORMAT,
-                               "%s: JSON nests deeper than %zu", name,
-                               depth_max);
         } else if ((c == '}' || c == ']') && depth > 0) {
             depth--;
-        } else if (c == ',' && ++values > values_max) {
+        } else if (c == '{' || c == '[' || c == ',') {
+            values++;
+            depth += c != ',';
+        }
+        if (depth > depth_max)
+            return err_set(err, ERR_FORMAT, "%s: JSON nests deeper than %zu",
+                           name, depth_max);
+        if (values > values_max)
             return err_set(err, ERR_FORMAT,
                            "%s: JSON holds more than %zu values", name,
                            values_max);
-        }
     }
     return OK;
 }

@@ -26,7 +26,8 @@ enum status json_parse(struct json **out, const char *text, size_t len,
  * A look at a document's shape before a tree is built from it: a hundred
  * megabytes of "[[[[" or of "0,0,0," would cost fifty times their size.
  * ERR_FORMAT when it nests deeper than depth_max or has more than values_max
- * commas outside of strings; everything else is left to json_parse().
+ * commas and opening brackets outside of strings; everything else is left to
+ * json_parse().
  */
 enum status json_check_shape(const char *text, size_t len, size_t depth_max,
                              size_t values_max, const char *name,

@@ -16,7 +16,7 @@
 #define PREFIX 8                               // the header's length, u64
 #define HEADER_MAX ((size_t)100 * 1000 * 1000) // the format's own bound
 #define DEPTH_MAX 3                            // header, tensor, shape
-#define VALUES_MAX ((size_t)1 << 20)           // about 150 000 tensors
+#define VALUES_MAX ((size_t)1 << 20)           // about 130 000 tensors
 
 static const struct {
     const char *name;

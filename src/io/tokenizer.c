@@ -22,6 +22,8 @@
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)   // to encode
 #define JSON_MAX ((size_t)64 * 1024 * 1024)   // tokenizer.json
 #define CONFIG_MAX ((size_t)16 * 1024 * 1024) // tokenizer_config.json
+#define DEPTH_MAX 16                          // of either
+#define VALUES_MAX ((size_t)1 << 22)          // the largest have 2 million
 #define IDS_MAX ((int64_t)1 << 21)            // ids of a vocabulary
 #define GAPS_MAX ((int64_t)1 << 16)           // of these without a token
 
@@ -180,6 +182,13 @@ static enum status read_root(struct tokenizer *t, const struct json *root,
     return read_model(t, root, name, err);
 }
 
+static enum status check_shape(const struct buf *text, const char *name,
+                               struct err *err)
+{
+    return json_check_shape(buf_text(text), text->len, DEPTH_MAX, VALUES_MAX,
+                            name, err);
+}
+
 enum status tokenizer_parse(struct tokenizer **out, const char *json,
                             size_t len, const char *config_json,
                             size_t len_config, const char *name,
@@ -197,6 +206,8 @@ enum status tokenizer_parse(struct tokenizer **out, const char *json,
     if (t->has_config)
         buf_append(&t->config, config_json, len_config);
     TRY_DONE(buf_status(&t->config, err));
+    TRY_DONE(check_shape(&t->json, name, err));
+    TRY_DONE(check_shape(&t->config, "tokenizer_config.json", err));
     TRY_DONE(json_parse(&root, buf_text(&t->json), len, name, err));
     status = read_root(t, root, name, err);
 done:
@@ -213,10 +224,13 @@ enum status tokenizer_config_join(struct buf *out, const char *config,
                                   size_t len, const char *source, size_t n,
                                   struct err *err)
 {
+    static const char name[] = "tokenizer_config.json";
     struct json *root = NULL;
     struct json_writer w;
-    if (config != NULL)
-        TRY(json_parse(&root, config, len, "tokenizer_config.json", err));
+    if (config != NULL) {
+        TRY(json_check_shape(config, len, DEPTH_MAX, VALUES_MAX, name, err));
+        TRY(json_parse(&root, config, len, name, err));
+    }
     json_writer_init(&w, out, true);
     json_open(&w, '{');
     for (const void *it = json_first(root); it; it = json_next(root, it)) {

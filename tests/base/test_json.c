@@ -138,22 +138,24 @@ static void test_need(void **state)
     json_free(root);
 }
 
-/* The parser allocates through mem, so every one of its failures shows. */
-/* Brackets and commas in strings do not count, nor does what is closed. */
+/* Brackets and commas in strings do not count, nor does the depth of what
+ * is closed. */
 static void test_shape(void **state)
 {
     (void)state;
     static const char good[] = "{\"[[,\\\"[,\":[1,2],\"b\":[{}]}";
     struct err err = {0};
     size_t n = sizeof good - 1;
-    assert_int_equal(json_check_shape(good, n, 3, 2, "x", &err), OK);
-    assert_int_equal(json_check_shape(good, n, 2, 2, "x", &err), ERR_FORMAT);
+    assert_int_equal(json_check_shape(good, n, 3, 6, "x", &err), OK);
+    assert_int_equal(json_check_shape(good, n, 2, 6, "x", &err), ERR_FORMAT);
     assert_string_equal(err.text, "x: JSON nests deeper than 2");
-    assert_int_equal(json_check_shape(good, n, 3, 1, "x", &err), ERR_FORMAT);
-    assert_string_equal(err.text, "x: JSON holds more than 1 values");
+    assert_int_equal(json_check_shape(good, n, 3, 5, "x", &err), ERR_FORMAT);
+    assert_string_equal(err.text, "x: JSON holds more than 5 values");
+    assert_int_equal(json_check_shape("[][]", 4, 1, 1, "x", &err), ERR_FORMAT);
     assert_int_equal(json_check_shape("\"\\", 2, 0, 0, "x", &err), OK);
 }
 
+/* The parser allocates through mem, so every one of its failures shows. */
 static void test_memory(void **state)
 {
     (void)state;

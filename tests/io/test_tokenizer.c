@@ -403,18 +403,33 @@ static void test_refused(void **state)
     }
 }
 
-/* Nesting deeper than any parser's stack should go. */
-static void test_deep(void **state)
+/* What would make a tree many times its size is refused before one is made:
+ * depth, and many small values, in either file. */
+static void test_deep_and_wide(void **state)
 {
     (void)state;
-    size_t n = 1000000;
+    static const char item[] = "[],";
+    size_t n = 7000000;
     char *json = mem_calloc(n, 1);
     struct tokenizer *t = NULL;
     struct err err = {0};
     assert_non_null(json);
-    memset(json, '[', n);
+    memset(json, '[', 1000000);
+    assert_int_equal(
+        tokenizer_parse(&t, json, 1000000, NULL, 0, "t.json", &err),
+        ERR_FORMAT);
+    assert_string_equal(err.text, "t.json: JSON nests deeper than 16");
+    for (size_t i = 1; i < n; i++)
+        json[i] = item[(i - 1) % 3];
     assert_int_equal(tokenizer_parse(&t, json, n, NULL, 0, "t.json", &err),
                      ERR_FORMAT);
+    assert_string_equal(err.text,
+                        "t.json: JSON holds more than 4194304 values");
+    assert_int_equal(
+        tokenizer_parse(&t, plain, sizeof plain - 1, json, n, "t.json", &err),
+        ERR_FORMAT);
+    assert_string_equal(err.text, "tokenizer_config.json: JSON holds more than "
+                                  "4194304 values");
     mem_free(json);
 }
 
@@ -495,7 +510,7 @@ int main(void)
         cmocka_unit_test(test_match_limit),
         cmocka_unit_test(test_long_match),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_deep_and_wide),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_out_of_memory),
     };
