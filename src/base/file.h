@@ -102,6 +102,12 @@ enum status file_need(const char *path, struct err *err) MUST_CHECK;
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 
+/* Is there something of this name in a directory? */
+bool file_holds(const char *dir, const char *name);
+
+/* Does a name end so (".gguf")? */
+bool file_ends_with(const char *name, const char *end);
+
 /* Names in a directory, sorted bytewise, without "." and ".."; free with
  * file_list_free(). */
 struct file_list {

@@ -10,23 +10,10 @@
 
 #define TEXT_MAX ((size_t)64 << 20)
 
-static bool has_file(const char *dir, const char *name)
-{
-    char path[FILE_PATH_MAX];
-    struct err ignored;
-    return file_join(path, dir, name, &ignored) == OK && file_exists(path);
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static bool is_run(const char *dir)
 {
-    return has_file(dir, "config.yaml") || has_file(dir, "metrics.jsonl") ||
-           has_file(dir, "checkpoints");
+    return file_holds(dir, "config.yaml") || file_holds(dir, "metrics.jsonl") ||
+           file_holds(dir, "checkpoints");
 }
 
 /* A project: the runs of its stages, one object each. */
@@ -57,10 +44,10 @@ static enum status inspect_project(struct json_writer *w, const char *dir,
 static enum status inspect_file(struct json_writer *w, const char *path,
                                 struct err *err)
 {
-    if (ends_with(path, ".safetensors"))
+    if (file_ends_with(path, ".safetensors"))
         return inspect_tensors(w, path, err);
-    return ends_with(path, ".gguf") ? inspect_gguf(w, path, err)
-                                    : inspect_rows(w, path, err);
+    return file_ends_with(path, ".gguf") ? inspect_gguf(w, path, err)
+                                         : inspect_rows(w, path, err);
 }
 
 static enum status inspect(struct json_writer *w, const char *path,
@@ -75,7 +62,7 @@ static enum status inspect(struct json_writer *w, const char *path,
         return err_set(err, ERR_MISSING, "%s is not there", path);
     if (!file_is_dir(path))
         return inspect_file(w, path, err);
-    if (has_file(path, "config.json"))
+    if (file_holds(path, "config.json"))
         return inspect_model(w, path, err);
     if (adapter_is(path))
         return inspect_adapter(w, path, err);

@@ -35,12 +35,6 @@ static bool take(char *out, size_t size, const char *text, size_t len)
     return true;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* [ORG/]NAME[@REVISION][:FILE], the prefix taken off. */
 static bool split(struct hub_name *n, const char *text)
 {
@@ -62,7 +56,7 @@ static bool split(struct hub_name *n, const char *text)
         return false;
     return !colon ||
            (take(n->file, sizeof n->file, colon + 1, strlen(colon + 1)) &&
-            is_part(n->file) && ends_with(n->file, ".gguf"));
+            is_part(n->file) && file_ends_with(n->file, ".gguf"));
 }
 
 enum status hub_parse(struct hub_name *out, const char *text, struct err *err)
@@ -83,20 +77,14 @@ enum status hub_parse(struct hub_name *out, const char *text, struct err *err)
     return OK;
 }
 
-static bool is_there(const char *dir, const char *name)
-{
-    char path[FILE_PATH_MAX];
-    return file_join(path, dir, name, NULL) == OK && file_exists(path);
-}
-
 bool hub_is_meant(const char *dir, const char *text)
 {
     struct hub_name n;
-    if (is_there(dir, text))
+    if (file_holds(dir, text))
         return false;
     if (strncmp(text, PREFIX, strlen(PREFIX)) == 0)
         return true;
-    return hub_parse(&n, text, NULL) == OK && !is_there(dir, n.org);
+    return hub_parse(&n, text, NULL) == OK && !file_holds(dir, n.org);
 }
 
 /* "org/name" */
@@ -226,7 +214,7 @@ enum status hub_find(char out[FILE_PATH_MAX], const struct hub_name *n,
         return absent(cache, n, err);
     if (!*n->file)
         return file_join(out, "", path, err);
-    if (!is_there(path, n->file))
+    if (!file_holds(path, n->file))
         return hub_missing(err, n, "is in the cache without that file");
     return file_join(out, path, n->file, err);
 }

@@ -173,12 +173,6 @@ static enum status settle_config(const struct run *r, enum run_mode mode,
 
 /* ---- opening: leftovers ------------------------------------------------- */
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 /* Put ".000123.old" back in the place of 000123 when a checkpoint was being
  * replaced and only the former one is whole. */
 static enum status restore(const char *dir, const char *name, struct err *err)
@@ -202,10 +196,10 @@ static enum status tidy_entry(const char *dir, const char *name,
 {
     char path[FILE_PATH_MAX];
     int64_t step;
-    if (has_checkpoints && name[0] == '.' && ends_with(name, ".old") &&
+    if (has_checkpoints && name[0] == '.' && file_ends_with(name, ".old") &&
         strlen(name) > strlen("..old"))
         return restore(dir, name, err);
-    bool is_left = (name[0] == '.' && ends_with(name, ".tmp")) ||
+    bool is_left = (name[0] == '.' && file_ends_with(name, ".tmp")) ||
                    (has_checkpoints && run_files_step(&step, name) &&
                     !run_files_is_whole(dir, name));
     if (!is_left)

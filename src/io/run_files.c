@@ -25,23 +25,18 @@ bool run_files_step(int64_t *step, const char *name)
     return true;
 }
 
-static bool holds(const char *dir, const char *name)
-{
-    char path[FILE_PATH_MAX];
-    return file_join(path, dir, name, NULL) == OK && file_exists(path);
-}
-
 bool run_files_is_adapter(const char *dir)
 {
-    return holds(dir, "adapter_config.json") &&
-           holds(dir, "adapter_model.safetensors");
+    return file_holds(dir, "adapter_config.json") &&
+           file_holds(dir, "adapter_model.safetensors");
 }
 
 bool run_files_is_whole(const char *dir, const char *name)
 {
     char path[FILE_PATH_MAX];
     return file_join(path, dir, name, NULL) == OK &&
-           ((holds(path, "config.json") && holds(path, "model.safetensors")) ||
+           ((file_holds(path, "config.json") &&
+             file_holds(path, "model.safetensors")) ||
             run_files_is_adapter(path));
 }
 

@@ -8,30 +8,18 @@
 #define INDEX "model.safetensors.index.json"
 #define LIST_MAX 200 // bytes of a list of names in a message
 
-static bool holds(const char *dir, const char *name)
-{
-    char path[FILE_PATH_MAX];
-    return file_join(path, dir, name, NULL) == OK && file_exists(path);
-}
-
 /* A Hugging Face folder: a configuration and weights, in one file or in
  * several with an index; or an adapter. */
 static bool is_model(const char *dir)
 {
-    return (holds(dir, "config.json") &&
-            (holds(dir, "model.safetensors") || holds(dir, INDEX))) ||
+    return (file_holds(dir, "config.json") &&
+            (file_holds(dir, "model.safetensors") || file_holds(dir, INDEX))) ||
            run_files_is_adapter(dir);
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
 }
 
 static bool is_gguf(const char *path)
 {
-    return ends_with(path, ".gguf") && !file_is_dir(path);
+    return file_ends_with(path, ".gguf") && !file_is_dir(path);
 }
 
 /* The last part of a path, slashes at its end aside. */
@@ -113,7 +101,7 @@ static enum status only_gguf(const char **out, const struct file_list *list,
     *out = NULL;
     buf_init(&names, LIST_MAX);
     for (size_t i = 0; i < list->n; i++) {
-        if (!ends_with(list->name[i], ".gguf"))
+        if (!file_ends_with(list->name[i], ".gguf"))
             continue;
         if (n++ == 0)
             *out = list->name[i];
@@ -164,7 +152,7 @@ static enum status find_in_hub(char out[FILE_PATH_MAX], const char *text,
     TRY(hub_parse(&name, text, err));
     TRY(hub_find(path, &name, err));
     if (*name.file || is_model(path) ||
-        (!wants_weights && holds(path, "tokenizer.json")))
+        (!wants_weights && file_holds(path, "tokenizer.json")))
         return file_join(out, "", path, err);
     TRY(find_gguf(gguf, &found, path, &name, err));
     if (found)
@@ -186,7 +174,7 @@ static enum status find_checkpoint(char out[FILE_PATH_MAX], bool *found,
 {
     char sub[FILE_PATH_MAX];
     *found = false;
-    if (holds(path, "checkpoints"))
+    if (file_holds(path, "checkpoints"))
         TRY(newest(out, found, path, err));
     TRY(file_join(sub, path, stage, err));
     if (*found || !file_is_dir(sub))
@@ -230,7 +218,7 @@ enum status run_find_tokenizer(char out[FILE_PATH_MAX], const char *path,
     if (hub_is_meant("", path))
         return find_in_hub(out, path, false, err);
     TRY(file_need(path, err));
-    if (!file_is_dir(path) || holds(path, "tokenizer.json"))
+    if (!file_is_dir(path) || file_holds(path, "tokenizer.json"))
         return file_join(out, "", path, err);
     return run_find_model(out, path, NULL, err);
 }
@@ -247,7 +235,7 @@ static enum status hash_parts(char out[65], const char *model, struct err *err)
     buf_init(&hashes, 65 * (list.n + 1));
     enum status status = OK;
     for (size_t i = 0; i < list.n; i++) {
-        if (!ends_with(list.name[i], ".safetensors"))
+        if (!file_ends_with(list.name[i], ".safetensors"))
             continue;
         TRY_DONE(file_join(path, model, list.name[i], err));
         TRY_DONE(file_hash(hash, path, err));
@@ -271,7 +259,7 @@ enum status run_hash_model(char out[65], const char *model, struct err *err)
         TRY(file_join(path, model, "adapter_model.safetensors", err));
         return file_hash(out, path, err);
     }
-    if (!holds(model, "model.safetensors"))
+    if (!file_holds(model, "model.safetensors"))
         return hash_parts(out, model, err);
     TRY(file_join(path, model, "model.safetensors", err));
     return file_hash(out, path, err);

@@ -215,20 +215,14 @@ static enum status open_gguf(struct weights *w, const char *path,
     return make_table(w, err);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 static enum status open_any(struct weights *w, const char *path,
                             struct err *err)
 {
     char name[FILE_PATH_MAX];
     TRY(file_need(path, err));
     if (!file_is_dir(path))
-        return ends_with(path, ".safetensors") ? open_single(w, path, err)
-                                               : open_gguf(w, path, err);
+        return file_ends_with(path, ".safetensors") ? open_single(w, path, err)
+                                                    : open_gguf(w, path, err);
     TRY(file_join(name, path, SINGLE, err));
     if (file_exists(name))
         return open_single(w, name, err);

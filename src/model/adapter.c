@@ -14,16 +14,9 @@
 #define BASE "base.json"
 #define JSON_BYTES_MAX ((size_t)1 << 20)
 
-static bool holds(const char *dir, const char *name)
-{
-    char path[FILE_PATH_MAX];
-
-    return file_join(path, dir, name, NULL) == OK && file_exists(path);
-}
-
 bool adapter_is(const char *dir)
 {
-    return holds(dir, CONFIG) && !holds(dir, "config.json");
+    return file_holds(dir, CONFIG) && !file_holds(dir, "config.json");
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -152,7 +145,7 @@ static bool find_by_way(char out[FILE_PATH_MAX], const char *dir)
     char path[FILE_PATH_MAX], base[FILE_PATH_MAX];
     struct json *json = NULL;
 
-    if (!holds(dir, BASE) || read_json(&json, path, dir, BASE, NULL) != OK)
+    if (!file_holds(dir, BASE) || read_json(&json, path, dir, BASE, NULL) != OK)
         return false;
     const char *way = json_text(json_get(json, "path"), "");
     bool found = way[0] != '\0' && file_join(base, dir, way, NULL) == OK &&

@@ -122,6 +122,11 @@ static void test_need(void **state)
     assert_int_equal(file_need(at("circle"), &err), ERR_IO);
     assert_non_null(strstr(err.text, "cannot read"));
     assert_false(file_exists(at("circle")));
+    assert_true(file_holds(root, "x") && file_holds("", root));
+    assert_false(file_holds(root, "y") || file_holds(at("x"), "x"));
+    assert_true(file_ends_with("a.gguf", ".gguf") && file_ends_with("a", ""));
+    assert_false(file_ends_with("guf", ".gguf"));
+    assert_false(file_ends_with("a.gguf.tmp", ".gguf"));
 }
 
 static void test_empty_absent_and_odd(void **state)
