@@ -1,6 +1,8 @@
 #include "io/tensors.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "io/half.h"
@@ -118,6 +120,30 @@ enum status tensor_bf16(uint16_t *out, const struct tensor_view *t,
         bf16_of_floats(out + i, x, some);
     }
     return OK;
+}
+
+/* An exponent of all ones in any of the values.  No early end, so that the
+ * loop vectorises. */
+static bool has_special(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad |= (half_float_bits(x[i]) & 0x7f800000) == 0x7f800000;
+    return bad != 0;
+}
+
+enum status tensor_check_finite(const float *x, const struct tensor_view *t,
+                                size_t first, size_t n, const char *path,
+                                struct err *err)
+{
+    size_t i = 0;
+    if (!has_special(x, n))
+        return OK;
+    while (isfinite(x[i]))
+        i++;
+    return err_set(err, ERR_MISMATCH,
+                   "%s: tensor '%.80s' has a value that is not finite at %zu",
+                   path, t->name, first + i);
 }
 
 /* ---- writing ------------------------------------------------------------ */

@@ -68,6 +68,12 @@ enum status tensor_floats(float *out, const struct tensor_view *t, size_t first,
 enum status tensor_bf16(uint16_t *out, const struct tensor_view *t,
                         size_t first, size_t n, struct err *err) MUST_CHECK;
 
+/* Values read, first..first+n-1 of a tensor, must be finite: ERR_MISMATCH
+ * naming `path`, the tensor and the first that is not. */
+enum status tensor_check_finite(const float *x, const struct tensor_view *t,
+                                size_t first, size_t n, const char *path,
+                                struct err *err) MUST_CHECK;
+
 /*
  * The way back: n floats as `type`, one of F32, F16, BF16 and Q8_0, into
  * n / block * bytes bytes.  n is a multiple of the type's block.  F16 and BF16

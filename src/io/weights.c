@@ -312,33 +312,12 @@ void weights_done(const struct weights *w, const struct tensor_view *t,
 
 /* ---- values ------------------------------------------------------------- */
 
-/* An exponent of all ones in any of the values.  No early end, so that the
- * loop vectorises. */
-static bool has_special(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000) == 0x7f800000;
-    }
-    return bad != 0;
-}
-
 static bool has_special_bf16(const uint16_t *x, size_t n)
 {
     uint32_t bad = 0;
     for (size_t i = 0; i < n; i++)
         bad |= (x[i] & 0x7f80) == 0x7f80;
     return bad != 0;
-}
-
-static enum status not_finite(const struct weights *w,
-                              const struct tensor_view *t, struct err *err)
-{
-    return err_set(err, ERR_MISMATCH,
-                   "%s: tensor '%.80s' has a value that is not finite",
-                   weights_path(w, t), t->name);
 }
 
 enum status weights_floats(float *out, const struct weights *w,
@@ -352,8 +331,7 @@ enum status weights_floats(float *out, const struct weights *w,
             return status;
         }
         weights_done(w, t, i, n);
-        if (has_special(out + i, n))
-            return not_finite(w, t, err);
+        TRY(tensor_check_finite(out + i, t, i, n, weights_path(w, t), err));
     }
     return OK;
 }
@@ -370,7 +348,9 @@ enum status weights_bf16(uint16_t *out, const struct weights *w,
         }
         weights_done(w, t, i, n);
         if (has_special_bf16(out + i, n))
-            return not_finite(w, t, err);
+            return err_set(err, ERR_MISMATCH,
+                           "%s: tensor '%.80s' has a value that is not finite",
+                           weights_path(w, t), t->name);
     }
     return OK;
 }

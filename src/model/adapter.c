@@ -1,7 +1,6 @@
 #include "model/adapter.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -344,12 +343,7 @@ static enum status read_values(struct lora *l, const struct model_config *c,
 
         TRY_DONE(check_tensor(t, &view, path, err));
         TRY_DONE(safetensors_floats(to, t, err));
-        for (size_t k = 0; k < t->count; k++)
-            if (!isfinite(to[k]))
-                TRY_DONE(err_set(err, ERR_MISMATCH,
-                                 "%s: tensor %s has a value that is not finite "
-                                 "at %zu",
-                                 path, view.name, k));
+        TRY_DONE(tensor_check_finite(to, t, 0, t->count, path, err));
     }
     /* All of ours are there and different, so more are foreign. */
     if (file.n != n)

@@ -1,7 +1,6 @@
 #include "model/checkpoint.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -326,20 +325,6 @@ done:
     return status;
 }
 
-/* Copy one tensor out and look at every value. */
-static enum status read_floats(float *out, const struct tensor_view *t,
-                               const char *path, struct err *err)
-{
-    TRY(safetensors_floats(out, t, err));
-    for (size_t i = 0; i < t->count; i++)
-        if (!isfinite(out[i]))
-            return err_set(err, ERR_MISMATCH,
-                           "%s: tensor %.100s has a value that is not finite "
-                           "at %zu",
-                           path, t->name, i);
-    return OK;
-}
-
 /* A Hugging Face folder. */
 static enum status read_folder(struct model *out, const char *dir,
                                enum model_head head,
@@ -550,7 +535,8 @@ static enum status read_arrays(struct checkpoint_array *array, size_t n,
                              "of F32",
                              path, array[i].name, t->count, t->dtype,
                              array[i].n));
-        TRY_DONE(read_floats(array[i].data, t, path, err));
+        TRY_DONE(safetensors_floats(array[i].data, t, err));
+        TRY_DONE(tensor_check_finite(array[i].data, t, 0, t->count, path, err));
     }
 done:
     safetensors_close(&file);

@@ -1,7 +1,6 @@
 #include "model/load.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -171,13 +170,7 @@ static enum status read_piece(float *out, const struct weights *w,
         return status;
     }
     weights_done(w, t, first, n);
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(out[i]))
-            return err_set(err, ERR_MISMATCH,
-                           "%s: tensor %.100s has a value that is not finite "
-                           "at %zu",
-                           weights_path(w, t), t->name, first + i);
-    return OK;
+    return tensor_check_finite(out, t, first, n, weights_path(w, t), err);
 }
 
 /* Rows begin..begin+n-1 of the file to their places. */
