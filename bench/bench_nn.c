@@ -18,6 +18,7 @@
 #include "nn/lmhead.h"
 #include "nn/ops.h"
 #include "nn/rope.h"
+#include "nn/weight.h"
 
 /* The demo's policy, and a pack of six sequences. */
 enum {
@@ -171,7 +172,7 @@ static void bench_products(void)
 
 static void run_embed(void)
 {
-    embed_forward(b.out, b.weight, b.token, N, C);
+    weight_rows(b.out, (struct weight){.f32 = b.weight}, b.token, N, C);
 }
 
 static void run_embed_back(void)

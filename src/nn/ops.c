@@ -6,15 +6,6 @@
 
 #include "nn/fastmath.h"
 
-void embed_forward(float *restrict out, const float *restrict table,
-                   const int32_t *restrict token, size_t N, size_t C)
-{
-    for (size_t n = 0; n < N; n++) {
-        assert(token[n] >= 0);
-        memcpy(out + n * C, table + (size_t)token[n] * C, C * sizeof *out);
-    }
-}
-
 void embed_backward(float *restrict dtable, const float *restrict dout,
                     const int32_t *restrict token, size_t N, size_t C)
 {
@@ -125,10 +116,11 @@ NN_CLONES void headnorm_backward(float *restrict dx, float *restrict dweight,
             sum += dx_h[d] * weight[d] * x[d];
         float pull = sum * scale * scale * scale / (float)D;
         /* dx still is the gradient of what came out. */
-        if (dweight != NULL)
+        if (dweight != NULL) {
 #pragma omp simd
             for (size_t d = 0; d < D; d++)
                 dweight[d] += dx_h[d] * x[d] * scale;
+        }
 #pragma omp simd
         for (size_t d = 0; d < D; d++)
             dx_h[d] = dx_h[d] * weight[d] * scale - x[d] * pull;

@@ -10,11 +10,8 @@
 
 #include "nn/tensor.h"
 
-/* out[n,:] = table[token[n],:]; table [V,C], 0 <= token < V (the caller has
- * checked). */
-void embed_forward(float *restrict out, const float *restrict table,
-                   const int32_t *restrict token, size_t N, size_t C);
-/* dtable[token[n],:] += dout[n,:] */
+/* weight_rows() (nn/weight.h) backwards: dtable[token[n],:] += dout[n,:]; table
+ * [V,C], 0 <= token < V (the caller has checked). */
 void embed_backward(float *restrict dtable, const float *restrict dout,
                     const int32_t *restrict token, size_t N, size_t C);
 

@@ -7,6 +7,7 @@
 
 #include "nn/tensor.h"
 
+/* Twin of weight_rows() on a table in float. */
 void embed_forward_ref(double *out, const double *table, const int32_t *token,
                        size_t N, size_t C);
 void embed_backward_ref(double *dtable, const double *dout,

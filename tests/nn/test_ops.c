@@ -5,6 +5,7 @@
 #include "nn/fastmath.h"
 #include "nn/ops.h"
 #include "nn/ops_ref.h"
+#include "nn/weight.h"
 
 #define EPS 1e-5f
 
@@ -107,7 +108,7 @@ static void test_embed(void **state)
     rng_init(&r, 3, RNG_TEST, 2, 0);
     struct array table = array_normal((size_t)V * C, &r, 1.0);
     struct array out = array_nan((size_t)N * C);
-    embed_forward(out.f, table.f, token, N, C);
+    weight_rows(out.f, (struct weight){.f32 = table.f}, token, N, C);
     embed_forward_ref(out.d, table.d, token, N, C);
     compare_array("embed", &out, 0.0);
     struct array dout = array_normal((size_t)N * C, &r, 1.0);
