@@ -178,26 +178,15 @@ static bool is_space(uint32_t c)
            c == 0x3000;
 }
 
-/* The character of n bytes, at most 3, at `s`. */
-static uint32_t decode(const char *s, size_t n)
-{
-    const unsigned char *b = (const unsigned char *)s;
-    if (n == 1)
-        return b[0];
-    if (n == 2)
-        return (b[0] & 0x1Fu) << 6 | (b[1] & 0x3Fu);
-    if (n == 3)
-        return (b[0] & 0x0Fu) << 12 | (b[1] & 0x3Fu) << 6 | (b[2] & 0x3Fu);
-    return UINT32_MAX;
-}
-
 static void put_trimmed(struct buf *out, const char *text)
 {
     size_t len = strlen(text), first = len, last = 0;
     for (size_t at = 0, n; at < len; at += n) {
-        n = utf8_length(text + at, len - at, NULL);
-        bool is_blank = n > 0 && is_space(decode(text + at, n));
-        n = n > 0 ? n : 1;
+        bool is_blank = false;
+        if (utf8_length(text + at, len - at, NULL) > 0)
+            is_blank = is_space(utf8_decode(text + at, &n));
+        else
+            n = 1;
         if (is_blank)
             continue;
         first = first < at ? first : at;

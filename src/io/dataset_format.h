@@ -20,7 +20,7 @@ enum dataset_format dataset_format_find(const struct json *row,
 /* Fill a record; on failure what it holds is to be given back with
  * dataset_format_free(). */
 enum status dataset_format_read(struct record *r, enum dataset_label *label,
-                                const struct json *row, size_t line,
+                                const struct json *json, size_t line,
                                 enum dataset_format format,
                                 enum dataset_kind kind,
                                 const struct dataset_config *c,

@@ -304,23 +304,25 @@ static enum status run_byte_level(struct tokens *t, struct buf *out,
     return status;
 }
 
-/* "<0x1F>", the digits in either case and with a plus before one of them, as
- * the library reads numbers; -1: another token. */
+/* The value of a hexadecimal digit, or -1. */
+static int digit_of(char c)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    if (at == NULL)
+        return -1;
+    return at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
+}
+
+/* "<0x1F>", the digits in either case or a plus for the first of them, as the
+ * library reads numbers; -1: another token. */
 static int byte_token(const char *token, size_t len)
 {
-    int byte = 0;
     if (len != 6 || memcmp(token, "<0x", 3) != 0 || token[5] != '>')
         return -1;
-    for (int i = 3; i < 5; i++) {
-        const char *digits = "0123456789abcdef";
-        char c = token[i] >= 'A' && token[i] <= 'F' ? (char)(token[i] | 32)
-                                                    : token[i];
-        const char *at = c != '\0' ? strchr(digits, c) : NULL;
-        if (at == NULL && (i != 3 || c != '+'))
-            return -1;
-        byte = at != NULL ? byte * 16 + (int)(at - digits) : 0;
-    }
-    return byte;
+    int high = token[3] == '+' ? 0 : digit_of(token[3]);
+    int low = digit_of(token[4]);
+    return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 
 static bool is_utf8(const char *text, size_t len)

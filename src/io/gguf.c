@@ -251,11 +251,11 @@ static enum status read_pairs(struct gguf *g, size_t n, struct reader *r,
     TRY(MEM_NEW(g->pair, n, err));
     TRY(MEM_NEW(g->by_key, n, err));
     for (; g->n_pair < n; g->n_pair++) {
-        /* Counted first: a pair that fails half-way may own memory. */
         struct gguf_pair *p = &g->pair[g->n_pair];
         g->by_key[g->n_pair].pair = p;
         enum status status = read_pair(p, r, err);
         if (status != OK) {
+            /* It is not counted yet, and may own memory. */
             mem_free(p->end);
             return status;
         }

@@ -26,10 +26,8 @@ static struct gguf_text text_of(const char *text)
 
 static bool is_byte_token(const char *token)
 {
-    unsigned value;
-    int used = 0;
-    return sscanf(token, "<0x%2X>%n", &value, &used) == 1 && used == 6 &&
-           token[6] == '\0';
+    return strlen(token) == 6 && strncmp(token, "<0x", 3) == 0 &&
+           strspn(token + 3, "0123456789ABCDEF") == 2 && token[5] == '>';
 }
 
 static int32_t type_of(const struct exporter *e, int32_t id, const char *token,
@@ -80,19 +78,17 @@ static enum status merge_text(struct gguf_text *out, struct exporter *e,
     const char *whole = json_text(merge, NULL);
     const char *a = json_text(json_at(merge, 0), "");
     const char *b = json_text(json_at(merge, 1), "");
-    size_t len_a = strlen(a), len_b = strlen(b), len = strlen(between);
+    size_t len_a = strlen(a);
     char *text;
     if (whole) {
         a = whole;
         len_a = strcspn(whole, " ");
         b = whole + len_a + (whole[len_a] == ' ');
-        len_b = strlen(b);
     }
-    TRY(ARENA_NEW(&e->arena, text, len_a + len + len_b + 1, err));
-    memcpy(text, a, len_a);
-    memcpy(text + len_a, between, len);
-    memcpy(text + len_a + len, b, len_b);
-    *out = (struct gguf_text){text, len_a + len + len_b};
+    size_t len = len_a + strlen(between) + strlen(b);
+    TRY(ARENA_NEW(&e->arena, text, len + 1, err));
+    (void)snprintf(text, len + 1, "%.*s%s%s", (int)len_a, a, between, b);
+    *out = (struct gguf_text){text, len};
     return OK;
 }
 

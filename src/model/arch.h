@@ -92,6 +92,7 @@ struct arch {
     const char *model_type; // of config.json
     const char *lm_class, *score_class;
     const char *gguf; // general.architecture, and the prefix of its keys
+    const struct arch_files *files;
 
     bool is_layernorm;  // LayerNorm with bias, else RMSNorm
     bool is_learned;    // learned positions, else rotary
@@ -101,12 +102,11 @@ struct arch {
     bool may_bias;      // attention_bias puts biases on q, k, v and o
     bool has_head_norm; // RMSNorm of q's and k's heads before they turn
 
-    bool is_tied;       // lm_head is the embedding unless said otherwise
-    bool is_g_optional; // num_key_value_heads may be left out
-    size_t D;           // head size unless said otherwise; 0: C / H
-    enum arch_window window;
+    bool is_tied;          // lm_head is the embedding unless said otherwise
+    bool is_g_optional;    // num_key_value_heads may be left out
     bool is_gguf_permuted; // GGUF interleaves the halves of q's and k's heads
-    const struct arch_files *files;
+    enum arch_window window;
+    size_t D; // head size unless said otherwise; 0: C / H
 };
 
 /* The key of config.json that a dimension comes from, and that of GGUF's

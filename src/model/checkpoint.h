@@ -43,8 +43,9 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
                              struct err *err) MUST_CHECK;
 
 /*
- * Read a model; an adapter's folder gives its base with the adapter folded in.
- * ERR_MISSING: no such folder.  ERR_FORMAT: corrupt file.
+ * Read a model from a Hugging Face folder, a GGUF file, or an adapter's folder,
+ * which gives its base with the adapter folded in.
+ * ERR_MISSING: no such path.  ERR_FORMAT: corrupt file.
  * ERR_MISMATCH: a tensor is absent, extra, of another shape or type, or not
  * finite; the text names it.  A score head is wanted when `head` is
  * HEAD_SCORE, and likewise a language model.

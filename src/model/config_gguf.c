@@ -118,6 +118,7 @@ static enum status read_factors(struct model_config *c, const struct source *s,
     struct rope_stretch plain = {.kind = ROPE_PLAIN};
     double rate[ROPE_D_MAX / 2], slow[ROPE_D_MAX / 2];
     float factor[ROPE_D_MAX / 2];
+    bool is_ours;
 
     if (t->count != c->D / 2)
         return err_set(err, ERR_MISMATCH,
@@ -125,17 +126,18 @@ static enum status read_factors(struct model_config *c, const struct source *s,
                        t->name, t->count, c->D / 2);
     TRY(weights_floats(factor, s->w, t, err));
     guess.factor = (double)factor[c->D / 2 - 1];
-    if (guess.factor >= 1) {
+    is_ours = guess.factor >= 1;
+    if (is_ours) {
         rope_rates(rate, c->D, c->rope_theta, &plain);
         rope_rates(slow, c->D, c->rope_theta, &guess);
     }
-    for (size_t i = 0; i < c->D / 2; i++)
-        if (!(guess.factor >= 1 &&
-              fabs(rate[i] / slow[i] / (double)factor[i] - 1) < 1e-4))
-            return err_set(err, ERR_MISMATCH,
-                           "%s: tensor %s is not Llama 3's stretch of rotary "
-                           "positions, the only one supported",
-                           s->name, t->name);
+    for (size_t i = 0; is_ours && i < c->D / 2; i++)
+        is_ours = fabs(rate[i] / slow[i] / (double)factor[i] - 1) < 1e-4;
+    if (!is_ours)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: tensor %s is not Llama 3's stretch of rotary "
+                       "positions, the only one supported",
+                       s->name, t->name);
     c->stretch = guess;
     return OK;
 }

@@ -44,12 +44,12 @@ enum init {
 
 struct row {
     enum param kind;
-    bool per_layer;
-    bool is_vector;
     enum side rows, cols;
     enum presence presence;
-    bool decay;
     enum init init;
+    bool per_layer;
+    bool is_vector;
+    bool decay;
 };
 
 /*
@@ -59,42 +59,42 @@ struct row {
  * head is the language model up to the heads.
  */
 static const struct row table[PARAM_KINDS] = {
-    {PARAM_EMBED, false, false, SIDE_V, SIDE_C, IN_ALL, true, INIT_EMBED},
-    {PARAM_POSITION, false, false, SIDE_T, SIDE_C, IN_LEARNED, true,
-     INIT_EMBED},
-    {PARAM_NORM1, true, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
-    {PARAM_NORM1_BIAS, true, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
-     INIT_ZEROS},
-    {PARAM_Q, true, false, SIDE_QUERY, SIDE_C, IN_ALL, true, INIT_IN},
-    {PARAM_K, true, false, SIDE_KEY, SIDE_C, IN_ALL, true, INIT_IN},
-    {PARAM_V, true, false, SIDE_KEY, SIDE_C, IN_ALL, true, INIT_IN},
-    {PARAM_Q_BIAS, true, true, SIDE_ONE, SIDE_QUERY, IN_QKV_BIAS, false,
-     INIT_ZEROS},
-    {PARAM_K_BIAS, true, true, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, false,
-     INIT_ZEROS},
-    {PARAM_V_BIAS, true, true, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, false,
-     INIT_ZEROS},
-    {PARAM_Q_NORM, true, true, SIDE_ONE, SIDE_D, IN_HEAD_NORM, false,
-     INIT_ONES},
-    {PARAM_K_NORM, true, true, SIDE_ONE, SIDE_D, IN_HEAD_NORM, false,
-     INIT_ONES},
-    {PARAM_O, true, false, SIDE_C, SIDE_QUERY, IN_ALL, true, INIT_OUT},
-    {PARAM_O_BIAS, true, true, SIDE_ONE, SIDE_C, IN_O_BIAS, false, INIT_ZEROS},
-    {PARAM_NORM2, true, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
-    {PARAM_NORM2_BIAS, true, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
-     INIT_ZEROS},
-    {PARAM_GATE, true, false, SIDE_F, SIDE_C, IN_SWIGLU, true, INIT_IN},
-    {PARAM_UP, true, false, SIDE_F, SIDE_C, IN_ALL, true, INIT_IN},
-    {PARAM_UP_BIAS, true, true, SIDE_ONE, SIDE_F, IN_OUT_BIAS, false,
-     INIT_ZEROS},
-    {PARAM_DOWN, true, false, SIDE_C, SIDE_F, IN_ALL, true, INIT_OUT},
-    {PARAM_DOWN_BIAS, true, true, SIDE_ONE, SIDE_C, IN_OUT_BIAS, false,
-     INIT_ZEROS},
-    {PARAM_NORM, false, true, SIDE_ONE, SIDE_C, IN_ALL, false, INIT_ONES},
-    {PARAM_NORM_BIAS, false, true, SIDE_ONE, SIDE_C, IN_LAYERNORM, false,
-     INIT_ZEROS},
-    {PARAM_HEAD, false, false, SIDE_V, SIDE_C, IN_UNTIED_LM, true, INIT_HEAD},
-    {PARAM_SCORE, false, false, SIDE_ONE, SIDE_C, IN_SCORE, true, INIT_SCORE},
+    {PARAM_EMBED, SIDE_V, SIDE_C, IN_ALL, INIT_EMBED, false, false, true},
+    {PARAM_POSITION, SIDE_T, SIDE_C, IN_LEARNED, INIT_EMBED, false, false,
+     true},
+    {PARAM_NORM1, SIDE_ONE, SIDE_C, IN_ALL, INIT_ONES, true, true, false},
+    {PARAM_NORM1_BIAS, SIDE_ONE, SIDE_C, IN_LAYERNORM, INIT_ZEROS, true, true,
+     false},
+    {PARAM_Q, SIDE_QUERY, SIDE_C, IN_ALL, INIT_IN, true, false, true},
+    {PARAM_K, SIDE_KEY, SIDE_C, IN_ALL, INIT_IN, true, false, true},
+    {PARAM_V, SIDE_KEY, SIDE_C, IN_ALL, INIT_IN, true, false, true},
+    {PARAM_Q_BIAS, SIDE_ONE, SIDE_QUERY, IN_QKV_BIAS, INIT_ZEROS, true, true,
+     false},
+    {PARAM_K_BIAS, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, INIT_ZEROS, true, true,
+     false},
+    {PARAM_V_BIAS, SIDE_ONE, SIDE_KEY, IN_QKV_BIAS, INIT_ZEROS, true, true,
+     false},
+    {PARAM_Q_NORM, SIDE_ONE, SIDE_D, IN_HEAD_NORM, INIT_ONES, true, true,
+     false},
+    {PARAM_K_NORM, SIDE_ONE, SIDE_D, IN_HEAD_NORM, INIT_ONES, true, true,
+     false},
+    {PARAM_O, SIDE_C, SIDE_QUERY, IN_ALL, INIT_OUT, true, false, true},
+    {PARAM_O_BIAS, SIDE_ONE, SIDE_C, IN_O_BIAS, INIT_ZEROS, true, true, false},
+    {PARAM_NORM2, SIDE_ONE, SIDE_C, IN_ALL, INIT_ONES, true, true, false},
+    {PARAM_NORM2_BIAS, SIDE_ONE, SIDE_C, IN_LAYERNORM, INIT_ZEROS, true, true,
+     false},
+    {PARAM_GATE, SIDE_F, SIDE_C, IN_SWIGLU, INIT_IN, true, false, true},
+    {PARAM_UP, SIDE_F, SIDE_C, IN_ALL, INIT_IN, true, false, true},
+    {PARAM_UP_BIAS, SIDE_ONE, SIDE_F, IN_OUT_BIAS, INIT_ZEROS, true, true,
+     false},
+    {PARAM_DOWN, SIDE_C, SIDE_F, IN_ALL, INIT_OUT, true, false, true},
+    {PARAM_DOWN_BIAS, SIDE_ONE, SIDE_C, IN_OUT_BIAS, INIT_ZEROS, true, true,
+     false},
+    {PARAM_NORM, SIDE_ONE, SIDE_C, IN_ALL, INIT_ONES, false, true, false},
+    {PARAM_NORM_BIAS, SIDE_ONE, SIDE_C, IN_LAYERNORM, INIT_ZEROS, false, true,
+     false},
+    {PARAM_HEAD, SIDE_V, SIDE_C, IN_UNTIED_LM, INIT_HEAD, false, false, true},
+    {PARAM_SCORE, SIDE_ONE, SIDE_C, IN_SCORE, INIT_SCORE, false, false, true},
 };
 
 static const struct row *row_of(enum param kind)

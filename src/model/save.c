@@ -61,8 +61,7 @@ enum status save_params(const char *path, const struct model *m,
     TRY_DONE(MEM_NEW(file, room, err));
     TRY_DONE(MEM_NEW(tensor, room, err));
     n = list_files(file, &m->config, &turned);
-    if (turned > 0)
-        TRY_DONE(MEM_NEW(copy, turned, err));
+    TRY_DONE(MEM_NEW(copy, turned, err));
     for (size_t i = 0; i < n; i++) {
         const float *data = m->params + file[i].offset;
 
