@@ -325,31 +325,62 @@ static enum status check_tensor(const struct tensor_view *t,
     return OK;
 }
 
-static enum status read_values(struct lora *l, const struct model_config *c,
-                               const char *dir, struct err *err)
+/* What the file has is what the adapter wants, no less and no more. */
+static enum status check_tensors(const struct safetensors *file,
+                                 const struct lora_config *l,
+                                 const struct model_config *c, const char *path,
+                                 struct err *err)
+{
+    size_t n = lora_tensors(l, c);
+
+    for (size_t i = 0; i < n; i++) {
+        struct param_view view = lora_view(l, c, i);
+
+        TRY(check_tensor(safetensors_find(file, view.name), &view, path, err));
+    }
+    /* All of ours are there and different, so more are foreign. */
+    if (file->n != n)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: %zu tensors where the adapter has %zu", path,
+                       file->n, n);
+    return OK;
+}
+
+static enum status read_tensors(struct lora *l, const struct model_config *c,
+                                const struct safetensors *file,
+                                const char *path, struct err *err)
+{
+    for (size_t i = 0; i < lora_tensors(&l->config, c); i++) {
+        struct param_view view = lora_view(&l->config, c, i);
+        const struct tensor_view *t = safetensors_find(file, view.name);
+        float *to = l->params + view.offset;
+
+        TRY(safetensors_floats(to, t, err));
+        TRY(tensor_check_finite(to, t, 0, t->count, path, err));
+    }
+    return OK;
+}
+
+static enum status read_values(struct lora **out, const struct lora_config *l,
+                               const struct model_config *c, const char *dir,
+                               struct err *err)
 {
     struct safetensors file;
+    struct lora *lora = NULL;
     char path[FILE_PATH_MAX];
-    size_t n = lora_tensors(&l->config, c);
     enum status status = OK;
 
     TRY(file_join(path, dir, TENSORS, err));
     TRY(file_need(path, err));
     TRY(safetensors_open(&file, path, err));
-    for (size_t i = 0; i < n; i++) {
-        struct param_view view = lora_view(&l->config, c, i);
-        const struct tensor_view *t = safetensors_find(&file, view.name);
-        float *to = l->params + view.offset;
-
-        TRY_DONE(check_tensor(t, &view, path, err));
-        TRY_DONE(safetensors_floats(to, t, err));
-        TRY_DONE(tensor_check_finite(to, t, 0, t->count, path, err));
-    }
-    /* All of ours are there and different, so more are foreign. */
-    if (file.n != n)
-        status = err_set(err, ERR_MISMATCH,
-                         "%s: %zu tensors where the adapter has %zu", path,
-                         file.n, n);
+    /* Before memory is asked for, which a rank alone can make any amount. */
+    TRY_DONE(check_tensors(&file, l, c, path, err));
+    TRY_DONE(lora_create(&lora, l, c, 0, err));
+    status = read_tensors(lora, c, &file, path, err);
+    if (status == OK)
+        *out = lora;
+    else
+        lora_free(lora);
 done:
     safetensors_close(&file);
     return status;
@@ -358,16 +389,9 @@ done:
 enum status adapter_read(struct model *m, const char *dir, struct err *err)
 {
     struct lora_config config;
-    struct lora *lora;
 
     TRY(read_config(&config, m, dir, err));
-    TRY(lora_create(&lora, &config, &m->config, 0, err));
-    enum status status = read_values(lora, &m->config, dir, err);
-    if (status != OK)
-        lora_free(lora);
-    else
-        m->lora = lora;
-    return status;
+    return read_values(&m->lora, &config, &m->config, dir, err);
 }
 
 enum status adapter_reload(struct model *m, const char *dir, struct err *err)
