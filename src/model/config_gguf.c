@@ -44,6 +44,13 @@ static enum status refuse_variants(const struct source *s, struct err *err)
     static const char *const off[] = {"expert_count",
                                       "attention.sliding_window"};
 
+    struct key causal = key_of(s, "attention.causal");
+
+    if (!gguf_get_bool(s->g, causal.text, true))
+        return err_set(err, ERR_MISMATCH,
+                       "%s: %s is false: attention to what follows is not "
+                       "supported",
+                       s->name, causal.text);
     for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
         struct key key = key_of(s, off[i]);
         int64_t value = gguf_get_int(s->g, key.text, 0);
@@ -142,26 +149,50 @@ static enum status read_factors(struct model_config *c, const struct source *s,
     return OK;
 }
 
+/*
+ * llama.cpp takes a file that names no kind for linear: its factor, which old
+ * files have under another key, then counts, and 0 stands for none.
+ */
+static enum status read_stretch(struct rope_stretch *out,
+                                const struct source *s, struct err *err)
+{
+    struct key type = key_of(s, "rope.scaling.type");
+    struct key factor = key_of(s, "rope.scaling.factor");
+    struct gguf_text kind = gguf_get_text(s->g, type.text, "linear");
+    double x = 0;
+
+    if (gguf_kind_of(s->g, factor.text) == GGUF_IS_ABSENT)
+        factor = key_of(s, "rope.scale_linear");
+    if (is_text(kind, "none"))
+        return OK;
+    if (!is_text(kind, "linear"))
+        return refuse(s, &type, kind, err);
+    if (gguf_kind_of(s->g, factor.text) != GGUF_IS_ABSENT)
+        TRY(gguf_need_real(&x, s->g, factor.text, err));
+    if (x != 0)
+        *out = (struct rope_stretch){.kind = ROPE_LINEAR, .factor = x};
+    return OK;
+}
+
 static enum status read_rope(struct model_config *c, const struct source *s,
                              struct err *err)
 {
     const struct tensor_view *t = weights_find(s->w, "rope_freqs.weight");
     struct key base = key_of(s, "rope.freq_base");
-    struct key type = key_of(s, "rope.scaling.type");
-    struct key factor = key_of(s, "rope.scaling.factor");
-    struct gguf_text kind = gguf_get_text(s->g, type.text, "none");
 
     c->rope_theta = gguf_get_real(s->g, base.text, 10000);
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
         return err_set(err, ERR_FORMAT, "%s: %s is %g, want 1..1e12", s->name,
                        base.text, c->rope_theta);
-    if (is_text(kind, "linear")) {
-        c->stretch.kind = ROPE_LINEAR;
-        TRY(gguf_need_real(&c->stretch.factor, s->g, factor.text, err));
-    } else if (!is_text(kind, "none")) {
-        return refuse(s, &type, kind, err);
-    }
-    return t == NULL ? OK : read_factors(c, s, t, err);
+    TRY(read_stretch(&c->stretch, s, err));
+    if (t == NULL)
+        return OK;
+    if (c->stretch.kind != ROPE_PLAIN && c->stretch.factor != 1)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: rotary positions are stretched by a factor and by "
+                       "tensor %s; only one of them is supported",
+                       s->name, t->name);
+    return read_factors(c, s, t, err);
 }
 
 static int32_t token(const struct source *s, const char *key)

@@ -48,6 +48,7 @@ struct change {
     const char *drop;     // this key or tensor is left out
     const char *key;      // this one is put in
     const char *text;     // as text, or
+    bool is_false;        // as a bool, or
     int64_t number;       // as a number
     const float *factors; // rope_freqs.weight [D/2]
     size_t n_factors;
@@ -93,12 +94,15 @@ static void put_metadata(struct gguf_writer *w, const struct model_config *c,
     if (!arch->is_learned)
         put_number(w, c, "rope.freq_base", c->rope_theta, change);
     if (c->stretch.kind == ROPE_LINEAR) {
-        gguf_put_text(w, "llama.rope.scaling.type", "linear");
+        if (!is_dropped(change, "llama.rope.scaling.type"))
+            gguf_put_text(w, "llama.rope.scaling.type", "linear");
         put_number(w, c, "rope.scaling.factor", c->stretch.factor, change);
     }
     gguf_put_int(w, "tokenizer.ggml.eos_token_id", GGUF_U32, c->eos);
     if (change != NULL && change->key != NULL && change->text != NULL)
         gguf_put_text(w, change->key, change->text);
+    else if (change != NULL && change->is_false)
+        gguf_put_bool(w, change->key, false);
     else if (change != NULL && change->key != NULL)
         gguf_put_int(w, change->key, GGUF_U32, change->number);
 }
@@ -226,6 +230,43 @@ static void test_gguf(void **state)
     }
 }
 
+/* What llama.cpp makes of each: a file that names no kind is linear. */
+static void test_linear(void **state)
+{
+    static const struct {
+        struct change change;
+        double factor; // 1: plain
+    } cases[] = {
+        {{.drop = "llama.rope.scaling.type"}, 4},
+        {{.key = "llama.rope.scaling.type", .text = "none"}, 1},
+        {{.drop = "llama.rope.scaling.factor"}, 1},
+        {{.key = "llama.rope.scaling.factor", .number = 0}, 1},
+        {{.key = "llama.rope.scale_linear", .number = 2}, 4},
+        {{.drop = "llama.rope.scaling.factor",
+          .key = "llama.rope.scale_linear",
+          .number = 2},
+         2},
+    };
+    struct fixture *f = *state;
+    struct model_config c = rig_config();
+    struct model m, got;
+    struct err err = {0};
+
+    c.stretch = (struct rope_stretch){.kind = ROPE_LINEAR, .factor = 4};
+    rig_model(&m, &c, 3);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_gguf(f, &m, &cases[i].change);
+        if (checkpoint_read(&got, f->file, HEAD_LM, &err) != OK)
+            fail_msg("case %zu: %s", i, err.text);
+        bool is_plain = got.config.stretch.kind == ROPE_PLAIN;
+        double factor = is_plain ? 1 : got.config.stretch.factor;
+        if (factor != cases[i].factor)
+            fail_msg("case %zu: factor %g", i, factor);
+        model_free(&got);
+    }
+    model_free(&m);
+}
+
 /* Llama 3.1's factors give back its parameters; others are refused. */
 static void test_factors(void **state)
 {
@@ -300,6 +341,12 @@ static const struct {
      ERR_FORMAT,
      "llama.rope.freq_base"},
     {{.key = "llama.rope.scaling.type", .text = "yarn"}, ERR_MISMATCH, "yarn"},
+    {{.key = "llama.rope.scaling.factor", .text = "4"},
+     ERR_FORMAT,
+     "llama.rope.scaling.factor"},
+    {{.key = "llama.attention.causal", .is_false = true},
+     ERR_MISMATCH,
+     "llama.attention.causal"},
     {{.key = "llama.expert_count", .number = 8},
      ERR_MISMATCH,
      "llama.expert_count"},
@@ -427,8 +474,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_gguf),          CASE(test_factors),   CASE(test_refused),
-        CASE(test_extra_tensors), CASE(test_bare_file),
+        CASE(test_gguf),    CASE(test_linear),        CASE(test_factors),
+        CASE(test_refused), CASE(test_extra_tensors), CASE(test_bare_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
