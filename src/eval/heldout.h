@@ -103,11 +103,10 @@ enum status heldout_curve(const struct heldout_config *c,
  * eval/observe.h.  "data" counts what was read of the prompts' file, skipped
  * and cut (rlhf/corpus.h).  "reward_heldout" is what the reward model's own run
  * wrote of the checkpoint used here (rlhf/reward_heldout.h), null when there is
- * none.
- * "weak_gold" holds its label, its model and its measures (eval/samples.h),
- * null without a gold model.  A curve or spot-checks that are absent are null;
- * so are spot-checks with votes on replies that samples.jsonl does not hold
- * ("votes_on_other_replies" counts them).
+ * none.  "weak_gold" holds its label, its model and its measures
+ * (eval/samples.h), null without a gold model.  A curve or spot-checks that are
+ * absent are null; so are spot-checks with votes on replies that samples.jsonl
+ * does not hold ("votes_on_other_replies" counts them).
  */
 enum status heldout_summary(const char *project, struct err *err) MUST_CHECK;
 

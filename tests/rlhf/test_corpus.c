@@ -21,18 +21,29 @@ static void must(enum status status)
         fail_msg("%s: %s", err_name(status), err.text);
 }
 
-/* Encode JSON Lines with the desk's tokenizer and compare what ends each
- * sequence: 'e' EOS, 'c' a word, '-' no response. */
-static void check(const char *text, enum dataset_kind kind, const char *ends)
+/* Encode JSON Lines with the desk's tokenizer. */
+static enum status encode(struct corpus *corpus, const char *text,
+                          enum dataset_kind kind)
 {
     struct desk d;
     struct dataset data;
     struct tokenizer *tokenizer;
-    struct corpus corpus;
     desk_open(&d, 1);
     must(tokenizer_open(&tokenizer, desk_path(&d, "desk"), &err));
     must(dataset_parse(&data, text, strlen(text), "text", kind, &err));
-    must(corpus_encode(&corpus, &data, tokenizer, DESK_EOS, 64, &err));
+    enum status status =
+        corpus_encode(corpus, &data, tokenizer, DESK_EOS, 64, &err);
+    dataset_free(&data);
+    tokenizer_free(tokenizer);
+    desk_close(&d);
+    return status;
+}
+
+/* Compare what ends each sequence: 'e' EOS, 'c' a word, '-' no response. */
+static void check(const char *text, enum dataset_kind kind, const char *ends)
+{
+    struct corpus corpus;
+    must(encode(&corpus, text, kind));
     assert_int_equal(corpus.n_seq, strlen(ends));
     assert_int_equal(corpus.first[corpus.n_record], corpus.n_seq);
     for (size_t i = 0; i < corpus.n_seq; i++) {
@@ -51,9 +62,6 @@ static void check(const char *text, enum dataset_kind kind, const char *ends)
             assert_int_equal(s->response[3], DESK_EOS);
     }
     corpus_free(&corpus);
-    dataset_free(&data);
-    tokenizer_free(tokenizer);
-    desk_close(&d);
 }
 
 static void test_candidates(void **state)
@@ -83,30 +91,18 @@ static void test_single_responses(void **state)
  * that ended has its end. */
 static void test_no_tokens(void **state)
 {
-    static const char ended[] = "{\"text\":\"\"}\n";
-    static const char cut[] =
-        "{\"id\":\"x\",\"text\":\"\",\"finish\":\"length\"}\n";
     (void)state;
-    struct desk d;
-    struct dataset data;
-    struct tokenizer *tokenizer;
     struct corpus corpus;
-    desk_open(&d, 1);
-    must(tokenizer_open(&tokenizer, desk_path(&d, "desk"), &err));
-    must(dataset_parse(&data, ended, strlen(ended), "text", DATASET_ANY, &err));
-    must(corpus_encode(&corpus, &data, tokenizer, DESK_EOS, 64, &err));
+    must(encode(&corpus, "{\"text\":\"\"}\n", DATASET_ANY));
     assert_int_equal(corpus.seq[0].len_prompt, 0);
     assert_int_equal(corpus.seq[0].len_response, 1);
     corpus_free(&corpus);
-    dataset_free(&data);
-    must(dataset_parse(&data, cut, strlen(cut), "text", DATASET_ANY, &err));
-    assert_int_equal(
-        corpus_encode(&corpus, &data, tokenizer, DESK_EOS, 64, &err),
-        ERR_FORMAT);
+    assert_int_equal(encode(&corpus,
+                            "{\"id\":\"x\",\"text\":\"\","
+                            "\"finish\":\"length\"}\n",
+                            DATASET_ANY),
+                     ERR_FORMAT);
     assert_non_null(strstr(err.text, "text: record 'x': "));
-    dataset_free(&data);
-    tokenizer_free(tokenizer);
-    desk_close(&d);
 }
 
 /* ---- what is too long --------------------------------------------------- */
