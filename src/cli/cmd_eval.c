@@ -105,6 +105,9 @@ static struct heldout_config make_config(const struct place *p,
 {
     const struct eval_values *e = &o->v.eval;
     const struct ppo_config *ppo = &run->v.ppo;
+    struct data_config data = o->v.data;
+    /* The day that the policy's prompts told in training. */
+    data.date = first_of(data.date, run->v.data.date);
     return (struct heldout_config){
         .project = p->project,
         .policy = first_of(e->model, p->run),
@@ -123,7 +126,7 @@ static struct heldout_config make_config(const struct place *p,
         .top_p = e->top_p,
         .seed = (uint64_t)o->v.common.seed,
         .precision = o->v.common.precision,
-        .data = o->v.data,
+        .data = data,
     };
 }
 
