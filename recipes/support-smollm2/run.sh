@@ -68,7 +68,10 @@ fi
 model=${MODEL:-}
 [ -n "$model" ] || model=$("$here/../../tools/get-smollm2.sh")
 
-rm -rf "$out"
+# What an earlier run left, and nothing else that may stand there.
+for part in data sft reward gold ppo eval report.html times.txt; do
+    rm -rf "${out:?}/$part"
+done
 mkdir -p "$out/data"
 
 # step NAME COMMAND...: run it and say how long it took.
