@@ -56,34 +56,49 @@ static enum status count_data(struct material *m,
     return status;
 }
 
+/* The shape of a model that must have this head. */
+static enum status read_shape(struct model_config *out, const char *path,
+                              enum model_head head, struct err *err)
+{
+    struct model_config c;
+    TRY(checkpoint_read_shape(&c, path, err));
+    if (c.head != head)
+        return err_set(err, ERR_MISMATCH, "%s: %s is wanted", path,
+                       head == HEAD_LM ? "a language model"
+                                       : "a model with a score head");
+    *out = c;
+    return OK;
+}
+
 /* Read the shape of m->base, or make that of a new model. */
 static enum status find_shape(struct material *m, const struct options *o,
                               const struct tokenizer *t, struct err *err)
 {
     if (m->base)
-        return checkpoint_read_shape(&m->shape, m->base, err);
+        return read_shape(&m->shape, m->base, HEAD_LM, err);
     m->shape = sft_shape(&o->v.sft, t);
     return model_config_check(&m->shape, err);
 }
 
-/* `reserve` positions of a sequence are not for the data; `max_tokens` is the
- * stage's own limit, 0: none. */
+/* A sequence may have max_tokens, but no more than the model has positions;
+ * 0: PPO's prompts, which leave room for a reply. */
 static enum status gather(struct material *m, const struct corpus_files *files,
-                          size_t max_tokens, size_t reserve,
-                          const struct options *o,
+                          size_t max_tokens, const struct options *o,
                           const struct context *context, struct err *err)
 {
     struct tokenizer *t;
     m->precision = (enum model_precision)o->v.common.precision;
-    TRY(trainer_check_precision(o->v.common.precision, m->adapter, err));
+    TRY(trainer_check_adapter(m->adapter, o->v.common.precision, err));
     TRY(tokenizer_open(&t, m->base ? m->base : o->v.sft.tokenizer, err));
     enum status status = find_shape(m, o, t, err);
-    if (status == OK) {
-        size_t room = m->shape.T_max > reserve ? m->shape.T_max - reserve : 0;
-        if (max_tokens > 0 && max_tokens < room)
-            room = max_tokens;
-        status = count_data(m, files, t, room, o, context, err);
+    if (status == OK && max_tokens == 0) {
+        status = ppo_check_room(&o->v.ppo, m->shape.T_max, err);
+        max_tokens = m->shape.T_max - (size_t)o->v.ppo.max_new;
+    } else if (max_tokens > m->shape.T_max) {
+        max_tokens = m->shape.T_max;
     }
+    if (status == OK)
+        status = count_data(m, files, t, max_tokens, o, context, err);
     tokenizer_free(t);
     return status;
 }
@@ -280,7 +295,7 @@ static enum status plan_sft(struct plan *p, const struct options *o,
     struct material m = {.base = c->model, .adapter = &c->adapter};
     struct trial t;
     TRY(sft_check(c, err));
-    TRY(gather(&m, &files, (size_t)c->max_tokens, 0, o, context, err));
+    TRY(gather(&m, &files, (size_t)c->max_tokens, o, context, err));
     TRY(measure(&t, &m, context, err));
     plan_passes(p, &m, &t, &s, o, context);
     return OK;
@@ -296,7 +311,7 @@ static enum status plan_reward(struct plan *p, const struct options *o,
         .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
     struct material m = {.base = c->model, .adapter = &c->adapter};
     struct trial t;
-    TRY(gather(&m, &files, (size_t)c->max_tokens, 0, o, context, err));
+    TRY(gather(&m, &files, (size_t)c->max_tokens, o, context, err));
     m.shape.head = HEAD_SCORE;
     TRY(measure(&t, &m, context, err));
     plan_passes(p, &m, &t, &s, o, context);
@@ -317,8 +332,8 @@ static enum status find_company(struct company *out, const struct material *m,
 {
     struct company x = {.reference = m->shape, .has_value = !c->value_trunk};
     if (c->reference)
-        TRY(checkpoint_read_shape(&x.reference, c->reference, err));
-    TRY(checkpoint_read_shape(&x.reward, c->reward_model, err));
+        TRY(read_shape(&x.reference, c->reference, HEAD_LM, err));
+    TRY(read_shape(&x.reward, c->reward_model, HEAD_SCORE, err));
     x.value = c->value_init_reward && x.has_value ? x.reward : m->shape;
     x.value.head = HEAD_SCORE;
     x.value_trainable = (double)x.value.C;
@@ -388,7 +403,7 @@ static enum status plan_ppo(struct plan *p, const struct options *o,
     struct material m = {.base = c->model, .adapter = &c->adapter};
     struct trial t;
     struct company x;
-    TRY(gather(&m, &files, 0, (size_t)c->max_new, o, context, err));
+    TRY(gather(&m, &files, 0, o, context, err));
     TRY(find_company(&x, &m, c, err));
     TRY(measure(&t, &m, context, err));
     double replies = (double)(c->batch * c->samples);

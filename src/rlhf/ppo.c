@@ -215,16 +215,23 @@ static enum status load_models(struct ppo *p, struct err *err)
     return start_value(p, err);
 }
 
+enum status ppo_check_room(const struct ppo_config *c, size_t T_max,
+                           struct err *err)
+{
+    if ((size_t)c->max_new < T_max)
+        return OK;
+    return err_set(err, ERR_ARG,
+                   "ppo.max_new = %lld leaves no room for a prompt in %zu "
+                   "positions",
+                   (long long)c->max_new, T_max);
+}
+
 static enum status load(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     TRY(load_models(p, err));
     size_t T_max = p->policy.config.T_max;
-    if ((size_t)c->max_new >= T_max)
-        return err_set(err, ERR_ARG,
-                       "ppo.max_new = %lld leaves no room for a prompt in %zu "
-                       "positions",
-                       (long long)c->max_new, T_max);
+    TRY(ppo_check_room(c, T_max, err));
     const struct corpus_files files = {.path = c->prompts,
                                        .kind = DATASET_PROMPTS};
     TRY(corpus_load(&p->corpus, &p->prompts, &files, &p->stage->data,

@@ -69,6 +69,10 @@ struct ppo_annotator {
     void *ctx;
 };
 
+/* ERR_ARG when max_new leaves no room for a prompt in T_max positions. */
+enum status ppo_check_room(const struct ppo_config *c, size_t T_max,
+                           struct err *err) MUST_CHECK;
+
 /*
  * Run or go on with all iterations into stage->out; the run's final policy is
  * its last checkpoint.  `annotator` may be NULL.  ERR_STOPPED after a

@@ -274,6 +274,7 @@ static enum status load(struct sft *s, struct model *model,
         TRY(checkpoint_check_tokenizer(model, s->tokenizer, s->base, err));
         TRY(trainer_adapt(model, &c->adapter, s->base, stage->seed, err));
     } else {
+        TRY(trainer_check_adapter(&c->adapter, stage->precision, err));
         TRY(tokenizer_open(&s->tokenizer, c->tokenizer, err));
         TRY(new_model(model, s, stage->seed, err));
     }

@@ -248,15 +248,21 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
     return run_flush(&t->run, err);
 }
 
-enum status trainer_check_precision(int precision,
-                                    const struct adapter_config *a,
-                                    struct err *err)
+enum status trainer_check_adapter(const struct adapter_config *a, int precision,
+                                  struct err *err)
 {
-    if (precision == MODEL_F32 || a->rank > 0)
+    if (a->rank > 0)
         return OK;
-    return err_set(err, ERR_ARG,
-                   "precision = bf16 is for weights that are not trained; give "
-                   "lora_rank, or train in f32");
+    if (a->targets != NULL)
+        return err_set(err, ERR_ARG,
+                       "lora_targets = %s without lora_rank: there is no "
+                       "adapter",
+                       a->targets);
+    if (precision != MODEL_F32)
+        return err_set(err, ERR_ARG,
+                       "precision = bf16 is for weights that are not trained; "
+                       "give lora_rank, or train in f32");
+    return OK;
 }
 
 enum status trainer_lora(struct lora_config *out,
@@ -275,7 +281,7 @@ enum status trainer_read(struct model *out, const char *path,
                          enum model_head head, const struct stage *stage,
                          const struct adapter_config *a, struct err *err)
 {
-    TRY(trainer_check_precision(stage->precision, a, err));
+    TRY(trainer_check_adapter(a, stage->precision, err));
     return checkpoint_read_as(out, path, head,
                               (enum model_precision)stage->precision, err);
 }

@@ -60,11 +60,11 @@ typedef enum status (*trainer_fn)(void *ctx, struct trainer *t, int64_t step,
 enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err) MUST_CHECK;
 
-/* ERR_ARG when bf16 (enum model_precision) is asked for without an adapter:
- * what is trained is float. */
-enum status trainer_check_precision(int precision,
-                                    const struct adapter_config *a,
-                                    struct err *err) MUST_CHECK;
+/* ERR_ARG when something is asked for that wants an adapter, and none is:
+ * targets of one, or bf16 (enum model_precision), since what is trained is
+ * float. */
+enum status trainer_check_adapter(const struct adapter_config *a, int precision,
+                                  struct err *err) MUST_CHECK;
 
 /* An adapter's settings for a model of this shape; ERR_ARG names the target
  * that it lacks.  `a` asks for one. */
@@ -75,7 +75,7 @@ enum status trainer_lora(struct lora_config *out,
 
 /*
  * Read a model to be trained: with an adapter in the stage's precision, else
- * in float, as trainer_check_precision() has it.
+ * in float, as trainer_check_adapter() has it.
  */
 enum status trainer_read(struct model *out, const char *path,
                          enum model_head head, const struct stage *stage,

@@ -135,6 +135,14 @@ expect 2 sft --data demos.jsonl --model "sft/checkpoints/$last" $lora \
     --out dry --dry-run
 expect 2 sft --data demos.jsonl --model base --precision bf16 --out dry \
     --dry-run
+expect 2 sft --data demos.jsonl --model base --lora-targets q_proj --out dry \
+    --dry-run
+expect 4 sft --data demos.jsonl --model reward --out dry --dry-run
+expect 4 ppo --model sft --reward-model sft --prompts prompts.jsonl $lora \
+    --max-new 12 --out dry --dry-run
+expect 2 ppo --model sft --reward-model reward --prompts prompts.jsonl $lora \
+    --max-new 500 --out dry --dry-run
+says errors 'ppo.max_new = 500'
 expect 4 sft --data demos.jsonl --model base --max-tokens 4 --out dry --dry-run
 holds [ ! -e dry ]
 }
@@ -172,6 +180,10 @@ says errors 'sft.lora_rank'
 expect 2 sft --data demos.jsonl --model sft $lora --lora-targets q_proj,nose \
     --out no
 says errors "'nose'"
+expect 2 sft --data demos.jsonl --model sft --lora-targets q_proj --out no
+says errors 'without lora_rank'
+expect 2 sft --data demos.jsonl --tokenizer desk $shape --precision bf16 \
+    --out no
 expect 2 sft --data demos.jsonl --model "sft/checkpoints/$last" $lora --out no
 says errors 'is an adapter'
 }
