@@ -21,7 +21,8 @@ import tempfile
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (AutoModelForCausalLM,
-                          AutoModelForSequenceClassification)
+                          AutoModelForSequenceClassification, GPT2Config,
+                          Qwen2Config, Qwen3Config)
 
 # Logits and scores are of order 1 and both sides compute in float.
 TOLERANCE = 1e-4
@@ -94,29 +95,59 @@ def check_reward(root):
     return error <= TOLERANCE and float(whole.abs().max()) > 100 * TOLERANCE
 
 
-def check_theirs(root, run):
+def others(root):
+    """Tiny models of other architectures, over the desk's vocabulary."""
+    desk = newest(root / "base")
+    ours = json.loads((desk / "config.json").read_text())
+    common = dict(vocab_size=ours["vocab_size"], bos_token_id=None,
+                  eos_token_id=ours["eos_token_id"],
+                  pad_token_id=ours["pad_token_id"])
+    wide = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+                num_attention_heads=4, num_key_value_heads=2, head_dim=4,
+                max_position_embeddings=64, **common)
+    shapes = {
+        "qwen2": (Qwen2Config(**{k: v for k, v in wide.items()
+                                 if k != "head_dim"}),
+                  ["q_proj", "v_proj", "up_proj"]),
+        "qwen3": (Qwen3Config(**wide), ["k_proj", "o_proj", "gate_proj"]),
+        "gpt2": (GPT2Config(n_embd=16, n_layer=2, n_head=4, n_positions=64,
+                            **common), ["c_attn", "c_proj", "c_fc"]),
+    }
+    for name, (config, targets) in shapes.items():
+        model = AutoModelForCausalLM.from_config(config)
+        with torch.no_grad():
+            for p in model.parameters():
+                p.copy_(torch.randn_like(p) * 0.3 + (p.dim() == 1))
+        model.save_pretrained(root / name)
+        for extra in ("tokenizer.json", "tokenizer_config.json"):
+            (root / name / extra).write_bytes((desk / extra).read_bytes())
+        yield name, root / name, targets
+
+
+def check_theirs(root, run, name, folder, targets):
     torch.manual_seed(3)
-    base = AutoModelForCausalLM.from_pretrained(newest(root / "base"))
+    base = AutoModelForCausalLM.from_pretrained(folder)
     model = get_peft_model(base, LoraConfig(
         task_type="CAUSAL_LM", r=3, lora_alpha=5, use_rslora=True,
-        target_modules=["q_proj", "k_proj", "o_proj", "down_proj"]))
+        target_modules=targets))
     with torch.no_grad():
-        for name, p in model.named_parameters():
-            if "lora_" in name:
+        for key, p in model.named_parameters():
+            if "lora_" in key:
                 p.copy_(torch.randn_like(p) * 0.3)
-    model.save_pretrained(root / "theirs")
-    config = json.loads((root / "theirs/adapter_config.json").read_text())
-    config["base_model_name_or_path"] = str(newest(root / "base"))
-    (root / "theirs/adapter_config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (root / "theirs" / name).write_bytes(
-            (newest(root / "base") / name).read_bytes())
-    ours = json.loads(run("generate", "-m", "theirs", "--prompt", PROMPT,
+    theirs = root / ("theirs_" + name)
+    model.save_pretrained(theirs)
+    config = json.loads((theirs / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(folder)
+    (theirs / "adapter_config.json").write_text(json.dumps(config))
+    for extra in ("tokenizer.json", "tokenizer_config.json"):
+        (theirs / extra).write_bytes((folder / extra).read_bytes())
+    ours = json.loads(run("generate", "-m", theirs.name, "--prompt", PROMPT,
                           "--greedy", "--max-new", "12", "--json"))
     ids = torch.tensor([ours["prompt_ids"] + ours["response_ids"]])
     # What is never sampled is banned in our distribution.
-    banned = json.loads((newest(root / "base") / "generation_config.json")
-                        .read_text())["suppress_tokens"]
+    generation = folder / "generation_config.json"
+    banned = (json.loads(generation.read_text()).get("suppress_tokens") or []
+              if generation.exists() else [])
     with torch.no_grad():
         logits = model(ids).logits[0]
     logits[:, banned] = -float("inf")
@@ -127,9 +158,29 @@ def check_theirs(root, run):
     error = max(abs(a - b) for a, b in zip(want, ours["logp"]))
     same = all(int(logits[first - 1 + t].argmax()) == i
                for t, i in enumerate(ours["response_ids"]))
-    print(f"PEFT's adapter in plumb: log-probs of {len(want)} greedy tokens "
-          f"differ by {error:.2g}, tokens the same: {same}")
+    print(f"{name}: PEFT's adapter in plumb: log-probs of {len(want)} greedy "
+          f"tokens differ by {error:.2g}, tokens the same: {same}")
     return error <= TOLERANCE and same
+
+
+def check_ours(root, run, name, folder):
+    """A run of ours on their base, read by PEFT."""
+    run("sft", "--data", "demos.jsonl", "--model", folder.name, *LORA,
+        "--lr", "0.03", "--epochs", "1", "--max-tokens", "60",
+        "--too-long", "skip", "--out", "sft_" + name)
+    base = AutoModelForCausalLM.from_pretrained(folder)
+    tokens = torch.arange(3, 19).unsqueeze(0)
+    with torch.no_grad():
+        plain = base(tokens).logits.clone()
+        apart = PeftModel.from_pretrained(
+            base, newest(root / ("sft_" + name)))(tokens).logits
+        merged = AutoModelForCausalLM.from_pretrained(
+            root / ("sft_" + name) / "merged")(tokens).logits
+    moved = float((apart - plain).abs().max())
+    error = float((apart - merged).abs().max())
+    print(f"{name}: PEFT on the base against our merged folder {error:.2g}; "
+          f"the adapter moves logits by {moved:.2g}")
+    return error <= TOLERANCE and moved > 100 * TOLERANCE
 
 
 def main():
@@ -138,7 +189,11 @@ def main():
         root = pathlib.Path(folder)
         run = make_runs(plumb, root)
         good = [check_policy(root), check_reward(root),
-                check_theirs(root, run)]
+                check_theirs(root, run, "llama", newest(root / "base"),
+                             ["q_proj", "k_proj", "o_proj", "down_proj"])]
+        for name, folder, targets in others(root):
+            good.append(check_theirs(root, run, name, folder, targets))
+            good.append(check_ours(root, run, name, folder))
     sys.exit(0 if all(good) else 1)
 
 

@@ -20,12 +20,24 @@ bool adapter_is(const char *dir)
 
 /* ---- writing ------------------------------------------------------------ */
 
+/* Has an earlier target the same name?  GPT-2 has two c_proj. */
+static bool is_named(const struct model *m, enum lora_module module)
+{
+    const char *name = lora_module_name(&m->config, module);
+
+    for (enum lora_module i = 0; i < module; i++)
+        if ((m->lora->config.targets >> i & 1) != 0 &&
+            strcmp(lora_module_name(&m->config, i), name) == 0)
+            return true;
+    return false;
+}
+
 static void put_targets(struct json_writer *w, const struct model *m)
 {
     json_put_key(w, "target_modules");
     json_open(w, '[');
     for (enum lora_module i = 0; i < LORA_MODULES; i++)
-        if ((m->lora->config.targets >> i & 1) != 0)
+        if ((m->lora->config.targets >> i & 1) != 0 && !is_named(m, i))
             json_put_text(w, lora_module_name(&m->config, i));
     json_close(w, ']');
 }
@@ -46,7 +58,8 @@ static void put_config(struct buf *out, const struct model *m, const char *base)
     json_field_number(&w, "lora_dropout", 0);
     json_field_bool(&w, "use_rslora", l->rslora);
     json_field_text(&w, "bias", "none");
-    json_field_bool(&w, "fan_in_fan_out", false);
+    json_field_bool(&w, "fan_in_fan_out",
+                    arch_get(m->config.arch)->files->is_conv1d);
     json_field_bool(&w, "inference_mode", true);
     put_targets(&w, m);
     json_put_key(&w, "modules_to_save");
