@@ -12,12 +12,14 @@ static bool same_prompt(const struct sequence *a, const struct sequence *b)
 }
 
 /* leader[s] is the first sequence with the prompt of s; n_twin[s] counts those
- * that have it, for leaders.  An empty prompt is shared with nobody. */
+ * that have it, for leaders.  A prompt shorter than `least`, or empty, is
+ * shared with nobody. */
 static void find_twins(size_t *leader, size_t *n_twin,
-                       const struct sequence *seq, size_t n)
+                       const struct sequence *seq, size_t n, size_t least)
 {
     for (size_t s = 0; s < n; s++) {
-        size_t t = seq[s].len_prompt > 0 ? 0 : s;
+        size_t P = seq[s].len_prompt;
+        size_t t = P > 0 && P >= least ? 0 : s;
         while (t < s && (leader[t] != t || !same_prompt(&seq[t], &seq[s])))
             t++;
         leader[s] = t;
@@ -91,6 +93,13 @@ static void add_family(struct batch *b, struct layout *l, size_t s,
 enum status batch_pack(struct batch *out, const struct sequence *seq, size_t n,
                        struct arena *arena, struct err *err)
 {
+    return batch_pack_least(out, seq, n, BATCH_SHARED_LEAST, arena, err);
+}
+
+enum status batch_pack_least(struct batch *out, const struct sequence *seq,
+                             size_t n, size_t least, struct arena *arena,
+                             struct err *err)
+{
     struct batch b = {.seq = seq, .n = n};
     struct layout l;
     size_t *leader, *n_twin;
@@ -99,7 +108,7 @@ enum status batch_pack(struct batch *out, const struct sequence *seq, size_t n,
     TRY(ARENA_NEW(arena, b.response_row, n, err));
     TRY(ARENA_NEW(arena, leader, n, err));
     TRY(ARENA_NEW(arena, n_twin, n, err));
-    find_twins(leader, n_twin, seq, n);
+    find_twins(leader, n_twin, seq, n, least);
     for (size_t s = 0; s < n; s++) {
         size_t P = seq[s].len_prompt;
         if (n_twin[s] > 1)

@@ -29,9 +29,21 @@ struct batch {
     size_t *response_row; // [n] row of the first response token
 };
 
+/*
+ * A prompt shorter than this is laid out with each of its responses: it is not
+ * much that sharing would save, and the support desk's prompts, of 33 tokens at
+ * most, keep the arithmetic that the figures of the README were made with.
+ */
+#define BATCH_SHARED_LEAST 48
+
 /* Lay out n sequences, in arena memory; `seq` must outlive the batch. */
 enum status batch_pack(struct batch *out, const struct sequence *seq, size_t n,
                        struct arena *arena, struct err *err) MUST_CHECK;
+
+/* The same with prompts of `least` tokens and more shared. */
+enum status batch_pack_least(struct batch *out, const struct sequence *seq,
+                             size_t n, size_t least, struct arena *arena,
+                             struct err *err) MUST_CHECK;
 
 /* Row of token i of sequence s, prompt and response counted through. */
 size_t batch_row(const struct batch *b, size_t s, size_t i);

@@ -46,7 +46,7 @@ static void pack_it(struct batch *b, const struct sequence *seq, size_t n,
                     struct arena *arena)
 {
     struct err err = {0};
-    assert_int_equal(batch_pack(b, seq, n, arena, &err), OK);
+    assert_int_equal(batch_pack_least(b, seq, n, 1, arena, &err), OK);
     for (size_t s = 0; s < n; s++) {
         for (size_t i = 0; i < length(&seq[s]); i++) {
             size_t row = batch_row(b, s, i), P = seq[s].len_prompt;
@@ -203,11 +203,31 @@ static void test_gradients(void **state)
     arena_free(&arena);
 }
 
+/* From BATCH_SHARED_LEAST tokens on, and not below. */
+static void test_short_prompts_apart(void **state)
+{
+    int32_t prompt[BATCH_SHARED_LEAST] = {1};
+    struct arena arena = {0};
+    struct batch b;
+    struct err err = {0};
+    (void)state;
+    for (size_t P = BATCH_SHARED_LEAST - 1; P <= BATCH_SHARED_LEAST; P++) {
+        const struct sequence seq[] = {
+            {.prompt = prompt, .len_prompt = P, RESPONSE(0, 4)},
+            {.prompt = prompt, .len_prompt = P, RESPONSE(1, 3)}};
+        assert_int_equal(batch_pack(&b, seq, 2, &arena, &err), OK);
+        bool is_shared = P == BATCH_SHARED_LEAST;
+        assert_int_equal(b.pack.N, total(seq, 2) - (is_shared ? P : 0));
+    }
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone_as_before),
         cmocka_unit_test(test_equal_prompts_once),
+        cmocka_unit_test(test_short_prompts_apart),
         cmocka_unit_test(test_hidden_states),
         cmocka_unit_test(test_gradients),
     };
