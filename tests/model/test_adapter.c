@@ -198,10 +198,10 @@ static void test_configs_refused(void **state)
 
     refused(f, "\"LORA\"", "\"IA3\"", ERR_MISMATCH, "IA3");
     refused(f, "\"LORA\"", "7", ERR_MISMATCH, "peft_type");
-    refused(f, "\"r\": 2", "\"r\": 0", ERR_FORMAT, "r");
-    refused(f, "\"r\": 2", "\"r\": 1e300", ERR_FORMAT, "r");
+    refused(f, "\"r\": 2", "\"r\": 0", ERR_FORMAT, "\"r\"");
+    refused(f, "\"r\": 2", "\"r\": 1e300", ERR_FORMAT, "\"r\"");
     refused(f, "\"r\": 2", "\"r\": 1024", ERR_MISMATCH, "lora_A");
-    refused(f, "\"r\": 2,", "", ERR_FORMAT, "r");
+    refused(f, "\"r\": 2,", "", ERR_FORMAT, "\"r\"");
     refused(f, "\"lora_alpha\": 3", "\"lora_alpha\": -1", ERR_FORMAT, "alpha");
     refused(f, "\"lora_alpha\": 3", "\"lora_alpha\": \"3\"", ERR_FORMAT,
             "lora_alpha");
