@@ -155,8 +155,11 @@ enum status file_create(struct file_writer *w, const char *path,
                         struct err *err)
 {
     struct file_writer made = {.fd = -1};
+    struct stat st;
     TRY(file_join(made.path, "", path, err));
     TRY(temporary(made.tmp, path, err));
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(err, ERR_IO, "cannot write %s: no regular file", path);
     /* What a killed process left goes first; O_EXCL then makes sure that the
      * bytes go to a file of ours and not through somebody's link. */
     if (unlink(made.tmp) != 0 && errno != ENOENT)

@@ -49,7 +49,8 @@ void file_release(const struct file_map *map, const unsigned char *data,
 enum status file_read(struct buf *out, const char *path,
                       struct err *err) MUST_CHECK;
 
-/* Write or replace a file atomically and durably. */
+/* Write or replace a file atomically and durably.  ERR_IO where something else
+ * than a file stands: a device would be gone, were it replaced. */
 enum status file_write(const char *path, const void *data, size_t len,
                        struct err *err) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -98,6 +99,15 @@ static void test_writer(void **state)
     buf_clear(&b);
     assert_int_equal(file_read(&b, at("x"), NULL), OK);
     assert_string_equal(b.data, "new");
+
+    /* Neither a pipe nor a directory gives way to a file. */
+    struct stat st;
+    assert_int_equal(mkfifo(at("pipe"), 0600), 0);
+    assert_int_equal(file_write(at("pipe"), "x", 1, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "no regular file"));
+    assert_int_equal(stat(at("pipe"), &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(file_write(root, "x", 1, &err), ERR_IO);
 
     /* A link under the temporary name is not written through. */
     assert_int_equal(symlink(at("x"), at(".y.tmp")), 0);
