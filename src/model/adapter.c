@@ -258,10 +258,14 @@ static enum status read_targets(unsigned *out, const struct json *node,
         return err_set(err, ERR_MISMATCH,
                        "%s: target_modules is no list of module names", path);
     for (size_t i = 0; i < json_size(node); i++) {
+        const char *name = json_text(json_at(node, i), "");
+        const char *dot = strrchr(name, '.');
         unsigned one = 0;
 
-        if (lora_parse_targets(&one, json_text(json_at(node, i), ""), c,
-                               NULL) != OK)
+        /* PEFT writes whole paths of a small model's modules.  That every
+         * layer has its own is seen when the tensors are read. */
+        if (lora_parse_targets(&one, dot != NULL ? dot + 1 : name, c, NULL) !=
+            OK)
             return err_set(err, ERR_MISMATCH,
                            "%s: target_modules: '%.60s' is not supported", path,
                            json_text(json_at(node, i), "(no text)"));

@@ -222,6 +222,33 @@ static void test_configs_refused(void **state)
     refused(f, "{", "[", ERR_FORMAT, "adapter_config.json");
 }
 
+/* PEFT names the modules of a small model by their paths. */
+static void test_paths_as_targets(void **state)
+{
+    const struct fixture *f = *state;
+    char path[FILE_PATH_MAX];
+    struct buf text;
+    struct model m;
+    struct err err = {0};
+
+    in(path, f->adapter, "adapter_config.json");
+    buf_init(&text, 1 << 16);
+    assert_int_equal(file_read(&text, path, &err), OK);
+    char *at = strstr(buf_text(&text), "\"q_proj\"");
+    assert_non_null(at);
+    struct buf new;
+    buf_init(&new, 1 << 16);
+    buf_append(&new, text.data, (size_t)(at - text.data));
+    buf_puts(&new, "\"model.layers.0.self_attn.q_proj\",");
+    buf_puts(&new, "\"model.layers.1.self_attn.q_proj\"");
+    buf_puts(&new, at + strlen("\"q_proj\""));
+    assert_int_equal(file_write(path, new.data, new.len, &err), OK);
+    assert_int_equal(checkpoint_read(&m, f->adapter, HEAD_LM, &err), OK);
+    model_free(&m);
+    buf_free(&new);
+    buf_free(&text);
+}
+
 static void test_values_refused(void **state)
 {
     const struct fixture *f = *state;
@@ -257,8 +284,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_shape),          TEST(test_round_trip),
-        TEST(test_score_head),     TEST(test_configs_refused),
+        TEST(test_shape),
+        TEST(test_round_trip),
+        TEST(test_score_head),
+        TEST(test_configs_refused),
+        TEST(test_paths_as_targets),
         TEST(test_values_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
