@@ -72,19 +72,32 @@ static enum status find_format(struct dataset_reader *reader,
     return OK;
 }
 
+/* "3", or, for the second row of an array that begins on line 3, "3.2". */
+static void number_row(char out[48], struct dataset_reader *reader, size_t line)
+{
+    reader->in_line = line == reader->line ? reader->in_line + 1 : 1;
+    reader->line = line;
+    if (reader->in_line == 1)
+        (void)snprintf(out, 48, "%zu", line);
+    else
+        (void)snprintf(out, 48, "%zu.%zu", line, reader->in_line);
+}
+
 enum status dataset_reader_row(void *ctx, const struct json *row, size_t line,
                                struct err *err)
 {
     struct dataset_reader *reader = ctx;
     struct dataset *d = &reader->data;
     enum dataset_format before = d->format;
+    char number[48];
+    number_row(number, reader, line);
     TRY(make_room(reader, err));
     TRY(find_format(reader, row, err));
     struct record *r = &d->record[d->n];
     enum dataset_label *label = &reader->label[d->n];
     *r = (struct record){0};
     *label = LABEL_NONE;
-    enum status status = dataset_format_read(r, label, row, line, d->format,
+    enum status status = dataset_format_read(r, label, row, number, d->format,
                                              reader->kind, reader->config, err);
     if (status != OK) {
         /* A bad record does not say what the others are. */

@@ -46,7 +46,7 @@
  * A bad record ends the reading, ERR_FORMAT "file:line: what is wrong", unless
  * some may be skipped (struct dataset_config).  Bounds: JSONL_LINE_MAX bytes a
  * record, 64 responses, DIALOGUE_TURNS_MAX messages.  An absent "id" becomes
- * the line number.
+ * the line number, that of a later one on the same line "LINE.2" and so on.
  */
 #ifndef PLUMB_IO_DATASET_H
 #define PLUMB_IO_DATASET_H

@@ -136,7 +136,7 @@ static enum status copy_text(char **out, const struct json *node,
 }
 
 /* The id as text; other tools number their records. */
-static enum status read_id(struct row *row, size_t line, struct err *err)
+static enum status read_id(struct row *row, const char *number, struct err *err)
 {
     const struct json *id = member(row->json, row->config, "id");
     if (id != NULL && !json_is_number(id))
@@ -144,7 +144,7 @@ static enum status read_id(struct row *row, size_t line, struct err *err)
     struct buf text;
     buf_init(&text, 64);
     if (id == NULL)
-        buf_printf(&text, "%zu", line);
+        buf_puts(&text, number);
     else
         json_dump(&text, id);
     enum status status = buf_status(&text, err);
@@ -480,6 +480,11 @@ static enum status read_texts(struct row *row, const char *chosen,
                        "\"chosen\" and \"rejected\" are the same text: where "
                        "the prompt ends cannot be told");
     size_t n = common_prompt(chosen, rejected);
+    if (n == 0)
+        return err_set(err, ERR_FORMAT,
+                       "\"chosen\" and \"rejected\" have no common beginning "
+                       "and \"%s\" is missing; --prompt-key names another key",
+                       own_key(row->config, "prompt"));
     TRY(MEM_NEW(row->r->prompt, n + 1, err));
     memcpy(row->r->prompt, chosen, n);
     return take_pair(row, chosen + n, rejected + n, err);
@@ -565,14 +570,14 @@ static enum status read_members(struct row *row, enum dataset_label *label,
 }
 
 enum status dataset_format_read(struct record *r, enum dataset_label *label,
-                                const struct json *json, size_t line,
+                                const struct json *json, const char *number,
                                 enum dataset_format format,
                                 enum dataset_kind kind,
                                 const struct dataset_config *c, struct err *err)
 {
     struct row row = {
         .json = json, .config = c, .kind = kind, .format = format, .r = r};
-    TRY(read_id(&row, line, err));
+    TRY(read_id(&row, number, err));
     TRY(read_members(&row, label, err));
     return read_extra(&row, err);
 }

@@ -17,10 +17,10 @@ enum dataset_label {
 enum dataset_format dataset_format_find(const struct json *row,
                                         const struct dataset_config *c);
 
-/* Fill a record; on failure what it holds is to be given back with
- * dataset_format_free(). */
+/* Fill a record, whose id is `number` when the row has none; on failure what
+ * it holds is to be given back with dataset_format_free(). */
 enum status dataset_format_read(struct record *r, enum dataset_label *label,
-                                const struct json *json, size_t line,
+                                const struct json *json, const char *number,
                                 enum dataset_format format,
                                 enum dataset_kind kind,
                                 const struct dataset_config *c,
@@ -35,6 +35,7 @@ struct dataset_reader {
     struct dataset data;
     enum dataset_label *label; // [room]
     size_t room;
+    size_t line, in_line; // of the last row: its line, which one there
 };
 
 /* Take a row; ctx is the reader, as jsonl_fn wants it. */

@@ -134,10 +134,9 @@ static void test_common_beginning(void **state)
         /* chosen, rejected, prompt, chosen response */
         {"The sky is blue.", "The sky is green.", "The sky is", " blue."},
         {"a1", "a2", "a", "1"},
-        {"x", "y", "", "x"},
         {"abc", "ab", "a", "bc"}, // one character short of the shorter
         {"a  b", "a  c", "a ", " b"},
-        {"\xc3\xa9", "\xc3\xa8", "", "\xc3\xa9"}, // never within a character
+        {"a\xc3\xa9", "a\xc3\xa8", "a", "\xc3\xa9"}, // never within a character
     };
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
         struct dataset d = {0};
@@ -310,6 +309,8 @@ static void test_refused(void **state)
            DATASET_DEMOS,
            "f:2: the record's format is text, the file's is plumb");
     refuse("{\"a\":1}", DATASET_PROMPTS, "\"prompt\" is missing");
+    refuse("{\"input\":\"q\",\"chosen\":\"x\",\"rejected\":\"y\"}",
+           DATASET_RANKINGS, "no common beginning and \"prompt\" is missing");
 }
 
 /* ---- files -------------------------------------------------------------- */
@@ -326,6 +327,10 @@ static void test_array(void **state)
     assert_string_equal(d.record[0].id, "2");
     assert_string_equal(d.record[0].prompt, "a]\"[,");
     assert_string_equal(d.record[1].id, "4");
+    dataset_free(&d);
+    read_text(&d, "[{\"prompt\":\"a\"},{\"prompt\":\"b\"}]", DATASET_PROMPTS);
+    assert_string_equal(d.record[0].id, "1");
+    assert_string_equal(d.record[1].id, "1.2");
     dataset_free(&d);
     read_text(&d, "[]", DATASET_PROMPTS);
     assert_int_equal(d.n, 0);
