@@ -86,6 +86,10 @@ static enum status take_names(struct import *m, const struct csv_row *row,
                                "%s:%zu: two columns are named '%.60s'", m->path,
                                row->line, m->name[i]);
     }
+    if (row->n == 1 && strchr(row->field[0], '\t') != NULL)
+        return err_set(err, ERR_ARG,
+                       "%s: the columns are separated by tabs: --format tsv",
+                       m->path);
     for (size_t k = 0; k < MEMBERS; k++) {
         m->at[k] = SIZE_MAX;
         if (wanted[k] != NULL)
@@ -153,6 +157,10 @@ enum status import_csv_load(struct dataset *out, const char *path,
         .kind = DATASET_ANY, .config = &config, .context = context};
     if (columns->prompt == NULL)
         return err_set(err, ERR_ARG, "the prompt's column is not named");
+    if ((columns->chosen == NULL) != (columns->rejected == NULL))
+        return err_set(err, ERR_ARG,
+                       "the columns of chosen and rejected responses are "
+                       "needed together");
     buf_init(&m.text, 8 * JSONL_LINE_MAX);
     enum status status = csv_read(path, separator, take_row, &m, err);
     if (status == OK && m.name == NULL)

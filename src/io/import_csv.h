@@ -6,7 +6,8 @@
 
 #include "io/dataset.h"
 
-/* Which columns become which members of a record; NULL: none. */
+/* Which columns become which members of a record; NULL: none.  `chosen` and
+ * `rejected` are named both or not at all. */
 struct import_columns {
     const char *prompt; // needed
     const char *response, *chosen, *rejected;

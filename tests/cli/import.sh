@@ -18,6 +18,12 @@ expect 2 import t.csv
 says errors 'import.prompt_column is not set'
 expect 2 import t.csv --prompt-column question
 says errors "no column 'question'; there are q, a, topic"
+expect 2 import t.csv --prompt-column q --chosen-column a
+says errors 'chosen and rejected responses are needed together'
+printf 'q\ta\nx\ty\n' >t.tsv
+expect 2 import t.tsv --prompt-column q
+says errors 'the columns are separated by tabs: --format tsv'
+expect 0 import t.tsv --prompt-column q --format tsv
 expect 5 import absent.csv --prompt-column q
 expect 4 import t.csv --prompt-column q --format json
 expect 2 import t.csv --prompt-column q --json
