@@ -501,12 +501,36 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text,
 
 /* ---- decoding ----------------------------------------------------------- */
 
+/* Byte 0 ends a text in many programs, and JSON readers refuse it. */
+static enum status replace_zeros(struct buf *out, size_t from, struct err *err)
+{
+    size_t len = out->len - from;
+    struct buf text;
+    if (len == 0 || memchr(out->data + from, 0, len) == NULL)
+        return OK;
+    buf_init(&text, 3 * len);
+    for (size_t i = from; i < from + len; i++) {
+        if (out->data[i] == 0)
+            buf_puts(&text, "\xEF\xBF\xBD");
+        else
+            buf_putc(&text, out->data[i]);
+    }
+    enum status status = buf_status(&text, err);
+    if (status == OK) {
+        out->len = from;
+        buf_append(out, text.data, text.len);
+    }
+    buf_free(&text);
+    return status;
+}
+
 enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
                              size_t n, bool skip_special, struct buf *out,
                              struct err *err)
 {
     const char **token = NULL;
     size_t n_token = 0;
+    size_t from = out->len;
     enum status status;
     TRY(MEM_NEW(token, n, err));
     for (size_t i = 0; i < n; i++) {
@@ -523,6 +547,8 @@ enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
             token[n_token++] = e->normal != NULL ? e->normal : e->token;
     }
     status = decoder_run(&t->decoder, token, n_token, out, err);
+    if (status == OK && skip_special)
+        status = replace_zeros(out, from, err);
 done:
     mem_free(token);
     return status;

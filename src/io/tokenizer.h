@@ -70,7 +70,9 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text,
                              size_t len, bool special, struct ids *out,
                              struct err *err) MUST_CHECK;
 
-/* Append the text of ids; special tokens are left out when skip_special.  An
+/* Append the text of ids; special tokens are left out when skip_special, which
+ * gives a text for people and files: a byte 0 becomes U+FFFD there, like bytes
+ * that are no UTF-8.  An
  * id without a token gives nothing; ERR_MISMATCH for a negative one. */
 enum status tokenizer_decode(const struct tokenizer *t, const int32_t *id,
                              size_t n, bool skip_special, struct buf *out,

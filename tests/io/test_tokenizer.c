@@ -499,6 +499,35 @@ static void test_out_of_memory(void **state)
     }
 }
 
+/* A text for people and files has no byte 0, the token's own bytes have. */
+static void test_zero_byte(void **state)
+{
+    (void)state;
+    struct tokenizer *t;
+    struct buf out;
+    struct err err = {0};
+    const int32_t id[] = {1, 0, 0, 1};
+    assert_int_equal(
+        parse(
+            &t,
+            "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"\xC4\x80\":0,\"a\":1},"
+            "\"merges\":[]},\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+            "\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"}}",
+            &err),
+        OK);
+    buf_init(&out, 100);
+    buf_puts(&out, "x");
+    assert_int_equal(tokenizer_decode(t, id, 4, true, &out, &err), OK);
+    assert_string_equal(buf_text(&out), "xa\xEF\xBF\xBD\xEF\xBF\xBD"
+                                        "a");
+    buf_clear(&out);
+    assert_int_equal(tokenizer_decode(t, id, 4, false, &out, &err), OK);
+    assert_int_equal(out.len, 4);
+    assert_memory_equal(out.data, "a\0\0a", 4);
+    buf_free(&out);
+    tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_deep_and_wide),
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_zero_byte),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
