@@ -111,6 +111,10 @@ enum status json_parse(struct json **out, const char *text, size_t len,
     json_decref(root);
     if (starved)
         return err_set(err, ERR_MEMORY, "%s: out of memory", name);
+    /* Jansson's word for it names a flag of its own. */
+    char *flag = strstr(error.text, " without JSON_ALLOW_NUL");
+    if (flag != NULL)
+        *flag = '\0';
     /* In a text of one line (JSON Lines) the column says it all. */
     if (text == NULL || memchr(text, '\n', len) == NULL)
         return err_set(err, ERR_FORMAT, "%s: column %d: %s", name, error.column,

@@ -35,9 +35,9 @@ static enum status refuse(enum status code, const char *what, const char *text,
 {
     struct buf names;
     known_names(&names);
-    enum status status =
-        err_set(err, code, "%s '%.60s' is not known; known: %s", what, text,
-                buf_text(&names));
+    enum status status = err_set(
+        err, code, "%s '%.60s' is not known; known: %s%s", what, text,
+        buf_text(&names), code == ERR_MISMATCH ? "; --chat chooses one" : "");
     buf_free(&names);
     return status;
 }
@@ -88,8 +88,7 @@ enum status chat_detect(enum chat_template *out, const struct tokenizer *t,
         found = chat_templates_recognise(source);
         if (found == CHAT_TEMPLATES)
             status =
-                refuse(ERR_MISMATCH, "tokenizer_config.json: chat_template",
-                       source, err);
+                refuse(ERR_MISMATCH, "the model's chat template", source, err);
     }
     json_free(root);
     if (status == OK)

@@ -180,7 +180,8 @@ static enum status absent(const char *cache, const struct hub_name *n,
                           struct err *err)
 {
     char what[FILE_PATH_MAX + 64];
-    snprintf(what, sizeof what, "is not in the Hugging Face cache %s", cache);
+    snprintf(what, sizeof what,
+             "is neither a path nor in the Hugging Face cache %s", cache);
     return hub_missing(err, n, what);
 }
 

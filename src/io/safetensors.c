@@ -198,6 +198,13 @@ static enum status read_tensors(struct safetensors *s,
     return check_tiling(s, data, len, name, err);
 }
 
+/* What a clone without Git LFS has in place of a large file. */
+static bool is_lfs_pointer(const unsigned char *data, size_t len)
+{
+    static const char start[] = "version https://git-lfs.github.com/";
+    return len >= sizeof start && memcmp(data, start, sizeof start - 1) == 0;
+}
+
 enum status safetensors_parse(struct safetensors *out,
                               const unsigned char *data, size_t len,
                               const char *name, struct err *err)
@@ -205,6 +212,11 @@ enum status safetensors_parse(struct safetensors *out,
     if (len < PREFIX)
         return err_set(err, ERR_FORMAT, "%s: %zu bytes is too short", name,
                        len);
+    if (is_lfs_pointer(data, len))
+        return err_set(err, ERR_FORMAT,
+                       "%s is Git LFS's stand-in for the file: git lfs pull "
+                       "gets the file itself",
+                       name);
     uint64_t len_header;
     memcpy(&len_header, data, PREFIX);
     if (len_header > HEADER_MAX || len_header > len - PREFIX)

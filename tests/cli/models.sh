@@ -36,7 +36,7 @@ holds cmp again/config.yaml again2/config.yaml
 
 # What is not in the cache is never fetched: the command that does is told.
 expect 5 generate -m shop/none --prompt hello
-says errors "shop/none is not in the Hugging Face cache $work/.cache"
+says errors "shop/none is neither a path nor in the Hugging Face cache $work/.cache"
 holds [ "$(tail -1 errors)" = "try: hf download shop/none" ]
 expect 5 inspect hf:shop/tiny@v2
 holds [ "$(tail -1 errors)" = "try: hf download shop/tiny --revision v2" ]
