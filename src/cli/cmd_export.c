@@ -93,7 +93,7 @@ static enum status export_model(const struct options *o, const char *path,
                        path);
     TRY(checkpoint_read_shape(&shape, path, err));
     TRY(checkpoint_read(&m, path, shape.head, err));
-    TRY_DONE(tokenizer_open(&t, path, err));
+    TRY_DONE(checkpoint_tokenizer(&t, path, err));
     TRY_DONE(checkpoint_check_tokenizer(&m, t, path, err));
     TRY_DONE(write_model(o, &m, t, path, err));
     status = print_result(o, path, &m, err);

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "io/run.h"
 #include "io/tokenizer.h"
+#include "model/checkpoint.h"
 
 #define NAME "<stdin>"
 #define LINE_MAX ((size_t)64 << 20) // bytes of a line
@@ -197,7 +198,7 @@ enum status cmd_tokenize(struct options *o, struct err *err)
     const struct tokenize_values *v = &o->v.tokenize;
     TRY(options_check_needed(o, FOR_TOKENIZE, err));
     TRY(run_find_tokenizer(path, v->model, err));
-    TRY(tokenizer_open(&t, path, err));
+    TRY(checkpoint_tokenizer(&t, path, err));
     struct work w = {
         .t = t,
         .decode = v->decode,

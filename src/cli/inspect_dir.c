@@ -8,6 +8,7 @@
 #include "io/safetensors.h"
 #include "io/tokenizer.h"
 #include "model/adapter.h"
+#include "model/checkpoint.h"
 #include "model/params.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -35,7 +36,7 @@ static enum status put_tokenizer(struct json_writer *w, const char *dir,
                                  const struct model_config *c, struct err *err)
 {
     struct tokenizer *t;
-    TRY(tokenizer_open(&t, dir, err));
+    TRY(checkpoint_tokenizer(&t, dir, err));
     size_t n = tokenizer_size(t);
     json_put_key(w, "tokenizer");
     json_open(w, '{');

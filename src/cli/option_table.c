@@ -471,8 +471,9 @@ const struct option option_table[] = {
          "evaluate every checkpoint, not only the last", FOR_EVAL, RECORDED),
 
     /* generation */
-    PATH("generate.model", 'm', generate.model, "model folder or run",
-         FOR_GENERATE, OPTION_NEEDED, PARENT_MODEL),
+    PATH("generate.model", 'm', generate.model,
+         "model folder, run, GGUF file or ORG/NAME", FOR_GENERATE,
+         OPTION_NEEDED, PARENT_MODEL),
     TEXT("generate.prompt", generate.prompt, NULL, "one prompt", FOR_GENERATE,
          0),
     TEXT("generate.prompt_ids", generate.prompt_ids, NULL,

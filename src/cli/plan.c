@@ -89,7 +89,7 @@ static enum status gather(struct material *m, const struct corpus_files *files,
     struct tokenizer *t;
     m->precision = (enum model_precision)o->v.common.precision;
     TRY(trainer_check_adapter(m->adapter, o->v.common.precision, err));
-    TRY(tokenizer_open(&t, m->base ? m->base : o->v.sft.tokenizer, err));
+    TRY(checkpoint_tokenizer(&t, m->base ? m->base : o->v.sft.tokenizer, err));
     enum status status = find_shape(m, o, t, err);
     if (status == OK && max_tokens == 0) {
         status = ppo_check_room(&o->v.ppo, m->shape.T_max, err);

@@ -19,7 +19,7 @@ enum status speaker_open(struct speaker *s, const char *path, const char *chat,
     TRY(run_find_model(s->path, path, NULL, err));
     TRY_DONE(checkpoint_read_as(&s->model, s->path, HEAD_LM,
                                 (enum model_precision)precision, err));
-    TRY_DONE(tokenizer_open(&s->tokenizer, s->path, err));
+    TRY_DONE(checkpoint_tokenizer(&s->tokenizer, s->path, err));
     TRY_DONE(checkpoint_check_tokenizer(&s->model, s->tokenizer, s->path, err));
     TRY_DONE(chat_open(&s->chat, s->tokenizer, chat, NULL, err));
     s->model.config.eos = chat_end(&s->chat, s->tokenizer, s->model.config.eos);

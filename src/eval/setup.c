@@ -46,7 +46,7 @@ static enum status open_models(struct setup *s, struct err *err)
     const struct heldout_config *c = s->config;
     TRY(run_find_model(s->policy_path, c->policy, NULL, err));
     TRY(run_find_model(s->reference_path, c->reference, "sft", err));
-    TRY(tokenizer_open(&s->tokenizer, s->policy_path, err));
+    TRY(checkpoint_tokenizer(&s->tokenizer, s->policy_path, err));
     TRY(chat_open(&s->chat, s->tokenizer, c->data.template, c->data.date, err));
     TRY(checkpoint_read_as(&s->reference, s->reference_path, HEAD_LM,
                            (enum model_precision)c->precision, err));

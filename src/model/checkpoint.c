@@ -556,6 +556,20 @@ enum status checkpoint_read_trainer(struct buf *trainer_json,
     return read_arrays(array, n_array, dir, err);
 }
 
+enum status checkpoint_tokenizer(struct tokenizer **out, const char *path,
+                                 struct err *err)
+{
+    char own[FILE_PATH_MAX], base[FILE_PATH_MAX];
+
+    if (!file_is_dir(path) || !adapter_is(path))
+        return tokenizer_open(out, path, err);
+    TRY(file_join(own, path, "tokenizer.json", err));
+    if (file_exists(own))
+        return tokenizer_open(out, path, err);
+    TRY(adapter_find_base(base, path, err));
+    return tokenizer_open(out, base, err);
+}
+
 enum status checkpoint_check_tokenizer(const struct model *m,
                                        const struct tokenizer *t,
                                        const char *dir, struct err *err)

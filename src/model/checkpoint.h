@@ -76,6 +76,14 @@ enum status checkpoint_read_trainer(struct buf *trainer_json,
                                     size_t n_array, const char *dir,
                                     struct err *err) MUST_CHECK;
 
+/*
+ * Open the tokenizer of a model's folder or GGUF file: what lies there, else,
+ * for an adapter as PEFT writes it, its base's.  Errors as tokenizer_open()
+ * and adapter_find_base() have them.
+ */
+enum status checkpoint_tokenizer(struct tokenizer **out, const char *path,
+                                 struct err *err) MUST_CHECK;
+
 /* Does the tokenizer fit the model?  ERR_MISMATCH saying both sizes. */
 enum status checkpoint_check_tokenizer(const struct model *m,
                                        const struct tokenizer *t,

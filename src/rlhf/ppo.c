@@ -194,7 +194,7 @@ static enum status load_models(struct ppo *p, struct err *err)
     char path[FILE_PATH_MAX];
     struct chat chat;
     TRY(run_find_model(p->base, c->model, NULL, err));
-    TRY(tokenizer_open(&p->tokenizer, p->base, err));
+    TRY(checkpoint_tokenizer(&p->tokenizer, p->base, err));
     TRY(chat_install(&p->tokenizer, p->stage->data.template, err));
     TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
                        NULL, err));

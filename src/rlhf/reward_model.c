@@ -229,7 +229,7 @@ static enum status start_model(struct model *out, struct reward_training *r,
 {
     const struct reward_config *c = r->config;
     TRY(run_find_model(r->base, c->model, NULL, err));
-    TRY(tokenizer_open(&r->tokenizer, r->base, err));
+    TRY(checkpoint_tokenizer(&r->tokenizer, r->base, err));
     TRY(chat_install(&r->tokenizer, stage->data.template, err));
     TRY(trainer_read(out, r->base, HEAD_LM, stage, &c->adapter, err));
     TRY(checkpoint_check_tokenizer(out, r->tokenizer, r->base, err));

@@ -45,7 +45,7 @@ enum status reward_reader_open(struct reward_reader *out, const char *path,
     TRY(run_find_model(r.path, path, "reward", err));
     TRY(checkpoint_read_as(&r.model, r.path, HEAD_SCORE,
                            (enum model_precision)precision, err));
-    TRY_DONE(tokenizer_open(&r.tokenizer, r.path, err));
+    TRY_DONE(checkpoint_tokenizer(&r.tokenizer, r.path, err));
     TRY_DONE(checkpoint_check_tokenizer(&r.model, r.tokenizer, r.path, err));
     TRY_DONE(find_way(&r, err));
     *out = r;

@@ -269,7 +269,7 @@ static enum status load(struct sft *s, struct model *model,
     TRY(sft_check(c, err));
     if (c->model != NULL) {
         TRY(run_find_model(s->base, c->model, NULL, err));
-        TRY(tokenizer_open(&s->tokenizer, s->base, err));
+        TRY(checkpoint_tokenizer(&s->tokenizer, s->base, err));
         TRY(trainer_read(model, s->base, HEAD_LM, stage, &c->adapter, err));
         TRY(checkpoint_check_tokenizer(model, s->tokenizer, s->base, err));
         TRY(trainer_adapt(model, &c->adapter, s->base, stage->seed, err));

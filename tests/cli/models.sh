@@ -246,6 +246,14 @@ says errors "--merge folds it into its base"
 expect 0 export "$adapter" --out merged --merge
 expect 0 export adapted --out newest # the run folds it in itself
 holds cmp merged/model.safetensors newest/model.safetensors
+# PEFT writes no tokenizer beside an adapter: the base's is taken.
+cp -r "$adapter" bare
+rm bare/tokenizer.json bare/tokenizer_config.json
+expect 0 export bare --out merged2 --merge
+holds cmp merged/model.safetensors merged2/model.safetensors
+holds cmp merged/tokenizer.json merged2/tokenizer.json
+expect 0 generate -m bare --prompt hello --greedy --max-new 2
+expect 0 inspect bare --logits --prompt hello
 holds sh -c "! cmp -s merged/model.safetensors '$model/model.safetensors'"
 expect 2 export sft
 says errors "out is not set"
@@ -259,6 +267,10 @@ expect 4 export reward --out x.gguf --gguf
 says errors "no score head"
 expect 5 export nowhere --out x
 holds [ ! -e x.gguf ]
+
+# A plan is made for whatever may be trained: an adapter, a GGUF file.
+expect 0 sft --data demos.jsonl -m bare --dry-run --out x
+holds [ ! -e x ]
 
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk

@@ -21,6 +21,12 @@ expect 0 inspect "$model" --json
 holds jq -e '.kind == "gguf" and .architecture == "llama" and
     .parameters == 134515008 and .tokenizer.size == 49152' out
 
+# A plan without training.
+echo '{"prompt":"Where is it?","response":"Here."}' >demo.jsonl
+expect 0 sft -m "$model" --data demo.jsonl --batch 1 --lora-rank 2 --dry-run \
+    --out absent
+says out '# 134515008 parameters'
+
 # Texts to ids and back, all of them.
 jq -r '.cases[] | select(.chat == "none") | .prompt' "$golden" |
     "$plumb" tokenize -m "$model" >/dev/null
