@@ -132,6 +132,7 @@ enum status cmd_generate(struct options *o, struct err *err)
         return err_set(err, ERR_ARG,
                        "one of --prompt TEXT, --prompt-ids 1,2,3 and "
                        "--prompts FILE is wanted");
+    TRY(session_check_file(o, err));
     TRY(session_open(&s, o, "generate", err));
     buf_init(&out, TEXT_MAX);
     enum status status = generate(&out, o, &s.context, err);

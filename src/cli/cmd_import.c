@@ -200,6 +200,7 @@ enum status cmd_import(struct options *o, struct err *err)
         return err_set(err, ERR_ARG,
                        "--json prints what was written to --out, which is not "
                        "set");
+    TRY(session_check_file(o, err));
     TRY(session_open(&s, o, "import", err));
     buf_init(&out, TEXT_MAX);
     enum status status = import(&out, &d, o, &s.context, err);

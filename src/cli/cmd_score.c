@@ -147,6 +147,7 @@ enum status cmd_score(struct options *o, struct err *err)
     struct session s;
     struct judging j = {.score = NULL};
     TRY(options_check_needed(o, FOR_SCORE, err));
+    TRY(session_check_file(o, err));
     TRY(session_open(&s, o, "score", err));
     enum status status = judging_open(&j, o, &s.context, err);
     if (status == OK)

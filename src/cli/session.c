@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/plan.h"
@@ -60,6 +61,20 @@ void session_close(struct session *s)
     terminal_finish(&s->terminal);
     team_destroy(s->team);
     s->team = NULL;
+}
+
+enum status session_check_file(const struct options *o, struct err *err)
+{
+    const char *out = o->v.common.out;
+    char dir[FILE_PATH_MAX];
+    if (out == NULL)
+        return OK;
+    TRY(file_dirname(dir, out, err));
+    if (access(dir, W_OK | X_OK) != 0)
+        return file_error(err, "write in", dir);
+    if (file_is_dir(out))
+        return err_set(err, ERR_IO, "cannot write %s: it is a directory", out);
+    return OK;
 }
 
 enum status session_mode(enum run_mode *out, const struct options *o,

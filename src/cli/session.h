@@ -30,6 +30,12 @@ void session_tell_cost(const struct session *s);
  */
 double session_clock(void);
 
+/* Could the file that --out names be written, as far as can be told before the
+ * work is done?  ERR_IO when it is a directory, or lies in one that is absent
+ * or not ours to write in. */
+enum status session_check_file(const struct options *o,
+                               struct err *err) MUST_CHECK;
+
 /* How --resume and --overwrite ask a run directory to be opened. */
 enum status session_mode(enum run_mode *out, const struct options *o,
                          struct err *err) MUST_CHECK;

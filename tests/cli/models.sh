@@ -272,6 +272,15 @@ holds [ ! -e x.gguf ]
 expect 0 sft --data demos.jsonl -m bare --dry-run --out x
 holds [ ! -e x ]
 
+# What cannot be written is said before anything is computed.
+for out in absent/x.jsonl desk; do
+    expect 1 generate -m "$model" --prompts demos.jsonl --out $out
+    holds sh -c '! grep -q "records read" errors'
+done
+says errors "cannot write desk: it is a directory"
+expect 1 import demos.jsonl --out absent/x.jsonl
+says errors "cannot write in absent"
+
 # A directory where a file is wanted, a file where a model is.
 expect 4 generate -m "$model" --prompts desk
 says errors "desk is a directory, not a file"
