@@ -66,8 +66,12 @@ static enum status inspect(struct json_writer *w, const char *path,
         return inspect_model(w, path, err);
     if (adapter_is(path))
         return inspect_adapter(w, path, err);
-    return is_run(path) ? inspect_run(w, path, err)
-                        : inspect_project(w, path, err);
+    if (is_run(path))
+        return inspect_run(w, path, err);
+    /* A folder around one GGUF file is that file. */
+    if (run_find_model(found, path, NULL, NULL) == OK && !file_is_dir(found))
+        return inspect_gguf(w, found, err);
+    return inspect_project(w, path, err);
 }
 
 /* ---- the document for people -------------------------------------------- */

@@ -21,6 +21,11 @@ expect 0 inspect "$model" --json
 holds jq -e '.kind == "gguf" and .architecture == "llama" and
     .parameters == 134515008 and .tokenizer.size == 49152' out
 
+mkdir around
+ln -s "$model" around/model.gguf
+expect 0 inspect around --json
+holds jq -e '.kind == "gguf"' out
+
 # A plan without training.
 echo '{"prompt":"Where is it?","response":"Here."}' >demo.jsonl
 expect 0 sft -m "$model" --data demo.jsonl --batch 1 --lora-rank 2 --dry-run \
