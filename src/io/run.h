@@ -121,7 +121,8 @@ enum status run_find_tokenizer(char out[FILE_PATH_MAX], const char *path,
 
 /*
  * SHA-256 of a model's weights as run_find_model() found it: of the file that
- * holds them; of the hashes of its parts where there are several.
+ * holds them; of the hashes of its parts where there are several, or of an
+ * adapter, whose settings are a part.
  */
 enum status run_hash_model(char out[65], const char *model,
                            struct err *err) MUST_CHECK;

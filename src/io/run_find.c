@@ -250,15 +250,28 @@ done:
     return status;
 }
 
+/* An adapter is its values and the settings they are read with. */
+static enum status hash_adapter(char out[65], const char *model,
+                                struct err *err)
+{
+    static const char *const name[] = {"adapter_config.json",
+                                       "adapter_model.safetensors"};
+    char path[FILE_PATH_MAX], hashes[2 * 64 + 1];
+    for (size_t i = 0; i < 2; i++) {
+        TRY(file_join(path, model, name[i], err));
+        TRY(file_hash(hashes + 64 * i, path, err));
+    }
+    file_hash_bytes(out, hashes, 2 * 64);
+    return OK;
+}
+
 enum status run_hash_model(char out[65], const char *model, struct err *err)
 {
     char path[FILE_PATH_MAX];
     if (!file_is_dir(model))
         return file_hash(out, model, err);
-    if (run_files_is_adapter(model)) {
-        TRY(file_join(path, model, "adapter_model.safetensors", err));
-        return file_hash(out, path, err);
-    }
+    if (run_files_is_adapter(model))
+        return hash_adapter(out, model, err);
     if (!file_holds(model, "model.safetensors"))
         return hash_parts(out, model, err);
     TRY(file_join(path, model, "model.safetensors", err));
