@@ -177,7 +177,8 @@ static enum status evaluate(struct place *p, const struct options *o,
     find_scenario(p);
     struct heldout_config c = make_config(p, o, run);
     if (c.gold_model)
-        TRY(weak_gold_check(c.reward_model, c.gold_model, err));
+        TRY(weak_gold_check(&c.gold_is_disjoint, c.reward_model, c.gold_model,
+                            err));
     TRY(session_open(&s, o, "eval", err));
     enum status status = heldout_sample(&c, &s.context, err);
     if (status == OK && c.run)

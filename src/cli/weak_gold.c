@@ -1,52 +1,142 @@
 #include "cli/weak_gold.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "cli/args.h"
+#include "io/dataset.h"
 #include "io/run.h"
 
-/* The recorded hash of the run's preference data; "" when it is not known. */
-static enum status data_hash(char out[65], const char *config, struct err *err)
+#define HASH 65
+
+/* What a model learnt from: one hash a record, in order; none when it is not
+ * known. */
+struct lessons {
+    char (*hash)[HASH];
+    size_t n;
+};
+
+static int by_hash(const void *a, const void *b)
 {
-    struct options o;
-    out[0] = '\0';
-    TRY(options_init(&o, err));
-    enum status status = args_read_file(&o, config, err);
-    for (size_t i = 0; status == OK && i < o.n_given; i++)
-        if (o.given[i].is_hash && o.given[i].text != NULL &&
-            strcmp(o.given[i].row->key, "reward.data") == 0)
-            (void)snprintf(out, 65, "%s", o.given[i].text);
-    options_free(&o);
+    return memcmp(a, b, HASH - 1);
+}
+
+/* The same prompt and responses, in whatever order they are ranked. */
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum status hash_record(char out[HASH], const struct record *r,
+                               struct err *err)
+{
+    struct buf text;
+    char **sorted;
+    TRY(MEM_NEW(sorted, r->n_responses, err));
+    buf_init(&text, (size_t)64 << 20);
+    buf_puts(&text, r->prompt);
+    for (size_t i = 0; i < r->n_responses; i++)
+        sorted[i] = r->responses[i];
+    qsort(sorted, r->n_responses, sizeof *sorted, by_text);
+    for (size_t i = 0; i < r->n_responses; i++) {
+        buf_putc(&text, '\0');
+        buf_puts(&text, sorted[i]);
+    }
+    enum status status = buf_status(&text, err);
+    if (status == OK)
+        file_hash_bytes(out, text.data, text.len);
+    buf_free(&text);
+    mem_free(sorted);
     return status;
 }
 
-/* The same of a model: of the run that it lies in. */
-static enum status model_hash(char out[65], const char *model, struct err *err)
+static enum status read_lessons(struct lessons *out, const struct options *o,
+                                struct err *err)
 {
-    char path[FILE_PATH_MAX];
-    char run[FILE_PATH_MAX];
+    struct dataset d = {0};
+    enum status status = OK;
+    TRY(dataset_load(&d, o->v.reward.data, DATASET_RANKINGS, &o->v.data.dataset,
+                     NULL, err));
+    TRY_DONE(MEM_NEW(out->hash, d.n, err));
+    out->n = d.n;
+    for (size_t i = 0; i < d.n; i++)
+        TRY_DONE(hash_record(out->hash[i], &d.record[i], err));
+    if (d.n > 0)
+        qsort(out->hash, d.n, HASH, by_hash);
+done:
+    dataset_free(&d);
+    return status;
+}
+
+/* Is the data file of a run still what it was? */
+static bool is_unchanged(const struct options *o)
+{
+    char hash[HASH];
+    if (o->v.reward.data == NULL ||
+        file_hash(hash, o->v.reward.data, NULL) != OK)
+        return false;
+    for (size_t i = 0; i < o->n_given; i++)
+        if (o->given[i].is_hash && o->given[i].text != NULL &&
+            strcmp(o->given[i].row->key, "reward.data") == 0)
+            return strcmp(o->given[i].text, hash) == 0;
+    return false;
+}
+
+/* What the run that a model lies in recorded. */
+static enum status lessons_of(struct lessons *out, const char *model,
+                              struct err *err)
+{
+    char path[FILE_PATH_MAX], run[FILE_PATH_MAX];
     int64_t step;
-    out[0] = '\0';
+    struct options o;
     TRY(run_find_model(path, model, "reward", err));
     if (!run_of_model(run, &step, path))
         return OK;
     TRY(file_join(path, run, "config.yaml", err));
-    return file_exists(path) ? data_hash(out, path, err) : OK;
+    if (!file_exists(path))
+        return OK;
+    TRY(options_init(&o, err));
+    enum status status = args_read_file(&o, path, err);
+    if (status == OK)
+        status = options_apply(&o, err);
+    if (status == OK && is_unchanged(&o))
+        status = read_lessons(out, &o, err);
+    options_free(&o);
+    return status;
 }
 
-enum status weak_gold_check(const char *reward_model, const char *gold_model,
-                            struct err *err)
+static size_t count_common(const struct lessons *a, const struct lessons *b)
 {
-    char reward[65];
-    char gold[65];
-    TRY(model_hash(reward, reward_model, err));
-    TRY(model_hash(gold, gold_model, err));
-    if (reward[0] != '\0' && strcmp(reward, gold) == 0)
-        return err_set(err, ERR_ARG,
-                       "%s was trained on the same pairs as the reward model "
-                       "%s; weak gold needs disjoint ones",
-                       gold_model, reward_model);
-    return OK;
+    size_t common = 0;
+    for (size_t i = 0, k = 0; i < a->n && k < b->n;) {
+        int order = by_hash(a->hash[i], b->hash[k]);
+        common += order == 0;
+        i += order <= 0;
+        k += order >= 0;
+    }
+    return common;
+}
+
+enum status weak_gold_check(bool *is_disjoint, const char *reward_model,
+                            const char *gold_model, struct err *err)
+{
+    struct lessons reward = {0}, gold = {0};
+    enum status status = OK;
+    *is_disjoint = false;
+    TRY_DONE(lessons_of(&reward, reward_model, err));
+    TRY_DONE(lessons_of(&gold, gold_model, err));
+    size_t common = count_common(&reward, &gold);
+    if (common > 0)
+        TRY_DONE(err_set(err, ERR_ARG,
+                         "%zu of the %zu records that %s was trained on are "
+                         "the reward model's (%s) too; weak gold needs "
+                         "disjoint ones",
+                         common, gold.n, gold_model, reward_model));
+    *is_disjoint = reward.n > 0 && gold.n > 0;
+done:
+    mem_free(reward.hash);
+    mem_free(gold.hash);
+    return status;
 }

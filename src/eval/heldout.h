@@ -24,13 +24,15 @@
  * Weak gold.  Where no rubric knows what a reply is worth, a second reward
  * model, trained on other pairs than the first, can stand in for it.  It is
  * evidence of the first one being exploited, not of what people want, and goes
- * by the name HELDOUT_WEAK_GOLD wherever it is shown.  Its unit is the
+ * by the name HELDOUT_WEAK_GOLD, or HELDOUT_WEAK_GOLD_UNKNOWN when nobody has
+ * seen that the pairs are others, wherever it is shown.  Its unit is the
  * deviation of its scores of the reference's samples drawn here, their mean is
  * 0.
  */
 #ifndef PLUMB_EVAL_HELDOUT_H
 #define PLUMB_EVAL_HELDOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/context.h"
@@ -40,6 +42,8 @@
 
 #define HELDOUT_WEAK_GOLD                                                      \
     "weak gold: a second reward model (trained on disjoint pairs)"
+#define HELDOUT_WEAK_GOLD_UNKNOWN                                              \
+    "weak gold: a second reward model (what it was trained on is not known)"
 
 struct heldout_config {
     const char *project;      // directory D: files go to D/eval, and the paths
@@ -48,6 +52,7 @@ struct heldout_config {
     const char *reference;    // model folder or run
     const char *reward_model; // model folder or run, any tokenizer
     const char *gold_model;   // weak gold: a second reward model, or NULL
+    bool gold_is_disjoint;    // known to be trained on other pairs
     const char *prompts;      // JSON Lines; a "ticket" member is judged
     const char *run;          // PPO run of the curve, or NULL
     const char *start;        // what that run began with; NULL: the reference

@@ -69,8 +69,10 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     TRY(put_path(w, "policy", c->project, s->policy_path, err));
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
     TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
-    if (s->has_gold)
+    if (s->has_gold) {
         TRY(put_path(w, "gold_model", c->project, s->gold.path, err));
+        json_field_bool(w, "gold_is_disjoint", c->gold_is_disjoint);
+    }
     put_sampling(w, "settings", c, 1, 1);
     if (c->temperature != 1 || c->top_p != 1) {
         put_sampling(w, "serving_settings", c, c->temperature, c->top_p);

@@ -175,7 +175,10 @@ static void put_weak_gold(struct json_writer *w, const struct sources *s,
         return;
     }
     json_open(w, '{');
-    json_field_text(w, "label", HELDOUT_WEAK_GOLD);
+    json_field_text(w, "label",
+                    json_bool(json_get(s->settings, "gold_is_disjoint"), false)
+                        ? HELDOUT_WEAK_GOLD
+                        : HELDOUT_WEAK_GOLD_UNKNOWN);
     json_put_key(w, "model");
     json_put_node(w, model);
     measures_write(w, m);

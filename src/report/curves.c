@@ -24,8 +24,8 @@ static const struct curve_figure figures[] = {
      "What the replies are worth to the rubric nobody optimised.", "gold",
      "world/gold", 2},
     {"Weak gold", "deviations of reference scores",
-     "What the replies are worth to weak gold: a second reward model (trained "
-     "on disjoint pairs). It is no measure of what people want.",
+     "What the replies are worth to weak gold, a second reward model. It is no "
+     "measure of what people want.",
      "weak_gold", "", 2},
     {"Length of replies", "tokens", "Of a reply, its end mark included.", "len",
      "response/length", 3},
@@ -186,9 +186,8 @@ static const struct {
                          "Reward and weak gold against the square root of KL",
                          "Both in deviations of reference scores; small "
                          "numbers are iterations. Weak gold is a second "
-                         "reward model (trained on disjoint pairs): where the "
-                         "two part, reward is being earned that the other "
-                         "model does not confirm."},
+                         "reward model: where the two part, reward is being "
+                         "earned that the other model does not confirm."},
     [DRIFT_ALONE] = {"", "", "Reward against the square root of KL",
                      "Reward in deviations of reference scores; small numbers "
                      "are iterations. Nothing judged the replies apart from "

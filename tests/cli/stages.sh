@@ -57,11 +57,16 @@ holds [ -s evaluated/here/report.html ]
 
 # Weak gold: a second reward model from other pairs, on prompts of a file.
 jq -c '{id, prompt}' prompts.jsonl >plain.jsonl
-head -n 8 rankings.jsonl >other.jsonl
+jq -c '.responses |= map(split(" ")[:-1] | join(" "))' rankings.jsonl |
+    head -n 8 >other.jsonl
+{ cat other.jsonl; tail -n 1 rankings.jsonl; } >mixed.jsonl
 expect 0 reward --data rankings.jsonl --model sft --epochs 1 --seed 2 --out same
 expect 0 reward --data other.jsonl --model sft --epochs 1 --out second
 expect 2 eval ppo --gold-model same --prompts plain.jsonl --n-prompts 8
-says errors 'trained on the same pairs'
+says errors '12 of the 12 records'
+expect 0 reward --data mixed.jsonl --model sft --epochs 1 --out mixed
+expect 2 eval ppo --gold-model mixed --prompts plain.jsonl --n-prompts 8
+says errors '1 of the 9 records'
 expect 2 eval ppo --gold-model reward --prompts plain.jsonl --n-prompts 8
 expect 0 eval ppo --gold-model second --prompts plain.jsonl --n-prompts 8 \
     --samples 2 --max-new 12 --out weak --json
@@ -69,6 +74,11 @@ holds jq -e '.weak_gold.win_rate.n == 8 and .gold_win_rate.n == 0 and
     .human_down_from == "weak gold" and .reward_heldout.step > 0' out
 holds grep -q 'second reward model (trained on disjoint pairs)' weak/report.html
 holds [ "$(grep -c 'gold rubric' weak/report.html)" = 0 ]
+# Without its data nobody can say what it was trained on.
+mv other.jsonl elsewhere.jsonl
+expect 0 eval ppo --gold-model second --prompts plain.jsonl --n-prompts 8 \
+    --samples 1 --max-new 12 --out weak
+says out 'what it was trained on is not known'
 
 expect 0 inspect ppo --json
 holds jq -e '.kind == "run" and .complete and .last_step == 2 and

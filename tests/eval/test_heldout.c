@@ -303,6 +303,7 @@ static void test_weak_gold(void **state)
     c = config(&d);
     c.prompts = desk_path(&d, "plain.jsonl");
     c.gold_model = desk_path(&d, "turned");
+    c.gold_is_disjoint = true;
     must(heldout_sample(&c, &d.context, &err));
     must(heldout_curve(&c, &d.context, &err));
     must(heldout_summary(d.dir, &err));
