@@ -34,19 +34,26 @@ NN_CLONES void weight_widen(float *restrict out, const uint16_t *restrict in,
     }
 }
 
+/* The next rows from row `at` on, as floats; how many they are. */
+static size_t widen_rows(float *scratch, struct weight w, size_t at, size_t M,
+                         size_t K)
+{
+    size_t step = block_rows(K);
+    size_t rows = M - at < step ? M - at : step;
+
+    weight_widen(scratch, w.bf16 + at * K, rows * K);
+    return rows;
+}
+
 enum status weight_nt(float *y, const float *x, struct weight w, size_t N,
                       size_t M, size_t K, bool accumulate, float *scratch,
                       struct err *err)
 {
-    size_t step = block_rows(K);
-
     assert((w.f32 == NULL) != (w.bf16 == NULL));
     if (w.f32 != NULL)
         return gemm_nt(y, x, w.f32, N, M, K, accumulate, err);
-    for (size_t at = 0; at < M; at += step) {
-        size_t rows = M - at < step ? M - at : step;
-
-        weight_widen(scratch, w.bf16 + at * K, rows * K);
+    for (size_t at = 0, rows; at < M; at += rows) {
+        rows = widen_rows(scratch, w, at, M, K);
         TRY(gemm_part(&(struct gemm_part){.form = GEMM_NT,
                                           .C = y + at,
                                           .ldc = M,
@@ -68,15 +75,11 @@ enum status weight_nn(float *x, const float *y, struct weight w, size_t N,
                       size_t M, size_t K, bool accumulate, float *scratch,
                       struct err *err)
 {
-    size_t step = block_rows(K);
-
     assert((w.f32 == NULL) != (w.bf16 == NULL));
     if (w.f32 != NULL)
         return gemm_nn(x, y, w.f32, N, K, M, accumulate, err);
-    for (size_t at = 0; at < M; at += step) {
-        size_t rows = M - at < step ? M - at : step;
-
-        weight_widen(scratch, w.bf16 + at * K, rows * K);
+    for (size_t at = 0, rows; at < M; at += rows) {
+        rows = widen_rows(scratch, w, at, M, K);
         TRY(gemm_part(&(struct gemm_part){.form = GEMM_NN,
                                           .C = x,
                                           .ldc = K,

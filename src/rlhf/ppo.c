@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "io/chat_install.h"
-#include "model/adapter.h"
 #include "model/checkpoint.h"
 #include "rlhf/ppo_internal.h"
 #include "rlhf/trainer.h"
@@ -94,24 +93,12 @@ static enum status resume(struct ppo *p, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
-    struct model policy;
     struct checkpoint_array array[ARRAYS];
     struct buf text;
     buf_init(&text, 1 << 16);
     name_arrays(array, p);
     TRY_DONE(run_checkpoint_path(path, &p->run, p->run.checkpoint, err));
-    if (p->policy.lora != NULL) {
-        TRY_DONE(adapter_reload(&p->policy, path, err));
-    } else {
-        TRY_DONE(checkpoint_read(&policy, path, HEAD_LM, err));
-        model_free(&p->policy);
-        p->policy = policy;
-    }
-    if (model_trainable_count(&p->policy) != p->policy_optimizer.n) {
-        status = err_set(err, ERR_MISMATCH,
-                         "%s is not a checkpoint of this run's model", path);
-        goto done;
-    }
+    TRY_DONE(trainer_reload(&p->policy, path, p->policy_optimizer.n, err));
     TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, path, err));
     TRY_DONE(read_state(p, &text, path, err));
     p->step = p->run.checkpoint;

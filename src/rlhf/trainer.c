@@ -98,31 +98,35 @@ done:
     return status;
 }
 
+enum status trainer_reload(struct model *m, const char *checkpoint, size_t n,
+                           struct err *err)
+{
+    if (m->lora != NULL) {
+        TRY(adapter_reload(m, checkpoint, err));
+    } else {
+        struct model read;
+        TRY(checkpoint_read(&read, checkpoint, m->config.head, err));
+        model_free(m);
+        *m = read;
+    }
+    if (model_trainable_count(m) != n)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: the model has %zu parameters, this run's %zu",
+                       checkpoint, model_trainable_count(m), n);
+    return OK;
+}
+
 /* Replace the initial model by the newest checkpoint's and take its state. */
 static enum status resume(struct trainer *t, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
-    struct model model;
     struct checkpoint_array array[2];
     struct buf text;
     buf_init(&text, 1 << 16);
     name_arrays(array, &t->optimizer);
     TRY_DONE(run_checkpoint_path(path, &t->run, t->run.checkpoint, err));
-    if (t->model.lora != NULL) {
-        TRY_DONE(adapter_reload(&t->model, path, err));
-    } else {
-        TRY_DONE(checkpoint_read(&model, path, t->model.config.head, err));
-        model_free(&t->model);
-        t->model = model;
-    }
-    if (model_trainable_count(&t->model) != t->optimizer.n) {
-        status =
-            err_set(err, ERR_MISMATCH,
-                    "%s: the model has %zu parameters, this stage's %zu", path,
-                    model_trainable_count(&t->model), t->optimizer.n);
-        goto done;
-    }
+    TRY_DONE(trainer_reload(&t->model, path, t->optimizer.n, err));
     TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
     t->step = t->run.checkpoint;
     t->optimizer.t = t->step;

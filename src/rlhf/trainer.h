@@ -83,6 +83,14 @@ enum status trainer_read(struct model *out, const char *path,
                          struct err *err) MUST_CHECK;
 
 /*
+ * Take the values of a checkpoint into the model of its run, whose optimiser
+ * has `n` of them: an adapter's, or the whole model's in a model of its own.
+ * ERR_MISMATCH when it is of another number.
+ */
+enum status trainer_reload(struct model *m, const char *checkpoint, size_t n,
+                           struct err *err) MUST_CHECK;
+
+/*
  * Put a new adapter on a model that was read from `base`, when one is asked
  * for.  ERR_ARG: settings that do not fit, or a base that is an adapter.
  */
