@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/settings.h"
+#include "io/settings.h"
 
 #define ORIGIN "command line"
 

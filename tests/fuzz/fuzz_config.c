@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cli/options.h"
-#include "cli/settings.h"
 #include "fuzz.h"
+#include "io/settings.h"
 
 static enum status give(void *ctx, const char *key, const char *text,
                         const char *origin, struct err *err)

@@ -9,8 +9,8 @@
  * Bounds: 1 MiB, depth 4.  Duplicate keys are refused.  Everything wrong with
  * a file is ERR_ARG "FILE:LINE: ...".
  */
-#ifndef PLUMB_CLI_SETTINGS_H
-#define PLUMB_CLI_SETTINGS_H
+#ifndef PLUMB_IO_SETTINGS_H
+#define PLUMB_IO_SETTINGS_H
 
 #include <stddef.h>
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "cli/settings.h"
+#include "io/settings.h"
 
 /* "key=text@origin;" of every setting. */
 static enum status collect(void *ctx, const char *key, const char *text,

@@ -1,4 +1,4 @@
-#include "cli/settings.h"
+#include "io/settings.h"
 
 #include <stdbool.h>
 #include <stdio.h>
