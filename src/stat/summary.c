@@ -84,42 +84,100 @@ void summary_resample(size_t *index, size_t n, const struct bootstrap *plan,
         index[i] = rng_below(&rng, (uint32_t)n);
 }
 
-enum status summary_bootstrap(struct estimate *out, summary_statistic fn,
-                              void *ctx, size_t n, const struct bootstrap *plan,
-                              struct err *err)
+/* Interval of draws[0..count-1]; `sorted` [count] is scratch. */
+static void percentile_interval(struct estimate *e, const double *draws,
+                                double *sorted, const struct bootstrap *p)
+{
+    size_t kept = 0;
+    for (size_t r = 0; r < p->resamples; r++)
+        if (isfinite(draws[r]))
+            sorted[kept++] = draws[r];
+    /* A statistic undefined on many resamples would leave an interval that
+     * describes only the lucky ones. */
+    if (!isfinite(e->estimate) || kept == 0 || kept * 20 < p->resamples * 19)
+        return;
+    summary_sort(sorted, kept);
+    e->low = summary_quantile(sorted, kept, (1 - p->level) / 2);
+    e->high = summary_quantile(sorted, kept, (1 + p->level) / 2);
+}
+
+/* Fill draws [m, resamples]; `value` [m] is scratch. */
+static void draw_all(double *draws, double *value, size_t *index,
+                     summary_statistics fn, void *ctx, size_t m, size_t n,
+                     const struct bootstrap *p)
+{
+    for (size_t r = 0; r < p->resamples; r++) {
+        if (n >= 2) {
+            summary_resample(index, n, p, r);
+            fn(ctx, value, r, index, n);
+        }
+        for (size_t k = 0; k < m; k++)
+            draws[k * p->resamples + r] = n >= 2 ? value[k] : (double)NAN;
+    }
+}
+
+enum status summary_bootstrap_many(struct estimate *out, double *draws,
+                                   summary_statistics fn, void *ctx, size_t m,
+                                   size_t n, const struct bootstrap *plan,
+                                   struct err *err)
 {
     enum status status = OK;
     struct bootstrap p = summary_plan(plan);
     size_t *index = NULL;
+    double *own = NULL;
+    double *sorted = NULL;
     double *value = NULL;
+    size_t n_draws;
+    TRY_DONE(mem_multiply(&n_draws, m, p.resamples, err));
     TRY_DONE(MEM_NEW(index, n, err));
-    TRY_DONE(MEM_NEW(value, p.resamples, err));
+    TRY_DONE(MEM_NEW(value, m, err));
+    TRY_DONE(MEM_NEW(sorted, p.resamples, err));
+    if (draws == NULL) {
+        TRY_DONE(MEM_NEW(own, n_draws, err));
+        draws = own;
+    }
 
+    for (size_t k = 0; k < m; k++)
+        out[k] = summary_nothing();
     for (size_t i = 0; i < n; i++)
         index[i] = i;
-    struct estimate e = summary_nothing();
-    e.n = n;
-    e.estimate = n > 0 ? fn(ctx, index, n) : (double)NAN;
-
-    size_t kept = 0;
-    for (size_t r = 0; n >= 2 && r < p.resamples; r++) {
-        summary_resample(index, n, &p, r);
-        double x = fn(ctx, index, n);
-        if (isfinite(x))
-            value[kept++] = x;
+    if (n > 0)
+        fn(ctx, value, SUMMARY_ALL, index, n);
+    for (size_t k = 0; k < m; k++) {
+        out[k].n = n;
+        out[k].estimate = n > 0 ? value[k] : (double)NAN;
     }
-    /* A statistic undefined on many resamples would leave an interval that
-     * describes only the lucky ones. */
-    if (isfinite(e.estimate) && kept > 0 && kept * 20 >= p.resamples * 19) {
-        summary_sort(value, kept);
-        e.low = summary_quantile(value, kept, (1 - p.level) / 2);
-        e.high = summary_quantile(value, kept, (1 + p.level) / 2);
-    }
-    *out = e;
+    draw_all(draws, value, index, fn, ctx, m, n, &p);
+    for (size_t k = 0; k < m; k++)
+        percentile_interval(&out[k], draws + k * p.resamples, sorted, &p);
 done:
+    mem_free(own);
+    mem_free(sorted);
     mem_free(value);
     mem_free(index);
     return status;
+}
+
+struct single {
+    summary_statistic fn;
+    void *ctx;
+};
+
+static void statistic_single(void *ctx, double *value, size_t r,
+                             const size_t *index, size_t n)
+{
+    (void)r;
+    const struct single *s = ctx;
+    *value = s->fn(s->ctx, index, n);
+}
+
+enum status summary_bootstrap(struct estimate *out, summary_statistic fn,
+                              void *ctx, size_t n, const struct bootstrap *plan,
+                              struct err *err)
+{
+    struct single s = {fn, ctx};
+    return summary_bootstrap_many(out, NULL, statistic_single, &s, 1, n, plan,
+                                  err);
 }
 
 /* Up to four values per prompt; what the ready-made statistics look at. */

@@ -71,6 +71,25 @@ enum status summary_bootstrap(struct estimate *out, summary_statistic fn,
                               void *ctx, size_t n, const struct bootstrap *plan,
                               struct err *err) MUST_CHECK;
 
+/*
+ * Several statistics that are made together, as the coefficients of one fit:
+ * value [m] from the prompts index[0..n-1].  `r` is the number of the resample
+ * or SUMMARY_ALL, so that a statistic may rest on draws made before.
+ */
+#define SUMMARY_ALL SIZE_MAX
+typedef void (*summary_statistics)(void *ctx, double *value, size_t r,
+                                   const size_t *index, size_t n);
+
+/*
+ * summary_bootstrap() for m statistics on the same resamples: out [m].
+ *   draws  out [m, resamples of the plan]  what each resample gave, NaN where
+ *          a statistic is undefined (all of them when n < 2); NULL: not wanted
+ */
+enum status summary_bootstrap_many(struct estimate *out, double *draws,
+                                   summary_statistics fn, void *ctx, size_t m,
+                                   size_t n, const struct bootstrap *plan,
+                                   struct err *err) MUST_CHECK;
+
 /* Prompts drawn by resample number `r`: index [n]. */
 void summary_resample(size_t *index, size_t n, const struct bootstrap *plan,
                       size_t r);

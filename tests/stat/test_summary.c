@@ -188,13 +188,67 @@ static void test_coverage(void **state)
     assert_in_range(held, 354, 398);
 }
 
+/* Mean, ratio and the number of the resample, all from one pass. */
+static void three(void *ctx, double *value, size_t r, const size_t *index,
+                  size_t n)
+{
+    size_t *called = ctx;
+    double x = 0;
+    double y = 0;
+    for (size_t i = 0; i < n; i++) {
+        x += golden_x[index[i]];
+        y += golden_y[index[i]];
+    }
+    value[0] = x / (double)n;
+    value[1] = x / y;
+    value[2] = r == SUMMARY_ALL ? -1 : (double)r;
+    *called += 1;
+}
+
+/* Statistics made together have the intervals they have one by one, and the
+ * draws are handed out in the order of the resamples. */
+static void test_many(void **state)
+{
+    (void)state;
+    enum {
+        R = 200
+    };
+    struct bootstrap plan = {.seed = 3, .resamples = R};
+    struct estimate many[3];
+    struct estimate mean;
+    struct estimate ratio;
+    double draws[3 * R];
+    size_t called = 0;
+    size_t n = COUNT(golden_x);
+    assert_int_equal(
+        summary_bootstrap_many(many, draws, three, &called, 3, n, &plan, NULL),
+        OK);
+    assert_int_equal(called, R + 1);
+    assert_int_equal(summary_estimate_mean(&mean, golden_x, n, &plan, NULL),
+                     OK);
+    assert_int_equal(
+        summary_estimate_ratio(&ratio, golden_x, golden_y, n, &plan, NULL), OK);
+    assert_memory_equal(&many[0], &mean, sizeof mean);
+    assert_memory_equal(&many[1], &ratio, sizeof ratio);
+    assert_near(many[2].estimate, -1, 0);
+    for (size_t r = 0; r < R; r++)
+        assert_near(draws[2 * R + r], (double)r, 0);
+
+    /* One prompt is no sample: nothing was drawn. */
+    assert_int_equal(
+        summary_bootstrap_many(many, draws, three, &called, 3, 1, &plan, NULL),
+        OK);
+    assert_near(many[0].estimate, golden_x[0], 0);
+    assert_true(isnan(many[0].low) && isnan(draws[0]));
+}
+
 static void test_memory(void **state)
 {
     (void)state;
     struct bootstrap plan = {.seed = 3};
     struct estimate e = {7, 7, 7, 7};
     struct err err = {OK, ""};
-    for (long at = 0; at < 2; at++) {
+    for (long at = 0; at < 4; at++) {
         mem_fail_at(at);
         assert_int_equal(summary_estimate_mean(&e, golden_x, 5, &plan, &err),
                          ERR_MEMORY);
@@ -214,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_missing_values),
         cmocka_unit_test(test_correlation),
         cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
