@@ -34,6 +34,7 @@ enum rng_purpose {
     RNG_GENERATE,  // plumb generate
     RNG_CALIBRATE, // reference samples that fix the reward scale
     RNG_MINIBATCH, // PPO minibatch order
+    RNG_PROBE,     // probes of a run (eval/probe.h)
 };
 
 struct rng {

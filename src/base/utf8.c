@@ -33,6 +33,16 @@ size_t utf8_length(const char *text, size_t len, size_t *bad)
     return 0;
 }
 
+size_t utf8_count(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < len; count++) {
+        size_t n = utf8_length(text + at, len - at, NULL);
+        at += n > 0 ? n : 1;
+    }
+    return count;
+}
+
 uint32_t utf8_decode(const char *text, size_t *len)
 {
     const unsigned char *s = (const unsigned char *)text;

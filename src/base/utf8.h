@@ -19,6 +19,9 @@
  */
 size_t utf8_length(const char *text, size_t len, size_t *bad);
 
+/* Characters of a text; a byte that begins none counts as one. */
+size_t utf8_count(const char *text, size_t len);
+
 /* The code point that valid UTF-8 starts with, and how many bytes it has. */
 uint32_t utf8_decode(const char *text, size_t *len);
 

@@ -9,27 +9,15 @@
 
 #define DOCUMENT_MAX ((size_t)1 << 20)
 
-/* Characters of a text; a byte that begins none counts as one. */
-static size_t characters(const char *text)
-{
-    size_t count = 0;
-    for (size_t len = strlen(text); len > 0; count++) {
-        size_t n = utf8_length(text, len, NULL);
-        n = n > 0 ? n : 1;
-        text += n;
-        len -= n;
-    }
-    return count;
-}
-
 static struct pairwise_side side(const struct reward_heldout *h, size_t record,
                                  size_t k)
 {
     size_t s = h->corpus->first[record] + k;
+    const char *text = h->data->record[record].responses[k];
     return (struct pairwise_side){
         .score = h->score[s],
         .tokens = (double)h->corpus->seq[s].len_response,
-        .characters = (double)characters(h->data->record[record].responses[k]),
+        .characters = (double)utf8_count(text, strlen(text)),
     };
 }
 

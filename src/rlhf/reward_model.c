@@ -243,16 +243,23 @@ static enum status start_model(struct model *out, struct reward_training *r,
     return OK;
 }
 
+size_t reward_training_prompts(const struct reward_config *c,
+                               const struct corpus *corpus)
+{
+    size_t n = corpus->n_record;
+    if (c->heldout != NULL)
+        return corpus->n_train;
+    return n - (size_t)(c->holdout * (double)n);
+}
+
 static enum status plan(struct reward_training *r, const struct stage *stage,
                         int64_t *total, struct err *err)
 {
     const struct reward_config *c = r->config;
-    size_t n = r->corpus.n_record;
     r->batch = (size_t)c->batch;
-    r->n_train = c->heldout != NULL ? r->corpus.n_train
-                                    : n - (size_t)(c->holdout * (double)n);
+    r->n_train = reward_training_prompts(c, &r->corpus);
     if (r->n_train < r->batch)
-        return err_set(err, n > 0 ? ERR_ARG : ERR_FORMAT,
+        return err_set(err, r->corpus.n_record > 0 ? ERR_ARG : ERR_FORMAT,
                        "%s: %zu prompts to train on, fewer than reward.batch "
                        "= %zu",
                        c->data, r->n_train, r->batch);

@@ -27,6 +27,11 @@ struct reward_config {
     struct adapter_config adapter;
 };
 
+/* How many records of the run's data it trains on: the first so many, the
+ * others are held out. */
+size_t reward_training_prompts(const struct reward_config *c,
+                               const struct corpus *corpus);
+
 /* Train into stage->out, measure the prompts held out and write
  * eval/heldout.json (rlhf/reward_heldout.h) and result.json; ERR_STOPPED and
  * ERR_NUMERIC as in trainer_loop(). */

@@ -290,6 +290,11 @@ static enum status load(struct sft *s, struct model *model,
     return OK;
 }
 
+size_t sft_training_records(const struct sft_config *c, size_t n)
+{
+    return n - (size_t)(c->holdout * (double)n);
+}
+
 static enum status plan(struct sft *s, const struct stage *stage,
                         int64_t *total, struct err *err)
 {
@@ -297,8 +302,7 @@ static enum status plan(struct sft *s, const struct stage *stage,
     double reply_tokens = 0;
     assert(c->batch > 0);
     s->batch = (size_t)c->batch;
-    s->n_train =
-        s->corpus.n_seq - (size_t)(c->holdout * (double)s->corpus.n_seq);
+    s->n_train = sft_training_records(c, s->corpus.n_seq);
     if (s->n_train < s->batch)
         return err_set(err, s->corpus.n_seq > 0 ? ERR_ARG : ERR_FORMAT,
                        "%s: %zu records to train on, fewer than sft.batch = "

@@ -43,6 +43,10 @@ enum status sft_check(const struct sft_config *c, struct err *err) MUST_CHECK;
 struct model_config sft_shape(const struct sft_config *c,
                               const struct tokenizer *tokenizer);
 
+/* How many of the run's n records it trains on: the first so many, the others
+ * are held out. */
+size_t sft_training_records(const struct sft_config *c, size_t n);
+
 /* Train into stage->out and write its result; ERR_STOPPED and ERR_NUMERIC as
  * in trainer_loop(). */
 enum status sft_run(const struct sft_config *c, const struct stage *stage,
