@@ -1,5 +1,7 @@
 #include "eval/heldout_files.h"
 
+#include <string.h>
+
 enum status heldout_files_path(char out[FILE_PATH_MAX], const char *project,
                                const char *name, struct err *err)
 {
@@ -69,6 +71,10 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     TRY(put_path(w, "policy", c->project, s->policy_path, err));
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
     TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
+    if (strcmp(c->prompts, "-") != 0)
+        TRY(put_path(w, "prompts", c->project, c->prompts, err));
+    else
+        json_field_text(w, "prompts", NULL); // standard input, gone
     if (s->has_gold) {
         TRY(put_path(w, "gold_model", c->project, s->gold.path, err));
         json_field_bool(w, "gold_is_disjoint", c->gold_is_disjoint);

@@ -5,6 +5,7 @@
  *     {"schema":"plumb.evaluation/1","plumb_version":...,"seed":1,
  *      "scenario":"paradox","policy":"ppo/checkpoints/000060",
  *      "reference":"sft/checkpoints/001875","reward_model":...,
+ *      "prompts":"world/heldout.jsonl",
  *      "settings":{"prompts":256,"samples":4,"max_new":96,"temperature":1,
  *                  "top_p":1},
  *      "serving_settings":null,
