@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/args.h"
 #include "cli/command.h"
+#include "cli/place.h"
 #include "cli/session.h"
 #include "cli/weak_gold.h"
 #include "eval/heldout.h"
@@ -13,53 +13,12 @@
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
-/* The project and the PPO run that the user means. */
-struct place {
-    char project[FILE_PATH_MAX];
-    char run[FILE_PATH_MAX];
+/* What is evaluated. */
+struct evaluated {
+    struct place at;
     char prompts[FILE_PATH_MAX];
     char scenario[32]; // of the demo that the project is, or ""
 };
-
-/* RUN is a project D, or D/ppo. */
-static enum status find_place(struct place *p, const struct options *o,
-                              struct err *err)
-{
-    const char *given = o->operand[0];
-    char config[FILE_PATH_MAX];
-    if (!file_is_dir(given))
-        return err_set(err, ERR_MISSING, "%s: no such directory", given);
-    TRY(file_join(p->project, "", given, err));
-    TRY(file_join(p->run, given, "ppo", err));
-    if (!file_is_dir(p->run)) {
-        TRY(file_join(p->run, "", given, err));
-        TRY(file_join(p->project, given, "..", err));
-    }
-    if (o->v.common.out)
-        TRY(file_join(p->project, "", o->v.common.out, err));
-    TRY(file_join(config, p->run, "config.yaml", err));
-    if (!file_exists(config))
-        return err_set(err, ERR_MISSING, "%s holds no ppo run", given);
-    return OK;
-}
-
-/* The settings that the run recorded.  Another stage's run has a config.yaml
- * too, which names neither a policy nor a reward model nor prompts. */
-static enum status read_run(struct options *run, const struct place *p,
-                            struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    TRY(file_join(path, p->run, "config.yaml", err));
-    TRY(options_init(run, err));
-    enum status status = args_read_file(run, path, err);
-    if (status == OK)
-        status = options_apply(run, err);
-    if (status == OK && options_check_needed(run, FOR_PPO, NULL) != OK)
-        status = err_set(err, ERR_MISSING, "%s is no ppo run", p->run);
-    if (status != OK)
-        options_free(run);
-    return status;
-}
 
 /* Was the run trained on the support desk's tickets? */
 static enum status is_desk(bool *out, const struct options *run,
@@ -75,7 +34,7 @@ static enum status is_desk(bool *out, const struct options *run,
 }
 
 /* The prompts the user gave, else fresh tickets never used in training. */
-static enum status find_prompts(struct place *p, const struct options *o,
+static enum status find_prompts(struct evaluated *p, const struct options *o,
                                 const struct options *run, struct err *err)
 {
     bool desk;
@@ -86,7 +45,7 @@ static enum status find_prompts(struct place *p, const struct options *o,
     if (!desk)
         return err_set(err, ERR_ARG,
                        "eval.prompts is not set: prompts never trained on");
-    TRY(file_join(dir, p->project, "eval", err));
+    TRY(file_join(dir, p->at.project, "eval", err));
     TRY(file_make_dir(dir, err));
     TRY(file_join(p->prompts, dir, "prompts.jsonl", err));
     return desk_write_prompts(p->prompts, TICKET_HELDOUT,
@@ -99,7 +58,7 @@ static const char *first_of(const char *a, const char *b)
     return a ? a : b;
 }
 
-static struct heldout_config make_config(const struct place *p,
+static struct heldout_config make_config(const struct evaluated *p,
                                          const struct options *o,
                                          const struct options *run)
 {
@@ -109,15 +68,15 @@ static struct heldout_config make_config(const struct place *p,
     /* The day that the policy's prompts told in training. */
     data.date = first_of(data.date, run->v.data.date);
     return (struct heldout_config){
-        .project = p->project,
-        .policy = first_of(e->model, p->run),
+        .project = p->at.project,
+        .policy = first_of(e->model, p->at.run),
         .reference =
             first_of(e->reference, first_of(ppo->reference, ppo->model)),
         .reward_model = first_of(e->reward_model, ppo->reward_model),
         .gold_model = e->gold_model,
         .prompts = p->prompts,
         .start = ppo->model,
-        .run = e->curve ? p->run : NULL,
+        .run = e->curve ? p->at.run : NULL,
         .scenario = *p->scenario ? p->scenario : NULL,
         .n_prompts = e->n_prompts,
         .samples = e->samples,
@@ -131,7 +90,7 @@ static struct heldout_config make_config(const struct place *p,
 }
 
 /* eval/heldout.json as it is, or as a table. */
-static enum status print(const struct place *p, bool json, struct err *err)
+static enum status print(const struct evaluated *p, bool json, struct err *err)
 {
     enum status status = OK;
     struct json *root = NULL;
@@ -139,7 +98,7 @@ static enum status print(const struct place *p, bool json, struct err *err)
     char path[FILE_PATH_MAX];
     buf_init(&text, DOCUMENT_MAX);
     buf_init(&table, DOCUMENT_MAX);
-    TRY_DONE(file_join(path, p->project, "eval/heldout.json", err));
+    TRY_DONE(file_join(path, p->at.project, "eval/heldout.json", err));
     TRY_DONE(file_read(&text, path, err));
     if (json) {
         status = terminal_print(&text, err);
@@ -157,11 +116,11 @@ done:
 
 /* What an earlier evaluation says of the project's origin; a project that has
  * none, or none that can be read, has no scenario. */
-static void find_scenario(struct place *p)
+static void find_scenario(struct evaluated *p)
 {
     char path[FILE_PATH_MAX];
     struct json *root;
-    if (file_join(path, p->project, "eval/heldout.json", NULL) != OK ||
+    if (file_join(path, p->at.project, "eval/heldout.json", NULL) != OK ||
         json_read(&root, path, DOCUMENT_MAX, NULL) != OK)
         return;
     (void)snprintf(p->scenario, sizeof p->scenario, "%s",
@@ -169,7 +128,7 @@ static void find_scenario(struct place *p)
     json_free(root);
 }
 
-static enum status evaluate(struct place *p, const struct options *o,
+static enum status evaluate(struct evaluated *p, const struct options *o,
                             const struct options *run, struct err *err)
 {
     struct session s;
@@ -184,9 +143,9 @@ static enum status evaluate(struct place *p, const struct options *o,
     if (status == OK && c.run)
         status = heldout_curve(&c, &s.context, err);
     if (status == OK)
-        status = heldout_summary(p->project, err);
+        status = heldout_summary(p->at.project, err);
     if (status == OK)
-        status = report_write(p->project, err);
+        status = report_write(p->at.project, err);
     if (status == OK)
         session_tell_cost(&s);
     session_close(&s);
@@ -195,14 +154,14 @@ static enum status evaluate(struct place *p, const struct options *o,
 
 enum status cmd_eval(struct options *o, struct err *err)
 {
-    struct place p = {.scenario = ""};
+    struct evaluated p = {.scenario = ""};
     struct options run;
     int lock;
-    TRY(find_place(&p, o, err));
-    TRY(read_run(&run, &p, err));
-    enum status status = file_make_dir(p.project, err);
+    TRY(place_find(&p.at, o->operand[0], o->v.common.out, err));
+    TRY(place_read_run(&run, p.at.run, FOR_PPO, err));
+    enum status status = file_make_dir(p.at.project, err);
     if (status == OK)
-        status = run_lock(&lock, p.project, err);
+        status = run_lock(&lock, p.at.project, err);
     if (status == OK) {
         status = evaluate(&p, o, &run, err);
         run_unlock(lock);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/place.h"
 #include "io/dataset.h"
 #include "io/run.h"
 
@@ -77,11 +78,8 @@ static bool is_unchanged(const struct options *o)
     if (o->v.reward.data == NULL ||
         file_hash(hash, o->v.reward.data, NULL) != OK)
         return false;
-    for (size_t i = 0; i < o->n_given; i++)
-        if (o->given[i].is_hash && o->given[i].text != NULL &&
-            strcmp(o->given[i].row->key, "reward.data") == 0)
-            return strcmp(o->given[i].text, hash) == 0;
-    return false;
+    const char *recorded = place_recorded_hash(o, "reward.data");
+    return recorded != NULL && strcmp(recorded, hash) == 0;
 }
 
 /* What the run that a model lies in recorded. */
