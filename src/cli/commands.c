@@ -44,6 +44,15 @@ const struct command command_table[] = {
      "bootstrap interval over prompts.  Where nobody and no rubric judges, "
      "--gold-model names a second reward model as weak gold.",
      "plumb eval plumb-demo --json", cmd_eval},
+    {"probe", FOR_PROBE, "RUN", 1, 1,
+     "ask the models of a run what its files do not say",
+     "Puts questions to policy, reference and reward model that only they can "
+     "answer and writes what they say to probes/ of the project, where a "
+     "diagnosis reads it.  Needs an evaluation (plumb eval).  pairs: scores of "
+     "the replies that people ranked.  A probe whose file is there for the "
+     "same models and settings is passed over; one that lacks something is "
+     "skipped, and said to be.",
+     "plumb probe plumb-demo", cmd_probe},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
      "Answers one prompt, or writes candidate sets for a file of prompts.  "
      "logp is the log-probability of each token of the response.",

@@ -51,7 +51,7 @@ static const struct {
     {FOR_EVAL, "eval."},         {FOR_GENERATE, "generate."},
     {FOR_TOKENIZE, "tokenize."}, {FOR_SCORE, "score."},
     {FOR_INSPECT, "inspect."},   {FOR_IMPORT, "import."},
-    {FOR_EXPORT, "export."},
+    {FOR_EXPORT, "export."},     {FOR_PROBE, "probe."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

@@ -48,7 +48,7 @@
 
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
-#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT)
+#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE)
 #define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN)
 #define FOR_WRITING (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT)
 #define RECORDED OPTION_RECORDED
@@ -97,7 +97,8 @@
 const struct option option_table[] = {
     /* settings of all commands */
     INT("seed", common.seed, "1", 0, 9007199254740991.0,
-        "random seed; the same seed gives the same bytes", FOR_WORK, RECORDED),
+        "random seed; the same seed gives the same bytes", FOR_WORK | FOR_PROBE,
+        RECORDED),
     INT("shards", common.shards, "8", 1, 64,
         "pieces a batch is cut into; part of the result, unlike threads",
         FOR_STAGES | FOR_DEMO, RECORDED),
@@ -107,7 +108,8 @@ const struct option option_table[] = {
     CHOICE("precision", common.precision, "f32", "f32|bf16",
            "weights that are not trained: as float, or rounded to bfloat16, "
            "which takes half the memory (training then wants lora_rank)",
-           FOR_STAGES | FOR_EVAL | FOR_GENERATE | FOR_SCORE | FOR_INSPECT,
+           FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_GENERATE | FOR_SCORE |
+               FOR_INSPECT,
            RECORDED),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),
@@ -115,8 +117,8 @@ const struct option option_table[] = {
          "go on from the last checkpoint, or start when there is none",
          FOR_STAGES | FOR_DEMO, 0),
     BOOL("overwrite", common.overwrite, "false",
-         "remove what an earlier run left in the directory",
-         FOR_STAGES | FOR_DEMO | FOR_EXPORT, 0),
+         "replace what an earlier run left",
+         FOR_STAGES | FOR_DEMO | FOR_EXPORT | FOR_PROBE, 0),
     BOOL("dry_run", common.dry_run, "false",
          "print the settings and a plan with estimates of time and memory, "
          "and stop",
@@ -225,10 +227,10 @@ const struct option option_table[] = {
          "qwen2.5, qwen3, llama3, llama3.1, zephyr or hh; without it, the "
          "model's own "
          "way",
-         FOR_STAGES | FOR_EVAL, RECORDED),
+         FOR_STAGES | FOR_EVAL | FOR_PROBE, RECORDED),
     TEXT("data.chat_date", data.date, NULL,
          "the day that the template llama3.1 tells; without it, " CHAT_DATE,
-         FOR_STAGES | FOR_EVAL, RECORDED),
+         FOR_STAGES | FOR_EVAL | FOR_PROBE, RECORDED),
 
     /* supervised fine-tuning */
     PATH("sft.data", 'd', sft.data, "demonstrations, JSON Lines", FOR_SFT,
@@ -469,6 +471,23 @@ const struct option option_table[] = {
          "serving top-p (nucleus), evaluated beside 1", FOR_EVAL, RECORDED),
     BOOL("eval.curve", eval.curve, "true",
          "evaluate every checkpoint, not only the last", FOR_EVAL, RECORDED),
+
+    /* probes */
+    TEXT("probe.probes", probe.probes, NULL,
+         "which ones, with commas between; without it all", FOR_PROBE,
+         RECORDED),
+    PATH("probe.prompts", 0, probe.prompts,
+         "the held-out prompts of the evaluation, where it does not say itself",
+         FOR_PROBE, 0, PARENT_FILE),
+    INT("probe.n_prompts", probe.sizes.prompts, "128", 1, 1000000,
+        "held-out prompts whose samples are edited and read again", FOR_PROBE,
+        RECORDED),
+    INT("probe.samples", probe.sizes.samples, "2", 1, 1024,
+        "samples of each model per prompt, for the same", FOR_PROBE, RECORDED),
+    INT("probe.training_prompts", probe.sizes.training_pairs, "256", 0, 1000000,
+        "pairs: prompts of the rankings that the reward model was trained on, "
+        "beside all held out",
+        FOR_PROBE, RECORDED),
 
     /* generation */
     PATH("generate.model", 'm', generate.model,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "eval/probe.h"
 #include "io/import_csv.h"
 #include "rlhf/corpus.h"
 #include "rlhf/ppo.h"
@@ -45,6 +46,11 @@ struct eval_values {
     int64_t n_prompts, samples, max_new;
     double temperature, top_p;
     bool curve;
+};
+
+struct probe_values {
+    const char *probes, *prompts, *fillers;
+    struct probe_sizes sizes;
 };
 
 struct generate_values {
@@ -109,6 +115,7 @@ struct option_values {
     struct ppo_config ppo;
     int ppo_preset; // index into the choices of ppo.preset
     struct eval_values eval;
+    struct probe_values probe;
     struct generate_values generate;
     struct tokenize_values tokenize;
     struct score_values score;

@@ -62,12 +62,13 @@ enum option_command {
     FOR_SCORE = 1024,
     FOR_IMPORT = 2048,
     FOR_EXPORT = 4096,
+    FOR_PROBE = 8192,
 };
 
 /* The commands that read records. */
 #define FOR_READING                                                            \
     (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_SCORE |    \
-     FOR_IMPORT)
+     FOR_IMPORT | FOR_PROBE)
 
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands

@@ -1,0 +1,137 @@
+/*
+ * probe.h - what only the models can answer, asked and written down.
+ *
+ *     probe_open()   models, held-out prompts, unit of reward
+ *     probe_run()    each probe of the table -> D/probes/NAME.json
+ *     probe_close()
+ *
+ * A diagnosis reads those files and never a model.  Each is one JSON object,
+ * the same bytes for any thread count, without times:
+ *
+ *     {"schema":"plumb.probe/1","plumb_version":...,"probe":"pairs",
+ *      "inputs":SHA-256,"seed":1,"policy":"ppo/checkpoints/000060",
+ *      "reference":...,"reward_model":...,"score_scale":{"mean","sd"},
+ *      members of the probe, "columns":{"prompt_id":[...],"score":[...]}}
+ *
+ * Bulk data stands in "columns": arrays of one length, an entry a row.  Scores
+ * are (raw - mean) / sd in the unit of the evaluation (eval/heldout.h), lengths
+ * are response tokens, EOS with them, and what is not a number is null.
+ *
+ * "inputs" names everything that the file follows from: models by their
+ * weights, data, settings.  A probe whose file is there with the same inputs
+ * is passed over.  D/probes/summary.json holds, for each probe, "written", or
+ * "skipped" or "failed" and why.
+ *
+ * A probe that lacks something of its own (there is no reward run to take
+ * rankings from) is skipped, one that fails is told; the others go on.
+ */
+#ifndef PLUMB_EVAL_PROBE_H
+#define PLUMB_EVAL_PROBE_H
+
+#include "base/json.h"
+#include "eval/setup.h"
+#include "rlhf/ppo.h"
+#include "rlhf/reward_model.h"
+#include "rlhf/sft.h"
+
+/* A training stage whose data a probe reads again. */
+struct probe_stage {
+    const char *missing;  // why it cannot be known; NULL: it is known
+    const char *hash;     // recorded SHA-256 of its data, NULL: not recorded
+    char config_hash[65]; // of its config.yaml
+    struct data_config data;
+};
+
+/* How much is asked. */
+struct probe_sizes {
+    int64_t prompts; // held-out prompts whose samples are edited and re-read
+    int64_t samples; // samples of each model per prompt, the same
+    int64_t training_pairs; // prompts of the rankings trained on
+    int64_t demos;          // demonstrations, of those trained on and held out
+    int64_t push_prompts, push_samples;
+    int64_t checkpoints; // of the run, at most
+};
+
+struct probe_config {
+    struct heldout_config heldout; // as `plumb eval` had it; run and start too
+    struct score_scale scale;      // the unit it settled on
+    const struct ppo_config *ppo;  // of the run
+    char config_hash[65];          // of its config.yaml
+    struct probe_stage reward_stage, sft_stage;
+    const struct reward_config *reward; // unless reward_stage.missing
+    const struct sft_config *sft;       // unless sft_stage.missing
+    struct probe_sizes sizes;
+    const char *only;    // names with commas between; NULL: every probe
+    const char *fillers; // file of filler sentences, one a line; or NULL
+    uint64_t seed;
+    bool overwrite; // also what is there for the same inputs
+};
+
+/* What a probe works with; nothing in it changes while probes run. */
+struct probe {
+    const struct probe_config *config;
+    struct setup setup;
+    char dir[FILE_PATH_MAX];     // D/probes
+    char samples[FILE_PATH_MAX]; // D/eval/samples.jsonl
+    char key[65];                // SHA-256 of what all probes depend on
+    const struct context *context;
+};
+
+/*
+ * Open the models, the prompts and the reward model as the evaluation did.
+ * `config` must outlive the probe.  ERR_ARG: `only` names no probe; and as
+ * setup_open() fails.
+ */
+enum status probe_open(struct probe *out, const struct probe_config *config,
+                       const struct context *context,
+                       struct err *err) MUST_CHECK;
+void probe_close(struct probe *p);
+
+/* One row of the table. */
+struct probe_kind {
+    const char *name; // "pairs": of the file, too
+    const char *help; // what it asks, for people
+    /* Append what the result depends on besides p->key: lines of text.  May be
+     * NULL. */
+    enum status (*inputs)(struct buf *out, const struct probe *p,
+                          struct err *err);
+    /*
+     * Ask, and put members and columns into the open object.  ERR_MISSING and
+     * ERR_MISMATCH mean that the probe cannot be made here: it is skipped.
+     */
+    enum status (*run)(struct json_writer *w, const struct probe *p,
+                       struct err *err);
+};
+extern const struct probe_kind probe_table[];
+extern const size_t probe_count;
+
+enum probe_state {
+    PROBE_UNASKED,
+    PROBE_WRITTEN,
+    PROBE_KEPT, // its file was there
+    PROBE_SKIPPED,
+    PROBE_FAILED,
+};
+
+struct probe_result {
+    enum probe_state state;
+    struct err why; // skipped and failed
+    double seconds; // by the context's clock
+};
+
+/*
+ * Run what p->config asks for; result [probe_count].  A skipped or failed
+ * probe's file of an earlier time is removed.  Fails with ERR_STOPPED when
+ * asked to stop, after the probe that was running, ERR_MEMORY, or what the
+ * first failed probe said once all have run.
+ */
+enum status probe_run(struct probe_result *result, const struct probe *p,
+                      struct err *err) MUST_CHECK;
+
+/* Second word of the random streams (RNG_PROBE, stream, ...).  Append. */
+enum probe_stream {
+    PROBE_STREAM_PUSH,
+    PROBE_STREAM_EDITS,
+};
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * Scores of ranked replies.  Columns:
+ *
+ *     prompt_id  response   index within the prompt
+ *     rank       1 is the best; ties are equal
+ *     score      tokens     as the reward model reads the reply, end mark
+ *                           included, cut at reward.max_tokens
+ *     characters            Unicode code points of the whole text
+ *     split                 "heldout" or "train"
+ *
+ * Every prompt held out, and the first so many trained on.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "eval/probe_file.h"
+#include "eval/probe_table.h"
+
+struct row {
+    const char *prompt_id, *split;
+    int64_t response, rank, tokens, characters;
+    double score;
+};
+
+/* The rankings as the reward model's training read them. */
+struct rankings {
+    struct dataset data;
+    struct corpus corpus;
+    size_t n_train;
+    size_t *record; // [n] the records that are scored
+    size_t n;
+    struct row *row; // [n_row], of the records' responses in turn
+    struct sequence *seq;
+    double *score;
+    size_t n_row;
+};
+
+static void rankings_free(struct rankings *r)
+{
+    mem_free(r->record);
+    mem_free(r->row);
+    mem_free(r->seq);
+    mem_free(r->score);
+    corpus_free(&r->corpus);
+    dataset_free(&r->data);
+}
+
+enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
+                               struct err *err)
+{
+    const struct probe_stage *s = &p->config->reward_stage;
+    if (s->missing != NULL)
+        return err_set(err, ERR_MISSING, "%s", s->missing);
+    buf_printf(out, "run %s train %lld\n", s->config_hash,
+               (long long)p->config->sizes.training_pairs);
+    return OK;
+}
+
+/* Data that changed since are not those the model was trained on. */
+static enum status check_data(const struct probe_stage *s, const char *path,
+                              struct err *err)
+{
+    char hash[65];
+    if (!file_exists(path))
+        return err_set(err, ERR_MISSING,
+                       "%s: no such file; the reward run names it as its data",
+                       path);
+    if (s->hash == NULL)
+        return OK;
+    TRY(file_hash(hash, path, err));
+    if (strcmp(hash, s->hash) != 0)
+        return err_set(err, ERR_MISMATCH,
+                       "%s has changed since the reward model was trained on "
+                       "it",
+                       path);
+    return OK;
+}
+
+static enum status load(struct rankings *r, const struct probe *p,
+                        struct err *err)
+{
+    const struct probe_stage *s = &p->config->reward_stage;
+    const struct reward_config *c = p->config->reward;
+    const struct reward_reader *reader = &p->setup.reward;
+    const struct corpus_files files = {
+        .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
+    struct data_config how = s->data;
+    size_t most = reader->model.config.T_max;
+    how.template = NULL; // the reward model's own, which it was trained with
+    if ((size_t)c->max_tokens < most)
+        most = (size_t)c->max_tokens;
+    TRY(check_data(s, c->data, err));
+    TRY(corpus_load(&r->corpus, &r->data, &files, &how, reader->tokenizer,
+                    reader->model.config.eos, most, NULL, err));
+    r->n_train = reward_training_prompts(c, &r->corpus);
+    return OK;
+}
+
+/* Held-out prompts first, then some of those trained on. */
+static enum status choose(struct rankings *r, const struct probe *p,
+                          struct err *err)
+{
+    size_t train = (size_t)p->config->sizes.training_pairs;
+    if (train > r->n_train)
+        train = r->n_train;
+    TRY(MEM_NEW(r->record, r->data.n, err));
+    for (size_t i = r->n_train; i < r->data.n; i++)
+        r->record[r->n++] = i;
+    for (size_t i = 0; i < train; i++)
+        r->record[r->n++] = i;
+    for (size_t i = 0; i < r->n; i++)
+        r->n_row += r->data.record[r->record[i]].n_responses;
+    TRY(MEM_NEW(r->row, r->n_row, err));
+    TRY(MEM_NEW(r->seq, r->n_row, err));
+    return MEM_NEW(r->score, r->n_row, err);
+}
+
+/* Everything but the score of a record's responses. */
+static void describe(struct rankings *r, size_t record, size_t at)
+{
+    const struct record *from = &r->data.record[record];
+    for (size_t k = 0; k < from->n_responses; k++) {
+        const struct sequence *seq =
+            &r->corpus.seq[r->corpus.first[record] + k];
+        const char *text = from->responses[k];
+        r->seq[at + k] = *seq;
+        r->row[at + k] = (struct row){
+            .prompt_id = from->id,
+            .split = record < r->n_train ? "train" : "heldout",
+            .response = (int64_t)k,
+            .rank = from->ranking[k],
+            .tokens = (int64_t)seq->len_response,
+            .characters = (int64_t)utf8_count(text, strlen(text)),
+        };
+    }
+}
+
+static void put(struct json_writer *w, const struct rankings *r)
+{
+    const struct probe_column column[] = {
+        PROBE_COLUMN(r->row, prompt_id), PROBE_COLUMN(r->row, response),
+        PROBE_COLUMN(r->row, rank),      PROBE_COLUMN(r->row, score),
+        PROBE_COLUMN(r->row, tokens),    PROBE_COLUMN(r->row, characters),
+        PROBE_COLUMN(r->row, split),
+    };
+    json_field_int(w, "heldout_prompts", (int64_t)(r->data.n - r->n_train));
+    json_field_int(w, "training_prompts", (int64_t)r->n_train);
+    probe_put_columns(w, column, sizeof column / sizeof *column, r->n_row);
+}
+
+enum status probe_pairs(struct json_writer *w, const struct probe *p,
+                        struct err *err)
+{
+    enum status status = OK;
+    struct rankings r = {.n = 0};
+    const struct score_scale *scale = &p->setup.scale;
+    TRY_DONE(load(&r, p, err));
+    TRY_DONE(choose(&r, p, err));
+    for (size_t i = 0, at = 0; i < r.n; i++) {
+        describe(&r, r.record[i], at);
+        at += r.data.record[r.record[i]].n_responses;
+    }
+    TRY_DONE(scorer_score(r.score, &p->setup.reward.model, r.seq, r.n_row,
+                          p->context, err));
+    for (size_t i = 0; i < r.n_row; i++)
+        r.row[i].score = (r.score[i] - scale->mean) / scale->sd;
+    put(w, &r);
+done:
+    rankings_free(&r);
+    return status;
+}
