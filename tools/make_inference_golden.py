@@ -6,6 +6,8 @@ Writes C initialisers, one file per test.  What is checked, and by whom:
     regress.inc   statsmodels OLS and WLS, cov_type "cluster"; prompt effects
                   as one dummy variable per prompt; Longley's data, solved in
                   rational numbers
+    logit.inc     statsmodels GLM, Binomial, cov_type "cluster"; with a ridge
+                  Newton in NumPy, confirmed by scipy.optimize.minimize
 """
 
 import fractions
@@ -16,6 +18,7 @@ import numpy
 import scipy
 import statsmodels
 import statsmodels.api as sm
+from scipy import optimize, special
 
 out = None
 
@@ -122,4 +125,78 @@ def solve(rows, target):
     return [float(a[i][k]) for i in range(k)]
 
 
+
+
+def logit():
+    start("logit.inc")
+    rng = numpy.random.default_rng(20250302)
+    prompt = clusters(rng, 60, 4)
+    n = len(prompt)
+    taste = rng.normal(0, .7, 60)[prompt]
+    length = numpy.round(rng.normal(60, 120, n))
+    lists = rng.integers(0, 2, n).astype(float)
+    x = numpy.column_stack([length, lists])
+    p = 1 / (1 + numpy.exp(-(taste + .006 * length - .5 * lists)))
+    hard = (rng.uniform(size=n) < p).astype(float)
+    soft = numpy.where(rng.uniform(size=n) < .2, .5,
+                       numpy.round(numpy.clip(p + rng.normal(0, .3, n), 0, 1),
+                                   3))
+    weight = numpy.round(rng.uniform(.2, 3, n), 3)
+    offset = numpy.round(rng.normal(0, .5, n), 3)
+    array("golden_prompt", prompt, "size_t")
+    array("golden_x", x)
+    array("golden_hard", hard)
+    array("golden_soft", soft)
+    array("golden_weight", weight)
+    array("golden_offset", offset)
+    constant = numpy.column_stack([x, numpy.ones(n)])
+
+    def glm(name, y, columns, **more):
+        model = sm.GLM(y, columns, family=sm.families.Binomial(), **more)
+        plain = model.fit(tol=1e-15, maxiter=100)
+        result = model.fit(tol=1e-15, maxiter=100, cov_type="cluster",
+                           cov_kwds={"groups": prompt})
+        w = more.get("var_weights", numpy.ones(n))
+        likelihood = numpy.sum(w * (special.xlogy(y, plain.mu)
+                                    + special.xlog1py(1 - y, -plain.mu)))
+        array(name, numpy.concatenate([result.params, result.bse,
+                                       [likelihood]]))
+        return plain
+
+    fitted = glm("golden_plain", hard, constant)
+    array("golden_fitted", fitted.mu)
+    glm("golden_full", soft, constant, var_weights=weight, offset=offset)
+    glm("golden_origin", soft, x)
+
+    def penalised(ridge):
+        scale = numpy.sqrt(numpy.average((x - numpy.average(
+            x, axis=0, weights=weight)) ** 2, axis=0, weights=weight))
+
+        def slope(b):
+            mu = special.expit(constant @ b + offset)
+            return constant.T @ (weight * (soft - mu)) - ridge * numpy.append(
+                scale ** 2 * b[:2], 0)
+
+        def curve(b):
+            mu = special.expit(constant @ b + offset)
+            return -(constant.T * (weight * mu * (1 - mu))) @ constant \
+                - ridge * numpy.diag(numpy.append(scale ** 2, 0))
+
+        b = numpy.zeros(3)
+        for _ in range(50):
+            b = b - numpy.linalg.solve(curve(b), slope(b))
+        check = optimize.minimize(
+            lambda b: -numpy.sum(weight * (
+                soft * special.log_expit(constant @ b + offset)
+                + (1 - soft) * special.log_expit(-constant @ b - offset)))
+            + ridge / 2 * numpy.sum((scale * b[:2]) ** 2), b * .9,
+            method="Nelder-Mead",
+            options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 10000})
+        assert numpy.allclose(check.x, b, rtol=1e-5), (check.x, b)
+        return b
+
+    array("golden_ridge", penalised(5.0))
+
+
 regress()
+logit()
