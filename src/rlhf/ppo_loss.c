@@ -1,6 +1,7 @@
 #include "rlhf/ppo_loss.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* exp(20) is 5e8: far outside anything a working run shows, far inside what
  * float holds. */
@@ -137,6 +138,20 @@ void ppo_policy_loss(float *dlogp, struct ppo_stats *stats, const float *logp,
         stats->policy_loss += w * s.loss;
         dlogp[t] = (float)((double)dlogp[t] + w * s.d);
     }
+}
+
+double ppo_policy_gate(double adv, double logp, double logp_old,
+                       const struct ppo_loss_config *c)
+{
+    if (c->objective == OBJECTIVE_PG)
+        return 1.0;
+    struct ppo_stats held = {.clipped = 0.0};
+    double change = logp - logp_old;
+    double ratio = exp(clamp(change, -exponent_max, exponent_max));
+    (void)clip_token(&held, adv, ratio, c);
+    bool is_open = held.clipped == 0.0 && held.dual_clipped == 0.0 &&
+                   !(fabs(change) > exponent_max);
+    return is_open ? ratio : 0.0;
 }
 
 static struct slope value_token(struct ppo_stats *stats, double value,

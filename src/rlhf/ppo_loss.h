@@ -77,6 +77,14 @@ void ppo_policy_loss(float *dlogp, struct ppo_stats *stats, const float *logp,
                      const struct ppo_loss_config *c);
 
 /*
+ * What a token's policy loss leaves of its gradient: dl/dlogp = -adv * this,
+ * which is the ratio (pg: 1), or 0 where a bound holds the loss.  With it
+ * fixed, the gradient is linear in the advantage.
+ */
+double ppo_policy_gate(double adv, double logp, double logp_old,
+                       const struct ppo_loss_config *c);
+
+/*
  * l = 1/2 max((v - ret)^2, (clip(v, v_old +- value_clip) - ret)^2).  SETS
  * dvalue[t] = value_coef * weight[t] * dl/dv; stats->value_loss is without the
  * coefficient.

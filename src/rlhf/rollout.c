@@ -223,9 +223,11 @@ void rollout_advantages(struct rollout *r, const struct advantage_config *c,
                           r->seq[i].len_response, r->slot[i + 1] - r->slot[i],
                           r->score[i], position, r->max_new);
     size_t n_slot = r->slot[r->n];
+    r->reward_whitening = (struct whitening){.scale = 1};
     if (c->whiten_reward != WHITEN_OFF)
-        advantage_whiten(r->reward, r->reward, NULL, n_slot,
-                         (enum whiten)c->whiten_reward, true, c->whiten_eps);
+        r->reward_whitening = advantage_whiten(
+            r->reward, r->reward, NULL, n_slot, (enum whiten)c->whiten_reward,
+            true, c->whiten_eps);
     for (size_t i = 0; i < r->n; i++) {
         size_t at = r->slot[i];
         advantage_gae(r->advantage + at, r->ret + at, r->reward + at,

@@ -39,9 +39,10 @@ struct rollout {
     float *reward_kl;
     /* per slot */
     float *value, *reward, *advantage, *advantage_white, *ret;
-    uint8_t *is_real;           // a token's slot, not padding
-    struct whitening whitening; // of the tokens' advantages
-    size_t kl_clamped;          // estimates in the reward that met their bound
+    uint8_t *is_real;                  // a token's slot, not padding
+    struct whitening whitening;        // of the tokens' advantages
+    struct whitening reward_whitening; // of the slots' rewards
+    size_t kl_clamped; // estimates in the reward that met their bound
 };
 
 /* Room for n responses of up to max_new tokens. */
