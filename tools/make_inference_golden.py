@@ -8,6 +8,7 @@ Writes C initialisers, one file per test.  What is checked, and by whom:
                   rational numbers
     logit.inc     statsmodels GLM, Binomial, cov_type "cluster"; with a ridge
                   Newton in NumPy, confirmed by scipy.optimize.minimize
+    lcwin.inc     statsmodels GLM on tanh(dL / sd) and difficulty
 """
 
 import fractions
@@ -18,7 +19,7 @@ import numpy
 import scipy
 import statsmodels
 import statsmodels.api as sm
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 out = None
 
@@ -198,5 +199,35 @@ def logit():
     array("golden_ridge", penalised(5.0))
 
 
+def lcwin():
+    start("lcwin.inc")
+    rng = numpy.random.default_rng(20250303)
+    prompt = clusters(rng, 80, 3)
+    n = len(prompt)
+    difficulty = numpy.round(rng.normal(0, 1, 80), 3)[prompt]
+    length = numpy.round(rng.normal(150, 300, n))
+    sd = numpy.std(length, ddof=1)
+    p = special.expit(.3 + .9 * numpy.tanh(length / sd) - .6 * difficulty)
+    win = numpy.where(rng.uniform(size=n) < .15, .5, rng.uniform(size=n) < p)
+    array("golden_prompt", prompt, "size_t")
+    array("golden_win", win)
+    array("golden_length", length)
+    array("golden_difficulty", difficulty)
+
+    def weights(columns):
+        return sm.GLM(win, columns, family=sm.families.Binomial()).fit(
+            tol=1e-15, maxiter=100).params
+
+    ones = numpy.ones(n)
+    b = weights(numpy.column_stack([ones, numpy.tanh(length / sd),
+                                    difficulty]))
+    rate = special.expit(b[0] + b[2] * difficulty)
+    array("golden_full", [sd, *b, win.mean(), stats.sem(win), rate.mean(),
+                          stats.sem(rate)])
+    array("golden_short", weights(numpy.column_stack(
+        [ones, numpy.tanh(length / sd)])))
+
+
 regress()
 logit()
+lcwin()
