@@ -7,6 +7,7 @@
 #define PREFIX "hf:"
 #define COMMIT 40   // hex digits
 #define REF_MAX 128 // bytes of a file in refs/
+#define VARIABLE_MAX 128
 #define REPOSITORY_MAX (2 * HUB_PART_MAX)
 
 #define HEX "0123456789abcdef"
@@ -119,6 +120,39 @@ enum status hub_missing(struct err *err, const struct hub_name *n,
 
 /* ---- the cache ---------------------------------------------------------- */
 
+/* The value of the variable that $NAME or ${NAME} names, text[0] being the $;
+ * *used is the length of that.  NULL: there is none. */
+static const char *variable_of(const char *text, size_t *used)
+{
+    char name[VARIABLE_MAX];
+    bool is_braced = text[1] == '{';
+    const char *begin = text + (is_braced ? 2 : 1);
+    size_t len = is_braced ? strcspn(begin, "}") : strspn(begin, WORD);
+    if (is_braced && begin[len] != '}')
+        return NULL;
+    *used = (size_t)(begin - text) + len + is_braced;
+    return take(name, sizeof name, begin, len) ? getenv(name) : NULL;
+}
+
+/* Append the value of a variable with ~ and variables in it expanded. */
+static void expand(struct buf *out, const char *text)
+{
+    const char *home = getenv("HOME");
+    if (text[0] == '~' && (text[1] == '/' || text[1] == '\0') && home) {
+        buf_puts(out, home);
+        text++;
+    }
+    while (*text) {
+        size_t used = 1;
+        const char *value = *text == '$' ? variable_of(text, &used) : NULL;
+        if (value)
+            buf_puts(out, value);
+        else
+            buf_append(out, text, used);
+        text += used;
+    }
+}
+
 enum status hub_cache(char out[FILE_PATH_MAX], struct err *err)
 {
     static const struct {
@@ -133,8 +167,16 @@ enum status hub_cache(char out[FILE_PATH_MAX], struct err *err)
         const char *value = getenv(place[i].variable);
         if (!value || !*value)
             continue;
-        return *place[i].below ? file_join(out, value, place[i].below, err)
-                               : file_join(out, "", value, err);
+        struct buf path;
+        buf_init(&path, FILE_PATH_MAX);
+        expand(&path, value);
+        enum status status = buf_status(&path, err);
+        if (status == OK)
+            status = *place[i].below
+                         ? file_join(out, buf_text(&path), place[i].below, err)
+                         : file_join(out, "", buf_text(&path), err);
+        buf_free(&path);
+        return status;
     }
     return err_set(err, ERR_MISSING,
                    "no Hugging Face cache: none of HF_HUB_CACHE, HF_HOME, "

@@ -4,7 +4,9 @@
  *
  * The cache is $HF_HUB_CACHE, else $HF_HOME/hub, else
  * $XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub; a variable
- * that is empty counts as unset.  In it:
+ * that is empty counts as unset.  In its value a leading ~ stands for $HOME and
+ * $NAME and ${NAME} for another variable, as huggingface_hub has it; what
+ * cannot be expanded stays.  In it:
  *
  *     models--ORG--NAME/refs/main            40 hex digits: a commit
  *     models--ORG--NAME/snapshots/<commit>/  the files (links into blobs/)

@@ -242,6 +242,49 @@ static void test_cache(void **state)
         setenv(variable[i], old[i], 1);
 }
 
+/* ~ and variables in the variable's value, by Python's expanduser() and
+ * expandvars(): what is not known stays. */
+static void test_expanded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *wanted;
+    } row[] = {
+        {"~", "/u"},
+        {"~/c", "/u/c"},
+        {"~c", "~c"},
+        {"/a~", "/a~"},
+        {"$HOME/c", "/u/c"},
+        {"/x${PLUMB_TEST}y$PLUMB_TEST/z", "/xvalyval/z"},
+        {"~/$PLUMB_TEST", "/u/val"},
+        {"/$PLUMB_TESTY/${PLUMB_NONE}", "/$PLUMB_TESTY/${PLUMB_NONE}"},
+        {"/${HOME", "/${HOME"},
+        {"/$/${}$", "/$/${}$"},
+        {"/$PLUMB_DOLLAR", "/$HOME"}, // once only
+    };
+    char home[FILE_PATH_MAX], out[FILE_PATH_MAX];
+    snprintf(home, sizeof home, "%s", getenv("HOME") ? getenv("HOME") : "");
+    setenv("HOME", "/u", 1);
+    setenv("PLUMB_TEST", "val", 1);
+    setenv("PLUMB_DOLLAR", "$HOME", 1);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        setenv("HF_HUB_CACHE", row[i].value, 1);
+        assert_int_equal(hub_cache(out, NULL), OK);
+        assert_string_equal(out, row[i].wanted);
+    }
+    setenv("HF_HUB_CACHE", "", 1);
+    setenv("HF_HOME", "~/h", 1);
+    assert_int_equal(hub_cache(out, NULL), OK);
+    assert_string_equal(out, "/u/h/hub");
+    static char far[2 * FILE_PATH_MAX];
+    memset(far, 'a', sizeof far - 1);
+    setenv("HF_HOME", far, 1);
+    assert_int_equal(hub_cache(out, NULL), ERR_LIMIT);
+    unsetenv("HF_HOME");
+    setenv("HF_HUB_CACHE", at("hub"), 1);
+    setenv("HOME", home, 1);
+}
+
 static void test_hashes(void **state)
 {
     (void)state;
@@ -270,7 +313,8 @@ int main(void)
         cmocka_unit_test(test_found),   cmocka_unit_test(test_absent),
         cmocka_unit_test(test_hostile), cmocka_unit_test(test_long_message),
         cmocka_unit_test(test_paths),   cmocka_unit_test(test_print),
-        cmocka_unit_test(test_cache),   cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_cache),   cmocka_unit_test(test_expanded),
+        cmocka_unit_test(test_hashes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
