@@ -209,7 +209,7 @@ const struct option option_table[] = {
     CHOICE("data.too_long", data.too_long, "refuse", "refuse|skip|truncate",
            "records longer than the limit: an error; left out and counted; "
            "without their oldest turns, then cut at the end",
-           FOR_READING, RECORDED),
+           FOR_READING & ~FOR_IMPORT, RECORDED),
     TEXT("data.prompt_key", data.dataset.prompt_key, NULL,
          "records: the key that stands for \"prompt\"", FOR_READING, RECORDED),
     TEXT("data.response_key", data.dataset.response_key, NULL,

@@ -29,6 +29,14 @@ expect 4 import t.csv --prompt-column q --format json
 expect 2 import t.csv --prompt-column q --json
 says errors '--json prints what was written to --out, which is not set'
 
+# Nothing is too long for a file of texts: that has a meaning for stages only.
+expect 2 import t.csv --prompt-column q --too-long skip
+says errors "unknown option '--too-long'"
+expect 2 import t.csv --prompt-column q --set data.too_long=skip
+says errors '--set data.too_long: not a setting of plumb import'
+expect 0 import --help
+holds sh -c '! grep -q too-long out'
+
 # Parts of one order are disjoint and together the whole.
 i=0
 while [ $i -lt 20 ]; do
