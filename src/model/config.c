@@ -230,12 +230,19 @@ static enum status parse_stretch(struct rope_stretch *out,
                                  const struct json *node, const char *block,
                                  const char *what, struct err *err)
 {
-    const char *type = json_text(json_get(node, "rope_type"),
-                                 json_text(json_get(node, "type"), "default"));
+    const struct json *named = json_get(node, "rope_type");
+    const char *key = named != NULL ? "rope_type" : "type";
+    const char *type;
 
     *out = (struct rope_stretch){.kind = ROPE_PLAIN};
     if (!json_is_object(node))
         return err_set(err, ERR_FORMAT, "%s: %s is not an object", what, block);
+    if (named == NULL)
+        named = json_get(node, key);
+    if (named != NULL && !json_is_string(named))
+        return err_set(err, ERR_FORMAT, "%s: %s.%s is not a string", what,
+                       block, key);
+    type = json_text(named, "default");
     if (strcmp(type, "default") == 0)
         return OK;
     if (strcmp(type, "linear") == 0)

@@ -264,6 +264,15 @@ static const struct {
     {"{" BASE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}}",
      ERR_FORMAT, "factor"},
     {"{" BASE ",\"rope_scaling\":7}", ERR_FORMAT, "rope_scaling"},
+    {"{" BASE ",\"rope_scaling\":{\"rope_type\":3,\"factor\":2}}", ERR_FORMAT,
+     "rope_scaling.rope_type is not a string"},
+    {"{" BASE ",\"rope_scaling\":{\"type\":[\"linear\"],\"factor\":2}}",
+     ERR_FORMAT, "rope_scaling.type is not a string"},
+    {"{" BASE ",\"rope_scaling\":{\"rope_type\":null,\"type\":\"linear\","
+     "\"factor\":2}}",
+     ERR_FORMAT, "rope_scaling.rope_type is not a string"},
+    {"{" BASE ",\"rope_parameters\":{\"rope_type\":{}}}", ERR_FORMAT,
+     "rope_parameters.rope_type is not a string"},
     {"{" BASE ",\"rope_parameters\":{\"rope_type\":\"llama3\"}}", ERR_FORMAT,
      "factor"},
     {"{" BASE ",\"rope_parameters\":{\"rope_type\":\"llama3\",\"factor\":8,"
