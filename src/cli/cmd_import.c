@@ -46,6 +46,12 @@ static enum status load(struct dataset *out, const struct options *o,
     }
     if (format == IMPORT_JSON)
         return dataset_load(out, path, DATASET_ANY, c, context, err);
+    if (c->prompt_key || c->response_key || c->chosen_key || c->rejected_key ||
+        c->label_key)
+        return err_set(err, ERR_ARG,
+                       "--prompt-key and its like are for records: %s is a "
+                       "table, and --prompt-column and its like name columns",
+                       path);
     if (v->columns.prompt == NULL)
         return err_set(err, ERR_ARG,
                        "import.prompt_column is not set: %s is a table, and "

@@ -57,6 +57,7 @@ static enum status find_format(struct dataset_reader *reader,
 {
     if (!json_is_object(row))
         return err_set(err, ERR_FORMAT, "the record is not a JSON object");
+    TRY(dataset_format_check(row, reader->config, err));
     struct dataset *d = &reader->data;
     enum dataset_format format = dataset_format_find(row, reader->config);
     if (format == FORMAT_UNKNOWN)

@@ -117,7 +117,7 @@ enum dataset_kind {
 struct dataset_config {
     int64_t skip_bad; // bad records that are skipped, each with a warning
     /* Keys that stand for ours, as OpenRLHF's input_key and so on; NULL: the
-     * key of that name. */
+     * key of that name.  A record without one that is named is bad. */
     const char *prompt_key, *response_key, *chosen_key, *rejected_key;
     const char *label_key;
 };

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 
 #define EXTRA_MAX (8 * JSONL_LINE_MAX)
 
@@ -33,20 +32,46 @@ void dataset_format_free(struct record *r)
 
 /* ---- which format ------------------------------------------------------- */
 
+#define COUNT(x) (sizeof(x) / sizeof *(x))
+
+/* The keys of ours that others can stand for, and those; NULL: none. */
+struct renamed {
+    struct {
+        const char *name, *key;
+    } at[5];
+};
+
+static struct renamed find_renamed(const struct dataset_config *c)
+{
+    return (struct renamed){{{"prompt", c->prompt_key},
+                             {"response", c->response_key},
+                             {"chosen", c->chosen_key},
+                             {"rejected", c->rejected_key},
+                             {"label", c->label_key}}};
+}
+
 /* The key that stands for one of ours. */
 static const char *own_key(const struct dataset_config *c, const char *name)
 {
-    const struct {
-        const char *name, *key;
-    } renamed[] = {
-        {"prompt", c->prompt_key}, {"response", c->response_key},
-        {"chosen", c->chosen_key}, {"rejected", c->rejected_key},
-        {"label", c->label_key},
-    };
-    for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
-        if (strcmp(renamed[i].name, name) == 0 && renamed[i].key != NULL)
-            return renamed[i].key;
+    struct renamed r = find_renamed(c);
+    for (size_t i = 0; i < COUNT(r.at); i++)
+        if (strcmp(r.at[i].name, name) == 0 && r.at[i].key != NULL)
+            return r.at[i].key;
     return name;
+}
+
+enum status dataset_format_check(const struct json *row,
+                                 const struct dataset_config *c,
+                                 struct err *err)
+{
+    struct renamed r = find_renamed(c);
+    for (size_t i = 0; i < COUNT(r.at); i++)
+        if (r.at[i].key != NULL && json_get(row, r.at[i].key) == NULL)
+            return err_set(err, ERR_FORMAT,
+                           "\"%.60s\" is missing, which is to stand for "
+                           "\"%s\" (--%s-key)",
+                           r.at[i].key, r.at[i].name, r.at[i].name);
+    return OK;
 }
 
 /* A member that is there; null counts as absent. */
@@ -73,8 +98,6 @@ static const struct {
     {FORMAT_MESSAGES, {"messages"}},
     {FORMAT_TEXT, {"text"}},
 };
-
-#define COUNT(x) (sizeof(x) / sizeof *(x))
 
 enum dataset_format dataset_format_find(const struct json *row,
                                         const struct dataset_config *c)
@@ -452,26 +475,6 @@ done:
     return status;
 }
 
-/* TRL's rule for two texts: where the prompt ends. */
-static size_t common_prompt(const char *a, const char *b)
-{
-    size_t len_a = strlen(a), len_b = strlen(b), at = 0, last = 0;
-    size_t len = len_a < len_b ? len_a : len_b;
-    while (at < len && a[at] == b[at]) {
-        size_t n = utf8_length(a + at, len_a - at, NULL);
-        n = n > 0 ? n : 1;
-        if (n > len - at || memcmp(a + at, b + at, n) != 0)
-            break;
-        last = at;
-        at += n;
-    }
-    if (at == len)
-        at = last;
-    else if (at > 0 && a[at - 1] == ' ')
-        at--;
-    return at;
-}
-
 static enum status read_texts(struct row *row, const char *chosen,
                               const char *rejected, struct err *err)
 {
@@ -479,7 +482,7 @@ static enum status read_texts(struct row *row, const char *chosen,
         return err_set(err, ERR_FORMAT,
                        "\"chosen\" and \"rejected\" are the same text: where "
                        "the prompt ends cannot be told");
-    size_t n = common_prompt(chosen, rejected);
+    size_t n = dialogue_common_prompt(chosen, rejected);
     if (n == 0)
         return err_set(err, ERR_FORMAT,
                        "\"chosen\" and \"rejected\" have no common beginning "

@@ -13,6 +13,11 @@ enum dataset_label {
     LABEL_NOT_LIKED
 };
 
+/* ERR_FORMAT when a key that the configuration names is not in the row. */
+enum status dataset_format_check(const struct json *row,
+                                 const struct dataset_config *c,
+                                 struct err *err) MUST_CHECK;
+
 /* The format a row is in; FORMAT_UNKNOWN when it is in none. */
 enum dataset_format dataset_format_find(const struct json *row,
                                         const struct dataset_config *c);

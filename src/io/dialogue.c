@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 
@@ -196,6 +197,25 @@ bool dialogue_equal(const struct dialogue *a, const struct dialogue *b)
             strcmp(a->turn[i].content, b->turn[i].content) != 0)
             return false;
     return true;
+}
+
+size_t dialogue_common_prompt(const char *a, const char *b)
+{
+    size_t len_a = strlen(a), len_b = strlen(b), at = 0, last = 0;
+    size_t len = len_a < len_b ? len_a : len_b;
+    while (at < len && a[at] == b[at]) {
+        size_t n = utf8_length(a + at, len_a - at, NULL);
+        n = n > 0 ? n : 1;
+        if (n > len - at || memcmp(a + at, b + at, n) != 0)
+            break;
+        last = at;
+        at += n;
+    }
+    if (at == len)
+        at = last;
+    else if (at > 0 && a[at - 1] == ' ')
+        at--;
+    return at;
 }
 
 void dialogue_print(struct buf *out, const struct dialogue *d)

@@ -50,6 +50,13 @@ const char *dialogue_take_reply(struct dialogue *d);
 /* The same turns in the same order? */
 bool dialogue_equal(const struct dialogue *a, const struct dialogue *b);
 
+/*
+ * Where the prompt of two whole texts ends, by TRL's rule: the bytes of their
+ * longest common beginning, less a blank at its end, and at least a character
+ * short of either text.
+ */
+size_t dialogue_common_prompt(const char *a, const char *b);
+
 /* For people and traces: the content of a single user turn, else "role:
  * content" with a blank line between turns.  Appended. */
 void dialogue_print(struct buf *out, const struct dialogue *d);

@@ -72,6 +72,14 @@ expect 0 import bad.jsonl --skip-bad 2 --out good.jsonl
 says errors 'skipped a bad record: bad.jsonl:22'
 holds [ "$(wc -l <good.jsonl)" -eq 20 ]
 
+# A key that is named and not there is no reason to take another one.
+expect 4 import pairs.jsonl --prompt-key promt
+says errors 'pairs.jsonl:1: "promt" is missing, which is to stand for "prompt"'
+expect 0 import pairs.jsonl --prompt-key rejected
+holds [ "$(jq -r .prompt out | sort -u)" = b ]
+expect 2 import t.csv --prompt-column q --prompt-key q
+says errors '--prompt-key and its like are for records'
+
 # A stage reads the same files, says what it skipped, and records it.
 expect 0 world tokenizer --out desk
 expect 0 world demos --demos 40 --out demos.jsonl

@@ -425,6 +425,26 @@ static void test_keys(void **state)
         fail_msg("%s", err.text);
     assert_string_equal(d.record->responses[1], "no");
     dataset_free(&d);
+    /* One that is misspelt is not made up for by ours. */
+    static const struct {
+        struct dataset_config config;
+        const char *wanted;
+    } wrong[] = {
+        {{.prompt_key = "qestion"},
+         "d:1: \"qestion\" is missing, which is to stand for \"prompt\" "
+         "(--prompt-key)"},
+        {{.response_key = "x"}, "(--response-key)"},
+        {{.chosen_key = "x", .rejected_key = "worse"}, "(--chosen-key)"},
+        {{.chosen_key = "better", .rejected_key = "x"}, "(--rejected-key)"},
+        {{.label_key = "x"}, "(--label-key)"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(
+            dataset_load(&d, path, DATASET_ANY, &wrong[i].config, NULL, &err),
+            ERR_FORMAT);
+        if (strstr(err.text, wrong[i].wanted) == NULL)
+            fail_msg("%s\nlacks %s", err.text, wrong[i].wanted);
+    }
     assert_int_equal(file_remove(root, NULL), OK);
 }
 
