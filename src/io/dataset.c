@@ -132,6 +132,38 @@ enum status dataset_reader_bad(void *ctx, struct err *bad)
     return OK;
 }
 
+/* Does a ranking compare nothing, its responses being one and the same? */
+static bool is_of_one_text(const struct record *r)
+{
+    for (size_t i = 1; i < r->n_responses; i++)
+        if (strcmp(r->responses[i], r->responses[0]) != 0)
+            return false;
+    return true;
+}
+
+static enum status drop_of_one_text(struct dataset *d,
+                                    const struct context *context,
+                                    struct err *err)
+{
+    bool *keep;
+    size_t n_before = d->n;
+    TRY(MEM_NEW(keep, d->n, err));
+    for (size_t i = 0; i < d->n; i++) {
+        const struct record *r = &d->record[i];
+        keep[i] = !is_of_one_text(r);
+        if (!keep[i])
+            d->count.unused +=
+                d->format == FORMAT_UNPAIRED ? r->n_responses : 1;
+    }
+    dataset_filter(d, keep);
+    mem_free(keep);
+    if (d->n < n_before)
+        context_warn(context,
+                     "%s: left out %zu rankings whose responses are one text",
+                     d->path, n_before - d->n);
+    return OK;
+}
+
 enum status dataset_reader_finish(struct dataset *out,
                                   struct dataset_reader *reader,
                                   const char *path, enum status status,
@@ -148,6 +180,8 @@ enum status dataset_reader_finish(struct dataset *out,
                           reader->kind == DATASET_ANY;
     if (status == OK && d->format == FORMAT_UNPAIRED && wants_rankings)
         status = dataset_format_group(d, reader->label, err);
+    if (status == OK && reader->kind == DATASET_RANKINGS)
+        status = drop_of_one_text(d, reader->context, err);
     mem_free(reader->label);
     if (status != OK) {
         dataset_free(d);

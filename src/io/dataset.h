@@ -37,7 +37,9 @@
  *
  * Unpaired rows with the same prompt become one ranking, liked above not
  * liked; rows whose prompt has only one sort are of no use for rankings, nor
- * are rows not liked for demonstrations: they are left out and counted.
+ * are rows not liked for demonstrations: they are left out and counted.  So
+ * are, for rankings, those whose responses are all one text, of which people's
+ * files have some (Anthropic's HH test sets 34): they compare nothing.
  *
  * All other members (annotator, margin, time, agreement, source, scores) are
  * kept in `extra` so that a stage can pass them on; but for those whose names
@@ -95,7 +97,7 @@ enum dataset_format {
 struct dataset_counts {
     size_t read;
     size_t bad;    // skipped
-    size_t unused; // unpaired rows that the kind asked for has no use for
+    size_t unused; // rows that the kind asked for has no use for
 };
 
 struct dataset {

@@ -478,12 +478,14 @@ done:
 static enum status read_texts(struct row *row, const char *chosen,
                               const char *rejected, struct err *err)
 {
-    if (strcmp(chosen, rejected) == 0)
+    bool is_same = strcmp(chosen, rejected) == 0;
+    /* A pair of one text is left out of rankings, wherever it is cut. */
+    if (is_same && row->kind != DATASET_RANKINGS)
         return err_set(err, ERR_FORMAT,
                        "\"chosen\" and \"rejected\" are the same text: where "
                        "the prompt ends cannot be told");
     size_t n = dialogue_common_prompt(chosen, rejected);
-    if (n == 0)
+    if (n == 0 && !is_same)
         return err_set(err, ERR_FORMAT,
                        "\"chosen\" and \"rejected\" have no common beginning "
                        "and \"%s\" is missing; --prompt-key names another key",

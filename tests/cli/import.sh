@@ -118,6 +118,15 @@ holds jq -e '.training_prompts == 24 and .heldout_prompts == 10 and
     .data.format == "pair"' reward/result.json
 expect 0 reward -c reward/config.yaml --out reward2
 holds cmp reward/metrics.jsonl reward2/metrics.jsonl
+# A pair of one text ranks nothing; the rest of the file is good.
+{ cat heldout.jsonl; head -1 heldout.jsonl | jq -c '.rejected = .chosen'; } \
+    >same.jsonl
+expect 0 reward --data train.jsonl.gz --heldout same.jsonl -m sft \
+    --epochs 1 --out reward3
+says errors 'same.jsonl: left out 1 rankings whose responses are one text'
+holds jq -e '.heldout_prompts == 10 and .data.read == 35 and .data.unused == 1' \
+    reward3/result.json
+holds cmp reward/metrics.jsonl reward3/metrics.jsonl
 jq -c '{prompt: [{role: "user", content: .prompt},
     {role: "assistant", content: .response},
     {role: "user", content: .prompt}]}' demos.jsonl | head -8 >talk.jsonl

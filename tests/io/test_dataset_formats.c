@@ -265,6 +265,71 @@ static void test_unpaired(void **state)
            DATASET_DEMOS, "\"label\" is neither true nor false");
 }
 
+/* Rankings whose responses are one text, in every format, beside one that
+ * compares something; others get what they can use of them. */
+static void test_one_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *same, *other;
+        size_t rows; // of the first
+    } row[] = {
+        {"{\"prompt\":\"q\",\"responses\":[\"a\",\"a\"],\"ranking\":[2,1]}",
+         "{\"prompt\":\"q\",\"responses\":[\"a\",\"a\",\"b\"],\"ranking\":"
+         "[1,2,3]}",
+         1},
+        {"{\"prompt\":\"q\",\"answers\":[{\"answer\":\"a\",\"rank\":1},"
+         "{\"answer\":\"a\",\"rank\":2},{\"answer\":\"a\",\"rank\":3}]}",
+         "{\"prompt\":\"q\",\"answers\":[{\"answer\":\"a\",\"rank\":1},"
+         "{\"answer\":\"b\",\"rank\":2}]}",
+         1},
+        {"{\"prompt\":\"q\",\"chosen\":\"a\",\"rejected\":\"a\"}",
+         "{\"prompt\":\"q\",\"chosen\":\"a\",\"rejected\":\"a \"}", 1},
+        {"{\"prompt\":[" USER("q") "],\"chosen\":[" BOT(
+             "a") "],\"rejected\":[" BOT("a") "]}",
+         "{\"prompt\":[" USER("q") "],\"chosen\":[" BOT(
+             "a") "],\"rejected\":[" BOT("b") "]}",
+         1},
+        {"{\"chosen\":\"q a\",\"rejected\":\"q a\"}",
+         "{\"chosen\":\"q a\",\"rejected\":\"q b\"}", 1},
+        {"{\"chosen\":\"\",\"rejected\":\"\"}",
+         "{\"chosen\":\"q a\",\"rejected\":\"q b\"}", 1},
+        {"{\"chosen\":\"\\n\\nHuman: q\\n\\nAssistant: a\",\"rejected\":"
+         "\"\\n\\nHuman: q\\n\\nAssistant: a\"}",
+         "{\"chosen\":\"\\n\\nHuman: q\\n\\nAssistant: a\",\"rejected\":"
+         "\"\\n\\nHuman: q\\n\\nAssistant: b\"}",
+         1},
+        {"{\"prompt\":\"p\",\"completion\":\"a\",\"label\":true}\n"
+         "{\"prompt\":\"p\",\"completion\":\"a\",\"label\":false}",
+         "{\"prompt\":\"q\",\"completion\":\"a\",\"label\":true}\n"
+         "{\"prompt\":\"q\",\"completion\":\"b\",\"label\":false}",
+         2},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct dataset d = {0};
+        char text[1024];
+        int n =
+            snprintf(text, sizeof text, "%s\n%s\n", row[i].same, row[i].other);
+        assert_true(n > 0 && (size_t)n < sizeof text);
+        read_text(&d, text, DATASET_RANKINGS);
+        if (d.n != 1 || d.count.unused != row[i].rows || d.count.bad != 0)
+            fail_msg("%zu records, %zu unused:\n%s", d.n, d.count.unused, text);
+        assert_string_not_equal(d.record->responses[d.record->n_responses - 1],
+                                "a");
+        dataset_free(&d);
+    }
+    struct dataset d = {0};
+    read_text(&d, row[2].same, DATASET_DEMOS);
+    assert_string_equal(d.record->response, "a");
+    dataset_free(&d);
+    read_text(&d, row[2].same, DATASET_PROMPTS);
+    assert_int_equal(d.n, 1);
+    dataset_free(&d);
+    read_text(&d, row[0].same, DATASET_ANY);
+    assert_int_equal(d.record->n_responses, 2);
+    dataset_free(&d);
+}
+
 /* ---- refused ------------------------------------------------------------ */
 
 static void test_refused(void **state)
@@ -277,7 +342,7 @@ static void test_refused(void **state)
            DATASET_RANKINGS, "\"chosen\" does not end with a message");
     refuse("{\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: b\",\"rejected\":3}",
            DATASET_RANKINGS, "\"rejected\" is not a string");
-    refuse("{\"chosen\":\"a\",\"rejected\":\"a\"}", DATASET_RANKINGS,
+    refuse("{\"chosen\":\"a\",\"rejected\":\"a\"}", DATASET_DEMOS,
            "are the same text");
     refuse(
         "{\"chosen\":[" USER("q") "," BOT("a") "],\"rejected\":[" BOT("b") "]}",
@@ -526,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_array),
         cmocka_unit_test(test_skipping),
+        cmocka_unit_test(test_one_text),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_memory),

@@ -45,14 +45,14 @@ static void test_hh(void **state)
     (void)state;
     static const struct {
         const char *path;
-        size_t rows, bad, turns, longer;
-        double share; // of the README, percent, bad rows included
+        size_t rows, bad, same, turns, longer;
+        double share; // of the README, percent, rows left out included
     } file[] = {
-        {SHARED "hh_rlhf/helpful-base.test.jsonl.gz", 2354, 9, 9265, 1394,
+        {SHARED "hh_rlhf/helpful-base.test.jsonl.gz", 2354, 9, 2, 9253, 1394,
          59.6},
-        {SHARED "hh_rlhf/helpful-rejection-sampled.test.jsonl.gz", 2749, 3,
-         9726, 1532, 55.8},
-        {SHARED "hh_rlhf/harmless-base.test.jsonl.gz", 2312, 5, 9185, 1021,
+        {SHARED "hh_rlhf/helpful-rejection-sampled.test.jsonl.gz", 2749, 3, 32,
+         9544, 1532, 55.8},
+        {SHARED "hh_rlhf/harmless-base.test.jsonl.gz", 2312, 5, 0, 9185, 1021,
          44.3},
     };
     size_t bad = 0;
@@ -65,7 +65,8 @@ static void test_hh(void **state)
         assert_int_equal(d.format, FORMAT_HH);
         assert_int_equal(d.count.read, file[i].rows);
         assert_int_equal(d.count.bad, file[i].bad);
-        assert_int_equal(d.n, file[i].rows - file[i].bad);
+        assert_int_equal(d.count.unused, file[i].same);
+        assert_int_equal(d.n, file[i].rows - file[i].bad - file[i].same);
         size_t turns = 0, longer = count_longer(&d);
         for (size_t k = 0; k < d.n; k++)
             turns += d.record[k].dialogue.n;
@@ -73,7 +74,8 @@ static void test_hh(void **state)
         assert_int_equal(longer, file[i].longer);
         /* The rows left out can move the share by bad/rows at most. */
         double share = 100.0 * (double)longer / (double)d.n;
-        double room = 0.05 + 100.0 * (double)file[i].bad / (double)d.n;
+        double out = (double)(file[i].bad + file[i].same);
+        double room = 0.05 + 100.0 * out / (double)d.n;
         assert_true(share > file[i].share - room &&
                     share < file[i].share + room);
         bad += d.count.bad;
@@ -95,7 +97,8 @@ static void test_oasst(void **state)
     if (dataset_read(&d, SHARED "oasst_pairs/oasst_en_val_dialogue.json.gz",
                      DATASET_RANKINGS, &err) != OK)
         fail_msg("%s", err.text);
-    assert_int_equal(d.n, 1022);
+    assert_int_equal(d.n, 1021); // one has the same reply on both sides
+    assert_int_equal(d.count.unused, 1);
     assert_int_equal(d.format, FORMAT_PAIR);
     assert_int_equal(count_longer(&d), 677); // 66.2 %
     dataset_free(&d);
