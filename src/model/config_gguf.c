@@ -113,15 +113,15 @@ static enum status read_dims(struct model_config *c, const struct source *s,
 }
 
 /*
- * rope_freqs.weight divides the rates, by Llama 3's rule.  Of its parameters
- * the file has only what follows from them; those of every published model
- * are low 1, high 4, original 8192, and the last rate is divided by the whole
- * factor.  Anything else cannot be told and is refused.
+ * rope_freqs.weight divides the rates, by Llama 3's rule.  A file of ours says
+ * its parameters.  Others have only what follows from them; those of every
+ * published model are low 1, high 4, original 8192, and the last rate is
+ * divided by the whole factor.  What does not give the tensor is refused.
  */
 static enum status read_factors(struct model_config *c, const struct source *s,
                                 const struct tensor_view *t, struct err *err)
 {
-    struct rope_stretch guess = {ROPE_LLAMA3, 1, 1, 4, 8192};
+    struct rope_stretch guess = {.kind = ROPE_LLAMA3};
     struct rope_stretch plain = {.kind = ROPE_PLAIN};
     double rate[ROPE_D_MAX / 2], slow[ROPE_D_MAX / 2];
     float factor[ROPE_D_MAX / 2];
@@ -132,7 +132,11 @@ static enum status read_factors(struct model_config *c, const struct source *s,
                        "%s: tensor %s has %zu values, want %zu", s->name,
                        t->name, t->count, c->D / 2);
     TRY(weights_floats(factor, s->w, t, err));
-    guess.factor = (double)factor[c->D / 2 - 1];
+    guess.factor =
+        gguf_get_real(s->g, CONFIG_GGUF_FACTOR, (double)factor[c->D / 2 - 1]);
+    guess.low = gguf_get_real(s->g, CONFIG_GGUF_LOW, 1);
+    guess.high = gguf_get_real(s->g, CONFIG_GGUF_HIGH, 4);
+    guess.original = gguf_get_real(s->g, CONFIG_GGUF_ORIGINAL, 8192);
     is_ours = guess.factor >= 1;
     if (is_ours) {
         rope_rates(rate, c->D, c->rope_theta, &plain);
@@ -143,8 +147,10 @@ static enum status read_factors(struct model_config *c, const struct source *s,
     if (!is_ours)
         return err_set(err, ERR_MISMATCH,
                        "%s: tensor %s is not Llama 3's stretch of rotary "
-                       "positions, the only one supported",
-                       s->name, t->name);
+                       "positions by %g with low %g, high %g and original %g, "
+                       "the only one supported",
+                       s->name, t->name, guess.factor, guess.low, guess.high,
+                       guess.original);
     c->stretch = guess;
     return OK;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "io/gguf_write.h"
 #include "io/tokenizer_export.h"
+#include "model/config_gguf.h"
 #include "model/params.h"
 #include "nn/rope.h"
 
@@ -76,6 +77,12 @@ static void put_shape(struct gguf_writer *w, const struct model_config *c)
         gguf_put_text(w, key_of(a, "rope.scaling.type").text, "linear");
         put_real(w, a, "rope.scaling.factor", c->stretch.factor);
     }
+    if (c->stretch.kind == ROPE_LLAMA3) {
+        gguf_put_real(w, CONFIG_GGUF_FACTOR, GGUF_F64, c->stretch.factor);
+        gguf_put_real(w, CONFIG_GGUF_LOW, GGUF_F64, c->stretch.low);
+        gguf_put_real(w, CONFIG_GGUF_HIGH, GGUF_F64, c->stretch.high);
+        gguf_put_real(w, CONFIG_GGUF_ORIGINAL, GGUF_F64, c->stretch.original);
+    }
 }
 
 static void put_token(struct gguf_writer *w, const char *key, int32_t id)
@@ -133,8 +140,10 @@ static enum status put_factors(struct gguf_writer *w,
     const struct rope_stretch plain = {.kind = ROPE_PLAIN};
     double rate[ROPE_D_MAX / 2], slow[ROPE_D_MAX / 2];
     float factor[ROPE_D_MAX / 2];
-    rope_rates(rate, c->D, c->rope_theta, &plain);
-    rope_rates(slow, c->D, c->rope_theta, &c->stretch);
+    /* Of the base that the file has. */
+    double theta = (double)(float)c->rope_theta;
+    rope_rates(rate, c->D, theta, &plain);
+    rope_rates(slow, c->D, theta, &c->stretch);
     for (size_t i = 0; i < c->D / 2; i++)
         factor[i] = (float)(rate[i] / slow[i]);
     return gguf_put_values(w, factor, c->D / 2, err);

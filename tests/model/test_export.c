@@ -89,6 +89,10 @@ static void round_trip(const struct model_config *c)
     assert_true(b->bos == c->bos && b->eos == c->eos && b->pad == c->pad);
     assert_true(fabs(b->norm_eps / c->norm_eps - 1) < 1e-6);
     assert_int_equal(b->stretch.kind, c->stretch.kind);
+    assert_true(b->stretch.factor == c->stretch.factor);
+    assert_true(b->stretch.low == c->stretch.low);
+    assert_true(b->stretch.high == c->stretch.high);
+    assert_true(b->stretch.original == c->stretch.original);
     assert_int_equal(params_count(b), params_count(c));
     assert_memory_equal(back.params, m.params,
                         params_count(c) * sizeof *m.params);
@@ -96,6 +100,14 @@ static void round_trip(const struct model_config *c)
     model_free(&m);
     tokenizer_free(t);
 }
+
+/* Llama 3's, but no published model's: other bounds, a ramp that is a step, a
+ * last rate that is not divided by the whole factor, or by nothing at all. */
+static const struct rope_stretch stretches[] = {
+    {ROPE_LLAMA3, 8, 2, 3.5, 4096},      {ROPE_LLAMA3, 32, 0.5, 16, 1024},
+    {ROPE_LLAMA3, 4, 1, 1.000001, 512},  {ROPE_LLAMA3, 3, 1e-9, 1e6, 64},
+    {ROPE_LLAMA3, 1, 0.1, 0.7, 1048576}, {ROPE_LLAMA3, 1e6, 1, 4, 1},
+};
 
 static void test_architectures(void **state)
 {
@@ -111,9 +123,52 @@ static void test_architectures(void **state)
         round_trip(&c);
         c.stretch = (struct rope_stretch){ROPE_LLAMA3, 8, 1, 4, 8192};
         round_trip(&c);
+        for (size_t k = 0; k < sizeof stretches / sizeof *stretches; k++) {
+            c.stretch = stretches[k];
+            c.rope_theta = k % 2 == 0 ? 10000.1 : 500000; // 10000.1: no float
+            round_trip(&c);
+        }
         c.tied = !c.tied;
         round_trip(&c);
     }
+}
+
+/* The factors are those that llama.cpp's converter computes, in its words: of
+ * wave lengths, not of turns. */
+static void test_factors(void **state)
+{
+    (void)state;
+    struct model_config c = rig_config();
+    struct tokenizer *t = tokenizer(DOCUMENT(TOKENS, "null", DIGITS, BPE));
+    struct model m;
+    struct gguf *g;
+    float x[8];
+    c.D = 16;
+    c.rope_theta = 500000;
+    c.stretch = (struct rope_stretch){ROPE_LLAMA3, 8, 2, 64, 4096};
+    rig_model(&m, &c, 7);
+    assert_int_equal(export_gguf(file(), &m, t, TENSOR_F32, "m", NULL), OK);
+    assert_int_equal(gguf_open(&g, file(), NULL), OK);
+    const struct tensor_view *v = gguf_find(g, "rope_freqs.weight");
+    assert_non_null(v);
+    assert_int_equal(v->count, 8);
+    assert_int_equal(tensor_floats(x, v, 0, 8, NULL), OK);
+    size_t between = 0;
+    for (size_t i = 0; i < 8; i++) {
+        double wave = 2 * acos(-1) * pow(500000, 2 * (double)i / 16);
+        double smooth = (4096 / wave - 2) / (64 - 2), want = 8;
+        if (wave < 4096.0 / 64)
+            want = 1;
+        else if (wave <= 4096.0 / 2)
+            want = 1 / ((1 - smooth) / 8 + smooth);
+        between += want > 1 && want < 8;
+        /* Rounded once to a float, from doubles. */
+        assert_true(fabs((double)x[i] / want - 1) < 0x1p-23);
+    }
+    assert_int_equal(between, 2);
+    gguf_close(g);
+    model_free(&m);
+    tokenizer_free(t);
 }
 
 /* Matrices of the type asked for, vectors of F32; F16 where a row is no whole
@@ -267,11 +322,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_architectures),
-        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_tokenizer),
-        cmocka_unit_test(test_sentencepiece),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_architectures), cmocka_unit_test(test_factors),
+        cmocka_unit_test(test_types),         cmocka_unit_test(test_tokenizer),
+        cmocka_unit_test(test_sentencepiece), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -290,6 +290,14 @@ static void test_factors(void **state)
     rig_model(&m, &c, 3);
     write_gguf(f, &m, &change);
     check_reads(f->file, &m);
+    /* Parameters that say something else than the factors. */
+    change.key = "plumb.rope.low_freq_factor";
+    change.number = 2;
+    write_gguf(f, &m, &change);
+    assert_int_equal(checkpoint_read(&got, f->file, HEAD_LM, &err),
+                     ERR_MISMATCH);
+    assert_non_null(strstr(err.text, "low 2, high 4 and original 8192"));
+    change.key = NULL;
     factor[4] *= 1.01f;
     write_gguf(f, &m, &change);
     assert_int_equal(checkpoint_read(&got, f->file, HEAD_LM, &err),
