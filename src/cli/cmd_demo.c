@@ -135,12 +135,24 @@ static enum status run_all(struct demo *demo, struct err *err)
     return status;
 }
 
+/* What the stages will not take, before anything is written for them. */
+static enum status check_settings(const struct options *o, struct err *err)
+{
+    struct sft_config sft = o->v.sft;
+    enum run_mode mode;
+    sft.tokenizer = "world";
+    TRY(session_mode(&mode, o, err));
+    TRY(sft_check(&sft, err));
+    return ppo_check(&o->v.ppo, err);
+}
+
 enum status cmd_demo(struct options *o, struct err *err)
 {
     const char *dir = o->v.common.out != NULL ? o->v.common.out : "plumb-demo";
     struct demo demo = {.o = o, .dir = dir};
     int lock = -1;
     double started = terminal_now();
+    TRY(check_settings(o, err));
     TRY(file_make_dir(dir, err));
     TRY(run_lock(&lock, dir, err));
     enum status status = take_directory(o, dir, err);

@@ -18,6 +18,7 @@ struct evaluated {
     struct place at;
     char prompts[FILE_PATH_MAX];
     char scenario[32]; // of the demo that the project is, or ""
+    bool gold_is_disjoint;
 };
 
 /* Was the run trained on the support desk's tickets? */
@@ -33,29 +34,42 @@ static enum status is_desk(bool *out, const struct options *run,
     return OK;
 }
 
-/* The prompts the user gave, else fresh tickets never used in training. */
-static enum status find_prompts(struct evaluated *p, const struct options *o,
-                                const struct options *run, struct err *err)
+static const char *first_of(const char *a, const char *b)
 {
-    bool desk;
-    char dir[FILE_PATH_MAX];
-    if (o->v.eval.prompts)
-        return file_join(p->prompts, "", o->v.eval.prompts, err);
-    TRY(is_desk(&desk, run, err));
+    return a ? a : b;
+}
+
+/* Somebody's own prompts cannot be made up, and weak gold has other pairs. */
+static enum status check(struct evaluated *p, const struct options *o,
+                         const struct options *run, struct err *err)
+{
+    const struct eval_values *e = &o->v.eval;
+    bool desk = true;
+    if (!e->prompts)
+        TRY(is_desk(&desk, run, err));
     if (!desk)
         return err_set(err, ERR_ARG,
                        "eval.prompts is not set: prompts never trained on");
+    return e->gold_model ? weak_gold_check(&p->gold_is_disjoint,
+                                           first_of(e->reward_model,
+                                                    run->v.ppo.reward_model),
+                                           e->gold_model, err)
+                         : OK;
+}
+
+/* The prompts the user gave, else fresh tickets never used in training. */
+static enum status find_prompts(struct evaluated *p, const struct options *o,
+                                struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    if (o->v.eval.prompts)
+        return file_join(p->prompts, "", o->v.eval.prompts, err);
     TRY(file_join(dir, p->at.project, "eval", err));
     TRY(file_make_dir(dir, err));
     TRY(file_join(p->prompts, dir, "prompts.jsonl", err));
     return desk_write_prompts(p->prompts, TICKET_HELDOUT,
                               (size_t)o->v.eval.n_prompts,
                               (uint64_t)o->v.common.seed, err);
-}
-
-static const char *first_of(const char *a, const char *b)
-{
-    return a ? a : b;
 }
 
 static struct heldout_config make_config(const struct evaluated *p,
@@ -74,6 +88,7 @@ static struct heldout_config make_config(const struct evaluated *p,
             first_of(e->reference, first_of(ppo->reference, ppo->model)),
         .reward_model = first_of(e->reward_model, ppo->reward_model),
         .gold_model = e->gold_model,
+        .gold_is_disjoint = p->gold_is_disjoint,
         .prompts = p->prompts,
         .start = ppo->model,
         .run = e->curve ? p->at.run : NULL,
@@ -132,12 +147,9 @@ static enum status evaluate(struct evaluated *p, const struct options *o,
                             const struct options *run, struct err *err)
 {
     struct session s;
-    TRY(find_prompts(p, o, run, err));
+    TRY(find_prompts(p, o, err));
     find_scenario(p);
     struct heldout_config c = make_config(p, o, run);
-    if (c.gold_model)
-        TRY(weak_gold_check(&c.gold_is_disjoint, c.reward_model, c.gold_model,
-                            err));
     TRY(session_open(&s, o, "eval", err));
     enum status status = heldout_sample(&c, &s.context, err);
     if (status == OK && c.run)
@@ -159,7 +171,9 @@ enum status cmd_eval(struct options *o, struct err *err)
     int lock;
     TRY(place_find(&p.at, o->operand[0], o->v.common.out, err));
     TRY(place_read_run(&run, p.at.run, FOR_PPO, err));
-    enum status status = file_make_dir(p.at.project, err);
+    enum status status = check(&p, o, &run, err);
+    if (status == OK)
+        status = file_make_dir(p.at.project, err);
     if (status == OK)
         status = run_lock(&lock, p.at.project, err);
     if (status == OK) {

@@ -31,7 +31,6 @@ static enum status write_demos(const struct options *o, struct err *err)
 
 static enum status rank(const struct options *o, struct err *err)
 {
-    TRY(need(o->v.world.data, "data is not set: candidate sets to rank", err));
     return desk_rank_file(o->v.world.data, o->v.common.out, &o->v.world.rater,
                           (uint64_t)o->v.common.seed, err);
 }
@@ -52,7 +51,6 @@ struct panel_config cmd_world_panel(const struct world_values *w)
 static enum status judge(const struct options *o, struct err *err)
 {
     const struct world_values *w = &o->v.world;
-    TRY(need(w->data, "data is not set: records with replies", err));
     if (w->panel == WORLD_GOLD)
         return desk_judge_file(w->data, o->v.common.out, err);
     struct panel_config c = cmd_world_panel(w);
@@ -66,12 +64,13 @@ static enum status judge(const struct options *o, struct err *err)
 static const struct {
     const char *name;
     enum status (*run)(const struct options *o, struct err *err);
+    const char *no_data; // what is said without --data; NULL: it takes none
 } steps[] = {
-    {"tokenizer", write_tokenizer},
-    {"tickets", write_tickets},
-    {"demos", write_demos},
-    {"rank", rank},
-    {"judge", judge},
+    {"tokenizer", write_tokenizer, NULL},
+    {"tickets", write_tickets, NULL},
+    {"demos", write_demos, NULL},
+    {"rank", rank, "data is not set: candidate sets to rank"},
+    {"judge", judge, "data is not set: records with replies"},
 };
 
 /* What was written, for --json. */
@@ -107,6 +106,8 @@ enum status cmd_world(struct options *o, struct err *err)
         if (strcmp(steps[i].name, name) != 0)
             continue;
         TRY(need(out, "out is not set: file to write", err));
+        if (steps[i].no_data)
+            TRY(need(o->v.world.data, steps[i].no_data, err));
         TRY(file_dirname(dir, out, err));
         TRY(file_make_dir(dir, err));
         TRY(steps[i].run(o, err));

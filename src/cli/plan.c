@@ -403,6 +403,7 @@ static enum status plan_ppo(struct plan *p, const struct options *o,
     struct material m = {.base = c->model, .adapter = &c->adapter};
     struct trial t;
     struct company x;
+    TRY(ppo_check(c, err));
     TRY(gather(&m, &files, 0, o, context, err));
     TRY(find_company(&x, &m, c, err));
     TRY(measure(&t, &m, context, err));

@@ -89,6 +89,20 @@ enum status session_mode(enum run_mode *out, const struct options *o,
     return OK;
 }
 
+/* Could the directory be made, as far as can be told before the work that
+ * comes first is done: may we write where its way ends? */
+static enum status check_dir(const char *dir, struct err *err)
+{
+    char at[FILE_PATH_MAX];
+    TRY(file_absolute(at, dir, err));
+    while (!file_exists(at))
+        TRY(file_dirname(at, at, err));
+    if (!file_is_dir(at))
+        return err_set(err, ERR_IO, "cannot create %s: %s is no directory", dir,
+                       at);
+    return access(at, W_OK | X_OK) == 0 ? OK : file_error(err, "write in", at);
+}
+
 enum status session_stage(struct stage *out, struct buf *config,
                           struct options *o, enum option_command command,
                           const char *dir, struct session *s, struct err *err)
@@ -98,10 +112,11 @@ enum status session_stage(struct stage *out, struct buf *config,
     if (!dir)
         return err_set(err, ERR_ARG, "out is not set: directory to write");
     TRY(options_check_needed(o, command, err));
-    /* Parents are looked for first: what cannot start leaves no directory. */
     TRY(record_config(config, o, command, dir, err));
+    /* The stage makes it (run_open), once it knows that it can start: what is
+     * refused leaves no directory. */
     if (!o->v.common.dry_run)
-        TRY(file_make_dir(dir, err));
+        TRY(check_dir(dir, err));
     *out = (struct stage){
         .out = dir,
         .mode = mode,

@@ -41,7 +41,7 @@ enum status session_mode(enum run_mode *out, const struct options *o,
                          struct err *err) MUST_CHECK;
 
 /*
- * Prepare a training stage: its directory exists, parents are found and
+ * Prepare a training stage: its directory can be made, parents are found and
  * hashed, `config` holds the text of config.yaml.  The stage points into
  * `dir`, `config` and `s`, which must outlive it.
  */

@@ -404,9 +404,15 @@ static enum status loop(struct ppo *p, struct err *err)
     return p->run.is_complete ? OK : finish(p, err);
 }
 
-/* What the ranges of single settings cannot say. */
-static enum status check_config(const struct ppo_config *c, struct err *err)
+enum status ppo_check(const struct ppo_config *c, struct err *err)
 {
+    size_t n;
+    TRY(mem_multiply(&n, (size_t)c->batch, (size_t)c->samples, err));
+    if ((size_t)c->minibatches > n)
+        return err_set(err, ERR_ARG,
+                       "ppo.minibatches = %lld, but an iteration has only %zu "
+                       "responses",
+                       (long long)c->minibatches, n);
     if (c->kl.control == KL_ADAPTIVE && !(c->kl.target > 0))
         return err_set(err, ERR_ARG,
                        "ppo.kl_target = %g: an adaptive coefficient needs one "
@@ -426,15 +432,8 @@ static enum status prepare(struct ppo *p, struct err *err)
     const struct stage *stage = p->stage;
     struct optimizer_config value = c->optimizer;
     int64_t updates = c->iterations * c->epochs * c->minibatches;
-    size_t n;
+    size_t n = (size_t)c->batch * (size_t)c->samples;
     value.lr = c->lr_value;
-    TRY(mem_multiply(&n, (size_t)c->batch, (size_t)c->samples, err));
-    if ((size_t)c->minibatches > n)
-        return err_set(err, ERR_ARG,
-                       "ppo.minibatches = %lld, but an iteration has only %zu "
-                       "responses",
-                       (long long)c->minibatches, n);
-    TRY(check_config(c, err));
     /* Warm-up is stated in iterations; the optimiser counts updates. */
     struct optimizer_config policy = c->optimizer;
     policy.warmup *= c->epochs * c->minibatches;
@@ -478,6 +477,7 @@ enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
                     .run = {.lock = -1}};
     context_stage(stage->context, "ppo",
                   "policy optimisation against the reward model");
+    TRY_DONE(ppo_check(c, err));
     TRY_DONE(load(&p, err));
     TRY_DONE(prepare(&p, err));
     if (p.run.checkpoint >= 0)

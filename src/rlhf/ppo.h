@@ -69,6 +69,9 @@ struct ppo_annotator {
     void *ctx;
 };
 
+/* What the ranges of single settings cannot say: ERR_ARG naming them. */
+enum status ppo_check(const struct ppo_config *c, struct err *err) MUST_CHECK;
+
 /* ERR_ARG when max_new leaves no room for a prompt in T_max positions. */
 enum status ppo_check_room(const struct ppo_config *c, size_t T_max,
                            struct err *err) MUST_CHECK;

@@ -259,6 +259,16 @@ enum status sft_check(const struct sft_config *c, struct err *err)
                        "sft.channels = %lld is no multiple of sft.heads = "
                        "%lld",
                        (long long)c->channels, (long long)c->heads);
+    if (c->model == NULL && c->heads % c->kv_heads != 0)
+        return err_set(err, ERR_ARG,
+                       "sft.heads = %lld is no multiple of sft.kv_heads = %lld",
+                       (long long)c->heads, (long long)c->kv_heads);
+    if (c->model == NULL && c->channels / c->heads % 2 != 0)
+        return err_set(err, ERR_ARG,
+                       "sft.channels = %lld is %lld a head; rotary positions "
+                       "want an even number",
+                       (long long)c->channels,
+                       (long long)(c->channels / c->heads));
     return OK;
 }
 

@@ -62,7 +62,8 @@ jq -c '.responses |= map(split(" ")[:-1] | join(" "))' rankings.jsonl |
 { cat other.jsonl; tail -n 1 rankings.jsonl; } >mixed.jsonl
 expect 0 reward --data rankings.jsonl --model sft --epochs 1 --seed 2 --out same
 expect 0 reward --data other.jsonl --model sft --epochs 1 --out second
-expect 2 eval ppo --gold-model same --prompts plain.jsonl --n-prompts 8
+expect 2 eval ppo --gold-model same --prompts plain.jsonl --n-prompts 8 \
+    --out none
 says errors '12 of the 12 records'
 expect 0 reward --data mixed.jsonl --model sft --epochs 1 --out mixed
 expect 2 eval ppo --gold-model mixed --prompts plain.jsonl --n-prompts 8
@@ -123,7 +124,29 @@ says errors "empty.jsonl: no records"
 expect 2 reward --data rankings.jsonl --model sft --batch 100 --out none
 says errors "fewer than reward.batch = 100"
 
-# Neither a missing parent nor a dry run leaves a directory.
+# Neither a refused setting nor a missing parent nor a dry run leaves anything.
+holds [ ! -e none ]
+for refused in '--channels 9 --heads 2' '--heads 4 --kv-heads 3' \
+    '--channels 6 --heads 2' '--batch 1000' '--chat llama2' \
+    '--lora-rank 2'; do
+    # shellcheck disable=SC2086 # a list of words
+    expect 2 sft --data demos.jsonl --tokenizer desk $refused --out absent/sft
+done
+expect 2 reward --data rankings.jsonl --model sft --holdout 0.99 --out absent
+for refused in '--minibatches 17' '--kl-control adaptive --kl-target 0' \
+    '--dual-clip 0.5' '--max-new 100000'; do
+    # shellcheck disable=SC2086
+    expect 2 ppo --model sft --reward-model reward --prompts prompts.jsonl \
+        --iterations 2 --batch 8 $refused --out absent
+done
+expect 2 ppo --model sft --reward-model reward --prompts prompts.jsonl \
+    --batch 8 --minibatches 17 --dry-run --out absent
+says errors 'ppo.minibatches = 17, but an iteration has only 8 responses'
+expect 2 demo --quick --set sft.kv_heads=3 --out absent
+expect 2 demo --quick --set ppo.dual_clip=0.5 --out absent
+expect 2 demo --resume --overwrite --out absent
+expect 2 world rank --out absent/rank.jsonl
+says errors 'data is not set: candidate sets to rank'
 expect 5 sft --data nowhere.jsonl --tokenizer desk --out absent
 expect 0 sft --data demos.jsonl --tokenizer desk --dry-run --out absent
 holds [ ! -e absent ]
