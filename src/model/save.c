@@ -136,57 +136,65 @@ static size_t end_of_string(const char *json, size_t len, size_t at)
     return at + 1;
 }
 
-/* Where the value of a top-level key stands in a document known to be an
- * object; false when there is no such key. */
-static bool find_value(size_t *begin, size_t *end, const char *json, size_t len,
-                       const char *key)
+/* The place of a member among those of an object; SIZE_MAX: there is none. */
+static size_t index_of(const struct json *object, const char *key)
 {
-    size_t depth = 0, at = 0;
+    size_t i = 0;
+
+    for (const void *it = json_first(object); it;
+         it = json_next(object, it), i++)
+        if (strcmp(json_key(it), key) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+/* Where the value of member i of a document known to be an object stands.
+ * Members are counted, since a key can be written in several ways. */
+static void find_value(size_t *begin, size_t *end, const char *json, size_t len,
+                       size_t i)
+{
+    size_t depth = 0, seen = 0, at = 0;
     bool is_ours = false;
 
     while (at < len) {
         char c = json[at];
 
-        if (is_ours && depth == 1 && (c == ',' || c == '}')) {
-            *end = at;
-            return true;
-        }
+        if (is_ours && depth == 1 && (c == ',' || c == '}'))
+            break;
         if (c == '"') {
-            size_t next = end_of_string(json, len, at);
-            size_t n = next - at - 2;
+            at = end_of_string(json, len, at);
+            size_t next = at + strspn(json + at, " \t\r\n");
 
-            if (!is_ours && depth == 1 && n == strlen(key) &&
-                memcmp(json + at + 1, key, n) == 0) {
-                next += strspn(json + next, " \t\r\n");
-                is_ours = json[next] == ':';
-                *begin = next + 1;
-            }
-            at = next;
+            if (is_ours || depth != 1 || json[next] != ':')
+                continue;
+            is_ours = seen++ == i;
+            *begin = next + 1;
             continue;
         }
         depth += c == '{' || c == '[';
         depth -= c == '}' || c == ']';
         at++;
     }
-    return false;
+    *end = at;
 }
 
 /* Only that value changes: a document written anew would lose numbers that no
  * double holds, such as model_max_length. */
 static void put_with_pad(struct buf *out, const char *json, size_t len,
-                         bool has_members, const char *pad)
+                         const struct json *root, const char *pad)
 {
-    size_t begin = 0, end = 0;
+    size_t begin, end, i = index_of(root, "pad_token");
     struct json_writer w;
-    bool is_there = find_value(&begin, &end, json, len, "pad_token");
+    bool is_there = i != SIZE_MAX;
 
-    if (!is_there)
-        begin = end = strcspn(json, "{") + 1;
+    begin = end = strcspn(json, "{") + 1;
+    if (is_there)
+        find_value(&begin, &end, json, len, i);
     buf_append(out, json, begin);
     buf_puts(out, is_there ? " " : "\n  \"pad_token\": ");
     json_writer_init(&w, out, false);
     json_put_text(&w, pad);
-    if (!is_there && has_members)
+    if (!is_there && json_size(root) > 0)
         buf_putc(out, ',');
     buf_append(out, json + end, len - end);
 }
@@ -210,7 +218,7 @@ enum status save_tokenizer_config(struct buf *out, const char *json, size_t len,
     if (strcmp(pad_of(root), pad) == 0)
         buf_append(out, json, len);
     else
-        put_with_pad(out, json, len, json_size(root) > 0, pad);
+        put_with_pad(out, json, len, root, pad);
     json_free(root);
     return buf_status(out, err);
 }

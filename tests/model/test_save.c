@@ -102,6 +102,12 @@ static void test_tokenizer_config(void **state)
           "1000000000000000019884624838656}",
           "{\"pad_token\" : \"<p\\\"d>\",\"model_max_length\":"
           "1000000000000000019884624838656}");
+    /* The same key, written otherwise. */
+    check("{\"a\":\"b\",\"p\\u0061d\\u005Ftoken\":\"<eos>\",\"c\":1}",
+          "{\"a\":\"b\",\"p\\u0061d\\u005Ftoken\": \"<p\\\"d>\",\"c\":1}");
+    check("{\"pad\\u005ftoke\":\"x\",\"\\\"\":[{\"y\":0}]}",
+          "{\n  \"pad_token\": \"<p\\\"d>\",\"pad\\u005ftoke\":\"x\",\"\\\"\":"
+          "[{\"y\":0}]}");
     check("{\"a\":{\"pad_token\":1},\"b\":\"pad_token\",\"c\":[\"}\"]}",
           "{\n  \"pad_token\": \"<p\\\"d>\",\"a\":{\"pad_token\":1},\"b\":"
           "\"pad_token\",\"c\":[\"}\"]}");
