@@ -9,17 +9,27 @@ Writes C initialisers, one file per test.  What is checked, and by whom:
     logit.inc     statsmodels GLM, Binomial, cov_type "cluster"; with a ridge
                   Newton in NumPy, confirmed by scipy.optimize.minimize
     lcwin.inc     statsmodels GLM on tanh(dL / sd) and difficulty
+    distribution.inc
+                  scipy.stats; tails of t and the binomial by mpmath
+    hypothesis.inc
+                  scipy.stats; exact Wilcoxon by writing down all signs;
+                  statsmodels multipletests and ttost_paired
+    power.inc     statsmodels samplesize_proportions_2indep_onetail; power of
+                  the sign test by scipy.stats.binom
 """
 
 import fractions
+import itertools
 import os
 import sys
 
+import mpmath
 import numpy
 import scipy
 import statsmodels
 import statsmodels.api as sm
 from scipy import optimize, special, stats
+from statsmodels.stats import multitest, proportion, weightstats
 
 out = None
 
@@ -228,6 +238,127 @@ def lcwin():
         [ones, numpy.tanh(length / sd)])))
 
 
+def distribution():
+    start("distribution.inc")
+    z = [-9, -1.96, -.1, 0, .5, 1.2815515655446004, 3, 8, 30]
+    array("golden_z", z)
+    array("golden_normal_tail", stats.norm.sf(z))
+    p = [1e-12, 1e-3, .025, .3, .5, .8, .975, 1 - 1e-6]
+    array("golden_p", p)
+    array("golden_normal_quantile", stats.norm.ppf(p))
+    cases = [(t, d) for d in (.5, 1, 2, 3.7, 10, 29, 199, 1e4, 1e6)
+             for t in (-2.5, 0, .01, .3, 1, 1.7, 2.5, 6, 40)]
+    array("golden_t", [t for t, d in cases])
+    array("golden_degrees", [d for t, d in cases])
+    array("golden_t_tail", [t_tail(t, d) for t, d in cases])
+    array("golden_t_quantile", [stats.t.ppf(q, 7.5) for q in p])
+    cases = [(0, 5, .3), (3, 5, .3), (5, 5, .3), (1, 1, .5), (12, 20, .5),
+             (8, 20, .5), (114, 200, .5), (4, 200, .001), (600, 1000, .5),
+             (500, 1000, .6), (500500, 1000000, .5), (3, 1000000, 1e-6),
+             (25, 26, .99)]
+    array("golden_k", [k for k, n, p in cases], "size_t")
+    array("golden_n", [n for k, n, p in cases], "size_t")
+    array("golden_success", [p for k, n, p in cases])
+    array("golden_binomial_tail", [binomial_tail(*c) for c in cases])
+
+
+def t_tail(t, degrees):
+    """P(T > t) to forty digits."""
+    with mpmath.workdps(40):
+        t, d = mpmath.mpf(t), mpmath.mpf(degrees)
+        half = mpmath.betainc(d / 2, .5, 0, d / (d + t * t),
+                              regularized=True) / 2
+        return float(half if t >= 0 else 1 - half)
+
+
+def binomial_tail(k, n, p):
+    """P(X >= k), from the smaller side, to forty digits."""
+    with mpmath.workdps(40):
+        p = mpmath.mpf(p)
+
+        def from_(k, p):
+            term = mpmath.binomial(n, k) * p ** k * (1 - p) ** (n - k)
+            total = mpmath.mpf(0)
+            while k <= n and term > total * mpmath.mpf(10) ** -30:
+                total += term
+                term *= mpmath.mpf(n - k) / (k + 1) * p / (1 - p)
+                k += 1
+            return total
+
+        return float(from_(k, p) if k >= n * p else
+                     1 - from_(n - k + 1, 1 - p))
+
+
+def exact_wilcoxon(x):
+    """W+ and its two-sided p by writing down all signs."""
+    x = x[x != 0]
+    rank = stats.rankdata(abs(x))
+    plus = rank[x > 0].sum()
+    sums = numpy.array([numpy.dot(rank, s) for s in
+                        itertools.product((0, 1), repeat=len(x))])
+    mean = rank.sum() / 2
+    return [plus, numpy.mean(abs(sums - mean) >= abs(plus - mean))]
+
+
+def hypothesis():
+    start("hypothesis.inc")
+    rng = numpy.random.default_rng(20250304)
+    few = numpy.round(rng.normal(.4, 1, 14), 4)
+    tied = numpy.round(rng.normal(.5, 1.2, 13), 0)
+    many = numpy.round(rng.normal(.2, 1, 80), 1)
+    for name, x in (("few", few), ("tied", tied), ("many", many)):
+        array(f"golden_{name}", x)
+        t = stats.ttest_1samp(x, 0)
+        interval = t.confidence_interval(.9)
+        array(f"golden_{name}_t", [x.mean(), stats.sem(x), t.statistic,
+                                   t.pvalue, interval.low, interval.high])
+        above, below = (x > 0).sum(), (x < 0).sum()
+        array(f"golden_{name}_sign", [above, below, stats.binomtest(
+            above, above + below).pvalue])
+        # SciPy's z is that of the smaller rank sum, ours that of W+.
+        x = x[x != 0]
+        normal = stats.wilcoxon(x, method="approx", correction=False)
+        plus = stats.rankdata(abs(x))[x > 0].sum()
+        z = abs(normal.zstatistic)
+        if plus < len(x) * (len(x) + 1) / 4:
+            z = -z
+        plus, p = exact_wilcoxon(x) if len(x) <= 25 else (plus, normal.pvalue)
+        array(f"golden_{name}_wilcoxon", [plus, p, z])
+    assert numpy.allclose(exact_wilcoxon(few)[1],
+                          stats.wilcoxon(few, method="exact").pvalue)
+
+    p, low, high = weightstats.ttost_paired(many, numpy.zeros(80), -.1, .5)
+    array("golden_tost", [p, low[1], high[1]])
+    p = numpy.array([.01, .04, .03, .005, .2, .0004, .9, .04])
+    array("golden_family", p)
+    array("golden_holm", multitest.multipletests(p, method="holm")[1])
+    array("golden_bh", multitest.multipletests(p, method="fdr_bh")[1])
+
+
+def power():
+    start("power.inc")
+    cases = [(.5, .6), (.55, .5), (.1, .2), (.72, .41), (.02, .03)]
+    array("golden_a", [a for a, b in cases])
+    array("golden_b", [b for a, b in cases])
+    array("golden_groups", [numpy.ceil(
+        proportion.samplesize_proportions_2indep_onetail(
+            a - b, b, .8, alpha=.05, alternative="two-sided"))
+        for a, b in cases], "size_t")
+    cases = [(783, .55), (194, .6), (85, .65), (47, .7), (10, .9), (5, .9)]
+    array("golden_pairs", [n for n, rate in cases], "size_t")
+    array("golden_rate", [rate for n, rate in cases])
+    powers = []
+    for n, rate in cases:
+        k = next(k for k in range(n // 2, n + 2)
+                 if 2 * stats.binom.sf(k - 1, n, .5) < .05)
+        powers.append(stats.binom.sf(k - 1, n, rate)
+                      + stats.binom.cdf(n - k, n, rate))
+    array("golden_power", powers)
+
+
 regress()
 logit()
 lcwin()
+distribution()
+hypothesis()
+power()
