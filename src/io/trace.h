@@ -19,6 +19,8 @@
  *     reward_kl      its KL part, -beta * estimator
  *     advantage      GAE, before whitening
  *     advantage_white  after whitening
+ *
+ * io/trace_read.h gives the rows back.
  */
 #ifndef PLUMB_IO_TRACE_H
 #define PLUMB_IO_TRACE_H

@@ -27,6 +27,7 @@
 #include "io/dataset.h"
 #include "io/gguf_write.h"
 #include "io/run.h"
+#include "io/trace_read.h"
 #include "io/weights.h"
 #include "model/checkpoint.h"
 #include "model/export_gguf.h"
@@ -142,6 +143,49 @@ static enum status dataset(struct err *err)
     TRY(dataset_read(&d, path_of("rankings.jsonl"), DATASET_RANKINGS, err));
     dataset_free(&d);
     return OK;
+}
+
+/* A run's rollouts of two iterations, their lines longer than a piece of the
+ * stream. */
+static enum status write_rollouts(struct err *err)
+{
+    static float x[20000];
+    enum status status = OK;
+    TRY(file_make_dir(path_of("run/rollouts"), err));
+    for (int i = 1; i <= 2 && status == OK; i++) {
+        const struct trace_row row = {.step = i,
+                                      .prompt_id = "p",
+                                      .len = sizeof x / sizeof *x / (size_t)i,
+                                      .logp = x,
+                                      .kl = x};
+        struct buf text;
+        buf_init(&text, (size_t)1 << 20);
+        trace_write_row(&text, &row);
+        status = trace_write_file(i == 1 ? path_of("run/rollouts/1.jsonl.zst")
+                                         : path_of("run/rollouts/2.jsonl.zst"),
+                                  &text, err);
+        buf_free(&text);
+    }
+    return status;
+}
+
+static enum status rollouts(struct err *err)
+{
+    static const char *const names[] = {"gold"};
+    struct trace_reader *r;
+    const struct trace_view *v = NULL;
+    size_t n = 0;
+    TRY(write_rollouts(err));
+    TRY(trace_reader_open_run(&r, path_of("run"), names, 1, err));
+    enum status status = OK;
+    do {
+        status = trace_reader_next(r, &v, err);
+        n += status == OK && v != NULL;
+    } while (status == OK && v != NULL);
+    trace_reader_close(r);
+    if (status == OK && n != 2)
+        return err_set(err, ERR_FORMAT, "%zu rows", n);
+    return status;
 }
 
 static enum status checkpoint(struct err *err)
@@ -437,6 +481,7 @@ done:
 SCENARIO(settings, NULL)
 SCENARIO(tokenizer, NULL)
 SCENARIO(dataset, NULL)
+SCENARIO(rollouts, NULL)
 SCENARIO(checkpoint, "copy/model.safetensors")
 SCENARIO(gguf, "copy.gguf")
 SCENARIO(shards, NULL)
@@ -458,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_candidates), cmocka_unit_test(test_sft),
         cmocka_unit_test(test_reward),     cmocka_unit_test(test_record),
         cmocka_unit_test(test_ppo),        cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_rollouts),   cmocka_unit_test(test_rollouts),
         cmocka_unit_test(test_install),    cmocka_unit_test(test_exports),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
