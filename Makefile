@@ -56,10 +56,11 @@ bench:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release --target bench_nn bench_model \
-		bench_tokenizer -j $(JOBS)
+		bench_tokenizer bench_scan -j $(JOBS)
 	$(RELEASE)/bench/bench_nn
 	$(RELEASE)/bench/bench_model
 	$(RELEASE)/bench/bench_tokenizer
+	$(RELEASE)/bench/bench_scan
 
 bench-scenarios: build
 	@tools/setup.sh check
