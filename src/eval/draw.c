@@ -15,7 +15,8 @@ static enum status judge(struct draw *d, const struct setup *s, size_t i,
 {
     size_t p = d->r.prompt[i];
     d->gold[i] = d->help[i] = d->fillers[i] = (double)NAN;
-    TRY(text_repetition(&d->repetition[i], d->text[i], err));
+    TRY(features_repetition(&d->repetition[i], d->text[i], strlen(d->text[i]),
+                            err));
     if (!s->has_ticket[p])
         return OK;
     struct judgement j;

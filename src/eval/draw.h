@@ -6,8 +6,8 @@
 #define PLUMB_EVAL_DRAW_H
 
 #include "eval/setup.h"
-#include "eval/text.h"
 #include "rlhf/rollout.h"
+#include "stat/features.h"
 
 /* Second word of the random stream's name. */
 enum draw_part {
@@ -23,10 +23,10 @@ struct draw {
     struct rollout r; // tokens, scores; kl, logp, logp_ref if compared
     size_t samples;
     bool is_compared;
-    char **text;                        // [n]
-    double *weak_raw, *weak_gold;       // [n] NaN without a gold model
-    double *gold, *help, *fillers;      // [n] NaN without a ticket
-    struct text_repetition *repetition; // [n]
+    char **text;                            // [n]
+    double *weak_raw, *weak_gold;           // [n] NaN without a gold model
+    double *gold, *help, *fillers;          // [n] NaN without a ticket
+    struct features_repetition *repetition; // [n]
 };
 
 /*

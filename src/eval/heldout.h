@@ -77,7 +77,7 @@ struct heldout_config {
  *     score_raw  score       reward model, raw and in the unit above
  *     weak_gold              with a gold model, in its unit
  *     gold help fillers      the desk's judgement, null without a ticket
- *     repeated_sentences repeated_fourgrams    eval/text.h
+ *     repeated_sentences repeated_fourgrams    stat/features.h
  *     ticket                 passed through
  *   and of the policy, per token:
  *     logp logp_ref          at the sampling temperature
