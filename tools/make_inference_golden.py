@@ -9,6 +9,8 @@ Writes C initialisers, one file per test.  What is checked, and by whom:
     logit.inc     statsmodels GLM, Binomial, cov_type "cluster"; with a ridge
                   Newton in NumPy, confirmed by scipy.optimize.minimize
     lcwin.inc     statsmodels GLM on tanh(dL / sd) and difficulty
+    calibrate.inc statsmodels GLM through the origin; the table, the error of
+                  calibration and its null by NumPy
     distribution.inc
                   scipy.stats; tails of t and the binomial by mpmath
     hypothesis.inc
@@ -356,9 +358,51 @@ def power():
     array("golden_power", powers)
 
 
+def calibrate():
+    start("calibrate.inc")
+    rng = numpy.random.default_rng(20250305)
+    prompt = clusters(rng, 70, 4)
+    n = len(prompt)
+    delta = numpy.round(rng.normal(.4, 1.5, n), 4)
+    length = numpy.round(rng.normal(60, 80, n) + 20 * delta)
+    p = special.expit(.7 * delta - .004 * length)
+    win = numpy.where(rng.uniform(size=n) < .1, .5, rng.uniform(size=n) < p)
+    array("golden_prompt", prompt, "size_t")
+    array("golden_delta", delta)
+    array("golden_length", length)
+    array("golden_win", win)
+    model = sm.GLM(win, delta[:, None], family=sm.families.Binomial())
+    result = model.fit(tol=1e-15, maxiter=100, cov_type="cluster",
+                       cov_kwds={"groups": prompt})
+    array("golden_slope", [result.params[0], result.bse[0]])
+
+    a = .9
+    predicted = special.expit(a * delta)
+    order = numpy.argsort(delta)
+    bins = [order[n * b // 10:n * (b + 1) // 10] for b in range(10)]
+    array("golden_bin_n", [len(b) for b in bins], "size_t")
+    array("golden_bin_predicted", [predicted[b].mean() for b in bins])
+    array("golden_bin_observed", [win[b].mean() for b in bins])
+
+    def ece(away):
+        return sum(abs(away[..., b].sum(axis=-1)) for b in bins) / n
+
+    found = ece(win - predicted)
+    signs = rng.integers(0, 2, (100000, 70)) * 2 - 1
+    null = ece((win - predicted) * signs[:, prompt])
+    array("golden_ece", [found, null.mean(), numpy.quantile(null, .95),
+                         numpy.mean(null >= found), null.std()])
+    cut = numpy.quantile(length, [1 / 3, 2 / 3])
+    third = (length > cut[0]) * 1 + (length > cut[1])
+    away = predicted - win
+    array("golden_gap", [away.mean(), predicted.mean(), win.mean(),
+                         *[away[third == k].mean() for k in range(3)], *cut])
+
+
 regress()
 logit()
 lcwin()
+calibrate()
 distribution()
 hypothesis()
 power()
