@@ -162,8 +162,8 @@ static enum status take_letter(struct args *a, const char *flag,
     const char *value;
     if (flag[1] == 'c')
         return take_file(a, rest, err);
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         if (row->letter == flag[1] && (row->commands & a->command->bit)) {
             TRY(take_value(&value, a, flag, rest, err));
             return give(a, row, value, err);

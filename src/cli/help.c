@@ -143,9 +143,9 @@ void help_command(struct buf *out, const struct command *c)
                   "several in turn\n"
                   "      --set KEY=VALUE     any key of the command\n"
                   "  -h, --help              this text\n");
-    for (size_t i = 0; i < option_count; i++) {
-        if (option_table[i].commands & c->bit)
-            help_row(out, &option_table[i], c->bit);
+    for (size_t i = 0; i < option_count(); i++) {
+        if (option_row(i)->commands & c->bit)
+            help_row(out, option_row(i), c->bit);
     }
 }
 
@@ -216,9 +216,9 @@ static void man_options(struct buf *out, const struct command *c)
                   ".It Fl \\-set Ar KEY Ns = Ns Ar VALUE\n"
                   "Any key of any command.\n"
                   ".It Fl h , Fl \\-help\nList the options.\n");
-    for (size_t i = 0; i < option_count; i++) {
-        if (option_table[i].commands & c->bit)
-            man_row(out, &option_table[i], c->bit);
+    for (size_t i = 0; i < option_count(); i++) {
+        if (option_row(i)->commands & c->bit)
+            man_row(out, option_row(i), c->bit);
     }
     buf_puts(out, ".El\n");
 }
@@ -332,8 +332,8 @@ void help_json(struct buf *out)
     json_close(&w, ']');
     json_put_key(&w, "options");
     json_open(&w, '[');
-    for (size_t i = 0; i < option_count; i++)
-        json_row(&w, &option_table[i]);
+    for (size_t i = 0; i < option_count(); i++)
+        json_row(&w, option_row(i));
     json_close(&w, ']');
     json_close(&w, '}');
     buf_putc(out, '\n');

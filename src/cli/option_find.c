@@ -17,8 +17,8 @@ const struct option *options_find(const char *key, size_t len, bool *is_hash)
     if (len > n_suffix &&
         memcmp(key + len - n_suffix, HASH_SUFFIX, n_suffix) == 0)
         stem = len - n_suffix;
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         *is_hash =
             stem && row->parent != PARENT_NONE && is_named(row, key, stem);
         if (*is_hash || is_named(row, key, len))
@@ -31,9 +31,9 @@ const struct option *options_find(const char *key, size_t len, bool *is_hash)
 bool options_is_section(const char *name)
 {
     size_t len = strlen(name);
-    for (size_t i = 0; i < option_count; i++) {
-        if (strncmp(option_table[i].key, name, len) == 0 &&
-            option_table[i].key[len] == '.')
+    for (size_t i = 0; i < option_count(); i++) {
+        if (strncmp(option_row(i)->key, name, len) == 0 &&
+            option_row(i)->key[len] == '.')
             return true;
     }
     return false;
@@ -84,8 +84,8 @@ static bool is_flag(const char *key, const char *name, size_t len)
 const struct option *options_find_flag(const char *name, size_t len,
                                        unsigned command)
 {
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         bool is_usable = (row->commands & command) || command == FOR_DEMO;
         if (is_usable && is_flag(row->key, name, len))
             return row;
@@ -142,8 +142,8 @@ const char *options_nearest(const char *name, size_t len, unsigned command,
 {
     const char *best = NULL;
     size_t least = len / 3 > 2 ? len / 3 + 1 : 3; // one more than allowed
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         const char *tail = options_short_key(row);
         if (flags && !options_is_own(row, command))
             continue;

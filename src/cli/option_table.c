@@ -1,100 +1,9 @@
-#include "cli/options.h"
+#include "cli/option_rows.h"
 
-#include <float.h>
+#include <assert.h>
 
-/*
- * AT(field, type) is the offset of a member of struct option_values, and does
- * not compile when the member has another type than the row will write.
- */
-/* A type and the members of a row cannot stand in parentheses. */
-// NOLINTBEGIN(bugprone-macro-parentheses)
-#define AT(field, type)                                                        \
-    (offsetof(struct option_values, field) +                                   \
-     _Generic(((struct option_values *)0)->field, type                         \
-              : (size_t)0))
-
-#define BOOL(key, field, fallback, help, commands, marks)                      \
-    {                                                                          \
-        key, 0, OPTION_BOOL, AT(field, bool), fallback, 0, 0, NULL, help,      \
-            commands, marks, PARENT_NONE                                       \
-    }
-#define INT(key, field, fallback, low, high, help, commands, marks)            \
-    {                                                                          \
-        key, 0, OPTION_INT, AT(field, int64_t), fallback, low, high, NULL,     \
-            help, commands, marks, PARENT_NONE                                 \
-    }
-#define REAL(key, field, fallback, low, high, help, commands, marks)           \
-    {                                                                          \
-        key, 0, OPTION_REAL, AT(field, double), fallback, low, high, NULL,     \
-            help, commands, marks, PARENT_NONE                                 \
-    }
-#define CHOICE(key, field, fallback, choices, help, commands, marks)           \
-    {                                                                          \
-        key, 0, OPTION_CHOICE, AT(field, int), fallback, 0, 0, choices, help,  \
-            commands, marks, PARENT_NONE                                       \
-    }
-#define TEXT(key, field, fallback, help, commands, marks)                      \
-    {                                                                          \
-        key, 0, OPTION_TEXT, AT(field, const char *), fallback, 0, 0, NULL,    \
-            help, commands, marks, PARENT_NONE                                 \
-    }
-#define PATH(key, letter, field, help, commands, marks, parent)                \
-    {                                                                          \
-        key, letter, OPTION_PATH, AT(field, const char *), NULL, 0, 0, NULL,   \
-            help, commands, marks, parent                                      \
-    }
-
-#define MANY 1e12 // more than anybody will ask for, and exact as a double
-
-#define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
-#define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
-#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE)
-#define FOR_ALL (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN)
-#define FOR_WRITING (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT)
-#define RECORDED OPTION_RECORDED
-#define NEEDED (OPTION_RECORDED | OPTION_NEEDED)
-
-/* AdamW and its schedule: the same rows in every training stage. */
-#define OPTIMIZER(name, at, stage, peak, end, rise, curve, second, small, wd)  \
-    REAL(name ".lr", at.lr, peak, 0, 1, "learning rate at its peak", stage,    \
-         RECORDED),                                                            \
-        REAL(name ".lr_min", at.lr_min, end, 0, 1,                             \
-             "the schedule ends at this share of the learning rate", stage,    \
-             RECORDED),                                                        \
-        INT(name ".warmup", at.warmup, rise, 0, MANY,                          \
-            "updates of linear warm-up", stage, RECORDED),                     \
-        CHOICE(name ".schedule", at.schedule, curve, "constant|linear|cosine", \
-               "learning rate after the warm-up", stage, RECORDED),            \
-        REAL(name ".beta1", at.beta1, "0.9", 0, 0.999999,                      \
-             "AdamW: decay of the first moment", stage, RECORDED),             \
-        REAL(name ".beta2", at.beta2, second, 0, 0.999999,                     \
-             "AdamW: decay of the second moment", stage, RECORDED),            \
-        REAL(name ".eps", at.eps, small, 0, 1,                                 \
-             "AdamW: added to the root of the second moment", stage,           \
-             RECORDED),                                                        \
-        REAL(name ".weight_decay", at.weight_decay, wd, 0, 1,                  \
-             "AdamW: decoupled weight decay of the matrices", stage,           \
-             RECORDED),                                                        \
-        REAL(name ".grad_clip", at.clip, "1", 0, 1e6,                          \
-             "bound on the gradient's norm; 0 is off", stage, RECORDED)
-
-/* An adapter in place of the parameters: the same rows in every stage. */
-#define ADAPTER(name, at, stage)                                               \
-    INT(name ".lora_rank", at.rank, "0", 0, 1024,                              \
-        "train a low-rank adapter (LoRA) of this rank; 0: every parameter",    \
-        stage, RECORDED),                                                      \
-        REAL(name ".lora_alpha", at.alpha, "32", 1e-6, 1e6,                    \
-             "LoRA: the adapter is scaled by alpha / rank", stage, RECORDED),  \
-        TEXT(name ".lora_targets", at.targets, NULL,                           \
-             "LoRA: modules to adapt, by PEFT's names, separated by commas "   \
-             "(q_proj,v_proj); without it every linear one",                   \
-             stage, RECORDED),                                                 \
-        BOOL(name ".lora_rslora", at.rslora, "false",                          \
-             "LoRA: scale by alpha / sqrt(rank) instead", stage, RECORDED)
-
-// NOLINTEND(bugprone-macro-parentheses)
-
-const struct option option_table[] = {
+/* The rows before PPO's. */
+static const struct option first[] = {
     /* settings of all commands */
     INT("seed", common.seed, "1", 0, 9007199254740991.0,
         "random seed; the same seed gives the same bytes", FOR_WORK | FOR_PROBE,
@@ -321,127 +230,10 @@ const struct option option_table[] = {
     OPTIMIZER("reward", reward.optimizer, FOR_REWARD, "2e-3", "0.1", "20",
               "cosine", "0.98", "1e-8", "0.01"),
     ADAPTER("reward", reward.adapter, FOR_REWARD),
+};
 
-    /* PPO */
-    CHOICE("ppo.preset", ppo_preset, "none",
-           "none|trl-0.11|trl-exp|openrlhf|verl|lhp",
-           "another trainer's conventions, where not set otherwise", FOR_PPO,
-           RECORDED),
-    PATH("ppo.model", 'm', ppo.model,
-         "policy to start from; also the frozen reference", FOR_PPO, NEEDED,
-         PARENT_SFT),
-    PATH("ppo.reference", 0, ppo.reference, "another reference", FOR_PPO,
-         RECORDED, PARENT_SFT),
-    PATH("ppo.reward_model", 0, ppo.reward_model,
-         "reward model or its run; it may have another tokenizer than the "
-         "policy",
-         FOR_PPO, NEEDED, PARENT_REWARD),
-    PATH("ppo.prompts", 0, ppo.prompts, "prompts, JSON Lines", FOR_PPO, NEEDED,
-         PARENT_FILE),
-    INT("ppo.iterations", ppo.iterations, "60", 1, 1000000,
-        "rollouts, each followed by its updates", FOR_PPO, RECORDED),
-    INT("ppo.batch", ppo.batch, "64", 1, 65536, "prompts per iteration",
-        FOR_PPO, RECORDED),
-    INT("ppo.samples", ppo.samples, "1", 1, 1024, "responses per prompt",
-        FOR_PPO, RECORDED),
-    INT("ppo.max_new", ppo.max_new, "96", 1, 65536,
-        "tokens of a response at most, EOS included", FOR_PPO, RECORDED),
-    REAL("ppo.temperature", ppo.temperature, "1", 0.01, 100,
-         "of sampling and of every log-probability alike", FOR_PPO, RECORDED),
-    INT("ppo.epochs", ppo.epochs, "2", 1, 1000, "passes over a rollout",
-        FOR_PPO, RECORDED),
-    INT("ppo.minibatches", ppo.minibatches, "2", 1, 65536, "updates per pass",
-        FOR_PPO, RECORDED),
-    CHOICE("ppo.objective", ppo.loss.objective, "clip", "clip|pg",
-           "clipped surrogate, or plain policy gradient", FOR_PPO, RECORDED),
-    REAL("ppo.clip_low", ppo.loss.clip_low, "0.2", 0, DBL_MAX,
-         "the ratio may fall to 1 - this; inf is off", FOR_PPO,
-         RECORDED | OPTION_INFINITE),
-    REAL("ppo.clip_high", ppo.loss.clip_high, "0.2", 0, DBL_MAX,
-         "the ratio may rise to 1 + this; inf is off", FOR_PPO,
-         RECORDED | OPTION_INFINITE),
-    REAL("ppo.dual_clip", ppo.loss.dual_clip, "0", 0, 1000,
-         "bound on the loss where the advantage is negative; 0 is off", FOR_PPO,
-         RECORDED),
-    REAL("ppo.value_clip", ppo.loss.value_clip, "0.2", 0, 1e6,
-         "a value moves at most this from its old one; 0 is off", FOR_PPO,
-         RECORDED),
-    REAL("ppo.value_coef", ppo.loss.value_coef, "1", 0, 1000,
-         "weight of the value loss", FOR_PPO, RECORDED),
-    REAL("ppo.entropy_coef", ppo.loss.entropy_coef, "0", 0, 10,
-         "weight of the entropy bonus", FOR_PPO, RECORDED),
-    CHOICE("ppo.loss_aggregation", ppo.loss.aggregation, "token-mean",
-           "token-mean|token-sum|seq-mean-token-sum|seq-mean-token-sum-norm|"
-           "seq-mean-token-mean",
-           "how per-token losses become one number", FOR_PPO, RECORDED),
-    REAL("ppo.gamma", ppo.advantage.gamma, "1", 0, 1, "discount factor",
-         FOR_PPO, RECORDED),
-    REAL("ppo.lambda", ppo.advantage.lambda, "0.95", 0, 1,
-         "GAE: 0 trusts the value model, 1 the return", FOR_PPO, RECORDED),
-    CHOICE("ppo.score_position", ppo.advantage.score_position, "eos",
-           "eos|after_eos|last_slot", "the token that is paid the score",
-           FOR_PPO, RECORDED),
-    CHOICE(
-        "ppo.whiten", ppo.advantage.whiten, "unbiased", "off|unbiased|biased",
-        "advantages to mean 0, variance 1; which variance", FOR_PPO, RECORDED),
-    CHOICE("ppo.whiten_reward", ppo.advantage.whiten_reward, "off",
-           "off|unbiased|biased", "rewards to variance 1 before GAE", FOR_PPO,
-           RECORDED),
-    REAL("ppo.whiten_eps", ppo.advantage.whiten_eps, "1e-8", 0, 1,
-         "added to the variance when whitening", FOR_PPO, RECORDED),
-    REAL("ppo.beta", ppo.kl.beta, "0.05", 0, 10,
-         "KL penalty per nat, in units of the normalised score", FOR_PPO,
-         RECORDED),
-    CHOICE("ppo.kl_mode", ppo.kl.mode, "k1_reward",
-           "k1_reward|k2_loss|k3_loss|k1_loss|k3_reward|k1_clamp",
-           "estimator of the KL penalty, and where it acts", FOR_PPO, RECORDED),
-    CHOICE("ppo.kl_control", ppo.kl.control, "fixed", "fixed|adaptive",
-           "beta stays, or follows a target (Ziegler et al. 2019)", FOR_PPO,
-           RECORDED),
-    REAL("ppo.kl_target", ppo.kl.target, "6", 0, 1e6,
-         "adaptive: wanted KL, nats per sequence", FOR_PPO, RECORDED),
-    REAL("ppo.kl_horizon", ppo.kl.horizon, "10000", 1, 1e12,
-         "adaptive: episodes it takes to react", FOR_PPO, RECORDED),
-    REAL("ppo.kl_max_error", ppo.kl.max_error, "0.2", 0, 1e6,
-         "adaptive: bound on the relative error", FOR_PPO, RECORDED),
-    REAL("ppo.kl_budget", ppo.kl.budget, "0", 0, 1e6,
-         "stop when the KL per sequence exceeds this; 0 is off", FOR_PPO,
-         RECORDED),
-    REAL("ppo.kl_clamp", ppo.kl.clamp, "0", 0, 1e6,
-         "bound on a token's KL estimate; 0 is off", FOR_PPO, RECORDED),
-    REAL("ppo.missing_eos", ppo.missing_eos, "1", 0, 1e6,
-         "subtracted from the score of a response without EOS", FOR_PPO,
-         RECORDED),
-    REAL("ppo.score_clip", ppo.score_clip, "0", 0, 1e6,
-         "bound on the normalised score; 0 is off", FOR_PPO, RECORDED),
-    CHOICE("ppo.score_norm", ppo.score_norm, "reference", "none|reference",
-           "scores to mean 0, deviation 1 on reference samples", FOR_PPO,
-           RECORDED),
-    INT("ppo.norm_prompts", ppo.norm_prompts, "256", 2, 1000000,
-        "reference samples that fix the score's scale", FOR_PPO, RECORDED),
-    BOOL("ppo.value_init_reward", ppo.value_init_reward, "true",
-         "the value model starts from the reward model, not the policy",
-         FOR_PPO, RECORDED),
-    BOOL("ppo.value_trunk", ppo.value_trunk, "false",
-         "value head on the policy's own trunk: one pass gives both, and the "
-         "value loss moves the policy's trunk too",
-         FOR_PPO, RECORDED),
-    BOOL("ppo.value_freeze", ppo.value_freeze, "false",
-         "the value model does not learn", FOR_PPO, RECORDED),
-    REAL("ppo.lr_value", ppo.lr_value, "3e-4", 0, 1,
-         "learning rate of the value model", FOR_PPO, RECORDED),
-    INT("ppo.save_every", ppo.save_every, "10", 0, MANY,
-        "iterations between checkpoints; 0: only the last", FOR_PPO, RECORDED),
-    INT("ppo.trace_every", ppo.trace_every, "1", 0, MANY,
-        "iterations between rollout files; 0: none", FOR_PPO, RECORDED),
-    REAL("ppo.ratio_gate", ppo.ratio_gate, "1e-4", 0, DBL_MAX,
-         "stop when training and sampling disagree: largest |ratio - 1| on "
-         "the first minibatch; inf is off",
-         FOR_PPO, RECORDED | OPTION_INFINITE),
-    OPTIMIZER("ppo", ppo.optimizer, FOR_PPO, "3e-4", "0", "5", "constant",
-              "0.95", "1e-5", "0"),
-    ADAPTER("ppo", ppo.adapter, FOR_PPO),
-
+/* The rows behind them. */
+static const struct option last[] = {
     /* held-out evaluation */
     PATH("eval.model", 'm', eval.model,
          "policy; without it, the run's own checkpoints", FOR_EVAL, 0,
@@ -596,4 +388,32 @@ const struct option option_table[] = {
         "records written at most; 0: all", FOR_IMPORT, 0),
 };
 
-const size_t option_count = sizeof option_table / sizeof option_table[0];
+#define PARTS 3
+
+static void list_parts(struct option_rows part[PARTS])
+{
+    part[0] = (struct option_rows){first, sizeof first / sizeof *first};
+    part[1] = option_table_ppo();
+    part[2] = (struct option_rows){last, sizeof last / sizeof *last};
+}
+
+size_t option_count(void)
+{
+    struct option_rows part[PARTS];
+    size_t n = 0;
+    list_parts(part);
+    for (size_t k = 0; k < PARTS; k++)
+        n += part[k].n;
+    return n;
+}
+
+const struct option *option_row(size_t i)
+{
+    struct option_rows part[PARTS];
+    size_t k = 0;
+    list_parts(part);
+    while (k < PARTS && i >= part[k].n)
+        i -= part[k++].n;
+    assert(k < PARTS);
+    return &part[k].row[i];
+}

@@ -212,10 +212,9 @@ enum status options_set(struct options *o, const struct option *row,
 enum status options_init(struct options *o, struct err *err)
 {
     memset(o, 0, sizeof *o);
-    for (size_t i = 0; i < option_count; i++) {
-        enum status s =
-            options_set(o, &option_table[i], option_table[i].fallback,
-                        "default", NULL, err);
+    for (size_t i = 0; i < option_count(); i++) {
+        enum status s = options_set(o, option_row(i), option_row(i)->fallback,
+                                    "default", NULL, err);
         if (s != OK) {
             options_free(o);
             return s;
@@ -295,8 +294,8 @@ enum status options_apply(struct options *o, struct err *err)
 enum status options_check_needed(const struct options *o, unsigned command,
                                  struct err *err)
 {
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         if ((row->commands & command) && (row->marks & OPTION_NEEDED) &&
             !options_text(o, row))
             return err_set(err, ERR_ARG, "%s is not set: %s", row->key,

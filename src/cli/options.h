@@ -1,7 +1,7 @@
 /*
  * options.h - every setting of every command, in one table.
  *
- * A row of the table (option_table.c) gives a setting's YAML key, its flag,
+ * A row of the table (option_table*.c) gives a setting's YAML key, its flag,
  * type, default, range, help text and the commands it belongs to.  The
  * command line, YAML files, --set, --help, the man pages and the recorded
  * config.yaml are all read from that row.
@@ -84,8 +84,9 @@ struct option {
     enum option_parent parent;
 };
 
-extern const struct option option_table[];
-extern const size_t option_count;
+/* The table: rows 0..option_count()-1, static. */
+size_t option_count(void);
+const struct option *option_row(size_t i);
 
 /* A setting somebody made, not yet looked at. */
 struct option_given {

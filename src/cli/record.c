@@ -121,8 +121,8 @@ enum status record_config(struct buf *out, struct options *o,
                           struct err *err)
 {
     const char *section = "";
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         bool is_its = (row->commands & command) || command == FOR_DEMO;
         if (!is_its || !(row->marks & OPTION_RECORDED))
             continue;

@@ -27,12 +27,11 @@ static const struct option *row_of(const char *key)
 static void test_rows_are_distinct(void **state)
 {
     (void)state;
-    assert_true(option_count > 50);
-    for (size_t i = 0; i < option_count; i++) {
-        for (size_t j = i + 1; j < option_count; j++) {
-            assert_string_not_equal(option_table[i].key, option_table[j].key);
-            assert_int_not_equal(option_table[i].offset,
-                                 option_table[j].offset);
+    assert_true(option_count() > 50);
+    for (size_t i = 0; i < option_count(); i++) {
+        for (size_t j = i + 1; j < option_count(); j++) {
+            assert_string_not_equal(option_row(i)->key, option_row(j)->key);
+            assert_int_not_equal(option_row(i)->offset, option_row(j)->offset);
         }
     }
 }
@@ -67,8 +66,8 @@ static void test_flags_are_unambiguous(void **state)
     (void)state;
     for (size_t c = 0; c < command_count; c++) {
         unsigned bit = command_table[c].bit;
-        for (size_t i = 0; i < option_count; i++) {
-            const struct option *row = &option_table[i];
+        for (size_t i = 0; i < option_count(); i++) {
+            const struct option *row = option_row(i);
             const char *name = options_short_key(row);
             if (!(row->commands & bit))
                 continue;
@@ -78,8 +77,8 @@ static void test_flags_are_unambiguous(void **state)
                 assert_ptr_equal(options_find_flag(name, strlen(name), bit),
                                  row);
             for (size_t j = 0; row->letter && j < i; j++)
-                assert_false((option_table[j].commands & bit) &&
-                             option_table[j].letter == row->letter);
+                assert_false((option_row(j)->commands & bit) &&
+                             option_row(j)->letter == row->letter);
             assert_true(row->letter != 'c' && row->letter != 'h');
         }
     }
@@ -136,8 +135,8 @@ static void test_values_round_trip(void **state)
     char text[40];
     assert_int_equal(options_init(&o, &err), OK);
     assert_int_equal(options_init(&again, &err), OK);
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *row = &option_table[i];
+    for (size_t i = 0; i < option_count(); i++) {
+        const struct option *row = option_row(i);
         if (row->type == OPTION_TEXT || row->type == OPTION_PATH)
             continue; // what is quoted is YAML's business: tests/cli/config.sh
         other_value(text, row);

@@ -45,8 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         status = options_apply(&o, &err);
     FUZZ_CHECK(status == OK || (status == ERR_ARG && err.text[0] != '\0') ||
                status == ERR_LIMIT);
-    for (size_t i = 0; status == OK && i < option_count; i++)
-        check_row(&o, &option_table[i]);
+    for (size_t i = 0; status == OK && i < option_count(); i++)
+        check_row(&o, option_row(i));
     options_free(&o);
     return 0;
 }
