@@ -1,5 +1,8 @@
 #include "cli/option_rows.h"
 
+/* What the help of a deliberate fault ends with. */
+#define FAULT " (a fault, for checking a diagnosis against it)"
+
 static const struct option rows[] = {
     CHOICE("ppo.preset", ppo_preset, "none",
            "none|trl-0.11|trl-exp|openrlhf|verl|lhp",
@@ -24,8 +27,28 @@ static const struct option rows[] = {
         FOR_PPO, RECORDED),
     INT("ppo.max_new", ppo.max_new, "96", 1, 65536,
         "tokens of a response at most, EOS included", FOR_PPO, RECORDED),
+    INT("ppo.max_new_start", ppo.max_new_start, "0", 0, 65536,
+        "the first iteration's max_new, from which it rises evenly; 0: the "
+        "same all along" FAULT,
+        FOR_PPO, RECORDED),
+    BOOL("ppo.file_order", ppo.file_order, "false",
+         "prompts in the order of their file, not shuffled", FOR_PPO, RECORDED),
     REAL("ppo.temperature", ppo.temperature, "1", 0.01, 100,
-         "of sampling and of every log-probability alike", FOR_PPO, RECORDED),
+         "of sampling and, with log_temperature at 0, of every log-probability",
+         FOR_PPO, RECORDED),
+    REAL("ppo.log_temperature", ppo.log_temperature, "0", 0, 100,
+         "of log-probabilities where it is not that of sampling, with "
+         "ratio_gate=inf, which else stops the run; 0: the same" FAULT,
+         FOR_PPO, RECORDED),
+    BOOL("ppo.mask_logits", ppo.mask_logits, "true",
+         "tokens that are never sampled are outside the softmax of "
+         "log-probabilities and KL too; false, with ratio_gate=inf, is a "
+         "fault, for checking a diagnosis against it",
+         FOR_PPO, RECORDED),
+    BOOL("ppo.mask_eos", ppo.advantage.mask_eos, "false",
+         "leave EOS out of all losses, as trainers do that take it for "
+         "padding" FAULT,
+         FOR_PPO, RECORDED),
     INT("ppo.epochs", ppo.epochs, "2", 1, 1000, "passes over a rollout",
         FOR_PPO, RECORDED),
     INT("ppo.minibatches", ppo.minibatches, "2", 1, 65536, "updates per pass",
@@ -70,6 +93,10 @@ static const struct option rows[] = {
     REAL("ppo.beta", ppo.kl.beta, "0.05", 0, 10,
          "KL penalty per nat, in units of the normalised score", FOR_PPO,
          RECORDED),
+    REAL("ppo.beta_end", ppo.kl.beta_end, "-1", -1, 10,
+         "beta of the last iteration, to which it moves evenly; -1: it "
+         "stays" FAULT,
+         FOR_PPO, RECORDED),
     CHOICE("ppo.kl_mode", ppo.kl.mode, "k1_reward",
            "k1_reward|k2_loss|k3_loss|k1_loss|k3_reward|k1_clamp",
            "estimator of the KL penalty, and where it acts", FOR_PPO, RECORDED),
@@ -92,9 +119,12 @@ static const struct option rows[] = {
          RECORDED),
     REAL("ppo.score_clip", ppo.score_clip, "0", 0, 1e6,
          "bound on the normalised score; 0 is off", FOR_PPO, RECORDED),
-    CHOICE("ppo.score_norm", ppo.score_norm, "reference", "none|reference",
-           "scores to mean 0, deviation 1 on reference samples", FOR_PPO,
-           RECORDED),
+    CHOICE("ppo.score_norm", ppo.score_norm, "reference",
+           "none|reference|running|batch",
+           "scores less their mean on reference samples, divided by their "
+           "deviation there; faults, since the price of a nat then moves: by "
+           "that of all scores so far, of the batch",
+           FOR_PPO, RECORDED),
     INT("ppo.norm_prompts", ppo.norm_prompts, "256", 2, 1000000,
         "reference samples that fix the score's scale", FOR_PPO, RECORDED),
     BOOL("ppo.value_init_reward", ppo.value_init_reward, "true",

@@ -80,7 +80,8 @@ enum status draw_replies(struct draw *out, const struct setup *s,
                          struct err *err)
 {
     enum status status = OK;
-    const struct score_scale raw = {.mean = 0, .sd = 1};
+    const struct scorer_rule rule = {
+        .temperature = how->temperature > 0 ? how->temperature : 1};
     struct draw d = {.samples = samples, .is_compared = reference != NULL};
     size_t n;
     TRY(mem_multiply(&n, (size_t)s->config->n_prompts, samples, err));
@@ -92,13 +93,11 @@ enum status draw_replies(struct draw *out, const struct setup *s,
     }
     TRY_DONE(rollout_sample(&d.r, m, s->prompt, samples, how, s->config->seed,
                             RNG_HELDOUT, (int64_t)part, context, err));
-    TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, &raw, 0, 0,
-                           context, err));
+    TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, context, err));
     TRY_DONE(ask_gold(&d, s, context, err));
     if (reference != NULL)
-        TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL,
-                                 how->temperature > 0 ? how->temperature : 1,
-                                 context, err));
+        TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL, &rule, context,
+                                 err));
     TRY_DONE(read_texts(&d, s, err));
     *out = d;
 done:

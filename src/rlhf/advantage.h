@@ -32,6 +32,7 @@ struct advantage_config {
     int whiten;         // advantages: enum whiten
     int whiten_reward;  // rewards before GAE, scale only: enum whiten
     double whiten_eps;
+    bool mask_eos; // the EOS is outside every loss (a fault; rlhf/rollout.h)
 };
 
 /* Slots a response of `len` <= max_new tokens occupies: len, len + 1 (len when

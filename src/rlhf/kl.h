@@ -36,6 +36,7 @@ enum kl_control {
 
 struct kl_config {
     double beta;      // penalty coefficient, per unit of normalised score
+    double beta_end;  // it moves there linearly over the run; below 0: it stays
     int mode;         // enum kl_mode
     int control;      // enum kl_control
     double target;    // adaptive: nats per sequence

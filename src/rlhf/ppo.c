@@ -9,6 +9,7 @@
 #include "io/chat_install.h"
 #include "model/checkpoint.h"
 #include "rlhf/ppo_internal.h"
+#include "rlhf/schedule.h"
 #include "rlhf/trainer.h"
 
 /* Every array of a PPO checkpoint beside the policy itself. */
@@ -48,6 +49,11 @@ static enum status save(struct ppo *p, struct err *err)
     json_field_int(&w, "policy_updates", p->policy_optimizer.t);
     json_field_int(&w, "value_updates", p->value_optimizer.t);
     json_field_bool(&w, "over_budget", p->is_over_budget);
+    if (p->config->score_norm == SCORE_NORM_RUNNING) {
+        json_field_number(&w, "scores", p->moments.n);
+        json_field_number(&w, "scores_mean", p->moments.mean);
+        json_field_number(&w, "scores_square", p->moments.square);
+    }
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
     name_arrays(array, p);
@@ -67,6 +73,16 @@ done:
     return status;
 }
 
+/* What the running deviation has seen, where there is one. */
+static enum status read_moments(struct score_moments *m,
+                                const struct json *json, const char *path,
+                                struct err *err)
+{
+    TRY(json_need_number(&m->n, json, "scores", path, err));
+    TRY(json_need_number(&m->mean, json, "scores_mean", path, err));
+    return json_need_number(&m->square, json, "scores_square", path, err);
+}
+
 static enum status read_state(struct ppo *p, const struct buf *text,
                               const char *path, struct err *err)
 {
@@ -81,6 +97,8 @@ static enum status read_state(struct ppo *p, const struct buf *text,
                            err));
     TRY_DONE(
         json_need_int(&value, json, "value_updates", 0, INT64_MAX, path, err));
+    if (p->config->score_norm == SCORE_NORM_RUNNING)
+        TRY_DONE(read_moments(&p->moments, json, path, err));
     p->policy_optimizer.t = policy;
     p->value_optimizer.t = value;
     p->is_over_budget = json_bool(json_get(json, "over_budget"), false);
@@ -230,47 +248,37 @@ static enum status load(struct ppo *p, struct err *err)
     return OK;
 }
 
-static struct sampling sampling_of(const struct ppo_config *c)
+struct scorer_rule ppo_rule(const struct ppo_config *c)
 {
-    return (struct sampling){.temperature = c->temperature,
-                             .top_p = 1,
-                             .max_new = (size_t)c->max_new};
+    return (struct scorer_rule){
+        .temperature =
+            c->log_temperature > 0 ? c->log_temperature : c->temperature,
+        .keeps_banned = !c->mask_logits,
+    };
 }
 
-/* Mean and deviation of the reward model on samples of the reference: the
- * unit in which beta is stated. */
-static enum status calibrate(struct ppo *p, struct err *err)
+size_t ppo_max_new(const struct ppo_config *c, int64_t step)
 {
-    enum status status = OK;
-    const struct ppo_config *c = p->config;
-    struct rollout r = {.n = 0};
-    struct sampling how = sampling_of(c);
-    p->scale = (struct score_scale){.mean = 0, .sd = 1};
-    if (c->score_norm == SCORE_NORM_NONE)
-        return OK;
-    TRY(rollout_create(&r, (size_t)c->norm_prompts, (size_t)c->max_new, err));
-    for (size_t i = 0; i < r.n; i++) {
-        r.prompt[i] = i % p->prompts.n;
-        r.sample[i] = i / p->prompts.n;
+    if (c->max_new_start == 0)
+        return (size_t)c->max_new;
+    return (size_t)llround(schedule_line(
+        (double)c->max_new_start, (double)c->max_new, step, c->iterations));
+}
+
+/* The data set's order in a pass over it. */
+static void arrange(size_t *order, const struct ppo *p, int64_t pass)
+{
+    size_t n = p->prompts.n;
+    if (!p->config->file_order) {
+        trainer_order(order, n, p->stage->seed, pass);
+        return;
     }
-    size_t samples = 1 + r.n / p->prompts.n;
-    TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, samples, &how,
-                            p->stage->seed, RNG_CALIBRATE, 0, p->context, err));
-    const struct reward_replies replies =
-        rollout_replies(&r, p->prompts.record);
-    TRY_DONE(reward_reader_score(r.score_raw, &p->reward, &replies, p->context,
-                                 err));
-    p->scale = scorer_scale(r.score_raw, r.n);
-    context_info(p->context,
-                 "reward model on the reference: mean %.3f, deviation %.3f",
-                 p->scale.mean, p->scale.sd);
-done:
-    rollout_free(&r);
-    return status;
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
 }
 
 /* The prompts of iteration `step`: the data set in a shuffled order of its
- * own for every pass. */
+ * own for every pass, or as it stands. */
 static enum status choose_prompts(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -282,7 +290,7 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
         size_t at = (size_t)p->step * batch + i;
         if (at / n != pass) {
             pass = at / n;
-            trainer_order(order, n, p->stage->seed, (int64_t)pass);
+            arrange(order, p, (int64_t)pass);
         }
         for (size_t k = 0; k < samples; k++) {
             p->rollout.prompt[i * samples + k] = order[at % n];
@@ -296,12 +304,20 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
 static enum status check_ratio(const struct ppo *p, struct err *err)
 {
     double error = rollout_ratio_error(&p->rollout);
-    if (!(error <= p->config->ratio_gate))
-        return err_set(err, ERR_NUMERIC,
-                       "training and sampling disagree on a token's "
-                       "probability by a ratio of 1 +- %.2g (gate %.2g)",
-                       error, p->config->ratio_gate);
-    return OK;
+    const struct ppo_config *c = p->config;
+    if (error <= c->ratio_gate)
+        return OK;
+    const char *why =
+        c->log_temperature > 0 && c->log_temperature != c->temperature
+            ? "; ppo.log_temperature is not ppo.temperature, a fault that "
+              "only ppo.ratio_gate=inf lets through"
+        : !c->mask_logits ? "; ppo.mask_logits is false, a fault that only "
+                            "ppo.ratio_gate=inf lets through"
+                          : "";
+    return err_set(err, ERR_NUMERIC,
+                   "training and sampling disagree on a token's probability "
+                   "by a ratio of 1 +- %.2g (gate %.2g)%s",
+                   error, c->ratio_gate, why);
 }
 
 /* prompts -> rollout -> score -> KL -> advantage */
@@ -309,17 +325,19 @@ static enum status collect(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     struct rollout *r = &p->rollout;
-    struct sampling how = sampling_of(c);
+    const struct scorer_rule rule = ppo_rule(c);
+    const struct sampling how = {.temperature = c->temperature,
+                                 .top_p = 1,
+                                 .max_new = ppo_max_new(c, p->step)};
     TRY(choose_prompts(p, err));
     size_t passes = 1 + (size_t)(c->iterations * c->batch) / p->prompts.n;
     TRY(rollout_sample(r, &p->policy, p->corpus.seq,
                        passes * (size_t)c->samples, &how, p->stage->seed,
                        RNG_SAMPLE, p->step, p->context, err));
-    TRY(rollout_score(r, &p->reward, p->prompts.record, &p->scale,
-                      c->missing_eos, c->score_clip, p->context, err));
+    TRY(ppo_score_rollout(p, err));
     TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
-                        c->value_trunk ? &p->value : NULL, c->temperature,
-                        p->context, err));
+                        c->value_trunk ? &p->value : NULL, &rule, p->context,
+                        err));
     TRY(check_ratio(p, err));
     if (!c->value_trunk)
         TRY(rollout_values(r, &p->value, p->context, err));
@@ -333,6 +351,9 @@ static enum status one_iteration(struct ppo *p, struct err *err)
     struct ppo_update_report update;
     double gold = (double)NAN;
     p->started = context_time(p->context);
+    if (c->kl.beta_end >= 0)
+        p->beta =
+            schedule_line(c->kl.beta, c->kl.beta_end, p->step, c->iterations);
     TRY(collect(p, err));
     TRY(ppo_report_trace(p, &gold, err));
     memcpy(model_trainable(&p->previous), model_trainable(&p->policy),
@@ -418,6 +439,19 @@ enum status ppo_check(const struct ppo_config *c, struct err *err)
                        "ppo.kl_target = %g: an adaptive coefficient needs one "
                        "above 0",
                        c->kl.target);
+    if (c->kl.beta_end >= 0 && c->kl.control != KL_FIXED)
+        return err_set(err, ERR_ARG,
+                       "ppo.beta_end = %g: a coefficient that follows a target "
+                       "cannot move to a given end too",
+                       c->kl.beta_end);
+    if (c->advantage.mask_eos && c->advantage.score_position != SCORE_AT_EOS)
+        return err_set(err, ERR_ARG,
+                       "ppo.mask_eos is stated for ppo.score_position = eos "
+                       "only");
+    if (c->max_new_start > c->max_new)
+        return err_set(err, ERR_ARG,
+                       "ppo.max_new_start = %lld is above ppo.max_new = %lld",
+                       (long long)c->max_new_start, (long long)c->max_new);
     if (c->loss.dual_clip > 0 && !(c->loss.dual_clip > 1))
         return err_set(err, ERR_ARG,
                        "ppo.dual_clip = %g: at or below 1 it stops every "
@@ -483,7 +517,7 @@ enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
     if (p.run.checkpoint >= 0)
         TRY_DONE(resume(&p, err));
     else
-        TRY_DONE(calibrate(&p, err));
+        TRY_DONE(ppo_score_calibrate(&p, err));
     status = loop(&p, err);
 done:
     close_all(&p);

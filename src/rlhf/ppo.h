@@ -16,12 +16,8 @@
 #include "rlhf/advantage.h"
 #include "rlhf/kl.h"
 #include "rlhf/ppo_loss.h"
+#include "rlhf/shaping.h"
 #include "rlhf/stage.h"
-
-enum score_norm {
-    SCORE_NORM_NONE,
-    SCORE_NORM_REFERENCE, // mean 0, deviation 1 on reference samples, fixed
-};
 
 struct ppo_config {
     const char *model;        // policy to start from; also the reference
@@ -32,7 +28,12 @@ struct ppo_config {
     int64_t batch;   // prompts per iteration
     int64_t samples; // responses per prompt
     int64_t max_new;
-    double temperature;
+    int64_t max_new_start;  // the cap of the first iteration, from which it
+                            // rises linearly to max_new; 0: always max_new
+    bool file_order;        // prompts as the file has them, not shuffled
+    double temperature;     // of sampling
+    double log_temperature; // of every log-probability; 0: the same
+    bool mask_logits; // tokens that are never sampled are outside the softmax
     int64_t epochs, minibatches;
     struct ppo_loss_config loss;
     struct advantage_config advantage;

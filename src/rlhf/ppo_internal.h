@@ -31,7 +31,9 @@ struct ppo {
     struct optimizer policy_optimizer, value_optimizer;
     struct workspace workspace;
     struct rollout rollout;
-    struct score_scale scale;
+    struct score_scale scale;     // of the reward model on the reference
+    struct score_moments moments; // of every score so far
+    double normaliser;            // what the last scores were divided by
     double beta;
     int64_t step;        // iterations done
     bool is_over_budget; // the last of them met the KL budget: no more
@@ -48,6 +50,20 @@ struct ppo_update_report {
     double policy_norm, value_norm; // mean gradient norms
     double lr;
 };
+
+/* How the trainer computes log-probabilities: at the temperature it believes
+ * in, which the trace names too. */
+struct scorer_rule ppo_rule(const struct ppo_config *c);
+
+/* How many tokens responses may have in iteration `step`, from 0. */
+size_t ppo_max_new(const struct ppo_config *c, int64_t step);
+
+/* Mean and deviation of the reward model on samples of the reference: the
+ * unit in which beta is stated. */
+enum status ppo_score_calibrate(struct ppo *p, struct err *err) MUST_CHECK;
+
+/* Score p->rollout. */
+enum status ppo_score_rollout(struct ppo *p, struct err *err) MUST_CHECK;
 
 /* All epochs and minibatches on p->rollout. */
 enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,

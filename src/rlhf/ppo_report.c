@@ -54,7 +54,7 @@ static struct trace_row row_of(const struct ppo *p, size_t i,
         .score_raw = r->score_raw[i],
         .score = r->score[i],
         .beta = p->beta,
-        .temperature = p->config->temperature,
+        .temperature = ppo_rule(p->config).temperature,
         .template_hash = p->template_hash,
         .len = r->seq[i].len_response,
         .token = r->seq[i].response,
@@ -196,6 +196,8 @@ static void add_objective(struct metrics *m, const struct ppo *p,
     add(m, "score/sd", score.sd);
     add(m, "score/clipped", (double)r->score_clipped);
     add(m, "score/raw_mean", scorer_scale(r->score_raw, r->n).mean);
+    if (p->config->score_norm > SCORE_NORM_REFERENCE)
+        add(m, "score/normaliser", p->normaliser);
 }
 
 /* The updates, means over their tokens unless the name says otherwise. */
@@ -273,8 +275,9 @@ static struct fit fit_values(const struct rollout *r)
 }
 
 /* The responses and how well the value model foresaw what they were paid. */
-static void add_rollout(struct metrics *m, const struct rollout *r)
+static void add_rollout(struct metrics *m, const struct ppo *p)
 {
+    const struct rollout *r = &p->rollout;
     double eos = count_eos(r);
     struct fit fit = fit_values(r);
     add(m, "policy/entropy_avg",
@@ -287,6 +290,8 @@ static void add_rollout(struct metrics *m, const struct rollout *r)
     add(m, "value/return_mean", fit.ret);
     add(m, "value/explained_variance", fit.explained);
     add(m, "advantage/sd", r->whitening.sd);
+    if (p->config->max_new_start > 0)
+        add(m, "response/cap", (double)ppo_max_new(p->config, p->step));
 }
 
 static void show_progress(const struct ppo *p)
@@ -309,7 +314,7 @@ enum status ppo_report_metrics(struct ppo *p, const struct ppo_update_report *u,
     add_objective(&m, p, &d);
     add_update(&m, u);
     add_kl(&m, p, &d, (double)r->kl_clamped + u->stats.kl_clamped);
-    add_rollout(&m, r);
+    add_rollout(&m, p);
     add(&m, "episode", (double)((p->step + 1) * (int64_t)r->n));
     if (p->annotator != NULL)
         add(&m, "world/gold", gold);

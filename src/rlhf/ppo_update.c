@@ -23,10 +23,9 @@ struct minibatch {
 static size_t value_slots(const struct ppo *p, size_t i)
 {
     const struct rollout *r = &p->rollout;
-    size_t len = r->seq[i].len_response;
     if (p->config->advantage.score_position == SCORE_AFTER_EOS)
         return r->slot[i + 1] - r->slot[i];
-    return len;
+    return r->trained[i];
 }
 
 static enum status pack_shard(struct batch *out, const struct minibatch *b,
@@ -65,7 +64,7 @@ static enum status gather_policy(struct policy_rows *out,
     size_t at = 0;
     for (size_t s = first; s < last; s++) {
         size_t i = b->index[s];
-        for (size_t t = 0; t < r->seq[i].len_response; t++, at++) {
+        for (size_t t = 0; t < r->trained[i]; t++, at++) {
             x.row[at] = batch_state_row(rows, s - first, t);
             x.target[at] = r->seq[i].response[t];
             x.logp_old[at] = r->logp[r->offset[i] + t];
@@ -169,7 +168,8 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
     struct ppo *p = b->p;
     const struct ppo_loss_config *c = &p->config->loss;
     struct model *m = &p->policy;
-    struct lmhead head = model_lmhead(m, (float)p->config->temperature);
+    const struct scorer_rule rule = ppo_rule(p->config);
+    struct lmhead head = scorer_lmhead(m, &rule);
     struct policy_rows x;
     size_t C = m->config.C;
     float *hidden, *drows, *dhidden, *logp, *entropy, *dlogp, *dentropy;
@@ -257,8 +257,7 @@ static enum status weigh(struct minibatch *b, struct arena *arena,
     TRY(ARENA_NEW(arena, b->slot_start, b->n + 1, err));
     b->start[0] = b->slot_start[0] = 0;
     for (size_t i = 0; i < b->n; i++) {
-        size_t len = r->seq[b->index[i]].len_response;
-        b->start[i + 1] = b->start[i] + len;
+        b->start[i + 1] = b->start[i] + r->trained[b->index[i]];
         b->slot_start[i + 1] = b->slot_start[i] + value_slots(p, b->index[i]);
     }
     TRY(ARENA_NEW(arena, b->weight, b->start[b->n], err));

@@ -20,6 +20,7 @@ enum status rollout_create(struct rollout *out, size_t n, size_t max_new,
     TRY_DONE(MEM_NEW(r.is_eos, n, err));
     TRY_DONE(MEM_NEW(r.offset, n + 1, err));
     TRY_DONE(MEM_NEW(r.slot, n + 1, err));
+    TRY_DONE(MEM_NEW(r.trained, n, err));
     TRY_DONE(MEM_NEW(r.score_raw, n, err));
     TRY_DONE(MEM_NEW(r.score, n, err));
     TRY_DONE(MEM_NEW(r.after_value, n, err));
@@ -44,33 +45,20 @@ done:
 
 void rollout_free(struct rollout *r)
 {
-    void *owned[] = {r->prompt,
-                     r->sample,
-                     r->seq,
-                     r->job,
-                     r->is_eos,
-                     r->offset,
-                     r->slot,
-                     r->score_raw,
-                     r->score,
-                     r->after_value,
-                     r->token,
-                     r->logp_sample,
-                     r->logp,
-                     r->logp_ref,
-                     r->kl,
-                     r->entropy,
-                     r->p_eos,
-                     r->p_eos_ref,
-                     r->kl_step,
-                     r->state_value,
-                     r->reward_kl,
-                     r->value,
-                     r->reward,
-                     r->advantage,
-                     r->advantage_white,
-                     r->ret,
-                     r->is_real};
+    void *owned[] = {r->prompt,      r->sample,
+                     r->seq,         r->job,
+                     r->is_eos,      r->offset,
+                     r->slot,        r->trained,
+                     r->score_raw,   r->score,
+                     r->after_value, r->token,
+                     r->logp_sample, r->logp,
+                     r->logp_ref,    r->kl,
+                     r->entropy,     r->p_eos,
+                     r->p_eos_ref,   r->kl_step,
+                     r->state_value, r->reward_kl,
+                     r->value,       r->reward,
+                     r->advantage,   r->advantage_white,
+                     r->ret,         r->is_real};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         mem_free(owned[i]);
     memset(r, 0, sizeof *r);
@@ -129,28 +117,31 @@ struct reward_replies rollout_replies(const struct rollout *r,
 
 enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
                           const struct record *records,
-                          const struct score_scale *scale, double missing_eos,
-                          double clip, const struct context *context,
-                          struct err *err)
+                          const struct context *context, struct err *err)
 {
     const struct reward_replies replies = rollout_replies(r, records);
-    TRY(reward_reader_score(r->score_raw, reward, &replies, context, err));
+    return reward_reader_score(r->score_raw, reward, &replies, context, err);
+}
+
+void rollout_shape(struct rollout *r, const struct shaping *s,
+                   const double *centre)
+{
     r->score_clipped = 0;
     for (size_t i = 0; i < r->n; i++) {
-        double score = (r->score_raw[i] - scale->mean) / scale->sd;
-        if (!r->is_eos[i])
-            score -= missing_eos;
-        bool is_outside = clip > 0 && fabs(score) > clip;
+        double score =
+            shaping_score(s, r->score_raw[i], centre != NULL ? centre[i] : 0,
+                          r->seq[i].len_response, r->is_eos[i]);
+        bool is_outside = s->clip > 0 && fabs(score) > s->clip;
         r->score_clipped += is_outside;
-        r->score[i] = is_outside ? copysign(clip, score) : score;
+        r->score[i] = is_outside ? copysign(s->clip, score) : score;
     }
-    return OK;
 }
 
 enum status rollout_compare(struct rollout *r, const struct model *policy,
                             const struct model *reference,
                             const struct model *previous,
-                            const struct model *value, double temperature,
+                            const struct model *value,
+                            const struct scorer_rule *rule,
                             const struct context *context, struct err *err)
 {
     struct scorer_views v = {
@@ -168,8 +159,7 @@ enum status rollout_compare(struct rollout *r, const struct model *policy,
         .values = r->state_value,
         .after = r->after_value,
     };
-    return scorer_compare(&v, r->seq, r->n, r->offset, temperature, context,
-                          err);
+    return scorer_compare(&v, r->seq, r->n, r->offset, rule, context, err);
 }
 
 enum status rollout_values(struct rollout *r, const struct model *value,
@@ -202,7 +192,7 @@ static void fill_values(struct rollout *r, const struct advantage_config *c)
         size_t slots = advantage_slots(position, len, r->max_new);
         for (size_t t = 0; t < slots; t++) {
             size_t at = r->slot[i] + t;
-            r->is_real[at] = t < len;
+            r->is_real[at] = t < r->trained[i];
             r->value[at] = t < len ? r->state_value[r->offset[i] + t] : 0;
             if (t == len && position == SCORE_AFTER_EOS)
                 r->value[at] = r->after_value[i];
@@ -211,28 +201,47 @@ static void fill_values(struct rollout *r, const struct advantage_config *c)
     }
 }
 
+/* What every token is paid.  A masked EOS is the last token of its response
+ * and is left with nothing. */
+static void pay(struct rollout *r, const struct advantage_config *c,
+                const struct kl_config *kl, double beta)
+{
+    enum score_position position = (enum score_position)c->score_position;
+    r->kl_clamped = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        size_t at = r->offset[i], slots = r->slot[i + 1] - r->slot[i];
+        if (r->trained[i] < r->seq[i].len_response) {
+            slots--;
+            r->reward_kl[at + slots] = 0;
+            r->reward[r->slot[i] + slots] = 0;
+        }
+        r->kl_clamped += kl_reward(r->reward_kl + at, r->logp + at,
+                                   r->logp_ref + at, r->trained[i], kl, beta);
+        advantage_rewards(r->reward + r->slot[i], r->reward_kl + at,
+                          r->trained[i], slots, r->score[i], position,
+                          r->max_new);
+    }
+}
+
 void rollout_advantages(struct rollout *r, const struct advantage_config *c,
                         const struct kl_config *kl, double beta)
 {
-    enum score_position position = (enum score_position)c->score_position;
-    fill_values(r, c);
-    r->kl_clamped = kl_reward(r->reward_kl, r->logp, r->logp_ref,
-                              r->offset[r->n], kl, beta);
     for (size_t i = 0; i < r->n; i++)
-        advantage_rewards(r->reward + r->slot[i], r->reward_kl + r->offset[i],
-                          r->seq[i].len_response, r->slot[i + 1] - r->slot[i],
-                          r->score[i], position, r->max_new);
+        r->trained[i] = r->seq[i].len_response - (c->mask_eos && r->is_eos[i]);
+    fill_values(r, c);
+    pay(r, c, kl, beta);
     size_t n_slot = r->slot[r->n];
+    const uint8_t *mask = c->mask_eos ? r->is_real : NULL;
     r->reward_whitening = (struct whitening){.scale = 1};
     if (c->whiten_reward != WHITEN_OFF)
         r->reward_whitening = advantage_whiten(
-            r->reward, r->reward, NULL, n_slot, (enum whiten)c->whiten_reward,
+            r->reward, r->reward, mask, n_slot, (enum whiten)c->whiten_reward,
             true, c->whiten_eps);
     for (size_t i = 0; i < r->n; i++) {
         size_t at = r->slot[i];
         advantage_gae(r->advantage + at, r->ret + at, r->reward + at,
-                      r->value + at, NULL, r->slot[i + 1] - at, c->gamma,
-                      c->lambda);
+                      r->value + at, mask != NULL ? mask + at : NULL,
+                      r->slot[i + 1] - at, c->gamma, c->lambda);
     }
     r->whitening =
         advantage_whiten(r->advantage_white, r->advantage, r->is_real, n_slot,

@@ -16,18 +16,20 @@
 #include "rlhf/batch.h"
 #include "rlhf/kl.h"
 #include "rlhf/reward_reader.h"
+#include "rlhf/shaping.h"
 
 struct rollout {
-    size_t n;                  // responses
-    size_t max_new;            // room for tokens of each
-    size_t *prompt;            // [n] index of the prompt in its data set
-    size_t *sample;            // [n] which sample of that prompt
-    struct sequence *seq;      // [n]
-    struct generate_job *job;  // [n]
-    bool *is_eos;              // [n]
-    size_t *offset;            // [n+1]
-    size_t *slot;              // [n+1]
-    int32_t *token;            // [n * max_new], response i at i * max_new
+    size_t n;                 // responses
+    size_t max_new;           // room for tokens of each
+    size_t *prompt;           // [n] index of the prompt in its data set
+    size_t *sample;           // [n] which sample of that prompt
+    struct sequence *seq;     // [n]
+    struct generate_job *job; // [n]
+    bool *is_eos;             // [n]
+    size_t *offset;           // [n+1]
+    size_t *slot;             // [n+1]
+    size_t *trained; // [n] tokens that losses see: all, or all but the EOS
+    int32_t *token;  // [n * max_new], response i at i * max_new
     double *score_raw, *score; // [n]
     float *after_value;        // [n] of the state after the last token
     size_t score_clipped;      // scores that met their bound
@@ -62,33 +64,32 @@ enum status rollout_sample(struct rollout *r, const struct model *policy,
                            const struct context *context,
                            struct err *err) MUST_CHECK;
 
-/*
- * score = (score_raw - mean) / sd, less `missing_eos` where there is no EOS,
- * bounded by +-clip (0: off).  `records` are what r->prompt counts in.  Fails
- * as reward_reader_score() does.
- */
+/* Fill score_raw.  `records` are what r->prompt counts in.  Fails as
+ * reward_reader_score() does. */
 enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
                           const struct record *records,
-                          const struct score_scale *scale, double missing_eos,
-                          double clip, const struct context *context,
+                          const struct context *context,
                           struct err *err) MUST_CHECK;
+
+/* Fill score and score_clipped from score_raw (rlhf/shaping.h).  centre [n], or
+ * NULL: all 0. */
+void rollout_shape(struct rollout *r, const struct shaping *s,
+                   const double *centre);
 
 /* The responses as a reward model is given them. */
 struct reward_replies rollout_replies(const struct rollout *r,
                                       const struct record *records);
 
 /*
- * Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref at the sampling
- * temperature, before any update; `previous` (may be NULL) fills kl_step, and
+ * Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref, before any update; `previous` (may be NULL) fills kl_step, and
  * `value` (may be NULL), a value head on the policy's trunk, state_value and
  * after_value.
  */
-enum status rollout_compare(struct rollout *r, const struct model *policy,
-                            const struct model *reference,
-                            const struct model *previous,
-                            const struct model *value, double temperature,
-                            const struct context *context,
-                            struct err *err) MUST_CHECK;
+enum status
+rollout_compare(struct rollout *r, const struct model *policy,
+                const struct model *reference, const struct model *previous,
+                const struct model *value, const struct scorer_rule *rule,
+                const struct context *context, struct err *err) MUST_CHECK;
 
 /* The largest |exp(logp - logp_sample) - 1|: how far what was sampled is from
  * what training computes.  NaN counts as infinite. */
@@ -100,9 +101,11 @@ enum status rollout_values(struct rollout *r, const struct model *value,
                            struct err *err) MUST_CHECK;
 
 /* With these there: fill slot, is_real, value, reward_kl, reward, advantage,
- * advantage_white, ret, whitening and kl_clamped.  Returns belong to the
- * advantages before whitening; padding slots do not enter its mean and
- * deviation. */
+ * advantage_white, ret, whitening, kl_clamped and trained.  Returns belong to
+ * the advantages before whitening; padding slots do not enter its mean and
+ * deviation.  With c->mask_eos an EOS is no token of its response: it is paid
+ * nothing, not even its share of the KL, its advantage is 0, and the score
+ * stands at the token before it (a response that is EOS alone is not paid). */
 void rollout_advantages(struct rollout *r, const struct advantage_config *c,
                         const struct kl_config *kl, double beta);
 

@@ -22,3 +22,8 @@ double schedule_factor(enum schedule kind, int64_t t, int64_t total,
         kind == SCHEDULE_LINEAR ? 1.0 - done : 0.5 * (1.0 + cos(pi * done));
     return low + (1.0 - low) * left;
 }
+
+double schedule_line(double from, double to, int64_t i, int64_t n)
+{
+    return n > 1 ? from + (to - from) * (double)i / (double)(n - 1) : from;
+}

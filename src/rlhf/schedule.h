@@ -20,4 +20,8 @@ enum schedule {
 double schedule_factor(enum schedule kind, int64_t t, int64_t total,
                        int64_t warmup, double low);
 
+/* The value at step i = 0..n-1 of a straight line from `from` at the first step
+ * to `to` at the last; with one step, `from`. */
+double schedule_line(double from, double to, int64_t i, int64_t n);
+
 #endif

@@ -21,7 +21,7 @@ struct job {
     const struct sequence *seq;
     size_t n;
     const size_t *offset;
-    float temperature;
+    struct scorer_rule rule;
     struct workspace workspace;
     /* results */
     double *score;
@@ -181,6 +181,15 @@ static enum status gather_states(float **hidden, const struct tokens *t,
     return OK;
 }
 
+struct lmhead scorer_lmhead(const struct model *m,
+                            const struct scorer_rule *rule)
+{
+    struct lmhead head = model_lmhead(m, (float)rule->temperature);
+    if (rule->keeps_banned)
+        head.banned = NULL;
+    return head;
+}
+
 /* The policy's states against those of another model. */
 static enum status compare_with(const struct lmhead_pair *all,
                                 const struct model *other, const float *hidden,
@@ -189,8 +198,8 @@ static enum status compare_with(const struct lmhead_pair *all,
                                 struct err *err)
 {
     const struct model *policy = j->views->policy;
-    struct lmhead head = model_lmhead(policy, j->temperature);
-    struct lmhead head_other = model_lmhead(other, j->temperature);
+    struct lmhead head = scorer_lmhead(policy, &j->rule);
+    struct lmhead head_other = scorer_lmhead(other, &j->rule);
     float *hidden_other;
     TRY(gather_states(&hidden_other, t, b, other, arena, err));
     struct lmhead_pair out = {
@@ -235,14 +244,11 @@ static enum status compare_group(void *ctx, size_t item, size_t worker,
 
 enum status scorer_compare(const struct scorer_views *v,
                            const struct sequence *seq, size_t n,
-                           const size_t *offset, double temperature,
+                           const size_t *offset, const struct scorer_rule *rule,
                            const struct context *context, struct err *err)
 {
-    struct job j = {.views = v,
-                    .seq = seq,
-                    .n = n,
-                    .offset = offset,
-                    .temperature = (float)temperature};
+    struct job j = {
+        .views = v, .seq = seq, .n = n, .offset = offset, .rule = *rule};
     return run_job(&j, compare_group, context, err);
 }
 

@@ -6,6 +6,8 @@
 #ifndef PLUMB_RLHF_SCORER_H
 #define PLUMB_RLHF_SCORER_H
 
+#include <stdbool.h>
+
 #include "base/context.h"
 #include "model/transformer.h"
 #include "rlhf/batch.h"
@@ -40,11 +42,20 @@ struct scorer_views {
     const struct model *value;    // a score head on the policy's states, or
     float *values, *after;        // NULL; its numbers as scorer_values() has
 };
+/* How log-probabilities and everything of that distribution are computed. */
+struct scorer_rule {
+    double temperature;
+    bool keeps_banned; // tokens that are never sampled stay in the softmax
+};
 enum status scorer_compare(const struct scorer_views *v,
                            const struct sequence *seq, size_t n,
-                           const size_t *offset, double temperature,
+                           const size_t *offset, const struct scorer_rule *rule,
                            const struct context *context,
                            struct err *err) MUST_CHECK;
+
+/* The head of a policy under a rule. */
+struct lmhead scorer_lmhead(const struct model *m,
+                            const struct scorer_rule *rule);
 
 /* Mean and deviation (n-1) of scores: the scale PPO's beta refers to.  A model
  * that says one thing always has a deviation of 1. */

@@ -37,7 +37,7 @@ static const struct {
     {"ppo.kl_budget", NULL},
     {"ppo.kl_clamp", NULL},
     {"ppo.missing_eos", NULL},
-    {"ppo.score_norm", " none reference "},
+    {"ppo.score_norm", " none reference running batch "},
     {"ppo.score_clip", NULL},
     {"ppo.epochs", NULL},
     {"ppo.minibatches", NULL},

@@ -58,6 +58,15 @@ static void test_cosine_is_half_a_wave(void **state)
                 ROUNDING);
 }
 
+static void test_line_meets_both_ends(void **state)
+{
+    (void)state;
+    static const double want[] = {3, 2.25, 1.5, 0.75, 0};
+    for (int64_t i = 0; i < 5; i++)
+        assert_near(schedule_line(3, 0, i, 5), want[i], ROUNDING);
+    assert_near(schedule_line(3, 0, 0, 1), 3, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +74,7 @@ int main(void)
         cmocka_unit_test(test_constant_stays),
         cmocka_unit_test(test_linear_falls_to_low),
         cmocka_unit_test(test_cosine_is_half_a_wave),
+        cmocka_unit_test(test_line_meets_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
