@@ -18,9 +18,12 @@ static enum status write_tokenizer(const struct options *o, struct err *err)
 
 static enum status write_tickets(const struct options *o, struct err *err)
 {
-    return desk_write_prompts(
-        o->v.common.out, (enum ticket_split)o->v.world.split,
-        (size_t)o->v.world.tickets, (uint64_t)o->v.common.seed, err);
+    const struct world_values *w = &o->v.world;
+    struct mix mix;
+    TRY(mix_parse(&mix, w->intents, w->mix_shift, err));
+    return desk_write_mix(o->v.common.out, (enum ticket_split)w->split,
+                          (size_t)w->tickets, &mix, (uint64_t)o->v.common.seed,
+                          err);
 }
 
 static enum status write_demos(const struct options *o, struct err *err)
@@ -45,6 +48,8 @@ struct panel_config cmd_world_panel(const struct world_values *w)
         .tau = w->judge_tau,
         .tau_axis = w->judge_tau_axis,
         .tie_margin = w->judge_tie_margin,
+        .side_bias = w->judge_side_bias,
+        .length_bias = w->judge_length_bias,
     };
 }
 

@@ -32,16 +32,24 @@ static enum status make_world(const struct demo *d, struct err *err)
     const struct world_values *w = &d->o->v.world;
     const struct ppo_config *ppo = &d->o->v.ppo;
     uint64_t seed = (uint64_t)d->o->v.common.seed;
+    struct mix mix;
     const struct {
         const char *name;
         enum ticket_split split;
         int64_t n;
+        const struct mix *mix;
     } prompts[] = {
-        {"world/rank_prompts.jsonl", TICKET_RANKING, w->rank_prompts},
-        {"world/ppo_prompts.jsonl", TICKET_PPO, ppo->iterations * ppo->batch},
-        {"world/heldout.jsonl", TICKET_HELDOUT, d->o->v.eval.n_prompts},
+        {"world/rank_prompts.jsonl", TICKET_RANKING, w->rank_prompts, NULL},
+        {"world/ppo_prompts.jsonl", TICKET_PPO, ppo->iterations * ppo->batch,
+         &mix},
+        {"world/heldout.jsonl", TICKET_HELDOUT, d->o->v.eval.n_prompts, NULL},
     };
     const char *path;
+    TRY(mix_parse(&mix, w->intents, w->mix_shift, err));
+    if (mix.shift > 0 && !ppo->file_order)
+        return err_set(err, ERR_ARG,
+                       "world.mix_shift lets prompts drift over their file, "
+                       "which PPO would shuffle; ppo.file_order=true does not");
     context_stage(&d->session->context, "world",
                   "tickets and demonstrations of the support desk");
     TRY(demo_path(&path, d, "world", err));
@@ -53,8 +61,8 @@ static enum status make_world(const struct demo *d, struct err *err)
     for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
         TRY(demo_path(&path, d, prompts[i].name, err));
         if (!is_done(d, path))
-            TRY(desk_write_prompts(path, prompts[i].split, (size_t)prompts[i].n,
-                                   seed, err));
+            TRY(desk_write_mix(path, prompts[i].split, (size_t)prompts[i].n,
+                               prompts[i].mix, seed, err));
     }
     return OK;
 }

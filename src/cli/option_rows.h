@@ -51,6 +51,9 @@
             help, commands, marks, parent                                      \
     }
 
+/* What the help of a deliberate fault ends with. */
+#define FAULT " (a fault, for checking a diagnosis against it)"
+
 #define MANY 1e12 // more than anybody will ask for, and exact as a double
 
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)

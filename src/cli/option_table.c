@@ -53,6 +53,14 @@ static const struct option first[] = {
            FOR_WORLD, RECORDED),
     INT("world.tickets", world.tickets, "4096", 1, 10000000,
         "tickets: prompts to write", FOR_WORLD, RECORDED),
+    TEXT("world.intents", world.intents, NULL,
+         "tickets, and the prompts that the demo trains on: their intents by "
+         "name, with commas between; without it, all",
+         FOR_WORLD | FOR_DEMO, RECORDED),
+    REAL("world.mix_shift", world.mix_shift, "0", 0, 1,
+         "the same prompts: how far their intents drift over the file, from "
+         "the first half of the list to the second; wants ppo.file_order" FAULT,
+         FOR_WORLD | FOR_DEMO, RECORDED),
     INT("world.demos", world.demos, "12000", 1, 10000000,
         "demos: demonstrations to write", FOR_WORLD | FOR_DEMO, RECORDED),
     INT("world.rank_prompts", world.rank_prompts, "4200", 1, 10000000,
@@ -110,6 +118,12 @@ static const struct option first[] = {
     REAL("panel.tie_below", world.judge_tie_margin, "0.2", 0, 100,
          "spot-check: answers closer than this tie", FOR_WORLD | FOR_DEMO,
          RECORDED),
+    REAL("panel.side_bias", world.judge_side_bias, "0", -100, 100,
+         "spot-check: what standing on the left is worth to a judge" FAULT,
+         FOR_WORLD | FOR_DEMO, RECORDED),
+    REAL("panel.length_bias", world.judge_length_bias, "0", -10, 10,
+         "spot-check: what a token is worth to a judge" FAULT,
+         FOR_WORLD | FOR_DEMO, RECORDED),
 
     /* how data files are read */
     INT("data.skip_bad", data.dataset.skip_bad, "0", 0, MANY,

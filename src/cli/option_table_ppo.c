@@ -1,8 +1,5 @@
 #include "cli/option_rows.h"
 
-/* What the help of a deliberate fault ends with. */
-#define FAULT " (a fault, for checking a diagnosis against it)"
-
 static const struct option rows[] = {
     CHOICE("ppo.preset", ppo_preset, "none",
            "none|trl-0.11|trl-exp|openrlhf|verl|lhp",

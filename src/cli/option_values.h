@@ -34,6 +34,9 @@ struct world_values {
     struct rater_config rater;
     int64_t pairs, placebo_pairs, twice, judges;
     double judge_tau, judge_tau_axis, judge_tie_margin;
+    double judge_side_bias, judge_length_bias;
+    const char *intents; // with commas between, or NULL: all
+    double mix_shift;
 };
 
 enum world_panel {

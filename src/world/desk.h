@@ -56,6 +56,11 @@ enum status desk_write_prompts(const char *path, enum ticket_split split,
                                size_t n, uint64_t seed,
                                struct err *err) MUST_CHECK;
 
+/* The same of a mix (world/mix.h). */
+enum status desk_write_mix(const char *path, enum ticket_split split, size_t n,
+                           const struct mix *mix, uint64_t seed,
+                           struct err *err) MUST_CHECK;
+
 /* n demonstrations: the prompts of TICKET_SFT, each with the reply drawn from
  * (RNG_REPLY, 0, number of the prompt). */
 enum status desk_write_demos(const char *path, size_t n, uint64_t seed,

@@ -51,14 +51,14 @@ static enum status write_ticket_record(struct buf *out, const char *id,
 }
 
 static enum status write_set(const char *path, enum ticket_split split,
-                             size_t n, uint64_t seed, bool has_response,
-                             struct err *err)
+                             size_t n, const struct mix *mix, uint64_t seed,
+                             bool has_response, struct err *err)
 {
     enum status status = OK;
     struct world_set set = {0};
     struct buf out;
     buf_init(&out, FILE_MAX);
-    TRY_DONE(world_prompts(&set, seed, split, n, NULL, 0, err));
+    TRY_DONE(world_prompts_of(&set, seed, split, n, mix, err));
     for (size_t i = 0; i < set.n; i++) {
         char id[ID_MAX];
         struct rng r;
@@ -78,13 +78,20 @@ done:
 enum status desk_write_prompts(const char *path, enum ticket_split split,
                                size_t n, uint64_t seed, struct err *err)
 {
-    return write_set(path, split, n, seed, false, err);
+    return write_set(path, split, n, NULL, seed, false, err);
+}
+
+enum status desk_write_mix(const char *path, enum ticket_split split, size_t n,
+                           const struct mix *mix, uint64_t seed,
+                           struct err *err)
+{
+    return write_set(path, split, n, mix, seed, false, err);
 }
 
 enum status desk_write_demos(const char *path, size_t n, uint64_t seed,
                              struct err *err)
 {
-    return write_set(path, TICKET_SFT, n, seed, true, err);
+    return write_set(path, TICKET_SFT, n, NULL, seed, true, err);
 }
 
 /* ---- from records to records -------------------------------------------- */

@@ -60,6 +60,10 @@ static enum status check_config(const struct panel_config *c, size_t n,
                        "tau %g, tau_axis %g, tie_margin %g: wanted a positive "
                        "tau, the others 0 or more",
                        c->tau, c->tau_axis, c->tie_margin);
+    if (!isfinite(c->side_bias) || !isfinite(c->length_bias))
+        return err_set(err, ERR_ARG,
+                       "side_bias %g, length_bias %g: wanted finite numbers",
+                       c->side_bias, c->length_bias);
     return OK;
 }
 
@@ -139,7 +143,9 @@ static void judge_visit(struct visit *out, const struct pair *p,
             for (size_t k = 0; k < 3; k++)
                 noise[k] = c->tau_axis * rng_normal(&r);
         }
-        v[i] = truth->gold + noise[3];
+        v[i] = truth->gold + c->length_bias * (double)truth->tokens + noise[3];
+        if (i == 0 && !is_same)
+            v[i] += c->side_bias;
         panel_mark(&out->marks[i], truth, noise);
     }
     out->choice = choose(v, c->tie_margin);

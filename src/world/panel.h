@@ -12,9 +12,11 @@
  * measures how far judges agree with themselves.  All judges are careful:
  * they see gold (world/judge.h) and the facts behind it, through noise.
  *
- *     overall   v = gold + tau * Gumbel for each answer; the larger wins (so
- *               wins are Bradley-Terry).  Closer than tie_margin: both_good
- *               when their mean is at least PANEL_GOOD, else both_bad.
+ *     overall   v = gold + tau * Gumbel for each answer, + side_bias for the
+ *               left one, + length_bias * tokens; the larger wins (so wins
+ *               are Bradley-Terry).  Careful judges have neither bias.  Closer
+ *               than tie_margin: both_good when their mean is at least
+ *               PANEL_GOOD, else both_bad.
  *     direct    10 * help / tokens + the judge's buried term (<= 0), that is
  *               help per ten tokens less what is buried, + noise; 0..4 by
  *               the thresholds 0, 0.5, 1, 1.75
@@ -55,6 +57,8 @@ struct panel_config {
     double tau;       // noise of the overall choice, > 0
     double tau_axis;  // noise of directness, correctness and length, >= 0
     double tie_margin;
+    double side_bias;   // what standing on the left is worth to a judge
+    double length_bias; // what a token is worth
 };
 
 /* 512, 512, 128 pairs, 4 judges, tau 0.4, tau_axis 0.15, tie_margin 0.2. */

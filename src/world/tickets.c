@@ -1,5 +1,6 @@
 #include "world/tickets.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -57,11 +58,19 @@ static void draw_any(struct ticket *t, struct rng *r)
 void ticket_draw(struct ticket *t, uint64_t seed, enum ticket_split split,
                  uint32_t index)
 {
+    ticket_draw_of(t, seed, split, index, NULL, 0);
+}
+
+void ticket_draw_of(struct ticket *t, uint64_t seed, enum ticket_split split,
+                    uint32_t index, const struct mix *mix, double place)
+{
     struct rng r;
     rng_init(&r, seed, RNG_TICKET, (uint32_t)split, index);
+    unsigned allowed = mix != NULL ? mix_allowed(mix, place, &r) : UINT_MAX;
     do {
         draw_any(t, &r);
-    } while (ticket_is_heldout(t) != (split == TICKET_HELDOUT));
+    } while (ticket_is_heldout(t) != (split == TICKET_HELDOUT) ||
+             !(allowed & 1U << t->intent));
 }
 
 void ticket_slots(struct words_slots *out, const struct ticket *t)

@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "world/mix.h"
 #include "world/tables.h"
 #include "world/words.h"
 
@@ -59,6 +60,11 @@ struct ticket {
 /* Ticket number `index` of a split.  Cannot fail. */
 void ticket_draw(struct ticket *t, uint64_t seed, enum ticket_split split,
                  uint32_t index);
+
+/* The same of a mix (NULL: all intents alike), at `place` in its set
+ * (world/mix.h). */
+void ticket_draw_of(struct ticket *t, uint64_t seed, enum ticket_split split,
+                    uint32_t index, const struct mix *mix, double place);
 
 /* The customer's text, appended, without the chat template's markers. */
 void ticket_text(struct buf *out, const struct ticket *t);

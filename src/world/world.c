@@ -41,8 +41,8 @@ static bool key_set_add(struct key_set *s, uint64_t key)
 /* Draws until n new texts are found.  After many draws in a row without a
  * new text the split is taken to be exhausted. */
 static enum status fill(struct ticket *ticket, size_t n, uint64_t seed,
-                        enum ticket_split split, struct key_set *seen,
-                        struct err *err)
+                        enum ticket_split split, const struct mix *mix,
+                        struct key_set *seen, struct err *err)
 {
     enum {
         PATIENCE = 1000
@@ -51,7 +51,8 @@ static enum status fill(struct ticket *ticket, size_t n, uint64_t seed,
     int in_vain = 0;
     for (uint32_t index = 0; got < n; index++) {
         struct ticket t;
-        ticket_draw(&t, seed, split, index);
+        double place = n > 1 ? (double)got / (double)(n - 1) : 0;
+        ticket_draw_of(&t, seed, split, index, mix, place);
         if (key_set_add(seen, ticket_key(&t))) {
             ticket[got++] = t;
             in_vain = 0;
@@ -82,7 +83,25 @@ enum status world_prompts(struct world_set *out, uint64_t seed,
         for (size_t j = 0; j < exclude[i]->n; j++)
             (void)key_set_add(&seen, ticket_key(&exclude[i]->ticket[j]));
     TRY_DONE(MEM_NEW(ticket, n, err));
-    TRY_DONE(fill(ticket, n, seed, split, &seen, err));
+    TRY_DONE(fill(ticket, n, seed, split, NULL, &seen, err));
+    *out = (struct world_set){.ticket = ticket, .n = n};
+    ticket = NULL;
+done:
+    mem_free(ticket);
+    mem_free(seen.slot);
+    return status;
+}
+
+enum status world_prompts_of(struct world_set *out, uint64_t seed,
+                             enum ticket_split split, size_t n,
+                             const struct mix *mix, struct err *err)
+{
+    enum status status = OK;
+    struct key_set seen = {0};
+    struct ticket *ticket = NULL;
+    TRY_DONE(key_set_init(&seen, n, err));
+    TRY_DONE(MEM_NEW(ticket, n, err));
+    TRY_DONE(fill(ticket, n, seed, split, mix, &seen, err));
     *out = (struct world_set){.ticket = ticket, .n = n};
     ticket = NULL;
 done:

@@ -36,6 +36,12 @@ enum status world_prompts(struct world_set *out, uint64_t seed,
                           const struct world_set *const *exclude,
                           size_t n_exclude, struct err *err) MUST_CHECK;
 
+/* The same of a mix (world/mix.h; NULL: all intents alike), the first ticket
+ * at its start and the last at its end. */
+enum status world_prompts_of(struct world_set *out, uint64_t seed,
+                             enum ticket_split split, size_t n,
+                             const struct mix *mix, struct err *err) MUST_CHECK;
+
 void world_set_free(struct world_set *set);
 
 #endif

@@ -252,6 +252,37 @@ static void test_verbose(void **state)
     RIG_RATE(placebo->wins, placebo->wins + placebo->losses, 0.5);
 }
 
+/* Judges with a taste: for the left side, so that nothing else counts; for
+ * length, so that what was disliked is liked.  Marks do not have tastes. */
+static void test_tastes(void **state)
+{
+    static struct stage s;
+    struct tallies fair, biased;
+    struct panel_config c = panel_default();
+    struct buf b;
+    struct err err;
+    (void)state;
+    stage_init(&s, " please note that times may vary a little in some cases."
+                   " have you seen the new offers in our online store?");
+    run(&fair, &s, &c, 4);
+    c.side_bias = 100;
+    run(&biased, &s, &c, 4);
+    RIG_EQUAL(biased.kind[0].wins, fair.kind[0].on_left);
+    RIG_EQUAL(biased.kind[0].losses, 512 - fair.kind[0].on_left);
+    RIG_EQUAL(biased.kind[0].less_direct, fair.kind[0].less_direct);
+    c.side_bias = 0;
+    c.length_bias = 0.1;
+    run(&biased, &s, &c, 4);
+    assert_true(fair.kind[0].wins < fair.kind[0].losses);
+    assert_true(biased.kind[0].wins > biased.kind[0].losses);
+    RIG_EQUAL(biased.kind[0].too_long[0], fair.kind[0].too_long[0]);
+    c.length_bias = (double)NAN;
+    buf_init(&b, 1 << 20);
+    assert_int_equal(panel_spotcheck(&b, s.panel, N, &c, 1, &err), ERR_ARG);
+    buf_free(&b);
+    stage_free(&s);
+}
+
 /* Overall choices follow Bradley-Terry in gold. */
 static void test_bradley_terry(void **state)
 {
@@ -418,10 +449,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),        cmocka_unit_test(test_fair),
-        cmocka_unit_test(test_verbose),       cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_bradley_terry), cmocka_unit_test(test_same_text),
-        cmocka_unit_test(test_same_bytes),    cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_counts),    cmocka_unit_test(test_fair),
+        cmocka_unit_test(test_verbose),   cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_tastes),    cmocka_unit_test(test_bradley_terry),
+        cmocka_unit_test(test_same_text), cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

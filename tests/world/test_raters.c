@@ -120,6 +120,26 @@ static void test_utility(void **state)
     RIG_EQUAL(c.tau, 0.4);
 }
 
+/* A hurried rater with a distaste for length takes the shorter of two equals
+ * for the better. */
+static void test_distaste_for_length(void **state)
+{
+    (void)state;
+    struct rater_config c = rater_default();
+    const struct judgement j[2] = {{.gold = 1, .tokens = 50},
+                                   {.gold = 1, .tokens = 40}};
+    int32_t ranking[2];
+    int shorter = 0;
+    c.hurried = 1;
+    c.length_taste = -0.06;
+    assert_int_equal(rater_check(&c, NULL), OK);
+    for (uint32_t i = 0; i < N; i++) {
+        rater_rank(ranking, j, 2, &c, 6, i);
+        shorter += ranking[1] < ranking[0] ? 1 : 0;
+    }
+    RIG_RATE(shorter, N, 1 / (1 + exp(-0.06 * 10 / c.tau)));
+}
+
 static void test_hurried_share(void **state)
 {
     (void)state;
@@ -282,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_plackett_luce),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_utility),
+        cmocka_unit_test(test_distaste_for_length),
         cmocka_unit_test(test_hurried_share),
         cmocka_unit_test(test_same_noise),
         cmocka_unit_test(test_ties),

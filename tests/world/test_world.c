@@ -5,6 +5,7 @@
 #include "rig.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "world/world.h"
@@ -101,12 +102,92 @@ static void test_out_of_memory(void **state)
         ERR_LIMIT);
 }
 
+/* A restricted set has the intents asked for, each as often. */
+static void test_intents(void **state)
+{
+    (void)state;
+    struct err err;
+    struct world_set a;
+    struct mix mix;
+    double count[TABLES_INTENTS] = {0};
+    assert_int_equal(mix_parse(&mix, "warranty,late,charge", 0, &err), OK);
+    assert_int_equal(world_prompts_of(&a, 4, TICKET_PPO, 3000, &mix, &err), OK);
+    for (size_t i = 0; i < a.n; i++)
+        count[a.ticket[i].intent]++;
+    RIG_RATE(count[INTENT_WARRANTY], 3000, 1.0 / 3);
+    RIG_RATE(count[INTENT_LATE], 3000, 1.0 / 3);
+    RIG_EQUAL(count[INTENT_WARRANTY] + count[INTENT_LATE] +
+                  count[INTENT_CHARGE],
+              3000);
+    world_set_free(&a);
+}
+
+/* All intents without a shift are the set without a mix. */
+static void test_whole_mix(void **state)
+{
+    (void)state;
+    struct err err;
+    struct world_set a, b;
+    struct mix mix;
+    assert_int_equal(mix_parse(&mix, NULL, 0, &err), OK);
+    assert_int_equal(world_prompts_of(&a, 4, TICKET_PPO, 500, &mix, &err), OK);
+    assert_int_equal(world_prompts(&b, 4, TICKET_PPO, 500, NULL, 0, &err), OK);
+    for (size_t i = 0; i < a.n; i++)
+        assert_true(ticket_key(&a.ticket[i]) == ticket_key(&b.ticket[i]));
+    world_set_free(&a);
+    world_set_free(&b);
+}
+
+/* Share of the second half of the intents among tickets first..last-1. */
+static double second_half(const struct world_set *s, size_t first, size_t last)
+{
+    double n = 0;
+    for (size_t i = first; i < last; i++)
+        n += s->ticket[i].intent >= INTENT_CANCEL;
+    return n;
+}
+
+/* A shift of 0.8: from 10 % to 90 %, on a straight line. */
+static void test_shift(void **state)
+{
+    (void)state;
+    struct err err;
+    struct world_set a;
+    struct mix mix;
+    assert_int_equal(mix_parse(&mix, "", 0.8, &err), OK);
+    assert_int_equal(world_prompts_of(&a, 4, TICKET_PPO, 4000, &mix, &err), OK);
+    for (size_t k = 0; k < 4; k++)
+        RIG_RATE(second_half(&a, 1000 * k, 1000 * k + 1000), 1000,
+                 0.2 + 0.2 * (double)k);
+    world_set_free(&a);
+    mix.shift = 1;
+    assert_int_equal(world_prompts_of(&a, 4, TICKET_PPO, 400, &mix, &err), OK);
+    assert_true(a.ticket[0].intent < INTENT_CANCEL);
+    assert_true(a.ticket[399].intent >= INTENT_CANCEL);
+    world_set_free(&a);
+}
+
+static void test_mix_refuses(void **state)
+{
+    (void)state;
+    struct err err;
+    struct mix mix;
+    assert_int_equal(mix_parse(&mix, "refund,lat", 0, &err), ERR_ARG);
+    assert_non_null(strstr(err.text, "'lat'"));
+    assert_non_null(strstr(err.text, "late"));
+    assert_int_equal(mix_parse(&mix, "refund,,late", 0, &err), ERR_ARG);
+    assert_int_equal(mix_parse(&mix, "late,refund,late", 0, &err), ERR_ARG);
+    assert_non_null(strstr(err.text, "twice"));
+    assert_int_equal(mix_parse(&mix, "late", 0.1, &err), ERR_ARG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_prefix),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_sets),          cmocka_unit_test(test_prefix),
+        cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_intents),
+        cmocka_unit_test(test_whole_mix),     cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_mix_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
