@@ -73,6 +73,10 @@ struct ppo_annotator {
 /* What the ranges of single settings cannot say: ERR_ARG naming them. */
 enum status ppo_check(const struct ppo_config *c, struct err *err) MUST_CHECK;
 
+/* How the trainer computes log-probabilities: at the temperature it believes
+ * in, which the trace names too. */
+struct scorer_rule ppo_rule(const struct ppo_config *c);
+
 /* ERR_ARG when max_new leaves no room for a prompt in T_max positions. */
 enum status ppo_check_room(const struct ppo_config *c, size_t T_max,
                            struct err *err) MUST_CHECK;

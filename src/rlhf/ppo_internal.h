@@ -51,10 +51,6 @@ struct ppo_update_report {
     double lr;
 };
 
-/* How the trainer computes log-probabilities: at the temperature it believes
- * in, which the trace names too. */
-struct scorer_rule ppo_rule(const struct ppo_config *c);
-
 /* How many tokens responses may have in iteration `step`, from 0. */
 size_t ppo_max_new(const struct ppo_config *c, int64_t step);
 

@@ -182,10 +182,11 @@ static enum status restore(struct reader *x, const char *path, struct err *err)
         return err_set(err, ERR_MISMATCH,
                        "%s: %zu rows, the run's iterations have %zu", path,
                        x->n, x->room);
-    if (x->to.temperature != c->temperature)
+    double temperature = ppo_rule(c).temperature;
+    if (x->to.temperature != temperature)
         return err_set(err, ERR_MISMATCH,
                        "%s: temperature %g, the run's settings say %g", path,
-                       x->to.temperature, c->temperature);
+                       x->to.temperature, temperature);
     batch_offsets(r->offset, r->seq, r->n);
     rollout_advantages(r, &c->advantage, &c->kl, x->to.beta);
     if (c->advantage.score_position == SCORE_AFTER_EOS) {

@@ -55,8 +55,8 @@ enum status ppo_split_advantages(double *const part[SPLIT_ENTROPY],
     TRY(MEM_NEW(reward, r->max_new + 1, err));
     enum status status = MEM_NEW(nothing, r->max_new + 1, err);
     for (size_t i = 0; status == OK && i < r->n; i++) {
-        size_t at = r->slot[i], slots = r->slot[i + 1] - at;
-        size_t len = r->seq[i].len_response;
+        size_t at = r->slot[i], len = r->trained[i];
+        size_t slots = r->slot[i + 1] - at - (r->seq[i].len_response - len);
         advantage_rewards(reward, nothing, len, slots, r->score[i], position,
                           r->max_new);
         add_gae(part[SPLIT_REWARD] + at, reward, NULL, wr->scale, 0, slots, c);
@@ -224,7 +224,8 @@ static enum status chunk_gradient(struct job *j, size_t index, size_t lane,
                                   struct arena *arena, struct err *err)
 {
     const struct model *m = j->model;
-    struct lmhead head = model_lmhead(m, (float)j->in->config->temperature);
+    const struct scorer_rule rule = ppo_rule(j->in->config);
+    struct lmhead head = scorer_lmhead(m, &rule);
     struct chunk x;
     size_t C = m->config.C;
     float *dlogp, *dentropy, *drows, *dhidden;
@@ -286,6 +287,28 @@ static void job_close(struct job *j)
     workspace_free(&j->workspace);
 }
 
+/* Each token's weight in the loss, 0 for those that losses do not see. */
+static enum status weigh(float *weight, const struct rollout *r,
+                         const struct ppo_loss_config *c, struct err *err)
+{
+    enum status status = OK;
+    size_t *start = NULL;
+    float *seen = NULL;
+    TRY(MEM_NEW(start, r->n + 1, err));
+    for (size_t i = 0; i < r->n; i++)
+        start[i + 1] = start[i] + r->trained[i];
+    TRY_DONE(MEM_NEW(seen, start[r->n], err));
+    ppo_weights(seen, start, r->n, (enum loss_aggregation)c->aggregation,
+                r->max_new);
+    for (size_t i = 0; i < r->n; i++)
+        memcpy(weight + r->offset[i], seen + start[i],
+               r->trained[i] * sizeof *weight);
+done:
+    mem_free(seen);
+    mem_free(start);
+    return status;
+}
+
 static enum status job_open(struct job *out, const struct split_input *in,
                             const struct context *context, struct err *err)
 {
@@ -302,8 +325,7 @@ static enum status job_open(struct job *out, const struct split_input *in,
         TRY_DONE(MEM_NEW(j.adv[k], r->slot[r->n], err));
     TRY_DONE(ppo_split_advantages(j.adv, r, &c->advantage, err));
     TRY_DONE(MEM_NEW(j.weight, r->offset[r->n], err));
-    ppo_weights(j.weight, r->offset, r->n,
-                (enum loss_aggregation)c->loss.aggregation, r->max_new);
+    TRY_DONE(weigh(j.weight, r, &c->loss, err));
     TRY_DONE(MEM_NEW(j.lane, n_lane, err));
     TRY_DONE(MEM_NEW(j.mean, LANES * 2 * V, err));
     TRY_DONE(workspace_create(&j.workspace, team_size(context->team), err));
@@ -407,8 +429,8 @@ static void compare_parts(struct ppo_split *out, float *const grad[SPLIT_PARTS],
 static enum status chunk_means(struct job *j, size_t index, size_t lane,
                                struct arena *arena, struct err *err)
 {
-    struct lmhead head =
-        model_lmhead(j->model, (float)j->in->config->temperature);
+    const struct scorer_rule rule = ppo_rule(j->in->config);
+    struct lmhead head = scorer_lmhead(j->model, &rule);
     size_t V = head.V, C = head.C;
     double *p_sum = j->mean + lane * 2 * V, *logp_sum = p_sum + V;
     struct chunk x;

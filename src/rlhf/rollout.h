@@ -81,9 +81,9 @@ struct reward_replies rollout_replies(const struct rollout *r,
                                       const struct record *records);
 
 /*
- * Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref, before any update; `previous` (may be NULL) fills kl_step, and
- * `value` (may be NULL), a value head on the policy's trunk, state_value and
- * after_value.
+ * Fill logp, logp_ref, kl, entropy, p_eos and p_eos_ref, before any update;
+ * `previous` (may be NULL) fills kl_step, and `value` (may be NULL), a value
+ * head on the policy's trunk, state_value and after_value.
  */
 enum status
 rollout_compare(struct rollout *r, const struct model *policy,

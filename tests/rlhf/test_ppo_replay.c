@@ -39,19 +39,27 @@ static struct ppo_config one_update(void)
 
 static void vary(struct ppo_config *c, int k)
 {
-    static const int modes[] = {KL_K1_REWARD, KL_K3_LOSS, KL_K1_CLAMP,
-                                KL_K2_LOSS, KL_K3_REWARD};
+    static const int modes[] = {KL_K1_REWARD, KL_K3_LOSS,   KL_K1_CLAMP,
+                                KL_K2_LOSS,   KL_K3_REWARD, KL_K2_LOSS};
     c->kl.mode = modes[k];
-    c->advantage.score_position = k % 3;
+    c->advantage.score_position = k < 5 ? k % 3 : SCORE_AT_EOS;
     c->advantage.whiten_reward = k == 4 ? WHITEN_BIASED : WHITEN_OFF;
     c->loss.entropy_coef = k == 1 ? 0.01 : 0;
-    c->loss.aggregation = k;
+    c->loss.aggregation = k % 5;
     c->kl.control = k == 2 ? KL_ADAPTIVE : KL_FIXED;
     c->kl.target = 0.01;
     c->kl.horizon = 100;
     c->kl.max_error = 0.5;
+    if (k < 5)
+        return;
+    /* The faults that change what a log-prob is, and which tokens count. */
+    c->max_new = 90;
+    c->advantage.mask_eos = true;
+    c->mask_logits = false;
+    c->log_temperature = 0.8;
+    c->ratio_gate = (double)INFINITY;
 }
-#define VARIANTS 5
+#define VARIANTS 6
 
 /* What a replay is read with. */
 struct source {

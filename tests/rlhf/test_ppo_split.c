@@ -43,6 +43,7 @@ static struct ppo_config plain_config(void)
 {
     return (struct ppo_config){
         .temperature = 0.8,
+        .mask_logits = true,
         .loss = {.clip_low = 0.2, .clip_high = 0.2, .entropy_coef = 0.02},
         .advantage = {.gamma = 0.97,
                       .lambda = 0.9,
@@ -94,8 +95,9 @@ static void scene_open(struct scene *s, size_t threads)
     jolt(&s->reference, &rng, 0.1);
     must(rollout_create(&s->rollout, RESPONSES, MAX_NEW, &err));
     draw_responses(s, &rng);
+    const struct scorer_rule rule = ppo_rule(&s->config);
     must(rollout_compare(&s->rollout, &s->policy, &s->reference, NULL, NULL,
-                         s->config.temperature, &s->context, &err));
+                         &rule, &s->context, &err));
     rollout_advantages(&s->rollout, &s->config.advantage, &s->config.kl,
                        s->beta);
 }
