@@ -202,14 +202,18 @@ size_t features_words_fold(char *out, const char *text, size_t len)
     for (size_t at = 0; at < len;) {
         char c = text[at];
         if ((unsigned char)c < 0x80) {
-            out[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+            if (c >= 'A' && c <= 'Z')
+                c = (char)(c - 'A' + 'a');
+            out[n++] = c;
             at++;
             continue;
         }
         size_t bad = 0;
         size_t bytes = utf8_length(text + at, len - at, &bad);
-        char mark = bytes > 0 ? plain_mark(utf8_decode(text + at, &bytes)) : 0;
-        if (bytes == 0)
+        char mark = 0;
+        if (bytes > 0)
+            mark = plain_mark(utf8_decode(text + at, &bytes));
+        else
             bytes = bad;
         if (mark != 0) {
             out[n++] = mark;
