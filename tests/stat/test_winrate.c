@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "data/golden/stat/bradley_terry.inc"
 #include "data/golden/stat/winrate.inc"
 
 static void assert_near(double got, double want, double tolerance)
@@ -85,6 +86,29 @@ static void test_bradley_terry(void **state)
     assert_near(strength[1], log(3.0), 1e-12);
 }
 
+/* evalica's data sets `simple` and `food`, whose published strengths are
+ * proportional to e^s and sum to one; it stops at a tolerance of 1e-6. */
+static void check_published(const double *wins, const double *published,
+                            size_t n)
+{
+    double strength[8];
+    double sum = 0;
+    struct err err;
+    assert_true(n <= 8);
+    assert_int_equal(winrate_bradley_terry(strength, wins, n, &err), OK);
+    for (size_t i = 0; i < n; i++)
+        sum += exp(strength[i]);
+    for (size_t i = 0; i < n; i++)
+        assert_near(exp(strength[i]) / sum, published[i], 1e-6);
+}
+
+static void test_evalica(void **state)
+{
+    (void)state;
+    check_published(golden_simple_wins, golden_simple_strength, 5);
+    check_published(golden_food_wins, golden_food_strength, 5);
+}
+
 static void test_no_maximum(void **state)
 {
     (void)state;
@@ -102,9 +126,9 @@ static void test_no_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_of),         cmocka_unit_test(test_clusters),
-        cmocka_unit_test(test_unjudged),   cmocka_unit_test(test_bradley_terry),
-        cmocka_unit_test(test_no_maximum),
+        cmocka_unit_test(test_of),       cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_unjudged), cmocka_unit_test(test_bradley_terry),
+        cmocka_unit_test(test_evalica),  cmocka_unit_test(test_no_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
