@@ -97,13 +97,21 @@ static const struct option rows[] = {
     CHOICE("ppo.kl_mode", ppo.kl.mode, "k1_reward",
            "k1_reward|k2_loss|k3_loss|k1_loss|k3_reward|k1_clamp",
            "estimator of the KL penalty, and where it acts", FOR_PPO, RECORDED),
-    CHOICE("ppo.kl_control", ppo.kl.control, "fixed", "fixed|adaptive",
-           "beta stays, or follows a target (Ziegler et al. 2019)", FOR_PPO,
-           RECORDED),
+    CHOICE(
+        "ppo.kl_control", ppo.kl.control, "fixed", "fixed|adaptive|budget",
+        "beta stays; follows a target slowly (Ziegler et al. 2019); rises as "
+        "far as it must to hold the KL at the target",
+        FOR_PPO, RECORDED),
     REAL("ppo.kl_target", ppo.kl.target, "6", 0, 1e6,
-         "adaptive: wanted KL, nats per sequence", FOR_PPO, RECORDED),
+         "adaptive, budget: wanted KL, nats per sequence", FOR_PPO, RECORDED),
+    REAL("ppo.kl_gain", ppo.kl.gain, "0.5", 0, 10,
+         "budget: beta is multiplied by exp(gain * (KL / target - 1)) each "
+         "iteration",
+         FOR_PPO, RECORDED),
     REAL("ppo.kl_horizon", ppo.kl.horizon, "10000", 1, 1e12,
-         "adaptive: episodes it takes to react", FOR_PPO, RECORDED),
+         "adaptive: episodes it takes to react; the gain per iteration is "
+         "batch * samples / horizon",
+         FOR_PPO, RECORDED),
     REAL("ppo.kl_max_error", ppo.kl.max_error, "0.2", 0, 1e6,
          "adaptive: bound on the relative error", FOR_PPO, RECORDED),
     REAL("ppo.kl_budget", ppo.kl.budget, "0", 0, 1e6,
@@ -116,6 +124,20 @@ static const struct option rows[] = {
          RECORDED),
     REAL("ppo.score_clip", ppo.score_clip, "0", 0, 1e6,
          "bound on the normalised score; 0 is off", FOR_PPO, RECORDED),
+    CHOICE("ppo.score_shape", ppo.score_shape, "none",
+           "none|sigmoid|logsigmoid",
+           "bound the normalised score: its sigmoid, 1/2 where the reference "
+           "is, or the logarithm of that; beta is then per unit of the result, "
+           "whose slope at the reference is 1/4, or 1/2",
+           FOR_PPO, RECORDED),
+    INT("ppo.shape_samples", ppo.shape_samples, "1", 1, 64,
+        "score_shape: reference samples per prompt and iteration, whose mean "
+        "score is the prompt's centre; 1: none, the centre is the mean of "
+        "norm_prompts",
+        FOR_PPO, RECORDED),
+    REAL("ppo.length_penalty", ppo.length_penalty, "0", -10, 10,
+         "subtracted from the score per response token, after score_shape",
+         FOR_PPO, RECORDED),
     CHOICE("ppo.score_norm", ppo.score_norm, "reference",
            "none|reference|running|batch",
            "scores less their mean on reference samples, divided by their "

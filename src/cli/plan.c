@@ -409,7 +409,10 @@ static enum status plan_ppo(struct plan *p, const struct options *o,
     TRY(measure(&t, &m, context, err));
     double replies = (double)(c->batch * c->samples);
     double prompt = m.tokens / (double)m.records;
-    double drawn = replies * (double)c->max_new;
+    double beside = c->score_shape != SHAPE_NONE && c->shape_samples > 1
+                        ? (double)(c->batch * c->shape_samples)
+                        : 0; // replies of the reference
+    double drawn = (replies + beside) * (double)c->max_new;
     double tokens = drawn + replies * prompt;
     double work = drawn * DECODE + tokens * FORWARD * x.forward +
                   tokens * (double)c->epochs * (1 + x.back);

@@ -124,17 +124,27 @@ double kl_loss(float *dlogp, const float *logp, const float *logp_ref,
     return beta * loss;
 }
 
-double kl_next_beta(double beta, double kl, double episodes,
+/* x within [low, high]; a NaN is passed on and not turned into a bound. */
+static double clip(double x, double low, double high)
+{
+    if (x < low)
+        return low;
+    return x > high ? high : x;
+}
+
+double kl_next_beta(double beta, double kl, double previous, double episodes,
                     const struct kl_config *c)
 {
     if (c->control == KL_FIXED)
         return beta;
-    assert(c->target > 0.0 && c->horizon > 0.0);
-    double error = kl / c->target - 1.0;
-    /* Written so that a NaN is passed on and not turned into a bound. */
-    if (error > c->max_error)
-        error = c->max_error;
-    else if (error < -c->max_error)
-        error = -c->max_error;
+    assert(c->target > 0.0);
+    if (c->control == KL_BUDGET) {
+        double ahead = kl + KL_LEAD * (kl - previous);
+        double error = clip(ahead / c->target - 1.0, -1.0, 1.0);
+        double next = beta * exp(c->gain * error);
+        return next < c->beta ? c->beta : next;
+    }
+    assert(c->horizon > 0.0);
+    double error = clip(kl / c->target - 1.0, -c->max_error, c->max_error);
     return beta * (1.0 + error * episodes / c->horizon);
 }

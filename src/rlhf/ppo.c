@@ -49,6 +49,8 @@ static enum status save(struct ppo *p, struct err *err)
     json_field_int(&w, "policy_updates", p->policy_optimizer.t);
     json_field_int(&w, "value_updates", p->value_optimizer.t);
     json_field_bool(&w, "over_budget", p->is_over_budget);
+    if (p->config->kl.control == KL_BUDGET)
+        json_field_number(&w, "last_kl", p->last_kl);
     if (p->config->score_norm == SCORE_NORM_RUNNING) {
         json_field_number(&w, "scores", p->moments.n);
         json_field_number(&w, "scores_mean", p->moments.mean);
@@ -97,6 +99,8 @@ static enum status read_state(struct ppo *p, const struct buf *text,
                            err));
     TRY_DONE(
         json_need_int(&value, json, "value_updates", 0, INT64_MAX, path, err));
+    if (p->config->kl.control == KL_BUDGET)
+        TRY_DONE(json_need_number(&p->last_kl, json, "last_kl", path, err));
     if (p->config->score_norm == SCORE_NORM_RUNNING)
         TRY_DONE(read_moments(&p->moments, json, path, err));
     p->policy_optimizer.t = policy;
@@ -220,17 +224,6 @@ static enum status load_models(struct ppo *p, struct err *err)
     return start_value(p, err);
 }
 
-enum status ppo_check_room(const struct ppo_config *c, size_t T_max,
-                           struct err *err)
-{
-    if ((size_t)c->max_new < T_max)
-        return OK;
-    return err_set(err, ERR_ARG,
-                   "ppo.max_new = %lld leaves no room for a prompt in %zu "
-                   "positions",
-                   (long long)c->max_new, T_max);
-}
-
 static enum status load(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -345,6 +338,16 @@ static enum status collect(struct ppo *p, struct err *err)
     return OK;
 }
 
+/* Mean over responses of the summed k1, nats. */
+static double mean_k1(const struct ppo *p)
+{
+    const struct rollout *r = &p->rollout;
+    double kl = 0;
+    for (size_t t = 0; t < r->offset[r->n]; t++)
+        kl += kl_k1((double)r->logp[t], (double)r->logp_ref[t]);
+    return kl / (double)r->n;
+}
+
 static enum status one_iteration(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -360,14 +363,12 @@ static enum status one_iteration(struct ppo *p, struct err *err)
            p->policy_optimizer.n * sizeof(float));
     TRY(ppo_update_run(&update, p, err));
     TRY(ppo_report_metrics(p, &update, gold, err));
-    double kl = 0;
-    for (size_t t = 0; t < p->rollout.offset[p->rollout.n]; t++)
-        kl += kl_k1((double)p->rollout.logp[t], (double)p->rollout.logp_ref[t]);
-    p->beta = kl_next_beta(p->beta, kl / (double)p->rollout.n,
-                           (double)p->rollout.n, &c->kl);
-    p->is_over_budget =
-        c->kl.budget > 0 &&
-        ppo_sequence_mean(&p->rollout, p->rollout.kl) > c->kl.budget;
+    double exact = ppo_sequence_mean(&p->rollout, p->rollout.kl);
+    p->beta =
+        kl_next_beta(p->beta, c->kl.control == KL_BUDGET ? exact : mean_k1(p),
+                     p->last_kl, (double)p->rollout.n, &c->kl);
+    p->last_kl = exact;
+    p->is_over_budget = c->kl.budget > 0 && exact > c->kl.budget;
     p->step++;
     return OK;
 }
@@ -423,41 +424,6 @@ static enum status loop(struct ppo *p, struct err *err)
     }
     TRY(trainer_tidy(&p->run, c->save_every, err));
     return p->run.is_complete ? OK : finish(p, err);
-}
-
-enum status ppo_check(const struct ppo_config *c, struct err *err)
-{
-    size_t n;
-    TRY(mem_multiply(&n, (size_t)c->batch, (size_t)c->samples, err));
-    if ((size_t)c->minibatches > n)
-        return err_set(err, ERR_ARG,
-                       "ppo.minibatches = %lld, but an iteration has only %zu "
-                       "responses",
-                       (long long)c->minibatches, n);
-    if (c->kl.control == KL_ADAPTIVE && !(c->kl.target > 0))
-        return err_set(err, ERR_ARG,
-                       "ppo.kl_target = %g: an adaptive coefficient needs one "
-                       "above 0",
-                       c->kl.target);
-    if (c->kl.beta_end >= 0 && c->kl.control != KL_FIXED)
-        return err_set(err, ERR_ARG,
-                       "ppo.beta_end = %g: a coefficient that follows a target "
-                       "cannot move to a given end too",
-                       c->kl.beta_end);
-    if (c->advantage.mask_eos && c->advantage.score_position != SCORE_AT_EOS)
-        return err_set(err, ERR_ARG,
-                       "ppo.mask_eos is stated for ppo.score_position = eos "
-                       "only");
-    if (c->max_new_start > c->max_new)
-        return err_set(err, ERR_ARG,
-                       "ppo.max_new_start = %lld is above ppo.max_new = %lld",
-                       (long long)c->max_new_start, (long long)c->max_new);
-    if (c->loss.dual_clip > 0 && !(c->loss.dual_clip > 1))
-        return err_set(err, ERR_ARG,
-                       "ppo.dual_clip = %g: at or below 1 it stops every "
-                       "negative advantage; 0 is off",
-                       c->loss.dual_clip);
-    return OK;
 }
 
 static enum status prepare(struct ppo *p, struct err *err)

@@ -38,10 +38,14 @@ struct ppo_config {
     struct ppo_loss_config loss;
     struct advantage_config advantage;
     struct kl_config kl;
-    double missing_eos;   // subtracted from the score of a response without EOS
-    double score_clip;    // |score| bound after normalisation, 0: off
-    int score_norm;       // enum score_norm
-    int64_t norm_prompts; // reference samples behind it
+    double missing_eos; // subtracted from the score of a response without EOS
+    double score_clip;  // |score| bound after normalisation, 0: off
+    int score_shape;    // enum score_shape
+    int64_t shape_samples; // reference samples per prompt behind its centre; 1:
+                           // the centre is the mean of the calibration
+    double length_penalty; // subtracted from the score per response token
+    int score_norm;        // enum score_norm
+    int64_t norm_prompts;  // reference samples behind it
     bool value_init_reward; // value trunk from the reward model, else policy
     bool value_trunk; // value head on the policy's own trunk: one pass gives
                       // both, and the value loss moves the policy's trunk too

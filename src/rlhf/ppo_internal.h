@@ -34,7 +34,9 @@ struct ppo {
     struct score_scale scale;     // of the reward model on the reference
     struct score_moments moments; // of every score so far
     double normaliser;            // what the last scores were divided by
+    double saturated; // share of them that a shape has nearly flattened
     double beta;
+    double last_kl;      // exact, nats per sequence, of the last iteration
     int64_t step;        // iterations done
     bool is_over_budget; // the last of them met the KL budget: no more
     double started;

@@ -198,6 +198,8 @@ static void add_objective(struct metrics *m, const struct ppo *p,
     add(m, "score/raw_mean", scorer_scale(r->score_raw, r->n).mean);
     if (p->config->score_norm > SCORE_NORM_REFERENCE)
         add(m, "score/normaliser", p->normaliser);
+    if (p->config->score_shape != SHAPE_NONE)
+        add(m, "score/saturated", p->saturated);
 }
 
 /* The updates, means over their tokens unless the name says otherwise. */

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "base/mem.h"
 #include "rlhf/ppo_internal.h"
 
@@ -43,17 +45,86 @@ static double find_normaliser(struct ppo *p)
     return shaping_scale(&p->moments).sd;
 }
 
-enum status ppo_score_rollout(struct ppo *p, struct err *err)
+/* Replies of the reference to the prompts of this rollout, scored. */
+static enum status ask_reference(struct rollout *out, struct ppo *p,
+                                 struct err *err)
+{
+    enum status status = OK;
+    const struct ppo_config *c = p->config;
+    const struct sampling how = {.temperature = c->temperature,
+                                 .top_p = 1,
+                                 .max_new = p->rollout.max_new};
+    size_t K = (size_t)c->shape_samples;
+    struct rollout r = {.n = 0};
+    TRY(rollout_create(&r, (size_t)c->batch * K, how.max_new, err));
+    for (size_t i = 0; i < r.n; i++) {
+        r.prompt[i] = p->rollout.prompt[i / K * (size_t)c->samples];
+        r.sample[i] = i % K;
+    }
+    /* Step 0 was the calibration's. */
+    TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, K, &how,
+                            p->stage->seed, RNG_CALIBRATE, p->step + 1,
+                            p->context, err));
+    TRY_DONE(rollout_score(&r, &p->reward, p->prompts.record, p->context, err));
+    *out = r;
+done:
+    if (status != OK)
+        rollout_free(&r);
+    return status;
+}
+
+/* centre[i]: the reference's mean score, normalised, on response i's prompt. */
+static enum status find_centres(double *centre, struct ppo *p,
+                                const struct score_scale *scale,
+                                struct err *err)
 {
     const struct ppo_config *c = p->config;
+    size_t K = (size_t)c->shape_samples;
+    struct rollout r;
+    TRY(ask_reference(&r, p, err));
+    for (size_t i = 0; i < p->rollout.n; i++) {
+        const double *raw = r.score_raw + i / (size_t)c->samples * K;
+        centre[i] = (scorer_scale(raw, K).mean - scale->mean) / scale->sd;
+    }
+    rollout_free(&r);
+    return OK;
+}
+
+/* Where a sigmoid has 95 % of its range behind it. */
+#define SATURATED 3.0
+
+static double share_saturated(const struct rollout *r,
+                              const struct score_scale *scale,
+                              const double *centre)
+{
+    double n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += fabs((r->score_raw[i] - scale->mean) / scale->sd - centre[i]) >
+             SATURATED;
+    return n / (double)r->n;
+}
+
+enum status ppo_score_rollout(struct ppo *p, struct err *err)
+{
+    enum status status = OK;
+    const struct ppo_config *c = p->config;
     struct rollout *r = &p->rollout;
+    double *centre = NULL;
     TRY(rollout_score(r, &p->reward, p->prompts.record, p->context, err));
     p->normaliser = find_normaliser(p);
     const struct shaping how = {
         .scale = {.mean = p->scale.mean, .sd = p->normaliser},
+        .shape = c->score_shape,
         .missing_eos = c->missing_eos,
+        .length_penalty = c->length_penalty,
         .clip = c->score_clip,
     };
-    rollout_shape(r, &how, NULL);
-    return OK;
+    TRY(MEM_NEW(centre, r->n, err)); // zeros: the calibration's mean
+    if (c->score_shape != SHAPE_NONE && c->shape_samples > 1)
+        TRY_DONE(find_centres(centre, p, &how.scale, err));
+    p->saturated = share_saturated(r, &how.scale, centre);
+    rollout_shape(r, &how, centre);
+done:
+    mem_free(centre);
+    return status;
 }

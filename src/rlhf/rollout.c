@@ -128,9 +128,8 @@ void rollout_shape(struct rollout *r, const struct shaping *s,
 {
     r->score_clipped = 0;
     for (size_t i = 0; i < r->n; i++) {
-        double score =
-            shaping_score(s, r->score_raw[i], centre != NULL ? centre[i] : 0,
-                          r->seq[i].len_response, r->is_eos[i]);
+        double score = shaping_score(s, r->score_raw[i], centre[i],
+                                     r->seq[i].len_response, r->is_eos[i]);
         bool is_outside = s->clip > 0 && fabs(score) > s->clip;
         r->score_clipped += is_outside;
         r->score[i] = is_outside ? copysign(s->clip, score) : score;

@@ -71,8 +71,7 @@ enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
                           const struct context *context,
                           struct err *err) MUST_CHECK;
 
-/* Fill score and score_clipped from score_raw (rlhf/shaping.h).  centre [n], or
- * NULL: all 0. */
+/* Fill score and score_clipped from score_raw (rlhf/shaping.h); centre [n]. */
 void rollout_shape(struct rollout *r, const struct shaping *s,
                    const double *centre);
 

@@ -56,6 +56,14 @@ done
 holds grep -q precious ours/letter
 holds grep -q precious mine/sft/letter
 
+# A budget holds the KL at its target, which the demo's fixed penalty leaves
+# far behind: from the same stages, means of the last five iterations.
+expect 0 ppo -c one/ppo/config.yaml --kl-control budget --kl-target 2 --out held
+holds jq -se '.[-5:] | map(."kl/sequence") | add / length > 4' \
+    one/ppo/metrics.jsonl
+holds jq -se '.[-5:] | map(."kl/sequence") | add / length
+    | . > 2 * 0.7 and . < 2 * 1.3' held/metrics.jsonl
+
 # plumb eval on the project prints the same measures.
 expect 0 eval two --json --n-prompts 32 --samples 2
 holds jq -e '.schema and .rm_delta and .kl_sequence' out

@@ -154,6 +154,7 @@ struct ppo_config desk_ppo(const struct desk *d)
                       .whiten_eps = 1e-8},
         .kl = {.beta = 0.05, .beta_end = -1},
         .missing_eos = 1,
+        .shape_samples = 1,
         .score_norm = SCORE_NORM_REFERENCE,
         .norm_prompts = 16,
         .value_init_reward = true,

@@ -160,7 +160,7 @@ static void test_nan_is_not_swallowed(void **state)
                           .target = 6.0,
                           .horizon = 1e4,
                           .max_error = 0.2};
-    assert_true(isnan(kl_next_beta(0.1, (double)NAN, 64, &c)));
+    assert_true(isnan(kl_next_beta(0.1, (double)NAN, 0, 64, &c)));
 }
 
 static void test_controller(void **state)
@@ -168,20 +168,71 @@ static void test_controller(void **state)
     (void)state;
     struct kl_config c = {
         .control = KL_FIXED, .target = 6.0, .horizon = 1e4, .max_error = 0.2};
-    assert_near(kl_next_beta(0.15, 100.0, 64, &c), 0.15, 0.0);
+    assert_near(kl_next_beta(0.15, 100.0, 0, 64, &c), 0.15, 0.0);
 
     /* However far off, 512 episodes move it by 1.02 %: doubling takes 69. */
     c.control = KL_ADAPTIVE;
     double beta = 0.1;
     int batches = 0;
     while (beta < 0.2) {
-        beta = kl_next_beta(beta, 1e6, 512, &c);
+        beta = kl_next_beta(beta, 1e6, 0, 512, &c);
         batches++;
     }
     assert_int_equal(batches, 69);
     /* A wider bound lets it through. */
     c.max_error = 1.0;
-    assert_near(kl_next_beta(1.0, 9.0, 1000, &c), 1.05, 1e-15);
+    assert_near(kl_next_beta(1.0, 9.0, 0, 1000, &c), 1.05, 1e-15);
+    /* A gain of 0.5 an iteration of 64 episodes: horizon 128, up to 10 %. */
+    c.max_error = 0.2;
+    c.horizon = 128;
+    assert_near(kl_next_beta(1.0, 9.0, 0, 64, &c), 1.1, 1e-15);
+}
+
+/*
+ * A policy that follows the price some iterations late: its KL moves a share
+ * `rate` of the way to the KL at which it would rest, sd^2 / (2 beta^2)
+ * (rewards normal with deviation sd), and at most 0.7 nats, as on the desk.  A
+ * budget settles near its target with rates of a tenth to a fifth, whatever
+ * the rest, where the fixed coefficient would go to 300 nats and more; slower
+ * policies need more iterations than these 60, quicker ones keep swinging.  It
+ * never charges less than asked for.
+ */
+static void test_budget_holds_the_target(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.1, 0.15, 0.2};
+    static const double sds[] = {0.5, 1.5};
+    static const double targets[] = {1, 4};
+    for (size_t k = 0; k < 12; k++) {
+        double rate = rates[k % 3], sd = sds[k / 3 % 2];
+        struct kl_config c = {.control = KL_BUDGET,
+                              .beta = 0.02,
+                              .target = targets[k / 6],
+                              .gain = 0.5};
+        double kl = 0, before = 0, beta = c.beta, mean = 0;
+        for (int i = 0; i < 60; i++) {
+            double rest = sd * sd / (2 * beta * beta);
+            double step = rate * (rest - kl);
+            beta = kl_next_beta(beta, kl, before, 64, &c);
+            assert_true(beta >= c.beta);
+            before = kl;
+            kl += step < 0.7 ? step : 0.7;
+            if (i >= 50)
+                mean += kl / 10;
+        }
+        if (!(fabs(mean / c.target - 1) < 0.3))
+            fail_msg("rate %g, sd %g: KL %g, target %g", rate, sd, mean,
+                     c.target);
+    }
+    /* Far below the target it is the coefficient that was asked for. */
+    struct kl_config c = {
+        .control = KL_BUDGET, .beta = 0.02, .target = 4, .gain = 0.5};
+    assert_near(kl_next_beta(0.02, 0.1, 0.1, 64, &c), 0.02, 0);
+    /* kl 4 and rising by 1: 8 is ahead, twice the target. */
+    assert_near(kl_next_beta(0.1, 4, 3, 64, &c), 0.1 * exp(0.5), 1e-15);
+    assert_near(kl_next_beta(0.1, 5, 5, 64, &c), 0.1 * exp(0.125), 1e-15);
+    assert_near(kl_next_beta(0.1, 9, 2, 64, &c), 0.1 * exp(0.5), 1e-15);
+    assert_true(isnan(kl_next_beta(0.1, (double)NAN, 1, 64, &c)));
 }
 
 int main(void)
@@ -196,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_clamp_is_counted),
         cmocka_unit_test(test_nan_is_not_swallowed),
         cmocka_unit_test(test_controller),
+        cmocka_unit_test(test_budget_holds_the_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -371,7 +371,8 @@ static void test_adaptive_controller(void **state)
     static const double kl[] = {3, 6, 6.6, 12};
     static const double want[] = {0.99872, 1, 1.00064, 1.00128};
     for (size_t i = 0; i < 4; i++)
-        assert_near(kl_next_beta(0.15, kl[i], 64, &c), 0.15 * want[i], 1e-15);
+        assert_near(kl_next_beta(0.15, kl[i], 0, 64, &c), 0.15 * want[i],
+                    1e-15);
 }
 
 /* Pair losses by the formula; four candidates as in

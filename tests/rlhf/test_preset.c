@@ -30,7 +30,7 @@ static const struct {
     {"ppo.whiten_reward", " off unbiased biased "},
     {"ppo.beta", NULL},
     {"ppo.kl_mode", " k1_reward k2_loss k3_loss k1_loss k3_reward k1_clamp "},
-    {"ppo.kl_control", " fixed adaptive "},
+    {"ppo.kl_control", " fixed adaptive budget "},
     {"ppo.kl_target", NULL},
     {"ppo.kl_horizon", NULL},
     {"ppo.kl_max_error", NULL},
