@@ -52,6 +52,12 @@ static enum status write_model(const struct options *o, const struct model *m,
     return checkpoint_write(o->v.common.out, &c, err);
 }
 
+/* Is it the whole way to the model, as it is? */
+static bool is_plain(const struct options *o)
+{
+    return o->v.export_to.interpolate == 1;
+}
+
 static enum status print_result(const struct options *o, const char *path,
                                 const struct model *m, struct err *err)
 {
@@ -70,6 +76,10 @@ static enum status print_result(const struct options *o, const char *path,
         json_field_text(&w, "type", names[o->v.export_to.type]);
         json_field_text(&w, "head", m->config.head == HEAD_LM ? "lm" : "score");
         json_field_int(&w, "parameters", (int64_t)params_count(&m->config));
+        if (!is_plain(o)) {
+            json_field_number(&w, "interpolate", o->v.export_to.interpolate);
+            json_field_text(&w, "with", o->v.export_to.with);
+        }
         json_close(&w, '}');
     } else {
         buf_puts(&text, o->v.common.out);
@@ -80,6 +90,33 @@ static enum status print_result(const struct options *o, const char *path,
     return status;
 }
 
+/* The reference by the same tokens, folded into `m`. */
+static enum status mix(struct model *m, const struct tokenizer *t,
+                       const struct options *o, struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct model reference = {.params = NULL};
+    struct tokenizer *own = NULL;
+    size_t len_own = 0, len = 0;
+    TRY(run_find_model(path, o->v.export_to.with, "sft", err));
+    TRY(checkpoint_read(&reference, path, m->config.head, err));
+    TRY_DONE(checkpoint_tokenizer(&own, path, err));
+    const char *json_own = tokenizer_json(own, &len_own);
+    const char *json = tokenizer_json(t, &len);
+    if (json && json_own &&
+        (len != len_own || memcmp(json, json_own, len) != 0))
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%s has another tokenizer than the model", path));
+    status = model_interpolate(m, &reference, o->v.export_to.interpolate, err);
+    if (status != OK)
+        status = err_context(err, "%s", path);
+done:
+    tokenizer_free(own);
+    model_free(&reference);
+    return status;
+}
+
 static enum status export_model(const struct options *o, const char *path,
                                 struct err *err)
 {
@@ -87,14 +124,12 @@ static enum status export_model(const struct options *o, const char *path,
     struct model m;
     struct tokenizer *t = NULL;
     enum status status = OK;
-    if (adapter_is(path) && !o->v.export_to.merge)
-        return err_set(err, ERR_ARG,
-                       "%s is an adapter: --merge folds it into its base",
-                       path);
     TRY(checkpoint_read_shape(&shape, path, err));
     TRY(checkpoint_read(&m, path, shape.head, err));
     TRY_DONE(checkpoint_tokenizer(&t, path, err));
     TRY_DONE(checkpoint_check_tokenizer(&m, t, path, err));
+    if (!is_plain(o))
+        TRY_DONE(mix(&m, t, o, err));
     TRY_DONE(write_model(o, &m, t, path, err));
     status = print_result(o, path, &m, err);
 done:
@@ -103,10 +138,68 @@ done:
     return status;
 }
 
+/* An adapter's reference is its base, and its factor is in alpha / rank: the
+ * way between them is a smaller alpha. */
+static enum status export_adapter(const struct options *o, const char *path,
+                                  struct err *err)
+{
+    enum status status = OK;
+    char base[FILE_PATH_MAX];
+    struct model m = {.params = NULL};
+    struct tokenizer *t = NULL;
+    enum model_head head;
+    TRY(adapter_head(&head, path, err));
+    if (head != HEAD_LM)
+        return err_set(err, ERR_ARG,
+                       "%s is a reward model's adapter: its base has no score "
+                       "head to interpolate with",
+                       path);
+    TRY(adapter_find_base(base, path, err));
+    TRY(checkpoint_read(&m, base, HEAD_LM, err));
+    TRY_DONE(adapter_read(&m, path, err));
+    TRY_DONE(checkpoint_tokenizer(&t, path, err));
+    m.lora->config.alpha *= o->v.export_to.interpolate;
+    const struct checkpoint c = {.model = &m, .base = base, .tokenizer = t};
+    TRY_DONE(checkpoint_write(o->v.common.out, &c, err));
+    status = print_result(o, path, &m, err);
+done:
+    tokenizer_free(t);
+    model_free(&m);
+    return status;
+}
+
+/* What the way to the reference needs, said before anything is read. */
+static enum status check_interpolation(const struct options *o, bool is_adapter,
+                                       struct err *err)
+{
+    const struct export_values *e = &o->v.export_to;
+    if (is_adapter && e->with)
+        return err_set(err, ERR_ARG,
+                       "an adapter's reference is its base; --merge folds it "
+                       "in and interpolates with any other");
+    if (is_adapter && (e->gguf || !(e->interpolate > 0)))
+        return err_set(err, ERR_ARG,
+                       "a scaled adapter is a folder, and scaled by more than "
+                       "0; --merge folds it into its base");
+    if (!is_adapter && !e->with)
+        return err_set(err, ERR_ARG,
+                       "export.interpolate = %g: --with names the reference",
+                       e->interpolate);
+    return OK;
+}
+
 enum status cmd_export(struct options *o, struct err *err)
 {
     char path[FILE_PATH_MAX];
     TRY(check_out(o, err));
     TRY(run_find_model(path, o->operand[0], NULL, err));
-    return export_model(o, path, err);
+    bool is_adapter = adapter_is(path) && !o->v.export_to.merge;
+    if (is_adapter && is_plain(o))
+        return err_set(err, ERR_ARG,
+                       "%s is an adapter: --merge folds it into its base",
+                       path);
+    if (!is_plain(o))
+        TRY(check_interpolation(o, is_adapter, err));
+    return is_adapter ? export_adapter(o, path, err)
+                      : export_model(o, path, err);
 }

@@ -1,13 +1,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/best_of.h"
 #include "cli/command.h"
 #include "cli/ids_text.h"
 #include "cli/session.h"
 #include "cli/speaker.h"
 
 #define TEXT_MAX ((size_t)1 << 32)
-#define SAMPLES_MAX 64
 
 static struct draw make_draw(const struct options *o, const struct context *c)
 {
@@ -28,35 +28,44 @@ static struct draw make_draw(const struct options *o, const struct context *c)
     };
 }
 
-static void put_reply(struct json_writer *w, const struct speaker_reply *r)
+static void put_reply(struct json_writer *w, const struct speaker_reply *r,
+                      bool has_score)
 {
     json_field_ints(w, "response_ids", r->ids.id, r->ids.n);
     json_field_text(w, "text", buf_text(&r->text));
     json_field_floats(w, "logp", r->logp, r->ids.n);
     json_field_text(w, "finish", r->is_eos ? "eos" : "length");
+    if (has_score)
+        json_field_number(w, "score_raw", r->score);
 }
 
 /* One reply: its members stand in the document itself.  Several: "samples"
  * lists them. */
 static void put_json(struct buf *out, const struct speaker *s,
                      const struct ids *prompt,
-                     const struct speaker_reply *reply, size_t n)
+                     const struct speaker_reply *reply, const struct draw *d)
 {
     struct json_writer w;
+    size_t n = d->samples;
+    bool has_score = d->best != NULL;
     json_writer_init(&w, out, false);
     json_open(&w, '{');
     json_field_text(&w, "schema", "plumb.generate/1");
     json_field_text(&w, "plumb_version", PLUMB_VERSION);
     json_field_text(&w, "model", s->path);
+    if (has_score) {
+        json_field_text(&w, "reward_model", d->best->reader.path);
+        json_field_int(&w, "best_of", (int64_t)d->best->n);
+    }
     json_field_ints(&w, "prompt_ids", prompt->id, prompt->n);
     if (n == 1) {
-        put_reply(&w, reply);
+        put_reply(&w, reply, has_score);
     } else {
         json_put_key(&w, "samples");
         json_open(&w, '[');
         for (size_t k = 0; k < n; k++) {
             json_open(&w, '{');
-            put_reply(&w, &reply[k]);
+            put_reply(&w, &reply[k], has_score);
             json_close(&w, '}');
         }
         json_close(&w, ']');
@@ -65,34 +74,59 @@ static void put_json(struct buf *out, const struct speaker *s,
     buf_putc(out, '\n');
 }
 
+/* Replies to the prompt that was given, the best of several if so asked; all
+ * that were drawn are the caller's to free, also on failure. */
+static enum status reply_to_one(struct speaker_reply *reply, struct ids *prompt,
+                                const struct options *o,
+                                const struct speaker *s, const struct draw *d,
+                                struct err *err)
+{
+    static char name[] = "prompt", none[] = "";
+    const struct generate_values *g = &o->v.generate;
+    const struct speaker_prompts one = {.ids = prompt, .n = 1};
+    struct record record = {.id = name, .prompt = none};
+    if (g->prompt)
+        TRY(speaker_encode(prompt, s, g->prompt, err));
+    else
+        TRY(ids_text_option(prompt, g->prompt_ids, "generate.prompt_ids", err));
+    TRY(speaker_reply(reply, s, &one, d, err));
+    if (d->best == NULL)
+        return OK;
+    if (!g->prompt && !d->best->reader.reads_ids)
+        return err_set(err, ERR_ARG,
+                       "%s has another tokenizer than the model and reads the "
+                       "prompt's text: --prompt TEXT",
+                       d->best->reader.path);
+    char *text = mem_strdup(g->prompt ? g->prompt : none);
+    if (text == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: the prompt");
+    record.prompt = text;
+    enum status status = best_of_choose(reply, d->best, &record, prompt, 1,
+                                        d->samples, d->context, err);
+    mem_free(text);
+    return status;
+}
+
 static enum status answer_one(struct buf *out, const struct options *o,
                               const struct speaker *s, const struct draw *d,
                               struct err *err)
 {
-    struct speaker_reply reply[SAMPLES_MAX];
-    const struct generate_values *g = &o->v.generate;
+    struct speaker_reply *reply;
     struct ids prompt = {0};
-    const struct speaker_prompts one = {.ids = &prompt, .n = 1};
-    enum status status = g->prompt
-                             ? speaker_encode(&prompt, s, g->prompt, err)
-                             : ids_text_option(&prompt, g->prompt_ids,
-                                               "generate.prompt_ids", err);
-    if (status == OK)
-        status = speaker_reply(reply, s, &one, d, err);
-    if (status != OK) {
-        ids_free(&prompt);
-        return status;
-    }
-    if (o->v.common.json) {
-        put_json(out, s, &prompt, reply, d->samples);
-    } else {
+    size_t drawn = speaker_drawn(d);
+    TRY(MEM_NEW(reply, drawn, err));
+    enum status status = reply_to_one(reply, &prompt, o, s, d, err);
+    if (status == OK && o->v.common.json) {
+        put_json(out, s, &prompt, reply, d);
+    } else if (status == OK) {
         for (size_t k = 0; k < d->samples; k++)
             buf_printf(out, "%s\n", buf_text(&reply[k].text));
     }
-    for (size_t k = 0; k < d->samples; k++)
+    for (size_t k = 0; k < drawn; k++)
         speaker_free_reply(&reply[k]);
+    mem_free(reply);
     ids_free(&prompt);
-    return OK;
+    return status;
 }
 
 /* To --out, else to standard output. */
@@ -109,14 +143,23 @@ static enum status generate(struct buf *out, const struct options *o,
                             const struct context *context, struct err *err)
 {
     struct speaker s;
+    struct best_of best = {.n = (size_t)o->v.generate.best_of};
     const struct generate_values *g = &o->v.generate;
     struct draw d = make_draw(o, context);
     TRY(speaker_open(&s, g->model, g->chat, o->v.common.precision, err));
-    enum status status = g->prompts ? speaker_reply_file(out, &s, g->prompts,
-                                                         &o->v.data, &d, err)
-                                    : answer_one(out, o, &s, &d, err);
+    enum status status = OK;
+    if (g->reward_model) {
+        status = best_of_open(&best, &s, g->reward_model, best.n,
+                              o->v.common.precision, err);
+        d.best = &best;
+    }
+    if (status == OK)
+        status = g->prompts ? speaker_reply_file(out, &s, g->prompts,
+                                                 &o->v.data, &d, err)
+                            : answer_one(out, o, &s, &d, err);
     if (status == OK)
         status = deliver(out, o->v.common.out, err);
+    best_of_close(&best);
     speaker_close(&s);
     return status;
 }
@@ -132,6 +175,11 @@ enum status cmd_generate(struct options *o, struct err *err)
         return err_set(err, ERR_ARG,
                        "one of --prompt TEXT, --prompt-ids 1,2,3 and "
                        "--prompts FILE is wanted");
+    if (g->best_of > 1 && g->reward_model == NULL)
+        return err_set(err, ERR_ARG,
+                       "generate.best_of = %lld: --reward-model says which is "
+                       "the best",
+                       (long long)g->best_of);
     TRY(session_check_file(o, err));
     TRY(session_open(&s, o, "generate", err));
     buf_init(&out, TEXT_MAX);

@@ -268,6 +268,10 @@ static const struct option last[] = {
         FOR_EVAL, RECORDED),
     INT("eval.samples", eval.samples, "4", 1, 1024,
         "responses per prompt and model", FOR_EVAL, RECORDED),
+    INT("eval.best_of", eval.best_of, "1", 1, 1024,
+        "above 1: evaluate, in place of the policy, the reference's best of so "
+        "many samples by the reward model, without a curve",
+        FOR_EVAL, RECORDED),
     INT("eval.max_new", eval.max_new, "0", 0, 65536,
         "tokens of a response at most; 0: as in the run", FOR_EVAL, RECORDED),
     REAL("eval.temperature", eval.temperature, "1", 0, 100,
@@ -312,6 +316,12 @@ static const struct option last[] = {
          FOR_GENERATE, 0),
     INT("generate.samples", generate.samples, "1", 1, 64,
         "responses per prompt", FOR_GENERATE, 0),
+    INT("generate.best_of", generate.best_of, "1", 1, 1024,
+        "each response is the best of so many samples, by the reward model",
+        FOR_GENERATE, 0),
+    PATH("generate.reward_model", 0, generate.reward_model,
+         "reward model or its run: tells the scores, and chooses with best_of",
+         FOR_GENERATE, 0, PARENT_REWARD),
     INT("generate.max_new", generate.max_new, "96", 1, 65536,
         "tokens of a response at most, EOS included", FOR_GENERATE, 0),
     REAL("generate.temperature", generate.temperature, "1", 0, 100,
@@ -337,6 +347,13 @@ static const struct option last[] = {
            "how values are stored; q8_0 in GGUF files only", FOR_EXPORT, 0),
     BOOL("export.merge", export_to.merge, "false",
          "fold an adapter into its base", FOR_EXPORT, 0),
+    REAL("export.interpolate", export_to.interpolate, "1", 0, 1,
+         "alpha: write (1 - alpha) * reference + alpha * model, which goes "
+         "back part of the way that PPO went; without --merge, an adapter "
+         "scaled by it",
+         FOR_EXPORT, 0),
+    PATH("export.with", 0, export_to.with, "interpolate: the reference",
+         FOR_EXPORT, 0, PARENT_SFT),
 
     /* a look into a model */
     BOOL("inspect.logits", inspect.logits, "false",

@@ -46,7 +46,7 @@ enum world_panel {
 
 struct eval_values {
     const char *model, *reference, *reward_model, *gold_model, *prompts;
-    int64_t n_prompts, samples, max_new;
+    int64_t n_prompts, samples, best_of, max_new;
     double temperature, top_p;
     bool curve;
 };
@@ -57,8 +57,8 @@ struct probe_values {
 };
 
 struct generate_values {
-    const char *model, *prompt, *prompt_ids, *prompts, *chat;
-    int64_t samples, max_new, top_k;
+    const char *model, *prompt, *prompt_ids, *prompts, *chat, *reward_model;
+    int64_t samples, best_of, max_new, top_k;
     double temperature, top_p;
     bool greedy;
 };
@@ -95,6 +95,8 @@ struct import_values {
 
 struct export_values {
     bool gguf, merge;
+    double interpolate;
+    const char *with;
     int type; // index into the choices of export.type
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/best_of.h"
 #include "io/run.h"
 #include "model/checkpoint.h"
 
@@ -130,27 +131,32 @@ static enum status finish_reply(struct speaker_reply *r,
     return OK;
 }
 
+size_t speaker_drawn(const struct draw *d)
+{
+    return d->samples * (d->best != NULL ? d->best->n : 1);
+}
+
 enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
                           const struct speaker_prompts *p, const struct draw *d,
                           struct err *err)
 {
     enum status status = OK;
-    size_t max_new = d->sampling.max_new;
+    size_t max_new = d->sampling.max_new, drawn = speaker_drawn(d);
     struct chunk c;
-    for (size_t i = 0; i < p->n * d->samples; i++) {
+    for (size_t i = 0; i < p->n * drawn; i++) {
         reply[i] = (struct speaker_reply){0};
         buf_init(&reply[i].text, REPLY_MAX);
     }
-    TRY_DONE(chunk_make(&c, s, p, d->samples, max_new, err));
+    TRY_DONE(chunk_make(&c, s, p, drawn, max_new, err));
     for (size_t j = 0; j < c.jobs; j++) {
         struct generate_job *job = &c.job[j];
-        size_t i = j / d->samples;
+        size_t i = j / drawn;
         job->prompt = c.prompt[i].id;
         job->len_prompt = c.prompt[i].n;
         job->token = c.token + j * max_new;
         job->logp = c.logp + j * max_new;
         rng_init(&job->rng, d->seed, d->purpose, (uint32_t)(p->first + i),
-                 (uint32_t)(j % d->samples));
+                 (uint32_t)(j % drawn));
     }
     TRY_DONE(
         generate_run(c.job, c.jobs, &s->model, &d->sampling, d->context, err));
@@ -158,15 +164,16 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
         TRY_DONE(finish_reply(&reply[j], s, &c.job[j], err));
 done:
     chunk_free(&c);
-    for (size_t i = 0; status != OK && i < p->n * d->samples; i++)
+    for (size_t i = 0; status != OK && i < p->n * drawn; i++)
         speaker_free_reply(&reply[i]);
     return status;
 }
 
-/* The record's other members and "finish", as JSON text. */
+/* The record's other members, "finish" and with a reward model "score_raw", as
+ * JSON text. */
 static enum status make_extra(struct buf *out, const struct record *r,
                               const struct speaker_reply *reply, size_t samples,
-                              struct err *err)
+                              bool has_score, struct err *err)
 {
     struct json *old = NULL;
     struct json_writer w;
@@ -175,7 +182,8 @@ static enum status make_extra(struct buf *out, const struct record *r,
     json_writer_init(&w, out, false);
     json_open(&w, '{');
     for (const void *it = json_first(old); it; it = json_next(old, it)) {
-        if (strcmp(json_key(it), "finish") == 0)
+        if (strcmp(json_key(it), "finish") == 0 ||
+            (has_score && strcmp(json_key(it), "score_raw") == 0))
             continue;
         json_put_key(&w, json_key(it));
         json_put_node(&w, json_value(it));
@@ -185,6 +193,13 @@ static enum status make_extra(struct buf *out, const struct record *r,
     for (size_t k = 0; k < samples; k++)
         json_put_text(&w, reply[k].is_eos ? "eos" : "length");
     json_close(&w, ']');
+    if (has_score) {
+        json_put_key(&w, "score_raw");
+        json_open(&w, '[');
+        for (size_t k = 0; k < samples; k++)
+            json_put_number(&w, reply[k].score);
+        json_close(&w, ']');
+    }
     json_close(&w, '}');
     json_free(old);
     return buf_status(out, err);
@@ -192,16 +207,17 @@ static enum status make_extra(struct buf *out, const struct record *r,
 
 static enum status put_candidates(struct buf *out, const struct record *r,
                                   const struct speaker_reply *reply,
-                                  size_t samples, struct err *err)
+                                  const struct draw *d, struct err *err)
 {
     enum status status = OK;
+    size_t samples = d->samples;
     char **response = NULL;
     struct buf extra;
     buf_init(&extra, EXTRA_MAX);
     TRY_DONE(MEM_NEW(response, samples, err));
     for (size_t k = 0; k < samples; k++)
         response[k] = reply[k].text.data;
-    TRY_DONE(make_extra(&extra, r, reply, samples, err));
+    TRY_DONE(make_extra(&extra, r, reply, samples, d->best != NULL, err));
     struct record set = {
         .id = r->id,
         .prompt = r->prompt,
@@ -230,8 +246,9 @@ static enum status reply_chunk(struct buf *out, const struct speaker *s,
     const char *id[CHUNK];
     const struct speaker_prompts p = {
         .ids = ids, .id = id, .file = data->path, .n = n, .first = first};
+    size_t drawn = n * speaker_drawn(d);
     struct speaker_reply *reply = NULL;
-    TRY(MEM_NEW(reply, n * d->samples, err));
+    TRY(MEM_NEW(reply, drawn, err));
     for (size_t i = 0; i < n; i++) {
         const struct sequence *seq = &corpus->seq[corpus->first[first + i]];
         id[i] = data->record[first + i].id;
@@ -240,10 +257,13 @@ static enum status reply_chunk(struct buf *out, const struct speaker *s,
                               .n = seq->len_prompt};
     }
     TRY_DONE(speaker_reply(reply, s, &p, d, err));
+    if (d->best != NULL)
+        status = best_of_choose(reply, d->best, data->record + first, ids, n,
+                                d->samples, d->context, err);
     for (size_t i = 0; i < n && status == OK; i++)
         status = put_candidates(out, &data->record[first + i],
-                                reply + i * d->samples, d->samples, err);
-    for (size_t i = 0; i < n * d->samples; i++)
+                                reply + i * d->samples, d, err);
+    for (size_t i = 0; i < drawn; i++)
         speaker_free_reply(&reply[i]);
 done:
     mem_free(reply);

@@ -36,13 +36,17 @@ struct speaker_reply {
     float *logp;    // [ids.n]
     bool is_eos;
     struct buf text; // special tokens left out
+    double score;    // of a reward model, raw, where one was asked
 };
 void speaker_free_reply(struct speaker_reply *r);
+
+struct best_of; // cli/best_of.h
 
 /* How replies are drawn. */
 struct draw {
     struct sampling sampling;
-    size_t samples; // replies per prompt
+    size_t samples;             // replies per prompt
+    const struct best_of *best; // each the best of several; NULL: as drawn
     uint64_t seed;
     enum rng_purpose purpose;
     const struct context *context;
@@ -58,9 +62,12 @@ struct speaker_prompts {
     size_t first; // number of the first in the file
 };
 
+/* How many replies to a prompt are drawn to keep d->samples of them. */
+size_t speaker_drawn(const struct draw *d);
+
 /*
- * Draw replies to each of n prompts: reply[i * d->samples + k].  Each has its
- * own stream (purpose, first + i, k), so a part of a file gives the same
+ * Draw replies to each of n prompts: reply[i * speaker_drawn(d) + k].  Each has
+ * its own stream (purpose, first + i, k), so a part of a file gives the same
  * replies as the whole of it.  On success the caller frees each with
  * speaker_free_reply(); on failure there is nothing to free.
  */

@@ -73,6 +73,31 @@ static enum status ask_gold(struct draw *d, const struct setup *s,
     return reward_reader_score(d->weak_raw, &s->gold, &replies, context, err);
 }
 
+/* `samples` scored replies of a model to every prompt. */
+static enum status sample(struct rollout *out, const struct setup *s,
+                          const struct model *m, size_t samples,
+                          const struct sampling *how, enum draw_part part,
+                          const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    struct rollout r = {.n = 0};
+    size_t n;
+    TRY(mem_multiply(&n, (size_t)s->config->n_prompts, samples, err));
+    TRY(rollout_create(&r, n, how->max_new, err));
+    for (size_t i = 0; i < n; i++) {
+        r.prompt[i] = i / samples;
+        r.sample[i] = i % samples;
+    }
+    TRY_DONE(rollout_sample(&r, m, s->prompt, samples, how, s->config->seed,
+                            RNG_HELDOUT, (int64_t)part, context, err));
+    TRY_DONE(rollout_score(&r, &s->reward, s->prompts.record, context, err));
+    *out = r;
+done:
+    if (status != OK)
+        rollout_free(&r);
+    return status;
+}
+
 enum status draw_replies(struct draw *out, const struct setup *s,
                          const struct model *m, const struct model *reference,
                          size_t samples, const struct sampling *how,
@@ -83,17 +108,8 @@ enum status draw_replies(struct draw *out, const struct setup *s,
     const struct scorer_rule rule = {
         .temperature = how->temperature > 0 ? how->temperature : 1};
     struct draw d = {.samples = samples, .is_compared = reference != NULL};
-    size_t n;
-    TRY(mem_multiply(&n, (size_t)s->config->n_prompts, samples, err));
-    TRY_DONE(rollout_create(&d.r, n, how->max_new, err));
-    TRY_DONE(make_room(&d, n, err));
-    for (size_t i = 0; i < n; i++) {
-        d.r.prompt[i] = i / samples;
-        d.r.sample[i] = i % samples;
-    }
-    TRY_DONE(rollout_sample(&d.r, m, s->prompt, samples, how, s->config->seed,
-                            RNG_HELDOUT, (int64_t)part, context, err));
-    TRY_DONE(rollout_score(&d.r, &s->reward, s->prompts.record, context, err));
+    TRY(sample(&d.r, s, m, samples, how, part, context, err));
+    TRY_DONE(make_room(&d, d.r.n, err));
     TRY_DONE(ask_gold(&d, s, context, err));
     if (reference != NULL)
         TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL, &rule, context,
@@ -104,6 +120,35 @@ done:
     if (status != OK)
         draw_free(&d);
     return status;
+}
+
+enum status draw_best(struct draw *out, const struct setup *s, size_t samples,
+                      size_t best_of, const struct sampling *how,
+                      enum draw_part part, const struct context *context,
+                      struct err *err)
+{
+    enum status status = OK;
+    struct draw d = {.samples = samples};
+    struct rollout all;
+    size_t drawn;
+    TRY(mem_multiply(&drawn, samples, best_of, err));
+    TRY(sample(&all, s, &s->reference, drawn, how, part, context, err));
+    TRY_DONE(rollout_best(&d.r, &all, best_of, err));
+    TRY_DONE(make_room(&d, d.r.n, err));
+    TRY_DONE(ask_gold(&d, s, context, err));
+    TRY_DONE(read_texts(&d, s, err));
+    *out = d;
+done:
+    rollout_free(&all);
+    if (status != OK)
+        draw_free(&d);
+    return status;
+}
+
+double draw_best_kl(size_t best_of)
+{
+    double n = (double)best_of;
+    return log(n) - (n - 1) / n;
 }
 
 void draw_free(struct draw *d)

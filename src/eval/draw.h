@@ -40,6 +40,20 @@ enum status draw_replies(struct draw *out, const struct setup *s,
                          size_t samples, const struct sampling *how,
                          enum draw_part part, const struct context *context,
                          struct err *err) MUST_CHECK;
+
+/* The same of the reference's best: each reply is the one that the reward model
+ * scores highest of `best_of` samples of the reference.  Nothing is compared:
+ * such a policy has no log-probabilities.  Its KL to the reference is at most
+ * draw_best_kl() nats, whatever the reward model. */
+enum status draw_best(struct draw *out, const struct setup *s, size_t samples,
+                      size_t best_of, const struct sampling *how,
+                      enum draw_part part, const struct context *context,
+                      struct err *err) MUST_CHECK;
+
+/* log n - (n - 1) / n (Stiennon et al. 2020; a bound where replies can be drawn
+ * twice: Beirami et al. 2024). */
+double draw_best_kl(size_t best_of);
+
 void draw_free(struct draw *d);
 
 /* Scores and weak gold from raw to the setup's units: (raw - mean) / sd. */

@@ -35,9 +35,13 @@ static enum status draw_both(struct both *out, const struct setup *s,
                      context, err));
     TRY(stopped(context, err));
     say(context, 1, "policy");
-    TRY(draw_replies(&out->policy, s, &s->policy, &s->reference, samples, how,
-                     is_serving ? DRAW_POLICY_SERVING : DRAW_POLICY, context,
-                     err));
+    enum draw_part part = is_serving ? DRAW_POLICY_SERVING : DRAW_POLICY;
+    if (s->config->best_of > 1)
+        TRY(draw_best(&out->policy, s, samples, (size_t)s->config->best_of, how,
+                      part, context, err));
+    else
+        TRY(draw_replies(&out->policy, s, &s->policy, &s->reference, samples,
+                         how, part, context, err));
     say(context, 2, NULL);
     return stopped(context, err);
 }

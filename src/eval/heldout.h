@@ -59,6 +59,8 @@ struct heldout_config {
     const char *scenario;     // recorded, or NULL
     int64_t n_prompts;        // the first so many of the file
     int64_t samples;          // replies per prompt and model
+    int64_t best_of;          // above 1: for the policy stands the reference's
+                              // best of so many samples by the reward model
     int64_t max_new;
     double temperature, top_p; // serving settings, evaluated beside 1 and 1
                                // unless they are 1 and 1; 0 is greedy

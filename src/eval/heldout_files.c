@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "eval/draw.h"
+
 enum status heldout_files_path(char out[FILE_PATH_MAX], const char *project,
                                const char *name, struct err *err)
 {
@@ -68,7 +70,13 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     json_field_text(w, "plumb_version", PLUMB_VERSION);
     json_field_int(w, "seed", (int64_t)c->seed);
     json_field_text(w, "scenario", c->scenario);
-    TRY(put_path(w, "policy", c->project, s->policy_path, err));
+    TRY(put_path(w, "policy", c->project,
+                 c->best_of > 1 ? s->reference_path : s->policy_path, err));
+    if (c->best_of > 1) {
+        json_field_int(w, "best_of", c->best_of);
+        json_field_number(w, "best_of_kl_bound",
+                          draw_best_kl((size_t)c->best_of));
+    }
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
     TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
     if (strcmp(c->prompts, "-") != 0)

@@ -12,6 +12,8 @@
  *      "data":{"read":256,"skipped_bad":0,...} (rlhf/corpus.h),
  *      "score_scale":{"mean":0.1,"sd":0.7,"from":"policy's training run"}}
  *
+ * with best_of above 1 the policy is the reference, and "best_of" and
+ * "best_of_kl_bound" (draw_best_kl(), nats per reply) stand behind it,
  * and with a gold model "gold_model" and "weak_gold_scale".
  */
 #ifndef PLUMB_EVAL_HELDOUT_FILES_H

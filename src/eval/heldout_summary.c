@@ -92,9 +92,9 @@ static enum status read_sources(struct sources *s, struct err *err)
 /* Members of settings.json as they stand. */
 static void put_settings(struct json_writer *w, const struct sources *s)
 {
-    static const char *const key[] = {"seed",      "scenario",     "policy",
-                                      "reference", "reward_model", "settings",
-                                      "data",      "score_scale"};
+    static const char *const key[] = {
+        "seed",      "scenario",     "policy",   "best_of", "best_of_kl_bound",
+        "reference", "reward_model", "settings", "data",    "score_scale"};
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         const struct json *node = json_get(s->settings, key[i]);
         if (node == NULL)

@@ -307,6 +307,30 @@ enum status model_merge(struct model *m, struct err *err)
     return OK;
 }
 
+static bool same_shape(const struct model_config *a,
+                       const struct model_config *b)
+{
+    return a->arch == b->arch && a->V == b->V && a->C == b->C && a->L == b->L &&
+           a->H == b->H && a->G == b->G && a->D == b->D && a->F == b->F &&
+           a->T_max == b->T_max && a->tied == b->tied &&
+           a->attention_bias == b->attention_bias && a->head == b->head;
+}
+
+enum status model_interpolate(struct model *m, const struct model *reference,
+                              double alpha, struct err *err)
+{
+    assert(m->params != NULL && reference->params != NULL);
+    assert(m->lora == NULL && reference->lora == NULL && !m->borrows);
+    if (!same_shape(&m->config, &reference->config))
+        return err_set(err, ERR_MISMATCH,
+                       "models of different shapes have nothing between them");
+    size_t n = params_count(&m->config);
+    for (size_t i = 0; i < n; i++)
+        m->params[i] = (float)((1 - alpha) * (double)reference->params[i] +
+                               alpha * (double)m->params[i]);
+    return OK;
+}
+
 /* ---- what is trained ---------------------------------------------------- */
 
 struct weight model_weight(const struct model *m, enum param kind, size_t layer)

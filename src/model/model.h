@@ -90,6 +90,14 @@ enum status model_freeze(struct model *m, struct err *err) MUST_CHECK;
  * own and which are in float afterwards; it then has none.  Runs one worker. */
 enum status model_merge(struct model *m, struct err *err) MUST_CHECK;
 
+/*
+ * Every parameter of m becomes (1 - alpha) reference + alpha m, computed in
+ * double: at 0 the reference, at 1 m as it was.  Both own their parameters in
+ * float and have no adapter.  ERR_MISMATCH when their shapes differ.
+ */
+enum status model_interpolate(struct model *m, const struct model *reference,
+                              double alpha, struct err *err) MUST_CHECK;
+
 /* A matrix that products read, and any other tensor. */
 struct weight model_weight(const struct model *m, enum param kind,
                            size_t layer);

@@ -1,5 +1,6 @@
 #include "rlhf/rollout.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -121,6 +122,41 @@ enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
 {
     const struct reward_replies replies = rollout_replies(r, records);
     return reward_reader_score(r->score_raw, reward, &replies, context, err);
+}
+
+/* Copy response `from` of a rollout to place i of another. */
+static void take_response(struct rollout *to, size_t i,
+                          const struct rollout *all, size_t from)
+{
+    size_t len = all->seq[from].len_response;
+    int32_t *token = to->token + i * to->max_new;
+    memcpy(token, all->seq[from].response, len * sizeof *token);
+    memcpy(to->logp_sample + to->offset[i],
+           all->logp_sample + all->offset[from], len * sizeof *to->logp_sample);
+    to->prompt[i] = all->prompt[from];
+    to->is_eos[i] = all->is_eos[from];
+    to->score_raw[i] = all->score_raw[from];
+    to->seq[i] = all->seq[from];
+    to->seq[i].response = token;
+    to->offset[i + 1] = to->offset[i] + len;
+}
+
+enum status rollout_best(struct rollout *out, const struct rollout *all,
+                         size_t best_of, struct err *err)
+{
+    struct rollout r;
+    assert(best_of > 0 && all->n % best_of == 0);
+    TRY(rollout_create(&r, all->n / best_of, all->max_new, err));
+    for (size_t i = 0; i < r.n; i++) {
+        size_t best = i * best_of;
+        for (size_t k = best + 1; k < (i + 1) * best_of; k++)
+            if (all->score_raw[k] > all->score_raw[best])
+                best = k;
+        take_response(&r, i, all, best);
+        r.sample[i] = all->sample[best] / best_of;
+    }
+    *out = r;
+    return OK;
 }
 
 void rollout_shape(struct rollout *r, const struct shaping *s,

@@ -75,6 +75,16 @@ enum status rollout_score(struct rollout *r, const struct reward_reader *reward,
 void rollout_shape(struct rollout *r, const struct shaping *s,
                    const double *centre);
 
+/*
+ * The best of every `best_of` responses of `all`, which has been sampled and
+ * scored and whose number is a multiple of it: response i of `out` is the one
+ * of all's i * best_of .. with the highest score_raw, the first of equals.
+ * `out` is created, and has what sampling and scoring fill in; its samples
+ * count the groups of a prompt.  It keeps nothing of `all`.
+ */
+enum status rollout_best(struct rollout *out, const struct rollout *all,
+                         size_t best_of, struct err *err) MUST_CHECK;
+
 /* The responses as a reward model is given them. */
 struct reward_replies rollout_replies(const struct rollout *r,
                                       const struct record *records);

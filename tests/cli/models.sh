@@ -255,6 +255,36 @@ holds cmp merged/tokenizer.json merged2/tokenizer.json
 expect 0 generate -m bare --prompt hello --greedy --max-new 2
 expect 0 inspect bare --logits --prompt hello
 holds sh -c "! cmp -s merged/model.safetensors '$model/model.safetensors'"
+
+# Between a model and its reference: at 0 one, at 1 the other; half way of an
+# adapter is the adapter at half its alpha.
+expect 0 export newest --interpolate 0 --with sft --out back --json
+holds jq -e '.interpolate == 0 and .with == "sft"' out
+holds cmp back/model.safetensors "$model/model.safetensors"
+expect 0 export newest --interpolate 1 --with sft --out all
+holds cmp all/model.safetensors newest/model.safetensors
+expect 0 export newest --interpolate 0.5 --with sft --out half
+holds sh -c '! cmp -s half/model.safetensors newest/model.safetensors'
+expect 0 export "$adapter" --interpolate 0.5 --out weak
+holds [ -s weak/adapter_model.safetensors ]
+holds cmp weak/adapter_model.safetensors "$adapter/adapter_model.safetensors"
+holds [ "$(jq .lora_alpha weak/adapter_config.json)" = \
+    "$(jq '.lora_alpha / 2' "$adapter/adapter_config.json")" ]
+expect 0 generate -m half --prompt hello --greedy --max-new 4 --json
+cp out half.json
+expect 0 generate -m weak --prompt hello --greedy --max-new 4 --json
+# Some fifty roundings of 2^-24 a layer on either side.
+holds jq -se '[.[0].logp, .[1].logp] | transpose
+    | map(.[0] - .[1] | fabs < 1e-4) | all' half.json out
+expect 2 export newest --interpolate 0.5 --out x
+says errors "--with names the reference"
+expect 2 export "$adapter" --interpolate 0.5 --with sft --out x
+says errors "an adapter's reference is its base"
+expect 2 export "$adapter" --interpolate 0 --out x
+expect 4 export reward --interpolate 0.5 --with sft --out x
+expect 2 export newest --interpolate 1.5 --with sft --out x
+holds [ ! -e x ]
+
 expect 2 export sft
 says errors "out is not set"
 expect 2 export sft --out x --type q8_0

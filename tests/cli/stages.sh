@@ -55,6 +55,31 @@ expect 0 eval ppo --n-prompts 8 --samples 2 --max-new 12 --out evaluated/here \
 holds jq -e '.rm_delta.n == 8' out
 holds [ -s evaluated/here/report.html ]
 
+# Best of n: of the samples that are drawn without it, the best of every n.
+expect 0 generate -m sft --prompts ranked.jsonl --samples 8 --max-new 12 \
+    --reward-model reward --out scored.jsonl
+expect 0 generate -m sft --prompts ranked.jsonl --samples 2 --best-of 4 \
+    --max-new 12 --reward-model reward --out best.jsonl
+holds jq -se '[.[0:12], .[12:24]] | transpose | map(
+    (.[0].score_raw[0:4] | max) == .[1].score_raw[0] and
+    (.[0].score_raw[4:8] | max) == .[1].score_raw[1] and
+    (.[1].responses[0] as $r | .[0].responses[0:4] | index($r) != null) and
+    (.[1].finish | length == 2)) | all' scored.jsonl best.jsonl
+expect 0 generate -m sft --prompt 'where is order #Q4?' --max-new 8 \
+    --best-of 3 --reward-model reward --json
+holds jq -e '.best_of == 3 and (.score_raw | type == "number") and
+    (.reward_model | length > 0)' out
+expect 2 generate -m sft --prompt 'where is order #Q4?' --best-of 3
+says errors "--reward-model"
+expect 0 eval ppo --n-prompts 8 --samples 2 --best-of 8 --max-new 12 \
+    --out evaluated/best --json
+# The best of eight beats a plain sample, and says what it is.
+holds jq -e '.rm_delta.estimate > 0 and .best_of == 8 and
+    .best_of_kl_bound > 1.2 and .best_of_kl_bound < 1.21 and
+    .kl_sequence_final.estimate == null and
+    (.policy | contains("sft"))' out
+holds [ ! -e evaluated/best/eval/curve.json ]
+
 # Weak gold: a second reward model from other pairs, on prompts of a file.
 jq -c '{id, prompt}' prompts.jsonl >plain.jsonl
 jq -c '.responses |= map(split(" ")[:-1] | join(" "))' rankings.jsonl |

@@ -167,6 +167,36 @@ static void test_init_streams(void **state)
     mem_free(b);
 }
 
+/* Every parameter lies where alpha says, between two models of one shape. */
+static void test_interpolation(void **state)
+{
+    static const double alphas[] = {0, 0.25, 1};
+    struct model_config c = rig_config();
+    struct err err;
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        struct model m, start, reference;
+        double a = alphas[k];
+        rig_model(&m, &c, 3);
+        rig_model(&start, &c, 3);
+        rig_model(&reference, &c, 4);
+        assert_int_equal(model_interpolate(&m, &reference, a, &err), OK);
+        for (size_t i = 0; i < params_count(&c); i++) {
+            double x = (double)reference.params[i], y = (double)start.params[i];
+            assert_true(m.params[i] == (float)((1 - a) * x + a * y));
+        }
+        model_free(&reference);
+        c.F++;
+        rig_model(&reference, &c, 4);
+        assert_int_equal(model_interpolate(&m, &reference, a, &err),
+                         ERR_MISMATCH);
+        c.F--;
+        model_free(&m);
+        model_free(&start);
+        model_free(&reference);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_names_and_shapes),
         cmocka_unit_test(test_init_deviations),
         cmocka_unit_test(test_init_streams),
+        cmocka_unit_test(test_interpolation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "rlhf/rollout.h"
 #include "traces.h"
 
 static struct err err;
@@ -184,6 +185,47 @@ static void test_budget_is_resumed(void **state)
     assert_non_null(strstr(err.text, "ppo.beta = 0"));
 }
 
+/* Of every three responses the best scored stays, the first of equals, with
+ * everything that sampling and scoring said of it. */
+static void test_best_of(void **state)
+{
+    static const double score[] = {1, 3, 2, 5, 5, 4};
+    static const size_t len[] = {1, 2, 3, 2, 1, 3};
+    struct rollout all, best;
+    (void)state;
+    must(rollout_create(&all, 6, 3, &err));
+    for (size_t i = 0; i < 6; i++) {
+        for (size_t t = 0; t < len[i]; t++) {
+            all.token[i * 3 + t] = (int32_t)(10 * i + t);
+            all.logp_sample[all.offset[i] + t] = -(float)(10 * i + t);
+        }
+        all.prompt[i] = i / 3;
+        all.sample[i] = i % 3;
+        all.is_eos[i] = i % 2 == 1;
+        all.score_raw[i] = score[i];
+        all.seq[i] = (struct sequence){.response = all.token + i * 3,
+                                       .len_response = len[i]};
+        all.offset[i + 1] = all.offset[i] + len[i];
+    }
+    must(rollout_best(&best, &all, 3, &err));
+    rollout_free(&all);
+    static const size_t want[] = {1, 3};
+    assert_int_equal(best.n, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(best.prompt[i], i);
+        assert_int_equal(best.sample[i], 0);
+        assert_true(best.is_eos[i]);
+        assert_true(best.score_raw[i] == score[want[i]]);
+        assert_int_equal(best.seq[i].len_response, 2);
+        for (size_t t = 0; t < 2; t++) {
+            size_t token = 10 * want[i] + t;
+            assert_int_equal(best.seq[i].response[t], token);
+            assert_true(best.logp_sample[best.offset[i] + t] == -(float)token);
+        }
+    }
+    rollout_free(&best);
+}
+
 static int open_shared(void **state)
 {
     (void)state;
@@ -206,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_centre_of_a_prompt),
         cmocka_unit_test(test_a_shape_wants_a_centre),
         cmocka_unit_test(test_budget_is_resumed),
+        cmocka_unit_test(test_best_of),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
