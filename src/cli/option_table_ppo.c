@@ -1,5 +1,12 @@
 #include "cli/option_rows.h"
 
+/* A further reward model. */
+#define MEMBER(k)                                                              \
+    PATH("ppo.reward_model_" #k, 0, ppo.more_reward_models[(k)-2],             \
+         "a further reward model, whose score is combined with the first's "   \
+         "(ppo.ensemble); evaluations score with the first",                   \
+         FOR_PPO, RECORDED, PARENT_REWARD)
+
 static const struct option rows[] = {
     CHOICE("ppo.preset", ppo_preset, "none",
            "none|trl-0.11|trl-exp|openrlhf|verl|lhp",
@@ -14,6 +21,17 @@ static const struct option rows[] = {
          "reward model or its run; it may have another tokenizer than the "
          "policy",
          FOR_PPO, NEEDED, PARENT_REWARD),
+    MEMBER(2),
+    MEMBER(3),
+    MEMBER(4),
+    MEMBER(5),
+    CHOICE("ppo.ensemble", ppo.ensemble, "mean", "mean|min|mean_minus_sd",
+           "several reward models: how their scores, each with mean 0 and "
+           "deviation 1 on reference samples, become one",
+           FOR_PPO, RECORDED),
+    REAL("ppo.ensemble_lambda", ppo.ensemble_lambda, "1", 0, 100,
+         "mean_minus_sd: how much a deviation between them costs", FOR_PPO,
+         RECORDED),
     PATH("ppo.prompts", 0, ppo.prompts, "prompts, JSON Lines", FOR_PPO, NEEDED,
          PARENT_FILE),
     INT("ppo.iterations", ppo.iterations, "60", 1, 1000000,

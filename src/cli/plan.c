@@ -325,6 +325,7 @@ struct company {
     double value_trainable; // parameters
     double forward;         // passes of the policy that one of each is worth
     double back;            // the same of the value model's training
+    double rewards;         // bytes of all reward models
 };
 
 static enum status find_company(struct company *out, const struct material *m,
@@ -348,6 +349,15 @@ static enum status find_company(struct company *out, const struct material *m,
     double value = x.has_value ? trunk(&x.value) / own : 0;
     /* The policy as it is and as it was an iteration ago, and the others. */
     x.forward = 2 + trunk(&x.reference) / own + trunk(&x.reward) / own + value;
+    x.rewards = weights(&x.reward, m->precision);
+    for (size_t k = 0; k < ENSEMBLE_MAX - 1; k++) {
+        struct model_config more;
+        if (c->more_reward_models[k] == NULL)
+            continue;
+        TRY(read_shape(&more, c->more_reward_models[k], HEAD_SCORE, err));
+        x.forward += trunk(&more) / own;
+        x.rewards += weights(&more, m->precision);
+    }
     x.back = c->value_freeze ? 0 : value;
     *out = x;
     return OK;
@@ -362,11 +372,10 @@ static double all_weights(const struct material *m, const struct trial *t,
 {
     double policy = weights(&m->shape, m->precision);
     double reference = weights(&x->reference, m->precision);
-    double reward = weights(&x->reward, m->precision);
     if (m->adapter->rank > 0)
-        return policy + (c->reference ? reference : 0) + reward +
+        return policy + (c->reference ? reference : 0) + x->rewards +
                4 * (2 * t->trainable + x->value_trainable);
-    return 2 * policy + reference + reward + 4 * x->value_trainable;
+    return 2 * policy + reference + x->rewards + 4 * x->value_trainable;
 }
 
 /* Keys and values of the replies that are drawn, or a group of them under two

@@ -36,6 +36,8 @@ void trace_write_row(struct buf *out, const struct trace_row *row)
     }
     json_field_text(&w, "finish", row->is_eos ? "eos" : "length");
     json_field_number(&w, "score_raw", row->score_raw);
+    if (row->score_sd != NULL)
+        json_field_number(&w, "score_sd", *row->score_sd);
     json_field_number(&w, "score", row->score);
     json_field_number(&w, "beta", row->beta);
     json_field_number(&w, "temperature", row->temperature);

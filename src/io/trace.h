@@ -3,9 +3,10 @@
  * PPO iteration (rollouts/000123.jsonl.zst).
  *
  * Per response: run, step, prompt_id, sample, prompt, response, tokens, tags,
- * finish ("eos" or "length"), score_raw, score, beta, temperature,
- * template_hash, extra.  Per token of the response, index t for the state
- * before token t and the token itself:
+ * finish ("eos" or "length"), score_raw, score_sd (with several reward models:
+ * how far they disagree), score, beta, temperature, template_hash, extra.
+ * Per token of the response, index t for the state before token t and the
+ * token itself:
  *
  *     logp_sample    as the sampler recorded it
  *     logp           training forward, before the update
@@ -41,8 +42,9 @@ struct trace_row {
     const char *tags;  // JSON text, or NULL
     const char *extra; // JSON members ("gold": ...) to end the row, or NULL
     bool is_eos;
-    double score_raw; // reward model's output
-    double score;     // normalised, after penalties: what PPO was paid
+    double score_raw; // reward model's output; of several models, combined
+    const double *score_sd; // their deviation, or NULL: there is one model
+    double score;           // normalised, after penalties: what PPO was paid
     double beta, temperature;
     const char *template_hash;
     size_t len; // tokens; every array below has this many

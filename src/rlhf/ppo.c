@@ -44,8 +44,7 @@ static enum status save(struct ppo *p, struct err *err)
     json_field_text(&w, "schema", "plumb.trainer/1");
     json_field_int(&w, "step", p->step);
     json_field_number(&w, "beta", p->beta);
-    json_field_number(&w, "score_mean", p->scale.mean);
-    json_field_number(&w, "score_sd", p->scale.sd);
+    ppo_score_put(&w, p);
     json_field_int(&w, "policy_updates", p->policy_optimizer.t);
     json_field_int(&w, "value_updates", p->value_optimizer.t);
     json_field_bool(&w, "over_budget", p->is_over_budget);
@@ -93,8 +92,7 @@ static enum status read_state(struct ppo *p, const struct buf *text,
     int64_t policy, value;
     TRY(json_parse(&json, buf_text(text), text->len, path, err));
     TRY_DONE(json_need_number(&p->beta, json, "beta", path, err));
-    TRY_DONE(json_need_number(&p->scale.mean, json, "score_mean", path, err));
-    TRY_DONE(json_need_number(&p->scale.sd, json, "score_sd", path, err));
+    TRY_DONE(ppo_score_restore(p, json, path, err));
     TRY_DONE(json_need_int(&policy, json, "policy_updates", 0, INT64_MAX, path,
                            err));
     TRY_DONE(
@@ -130,7 +128,7 @@ done:
     return status;
 }
 
-/* The reward model, which may read another tokenizer's tokens than the policy
+/* The reward models, which may read another tokenizer's tokens than the policy
  * says; a value model judges the policy's own. */
 static enum status load_reward_model(struct ppo *p, const struct chat *chat,
                                      struct err *err)
@@ -138,15 +136,22 @@ static enum status load_reward_model(struct ppo *p, const struct chat *chat,
     const struct ppo_config *c = p->config;
     const struct reward_policy policy = {p->tokenizer, *chat,
                                          p->policy.config.eos};
-    TRY(reward_reader_open(&p->reward, c->reward_model, &policy,
-                           p->stage->precision, err));
-    if (c->value_init_reward && !c->value_trunk && !p->reward.reads_ids)
+    const char *path[ENSEMBLE_MAX] = {c->reward_model};
+    size_t n = 1;
+    for (size_t k = 0; k < ENSEMBLE_MAX - 1; k++)
+        if (c->more_reward_models[k] != NULL)
+            path[n++] = c->more_reward_models[k];
+    TRY(ensemble_open(&p->reward, path, n, &policy, p->stage->precision, err));
+    p->reward.rule = c->ensemble;
+    p->reward.lambda = c->ensemble_lambda;
+    if (c->value_init_reward && !c->value_trunk &&
+        !p->reward.member[0].reads_ids)
         return err_set(err, ERR_ARG,
                        "%s has another tokenizer or chat template than the "
                        "policy, so the value model cannot start from it; "
                        "ppo.value_init_reward=false starts it from the "
                        "policy, ppo.value_trunk=true puts it there",
-                       p->reward.path);
+                       p->reward.member[0].path);
     return OK;
 }
 
@@ -186,7 +191,7 @@ static enum status start_value(struct ppo *p, struct err *err)
     static const struct lora_config head_only = {.rank = 1, .alpha = 1};
     const struct ppo_config *c = p->config;
     const struct model *from = c->value_init_reward && !c->value_trunk
-                                   ? &p->reward.model
+                                   ? &p->reward.member[0].model
                                    : &p->reference;
     if (!c->value_trunk && c->adapter.rank == 0)
         return model_clone_as_score(
@@ -389,8 +394,7 @@ static enum status finish(struct ppo *p, struct err *err)
     json_field_text(&w, "ended",
                     p->is_over_budget ? "kl_budget" : "iterations");
     json_field_number(&w, "beta", p->beta);
-    json_field_number(&w, "score_mean", p->scale.mean);
-    json_field_number(&w, "score_sd", p->scale.sd);
+    ppo_score_put(&w, p);
     corpus_put_counts(&w, &p->corpus, &p->prompts);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
@@ -459,7 +463,7 @@ static void close_all(struct ppo *p)
     model_free(&p->reference);
     model_free(&p->previous);
     model_free(&p->value);
-    reward_reader_close(&p->reward);
+    ensemble_close(&p->reward);
     corpus_free(&p->corpus);
     dataset_free(&p->prompts);
     tokenizer_free(p->tokenizer);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "io/dataset.h"
 #include "rlhf/advantage.h"
+#include "rlhf/ensemble.h"
 #include "rlhf/kl.h"
 #include "rlhf/ppo_loss.h"
 #include "rlhf/shaping.h"
@@ -23,7 +24,10 @@ struct ppo_config {
     const char *model;        // policy to start from; also the reference
     const char *reference;    // another reference, or NULL: `model`
     const char *reward_model; // folder or run, any tokenizer
-    const char *prompts;      // JSON Lines
+    const char *more_reward_models[ENSEMBLE_MAX - 1]; // NULL: none
+    int ensemble; // enum ensemble_rule of all of them
+    double ensemble_lambda;
+    const char *prompts; // JSON Lines
     int64_t iterations;
     int64_t batch;   // prompts per iteration
     int64_t samples; // responses per prompt

@@ -5,6 +5,7 @@
 #ifndef PLUMB_RLHF_PPO_INTERNAL_H
 #define PLUMB_RLHF_PPO_INTERNAL_H
 
+#include "base/json.h"
 #include "io/chat.h"
 #include "io/tokenizer.h"
 #include "rlhf/corpus.h"
@@ -26,12 +27,12 @@ struct ppo {
      * written, or with an adapter lends its parameters to the policy;
      * `previous` is the policy one iteration ago. */
     struct model policy, reference, previous, value;
-    struct reward_reader reward;
+    struct ensemble reward; // the first is the one that evaluations score with
     char base[FILE_PATH_MAX]; // where the policy was read from
     struct optimizer policy_optimizer, value_optimizer;
     struct workspace workspace;
     struct rollout rollout;
-    struct score_scale scale;     // of the reward model on the reference
+    struct score_scale scale;     // of the score_raw of reference samples
     struct score_moments moments; // of every score so far
     double normaliser;            // what the last scores were divided by
     double saturated; // share of them that a shape has nearly flattened
@@ -59,6 +60,13 @@ size_t ppo_max_new(const struct ppo_config *c, int64_t step);
 /* Mean and deviation of the reward model on samples of the reference: the
  * unit in which beta is stated. */
 enum status ppo_score_calibrate(struct ppo *p, struct err *err) MUST_CHECK;
+
+/* The scales as a checkpoint and a result have them: "score_mean" and
+ * "score_sd" of the first reward model, with which evaluations score, and of
+ * several models what belongs to all.  Read back by ppo_score_restore(). */
+void ppo_score_put(struct json_writer *w, const struct ppo *p);
+enum status ppo_score_restore(struct ppo *p, const struct json *json,
+                              const char *path, struct err *err) MUST_CHECK;
 
 /* Score p->rollout. */
 enum status ppo_score_rollout(struct ppo *p, struct err *err) MUST_CHECK;

@@ -52,6 +52,7 @@ static struct trace_row row_of(const struct ppo *p, size_t i,
         .extra = extra,
         .is_eos = r->is_eos[i],
         .score_raw = r->score_raw[i],
+        .score_sd = p->reward.n > 1 ? &r->score_sd[i] : NULL,
         .score = r->score[i],
         .beta = p->beta,
         .temperature = ppo_rule(p->config).temperature,
@@ -196,6 +197,8 @@ static void add_objective(struct metrics *m, const struct ppo *p,
     add(m, "score/sd", score.sd);
     add(m, "score/clipped", (double)r->score_clipped);
     add(m, "score/raw_mean", scorer_scale(r->score_raw, r->n).mean);
+    if (p->reward.n > 1)
+        add(m, "score/member_sd", scorer_scale(r->score_sd, r->n).mean);
     if (p->config->score_norm > SCORE_NORM_REFERENCE)
         add(m, "score/normaliser", p->normaliser);
     if (p->config->score_shape != SHAPE_NONE)

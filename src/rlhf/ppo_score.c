@@ -3,6 +3,27 @@
 #include "base/mem.h"
 #include "rlhf/ppo_internal.h"
 
+/* The score_raw of a rollout, and how far several models disagree.  When it
+ * `calibrates`, the rollout is of the reference and gives the members' scales.
+ */
+static enum status score(struct rollout *r, struct ppo *p, bool calibrates,
+                         struct err *err)
+{
+    const struct reward_replies replies = rollout_replies(r, p->prompts.record);
+    size_t n;
+    double *raw;
+    TRY(mem_multiply(&n, r->n, p->reward.n, err));
+    TRY(MEM_NEW(raw, n, err));
+    enum status status =
+        ensemble_read(raw, &p->reward, &replies, p->context, err);
+    if (status == OK && calibrates)
+        ensemble_calibrate(&p->reward, raw, r->n);
+    if (status == OK)
+        ensemble_combine(r->score_raw, r->score_sd, &p->reward, raw, r->n);
+    mem_free(raw);
+    return status;
+}
+
 enum status ppo_score_calibrate(struct ppo *p, struct err *err)
 {
     enum status status = OK;
@@ -12,7 +33,7 @@ enum status ppo_score_calibrate(struct ppo *p, struct err *err)
                                  .top_p = 1,
                                  .max_new = (size_t)c->max_new};
     p->scale = (struct score_scale){.mean = 0, .sd = 1};
-    if (c->score_norm == SCORE_NORM_NONE)
+    if (c->score_norm == SCORE_NORM_NONE && p->reward.n == 1)
         return OK;
     TRY(rollout_create(&r, (size_t)c->norm_prompts, (size_t)c->max_new, err));
     for (size_t i = 0; i < r.n; i++) {
@@ -22,8 +43,9 @@ enum status ppo_score_calibrate(struct ppo *p, struct err *err)
     size_t samples = 1 + r.n / p->prompts.n;
     TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, samples, &how,
                             p->stage->seed, RNG_CALIBRATE, 0, p->context, err));
-    TRY_DONE(rollout_score(&r, &p->reward, p->prompts.record, p->context, err));
-    p->scale = scorer_scale(r.score_raw, r.n);
+    TRY_DONE(score(&r, p, true, err));
+    if (c->score_norm != SCORE_NORM_NONE)
+        p->scale = scorer_scale(r.score_raw, r.n);
     context_info(p->context,
                  "reward model on the reference: mean %.3f, deviation %.3f",
                  p->scale.mean, p->scale.sd);
@@ -65,7 +87,7 @@ static enum status ask_reference(struct rollout *out, struct ppo *p,
     TRY_DONE(rollout_sample(&r, &p->reference, p->corpus.seq, K, &how,
                             p->stage->seed, RNG_CALIBRATE, p->step + 1,
                             p->context, err));
-    TRY_DONE(rollout_score(&r, &p->reward, p->prompts.record, p->context, err));
+    TRY_DONE(score(&r, p, false, err));
     *out = r;
 done:
     if (status != OK)
@@ -110,7 +132,7 @@ enum status ppo_score_rollout(struct ppo *p, struct err *err)
     const struct ppo_config *c = p->config;
     struct rollout *r = &p->rollout;
     double *centre = NULL;
-    TRY(rollout_score(r, &p->reward, p->prompts.record, p->context, err));
+    TRY(score(r, p, false, err));
     p->normaliser = find_normaliser(p);
     const struct shaping how = {
         .scale = {.mean = p->scale.mean, .sd = p->normaliser},
@@ -127,4 +149,51 @@ enum status ppo_score_rollout(struct ppo *p, struct err *err)
 done:
     mem_free(centre);
     return status;
+}
+
+void ppo_score_put(struct json_writer *w, const struct ppo *p)
+{
+    bool is_one = p->reward.n == 1;
+    const struct score_scale *first = is_one ? &p->scale : p->reward.scale;
+    json_field_number(w, "score_mean", first->mean);
+    json_field_number(w, "score_sd", first->sd);
+    if (is_one)
+        return;
+    json_field_number(w, "combined_mean", p->scale.mean);
+    json_field_number(w, "combined_sd", p->scale.sd);
+    json_put_key(w, "members");
+    json_open(w, '[');
+    for (size_t m = 0; m < p->reward.n; m++) {
+        json_open(w, '{');
+        json_field_number(w, "mean", p->reward.scale[m].mean);
+        json_field_number(w, "sd", p->reward.scale[m].sd);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static enum status read_scale(struct score_scale *s, const struct json *json,
+                              const char *mean, const char *sd,
+                              const char *path, struct err *err)
+{
+    TRY(json_need_number(&s->mean, json, mean, path, err));
+    return json_need_number(&s->sd, json, sd, path, err);
+}
+
+enum status ppo_score_restore(struct ppo *p, const struct json *json,
+                              const char *path, struct err *err)
+{
+    if (p->reward.n == 1)
+        return read_scale(&p->scale, json, "score_mean", "score_sd", path, err);
+    const struct json *members = json_get(json, "members");
+    if (json_size(members) != p->reward.n)
+        return err_set(err, ERR_MISMATCH,
+                       "%s: \"members\" is of another number of reward models "
+                       "than %zu",
+                       path, p->reward.n);
+    for (size_t m = 0; m < p->reward.n; m++)
+        TRY(read_scale(&p->reward.scale[m], json_at(members, m), "mean", "sd",
+                       path, err));
+    return read_scale(&p->scale, json, "combined_mean", "combined_sd", path,
+                      err);
 }

@@ -24,6 +24,7 @@ enum status rollout_create(struct rollout *out, size_t n, size_t max_new,
     TRY_DONE(MEM_NEW(r.trained, n, err));
     TRY_DONE(MEM_NEW(r.score_raw, n, err));
     TRY_DONE(MEM_NEW(r.score, n, err));
+    TRY_DONE(MEM_NEW(r.score_sd, n, err));
     TRY_DONE(MEM_NEW(r.after_value, n, err));
     TRY_DONE(MEM_NEW(r.token, tokens, err));
     float **per_token[] = {&r.logp_sample, &r.logp,    &r.logp_ref,
@@ -46,19 +47,15 @@ done:
 
 void rollout_free(struct rollout *r)
 {
-    void *owned[] = {r->prompt,      r->sample,
-                     r->seq,         r->job,
-                     r->is_eos,      r->offset,
-                     r->slot,        r->trained,
-                     r->score_raw,   r->score,
-                     r->after_value, r->token,
-                     r->logp_sample, r->logp,
-                     r->logp_ref,    r->kl,
-                     r->entropy,     r->p_eos,
-                     r->p_eos_ref,   r->kl_step,
-                     r->state_value, r->reward_kl,
-                     r->value,       r->reward,
-                     r->advantage,   r->advantage_white,
+    void *owned[] = {r->prompt,      r->sample,      r->seq,
+                     r->job,         r->is_eos,      r->offset,
+                     r->slot,        r->trained,     r->score_raw,
+                     r->score,       r->score_sd,    r->after_value,
+                     r->token,       r->logp_sample, r->logp,
+                     r->logp_ref,    r->kl,          r->entropy,
+                     r->p_eos,       r->p_eos_ref,   r->kl_step,
+                     r->state_value, r->reward_kl,   r->value,
+                     r->reward,      r->advantage,   r->advantage_white,
                      r->ret,         r->is_real};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         mem_free(owned[i]);

@@ -32,7 +32,8 @@ struct rollout {
     int32_t *token;  // [n * max_new], response i at i * max_new
     double *score_raw, *score; // [n]
     float *after_value;        // [n] of the state after the last token
-    size_t score_clipped;      // scores that met their bound
+    double *score_sd;     // [n] over several reward models (rlhf/ensemble.h)
+    size_t score_clipped; // scores that met their bound
     /* per token */
     float *logp_sample; // as drawn, response i at i * max_new until packed
     float *logp, *logp_ref, *kl, *entropy, *p_eos, *p_eos_ref;

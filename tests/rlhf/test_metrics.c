@@ -113,6 +113,7 @@ static void test_every_name_is_documented(void **state)
     c.score_norm = SCORE_NORM_RUNNING;
     c.max_new_start = c.max_new;
     c.score_shape = SHAPE_SIGMOID;
+    c.more_reward_models[0] = c.reward_model;
     struct stage stage = desk_stage(&d, "ppo", RUN_NEW);
     must(ppo_run(&c, &stage, &annotator, &err));
     check_stage(&d, "sft");
