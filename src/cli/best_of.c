@@ -1,5 +1,6 @@
 #include "cli/best_of.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -58,6 +59,7 @@ static enum status given_make(struct given *g,
 /* Keep the best of every n, in their order. */
 static void keep_best(struct speaker_reply *reply, size_t all, size_t n)
 {
+    assert(n > 0);
     for (size_t first = 0; first < all; first += n) {
         size_t best = first;
         for (size_t k = first + 1; k < first + n; k++)

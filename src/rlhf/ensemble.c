@@ -72,6 +72,7 @@ void ensemble_combine(double *score, double *sd, const struct ensemble *e,
                       const double *raw, size_t n)
 {
     double z[ENSEMBLE_MAX];
+    assert(e->n >= 1 && e->n <= ENSEMBLE_MAX);
     for (size_t i = 0; i < n; i++) {
         if (e->n == 1) {
             score[i] = raw[i];

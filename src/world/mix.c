@@ -17,8 +17,9 @@ static enum status add(struct mix *m, const char *name, size_t len,
                        struct err *err)
 {
     size_t i = 0;
-    while (i < TABLES_INTENTS && (strlen(tables_intent[i].name) != len ||
-                                  strncmp(tables_intent[i].name, name, len)))
+    while (i < TABLES_INTENTS &&
+           (strlen(tables_intent[i].name) != len ||
+            strncmp(tables_intent[i].name, name, len) != 0))
         i++;
     if (i == TABLES_INTENTS)
         return unknown(name, len, err);
