@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "io/stream.h"
 
 #define LEVEL 3
-#define CHUNK ((size_t)64 * 1024)
 
 static void put_floats(struct json_writer *w, const char *key, const float *x,
                        size_t n)
@@ -90,62 +90,22 @@ enum status trace_write_file(const char *path, const struct buf *text,
     return status;
 }
 
-/* Decompress all frames of `in`. */
-static enum status unpack(struct buf *out, ZSTD_DCtx *z, ZSTD_inBuffer *in,
-                          const char *name, struct err *err)
-{
-    size_t before = out->len;
-    char chunk[CHUNK];
-    size_t left = 1;      // 0 only at the end of a frame
-    bool is_full = false; // more output may be waiting
-    while (in->pos < in->size || is_full) {
-        ZSTD_outBuffer part = {.dst = chunk, .size = sizeof chunk};
-        left = ZSTD_decompressStream(z, &part, in);
-        if (ZSTD_isError(left))
-            return err_set(err, ERR_FORMAT, "%s: corrupt at byte %zu: %s", name,
-                           in->pos, ZSTD_getErrorName(left));
-        is_full = part.pos == part.size && left != 0;
-        buf_append(out, chunk, part.pos);
-        if (out->code == ERR_LIMIT)
-            return err_set(err, ERR_LIMIT,
-                           "%s: more than %zu bytes when decompressed", name,
-                           out->max - before);
-        TRY(buf_status(out, err));
-    }
-    if (left != 0)
-        return err_set(err, ERR_FORMAT, "%s: cut short after %zu bytes", name,
-                       in->size);
-    return OK;
-}
-
-enum status trace_decompress(struct buf *out, const void *data, size_t len,
-                             const char *name, struct err *err)
-{
-    TRY(buf_status(out, err));
-    buf_append(out, "", 0);
-    ZSTD_DCtx *z = ZSTD_createDCtx();
-    if (z == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory reading %s", name);
-    size_t before = out->len;
-    ZSTD_inBuffer in = {.src = data, .size = len};
-    enum status status = unpack(out, z, &in, name, err);
-    ZSTD_freeDCtx(z);
-    if (status != OK && out->data != NULL) {
-        out->len = before;
-        out->data[before] = '\0';
-    }
-    return status;
-}
-
 enum status trace_read_file(struct buf *out, const char *path, struct err *err)
 {
-    size_t n = strlen(path);
-    bool is_packed = n >= 4 && strcmp(path + n - 4, ".zst") == 0;
-    if (!is_packed)
-        return file_read(out, path, err);
-    struct file_map map;
-    TRY(file_map(&map, path, err));
-    enum status status = trace_decompress(out, map.data, map.len, path, err);
-    file_unmap(&map);
+    enum status status = OK;
+    struct stream *s;
+    const char *piece;
+    size_t len = 0;
+    TRY(stream_open(&s, path, err));
+    do {
+        status = stream_next(s, &piece, &len, err);
+        if (status != OK)
+            break;
+        buf_append(out, piece, len);
+        status = buf_status(out, err);
+        if (status != OK)
+            (void)err_context(err, "%s", path);
+    } while (status == OK && len > 0);
+    stream_close(s);
     return status;
 }

@@ -1,5 +1,5 @@
 /*
- * trace.h - rollouts on disk: one JSON object per response, one zstd file per
+ * trace.h - writing rollouts: one JSON object per response, one zstd file per
  * PPO iteration (rollouts/000123.jsonl.zst).
  *
  * Per response: run, step, prompt_id, sample, prompt, response, tokens, tags,
@@ -58,18 +58,13 @@ struct trace_row {
 void trace_write_row(struct buf *out, const struct trace_row *row);
 
 /* Compress the text of one iteration and write it atomically; the bytes
- * depend on the text only. */
+ * depend on the text only, and a checksum tells when they are damaged. */
 enum status trace_write_file(const char *path, const struct buf *text,
                              struct err *err) MUST_CHECK;
 
-/* Decompress a .jsonl.zst (or plain .jsonl) into `out`, bounded by out->max;
- * ERR_FORMAT when corrupt or cut short. */
+/* The text of a file of rollouts, plain or compressed (io/stream.h), appended;
+ * ERR_LIMIT when `out` may not hold it. */
 enum status trace_read_file(struct buf *out, const char *path,
                             struct err *err) MUST_CHECK;
-
-/* The same for compressed bytes in memory; `name` stands for the file.  On
- * failure `out` holds what it held before. */
-enum status trace_decompress(struct buf *out, const void *data, size_t len,
-                             const char *name, struct err *err) MUST_CHECK;
 
 #endif
