@@ -12,7 +12,6 @@
 
 /* Bounds on what a file may ask for.  Real files stay far below: about 60 keys
  * and 1 200 tensors, 10 MiB of metadata for a vocabulary of 256 000. */
-#define HEAD_MAX ((size_t)256 << 20) // metadata and tensor descriptions
 #define KEYS_MAX ((size_t)1 << 16)
 #define TENSORS_MAX ((size_t)1 << 17)
 #define KEY_BYTES_MAX ((size_t)65535)
@@ -83,7 +82,7 @@ uint32_t gguf_tensor_type(enum tensor_type type)
 /* Where the reading is; `what` and `text` name the key or tensor. */
 struct reader {
     const unsigned char *data;
-    size_t len; // no further than HEAD_MAX
+    size_t len; // no further than GGUF_HEAD_MAX
     size_t at;
     size_t n_file;
     const char *file;
@@ -103,7 +102,7 @@ static enum status need(const struct reader *r, size_t n, struct err *err)
         return OK;
     if (r->len < r->n_file)
         return err_set(err, ERR_FORMAT, PLACE ": metadata goes past %zu bytes",
-                       PLACE_OF(r), HEAD_MAX);
+                       PLACE_OF(r), GGUF_HEAD_MAX);
     return err_set(err, ERR_FORMAT,
                    PLACE ": %zu bytes at byte %zu, file has %zu", PLACE_OF(r),
                    n, r->at, r->n_file);
@@ -502,7 +501,7 @@ enum status gguf_parse(struct gguf **out, const unsigned char *data, size_t len,
     struct gguf *g;
     struct reader r = {
         .data = data,
-        .len = len < HEAD_MAX ? len : HEAD_MAX,
+        .len = len < GGUF_HEAD_MAX ? len : GGUF_HEAD_MAX,
         .n_file = len,
         .file = name,
         .what = "header",

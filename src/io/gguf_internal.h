@@ -1,6 +1,6 @@
 /*
  * gguf_internal.h - what an open GGUF file is made of: gguf.c fills it in,
- * gguf_values.c answers from it.
+ * gguf_values.c answers from it, gguf_write.c keeps to its bounds.
  */
 #ifndef PLUMB_IO_GGUF_INTERNAL_H
 #define PLUMB_IO_GGUF_INTERNAL_H
@@ -8,6 +8,9 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "io/gguf.h"
+
+/* Bytes of metadata and descriptions of tensors that a file may have. */
+#define GGUF_HEAD_MAX ((size_t)256 << 20)
 
 /* A key and its value, which is kept as an array, of one item when the file
  * has a scalar. */

@@ -9,7 +9,6 @@
 
 #define VERSION 3
 #define ALIGNMENT 32 // of tensors, where nothing else is said
-#define HEAD_MAX ((size_t)256 << 20)
 
 /* A tensor that is described: what its values need to know. */
 struct described {
@@ -42,8 +41,8 @@ enum status gguf_create(struct gguf_writer **out, const char *path,
         mem_free(w);
         return status;
     }
-    buf_init(&w->pairs, HEAD_MAX);
-    buf_init(&w->tensors, HEAD_MAX);
+    buf_init(&w->pairs, GGUF_HEAD_MAX);
+    buf_init(&w->tensors, GGUF_HEAD_MAX);
     *out = w;
     return OK;
 }
