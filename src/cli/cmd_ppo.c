@@ -2,8 +2,8 @@
 #include "cli/command.h"
 #include "cli/session.h"
 
-static enum status run(const struct options *o, const struct stage *stage,
-                       struct err *err)
+enum status cmd_ppo_run(const struct options *o, const struct stage *stage,
+                        struct err *err)
 {
     struct ppo_annotator gold = annotate_gold();
     return ppo_run(&o->v.ppo, stage, &gold, err);
@@ -11,5 +11,5 @@ static enum status run(const struct options *o, const struct stage *stage,
 
 enum status cmd_ppo(struct options *o, struct err *err)
 {
-    return session_train(o, FOR_PPO, "ppo", run, err);
+    return session_train(o, FOR_PPO, "ppo", cmd_ppo_run, err);
 }

@@ -1,13 +1,13 @@
 #include "cli/command.h"
 #include "cli/session.h"
 
-static enum status run(const struct options *o, const struct stage *stage,
-                       struct err *err)
+enum status cmd_reward_run(const struct options *o, const struct stage *stage,
+                           struct err *err)
 {
     return reward_model_run(&o->v.reward, stage, err);
 }
 
 enum status cmd_reward(struct options *o, struct err *err)
 {
-    return session_train(o, FOR_REWARD, "reward", run, err);
+    return session_train(o, FOR_REWARD, "reward", cmd_reward_run, err);
 }

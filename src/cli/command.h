@@ -9,6 +9,7 @@
 #define PLUMB_CLI_COMMAND_H
 
 #include "cli/options.h"
+#include "rlhf/stage.h"
 #include "world/panel.h"
 
 struct command {
@@ -31,6 +32,15 @@ const struct command *command_find(const char *name);
 /* The same where there must be one: ERR_ARG says which name is near. */
 enum status command_need(const struct command **out, const char *name,
                          struct err *err) MUST_CHECK;
+
+/* The library calls of the training stages (session_fn); PPO's rollouts get
+ * the support desk's judgement. */
+enum status cmd_sft_run(const struct options *o, const struct stage *stage,
+                        struct err *err) MUST_CHECK;
+enum status cmd_reward_run(const struct options *o, const struct stage *stage,
+                           struct err *err) MUST_CHECK;
+enum status cmd_ppo_run(const struct options *o, const struct stage *stage,
+                        struct err *err) MUST_CHECK;
 
 /* The simulated spot-checkers that the panel.* options describe. */
 struct panel_config cmd_world_panel(const struct world_values *w);

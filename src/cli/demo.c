@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "cli/annotate.h"
 #include "cli/command.h"
 #include "cli/speaker.h"
 #include "eval/heldout.h"
@@ -82,25 +81,6 @@ static enum status train(const struct demo *d, enum option_command command,
         status = fn(d->o, &stage, err);
     buf_free(&config);
     return status;
-}
-
-static enum status run_sft(const struct options *o, const struct stage *stage,
-                           struct err *err)
-{
-    return sft_run(&o->v.sft, stage, err);
-}
-
-static enum status run_reward(const struct options *o,
-                              const struct stage *stage, struct err *err)
-{
-    return reward_model_run(&o->v.reward, stage, err);
-}
-
-static enum status run_ppo(const struct options *o, const struct stage *stage,
-                           struct err *err)
-{
-    struct ppo_annotator gold = annotate_gold();
-    return ppo_run(&o->v.ppo, stage, &gold, err);
 }
 
 /* Replies of the fine-tuned model to the prompts that will be ranked. */
@@ -215,7 +195,7 @@ enum status demo_run(const struct demo *d, struct err *err)
     TRY(make_world(d, err));
     TRY(demo_path(&v->sft.data, d, "world/demos.jsonl", err));
     TRY(demo_path(&v->sft.tokenizer, d, "world", err));
-    TRY(train(d, FOR_SFT, "sft", run_sft, err));
+    TRY(train(d, FOR_SFT, "sft", cmd_sft_run, err));
 
     TRY(demo_path(&path, d, "human", err));
     TRY(file_make_dir(path, err));
@@ -223,11 +203,11 @@ enum status demo_run(const struct demo *d, struct err *err)
     TRY(rank_candidates(d, err));
     TRY(demo_path(&v->reward.data, d, "human/rankings.jsonl", err));
     TRY(demo_path(&v->reward.model, d, "sft", err));
-    TRY(train(d, FOR_REWARD, "reward", run_reward, err));
+    TRY(train(d, FOR_REWARD, "reward", cmd_reward_run, err));
 
     TRY(demo_path(&v->ppo.model, d, "sft", err));
     TRY(demo_path(&v->ppo.reward_model, d, "reward", err));
     TRY(demo_path(&v->ppo.prompts, d, "world/ppo_prompts.jsonl", err));
-    TRY(train(d, FOR_PPO, "ppo", run_ppo, err));
+    TRY(train(d, FOR_PPO, "ppo", cmd_ppo_run, err));
     return evaluate(d, err);
 }
