@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "io/chat_install.h"
 #include "model/checkpoint.h"
 #include "rlhf/ppo_internal.h"
 #include "rlhf/schedule.h"
@@ -128,124 +127,6 @@ done:
     return status;
 }
 
-/* The reward models, which may read another tokenizer's tokens than the policy
- * says; a value model judges the policy's own. */
-static enum status load_reward_model(struct ppo *p, const struct chat *chat,
-                                     struct err *err)
-{
-    const struct ppo_config *c = p->config;
-    const struct reward_policy policy = {p->tokenizer, *chat,
-                                         p->policy.config.eos};
-    const char *path[ENSEMBLE_MAX] = {c->reward_model};
-    size_t n = 1;
-    for (size_t k = 0; k < ENSEMBLE_MAX - 1; k++)
-        if (c->more_reward_models[k] != NULL)
-            path[n++] = c->more_reward_models[k];
-    TRY(ensemble_open(&p->reward, path, n, &policy, p->stage->precision, err));
-    p->reward.rule = c->ensemble;
-    p->reward.lambda = c->ensemble_lambda;
-    if (c->value_init_reward && !c->value_trunk &&
-        !p->reward.member[0].reads_ids)
-        return err_set(err, ERR_ARG,
-                       "%s has another tokenizer or chat template than the "
-                       "policy, so the value model cannot start from it; "
-                       "ppo.value_init_reward=false starts it from the "
-                       "policy, ppo.value_trunk=true puts it there",
-                       p->reward.member[0].path);
-    return OK;
-}
-
-/* Do two models draw from the same tokens? */
-static bool same_tokens(const struct model *a, const struct model *b)
-{
-    if (a->config.V != b->config.V || a->config.eos != b->config.eos)
-        return false;
-    for (size_t v = 0; v < a->config.V; v++)
-        if ((a->banned != NULL && a->banned[v]) !=
-            (b->banned != NULL && b->banned[v]))
-            return false;
-    return true;
-}
-
-/* The policy: a model of its own, or the reference's parameters under an
- * adapter; and a second one, which two adapters on the same parameters are. */
-static enum status start_policy(struct ppo *p, struct err *err)
-{
-    const struct ppo_config *c = p->config;
-    if (c->adapter.rank > 0 && c->reference == NULL)
-        TRY(model_share(&p->policy, &p->reference, HEAD_LM, err));
-    else
-        TRY(trainer_read(&p->policy, p->base, HEAD_LM, p->stage, &c->adapter,
-                         err));
-    if (c->adapter.rank == 0)
-        return model_clone(&p->previous, &p->policy, err);
-    TRY(model_share(&p->previous, &p->policy, HEAD_LM, err));
-    TRY(trainer_adapt(&p->policy, &c->adapter, p->base, p->stage->seed, err));
-    return lora_clone(&p->previous.lora, p->policy.lora, err);
-}
-
-/* The value model: a head on the policy's trunk, an adapter on the reward
- * model's or the reference's parameters, or a model of its own. */
-static enum status start_value(struct ppo *p, struct err *err)
-{
-    static const struct lora_config head_only = {.rank = 1, .alpha = 1};
-    const struct ppo_config *c = p->config;
-    const struct model *from = c->value_init_reward && !c->value_trunk
-                                   ? &p->reward.member[0].model
-                                   : &p->reference;
-    if (!c->value_trunk && c->adapter.rank == 0)
-        return model_clone_as_score(
-            &p->value, c->value_init_reward ? from : &p->policy, err);
-    TRY(model_share(&p->value, from, HEAD_SCORE, err));
-    if (c->value_trunk)
-        return model_adapt(&p->value, &head_only, p->stage->seed, err);
-    return trainer_adapt(&p->value, &c->adapter, p->base, p->stage->seed, err);
-}
-
-static enum status load_models(struct ppo *p, struct err *err)
-{
-    const struct ppo_config *c = p->config;
-    char path[FILE_PATH_MAX];
-    struct chat chat;
-    TRY(run_find_model(p->base, c->model, NULL, err));
-    TRY(checkpoint_tokenizer(&p->tokenizer, p->base, err));
-    TRY(chat_install(&p->tokenizer, p->stage->data.template, err));
-    TRY(run_find_model(path, c->reference != NULL ? c->reference : p->base,
-                       NULL, err));
-    TRY(trainer_read(&p->reference, path, HEAD_LM, p->stage, &c->adapter, err));
-    TRY(start_policy(p, err));
-    TRY(checkpoint_check_tokenizer(&p->policy, p->tokenizer, p->base, err));
-    /* What the template ends a turn with ends a response. */
-    TRY(chat_open(&chat, p->tokenizer, p->stage->data.template,
-                  p->stage->data.date, err));
-    p->policy.config.eos = chat_end(&chat, p->tokenizer, p->policy.config.eos);
-    p->reference.config.eos =
-        chat_end(&chat, p->tokenizer, p->reference.config.eos);
-    if (!same_tokens(&p->reference, &p->policy))
-        return err_set(err, ERR_MISMATCH,
-                       "%s: the reference allows other tokens than the policy",
-                       path);
-    TRY(load_reward_model(p, &chat, err));
-    return start_value(p, err);
-}
-
-static enum status load(struct ppo *p, struct err *err)
-{
-    const struct ppo_config *c = p->config;
-    TRY(load_models(p, err));
-    size_t T_max = p->policy.config.T_max;
-    TRY(ppo_check_room(c, T_max, err));
-    const struct corpus_files files = {.path = c->prompts,
-                                       .kind = DATASET_PROMPTS};
-    TRY(corpus_load(&p->corpus, &p->prompts, &files, &p->stage->data,
-                    p->tokenizer, p->policy.config.eos,
-                    T_max - (size_t)c->max_new, p->context, err));
-    chat_hash(p->template_hash, p->corpus.chat.template);
-    if (p->prompts.n == 0)
-        return err_set(err, ERR_FORMAT, "%s: no prompts", c->prompts);
-    return OK;
-}
-
 struct scorer_rule ppo_rule(const struct ppo_config *c)
 {
     return (struct scorer_rule){
@@ -318,8 +199,7 @@ static enum status check_ratio(const struct ppo *p, struct err *err)
                    error, c->ratio_gate, why);
 }
 
-/* prompts -> rollout -> score -> KL -> advantage */
-static enum status collect(struct ppo *p, struct err *err)
+enum status ppo_collect(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     struct rollout *r = &p->rollout;
@@ -332,10 +212,13 @@ static enum status collect(struct ppo *p, struct err *err)
     TRY(rollout_sample(r, &p->policy, p->corpus.seq,
                        passes * (size_t)c->samples, &how, p->stage->seed,
                        RNG_SAMPLE, p->step, p->context, err));
-    TRY(ppo_score_rollout(p, err));
-    TRY(rollout_compare(r, &p->policy, &p->reference, &p->previous,
-                        c->value_trunk ? &p->value : NULL, &rule, p->context,
-                        err));
+    if (p->has_no_score)
+        memset(r->score, 0, r->n * sizeof *r->score);
+    else
+        TRY(ppo_score_rollout(p, err));
+    TRY(rollout_compare(
+        r, &p->policy, &p->reference, p->has_no_score ? NULL : &p->previous,
+        c->value_trunk ? &p->value : NULL, &rule, p->context, err));
     TRY(check_ratio(p, err));
     if (!c->value_trunk)
         TRY(rollout_values(r, &p->value, p->context, err));
@@ -362,7 +245,7 @@ static enum status one_iteration(struct ppo *p, struct err *err)
     if (c->kl.beta_end >= 0)
         p->beta =
             schedule_line(c->kl.beta, c->kl.beta_end, p->step, c->iterations);
-    TRY(collect(p, err));
+    TRY(ppo_collect(p, err));
     TRY(ppo_report_trace(p, &gold, err));
     memcpy(model_trainable(&p->previous), model_trainable(&p->policy),
            p->policy_optimizer.n * sizeof(float));
@@ -430,45 +313,6 @@ static enum status loop(struct ppo *p, struct err *err)
     return p->run.is_complete ? OK : finish(p, err);
 }
 
-static enum status prepare(struct ppo *p, struct err *err)
-{
-    const struct ppo_config *c = p->config;
-    const struct stage *stage = p->stage;
-    struct optimizer_config value = c->optimizer;
-    int64_t updates = c->iterations * c->epochs * c->minibatches;
-    size_t n = (size_t)c->batch * (size_t)c->samples;
-    value.lr = c->lr_value;
-    /* Warm-up is stated in iterations; the optimiser counts updates. */
-    struct optimizer_config policy = c->optimizer;
-    policy.warmup *= c->epochs * c->minibatches;
-    value.warmup = policy.warmup;
-    TRY(optimizer_create(&p->policy_optimizer, &p->policy, &policy, updates,
-                         stage->shards, err));
-    TRY(optimizer_create(&p->value_optimizer, &p->value, &value, updates,
-                         stage->shards, err));
-    TRY(workspace_create(&p->workspace, team_size(p->context->team), err));
-    TRY(rollout_create(&p->rollout, n, (size_t)c->max_new, err));
-    return run_open(&p->run, stage->out, stage->mode, stage->config,
-                    p->context->clock, err);
-}
-
-static void close_all(struct ppo *p)
-{
-    run_close(&p->run);
-    rollout_free(&p->rollout);
-    workspace_free(&p->workspace);
-    optimizer_free(&p->value_optimizer);
-    optimizer_free(&p->policy_optimizer);
-    model_free(&p->policy);
-    model_free(&p->reference);
-    model_free(&p->previous);
-    model_free(&p->value);
-    ensemble_close(&p->reward);
-    corpus_free(&p->corpus);
-    dataset_free(&p->prompts);
-    tokenizer_free(p->tokenizer);
-}
-
 enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
                     const struct ppo_annotator *annotator, struct err *err)
 {
@@ -482,14 +326,16 @@ enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
     context_stage(stage->context, "ppo",
                   "policy optimisation against the reward model");
     TRY_DONE(ppo_check(c, err));
-    TRY_DONE(load(&p, err));
-    TRY_DONE(prepare(&p, err));
+    TRY_DONE(ppo_load(&p, err));
+    TRY_DONE(ppo_prepare(&p, err));
+    TRY_DONE(run_open(&p.run, stage->out, stage->mode, stage->config,
+                      stage->context->clock, err));
     if (p.run.checkpoint >= 0)
         TRY_DONE(resume(&p, err));
     else
         TRY_DONE(ppo_score_calibrate(&p, err));
     status = loop(&p, err);
 done:
-    close_all(&p);
+    ppo_close(&p);
     return status;
 }

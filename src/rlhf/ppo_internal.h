@@ -1,5 +1,6 @@
 /*
  * ppo_internal.h - the state of a PPO run, shared by ppo.c (the loop),
+ * ppo_load.c (what it begins with), ppo_trial.c (iterations without a run),
  * ppo_update.c (the updates) and ppo_report.c (metrics and traces).
  */
 #ifndef PLUMB_RLHF_PPO_INTERNAL_H
@@ -37,11 +38,27 @@ struct ppo {
     double normaliser;            // what the last scores were divided by
     double saturated; // share of them that a shape has nearly flattened
     double beta;
-    double last_kl;      // exact, nats per sequence, of the last iteration
-    int64_t step;        // iterations done
+    double last_kl;    // exact, nats per sequence, of the last iteration
+    bool has_no_score; // every score is 0, only the penalty is left (and there
+                       // is no comparison with the previous policy)
+    int64_t step;      // iterations done
     bool is_over_budget; // the last of them met the KL budget: no more
     double started;
 };
+
+/* Models, prompts and reward model as p->config names them. */
+enum status ppo_load(struct ppo *p, struct err *err) MUST_CHECK;
+
+/* Optimisers, scratch and room for a rollout, for what was loaded. */
+enum status ppo_prepare(struct ppo *p, struct err *err) MUST_CHECK;
+
+/* Give all of it back, whatever there is; p->run.lock is negative where no run
+ * was opened. */
+void ppo_close(struct ppo *p);
+
+/* Iteration p->step up to its updates: prompts -> rollout -> score -> KL ->
+ * advantage. */
+enum status ppo_collect(struct ppo *p, struct err *err) MUST_CHECK;
 
 /* What the updates of one iteration did. */
 struct ppo_update_report {
