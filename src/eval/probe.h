@@ -42,6 +42,14 @@ struct probe_stage {
     struct data_config data;
 };
 
+/* What the PPO run was told besides its own settings. */
+struct probe_run {
+    uint64_t seed;
+    size_t shards; // pieces its batches were cut into
+    int precision; // enum model_precision, of what it did not train
+    struct data_config data;
+};
+
 /* How much is asked. */
 struct probe_sizes {
     int64_t prompts; // held-out prompts whose samples are edited and re-read
@@ -56,7 +64,8 @@ struct probe_config {
     struct heldout_config heldout; // as `plumb eval` had it; run and start too
     struct score_scale scale;      // the unit it settled on
     const struct ppo_config *ppo;  // of the run
-    char config_hash[65];          // of its config.yaml
+    struct probe_run ppo_run;
+    char config_hash[65]; // of its config.yaml
     struct probe_stage reward_stage, sft_stage;
     const struct reward_config *reward; // unless reward_stage.missing
     const struct sft_config *sft;       // unless sft_stage.missing

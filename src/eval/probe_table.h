@@ -12,4 +12,11 @@ enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
 enum status probe_pairs(struct json_writer *w, const struct probe *p,
                         struct err *err) MUST_CHECK;
 
+/* probe_gradient.c: what the reward, the penalty, the baseline and the entropy
+ * bonus each wanted of the policy, in iterations of the run. */
+enum status probe_gradient_inputs(struct buf *out, const struct probe *p,
+                                  struct err *err) MUST_CHECK;
+enum status probe_gradient(struct json_writer *w, const struct probe *p,
+                           struct err *err) MUST_CHECK;
+
 #endif

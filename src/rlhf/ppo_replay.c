@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "io/jsonl.h"
+#include "rlhf/trainer.h"
 
 /* A trace on its way into a rollout. */
 struct reader {
@@ -226,4 +227,24 @@ void ppo_replay_free(struct replay *r)
 {
     rollout_free(&r->rollout);
     memset(r, 0, sizeof *r);
+}
+
+enum status ppo_replay_policy(struct model *out, const char *checkpoint,
+                              const struct ppo_config *c,
+                              const struct stage *stage, struct err *err)
+{
+    enum status status = OK;
+    char base[FILE_PATH_MAX];
+    struct model m;
+    TRY(run_find_model(base, c->model, NULL, err));
+    TRY(trainer_read(&m, base, HEAD_LM, stage, &c->adapter, err));
+    TRY_DONE(trainer_adapt(&m, &c->adapter, base, stage->seed, err));
+    if (checkpoint != NULL)
+        TRY_DONE(
+            trainer_reload(&m, checkpoint, model_trainable_count(&m), err));
+    *out = m;
+done:
+    if (status != OK)
+        model_free(&m);
+    return status;
 }

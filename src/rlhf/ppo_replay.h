@@ -39,6 +39,16 @@ enum status ppo_replay_read(struct replay *out, const char *path,
                             const struct dataset *prompts,
                             const struct corpus *corpus, size_t V,
                             struct err *err) MUST_CHECK;
+/*
+ * The policy that an iteration began with, as training had it: `checkpoint` of
+ * the run, or the model that the run started from (NULL).  Of `stage` its seed
+ * and precision are read, the run's.
+ */
+enum status ppo_replay_policy(struct model *out, const char *checkpoint,
+                              const struct ppo_config *c,
+                              const struct stage *stage,
+                              struct err *err) MUST_CHECK;
+
 /* Fine on a zeroed struct. */
 void ppo_replay_free(struct replay *r);
 

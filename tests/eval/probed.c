@@ -43,6 +43,7 @@ static void train(struct probed *p)
     must(ppo_run(&p->ppo, &stage, NULL, &err));
     p->ppo.model = keep(p->start, d, "sft");
     p->ppo.reward_model = keep(p->reward_model, d, "reward");
+    p->ppo.prompts = keep(p->ppo_prompts, d, "prompts.jsonl");
 }
 
 /* The unit of reward that the evaluation settled on. */
@@ -85,6 +86,7 @@ void probed_open(struct probed *p, size_t threads)
     must(heldout_sample(&c->heldout, &d->context, &err));
     c->scale = read_scale(d);
     c->ppo = &p->ppo;
+    c->ppo_run = (struct probe_run){.seed = d->seed, .shards = d->shards};
     c->reward = &p->reward;
     c->sft = &p->sft;
     c->seed = 5;

@@ -18,7 +18,8 @@ enum {
 struct probed {
     struct desk desk;
     char policy[512], reference[512], reward_model[512], prompts[512];
-    char run[512], start[512], rankings[512], demos[512], trunk[512];
+    char run[512], start[512], ppo_prompts[512], rankings[512], demos[512],
+        trunk[512];
     struct ppo_config ppo;
     struct reward_config reward;
     struct sft_config sft;
