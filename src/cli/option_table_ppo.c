@@ -144,8 +144,8 @@ static const struct option rows[] = {
          "bound on the normalised score; 0 is off", FOR_PPO, RECORDED),
     CHOICE("ppo.score_shape", ppo.score_shape, "none",
            "none|sigmoid|logsigmoid",
-           "bound the normalised score: its sigmoid, 1/2 where the reference "
-           "is, or the logarithm of that; beta is then per unit of the result, "
+           "bound the normalised score: its sigmoid or the logarithm of that, "
+           "0 where the reference is; beta is then per unit of the result, "
            "whose slope at the reference is 1/4, or 1/2",
            FOR_PPO, RECORDED),
     INT("ppo.shape_samples", ppo.shape_samples, "1", 1, 64,
@@ -154,7 +154,8 @@ static const struct option rows[] = {
         "norm_prompts",
         FOR_PPO, RECORDED),
     REAL("ppo.length_penalty", ppo.length_penalty, "0", -10, 10,
-         "subtracted from the score per response token, after score_shape",
+         "subtracted from the score, after score_shape, per response token "
+         "beyond the reference's mean length",
          FOR_PPO, RECORDED),
     CHOICE("ppo.score_norm", ppo.score_norm, "reference",
            "none|reference|running|batch",

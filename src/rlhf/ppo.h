@@ -48,6 +48,7 @@ struct ppo_config {
     int64_t shape_samples; // reference samples per prompt behind its centre; 1:
                            // the centre is the mean of the calibration
     double length_penalty; // subtracted from the score per response token
+                           // beyond the reference's mean length
     int score_norm;        // enum score_norm
     int64_t norm_prompts;  // reference samples behind it
     bool value_init_reward; // value trunk from the reward model, else policy

@@ -34,6 +34,7 @@ struct ppo {
     struct workspace workspace;
     struct rollout rollout;
     struct score_scale scale;     // of the score_raw of reference samples
+    double reference_tokens;      // their mean length
     struct score_moments moments; // of every score so far
     double normaliser;            // what the last scores were divided by
     double saturated; // share of them that a shape has nearly flattened

@@ -33,7 +33,8 @@ enum status ppo_score_calibrate(struct ppo *p, struct err *err)
                                  .top_p = 1,
                                  .max_new = (size_t)c->max_new};
     p->scale = (struct score_scale){.mean = 0, .sd = 1};
-    if (c->score_norm == SCORE_NORM_NONE && p->reward.n == 1)
+    if (c->score_norm == SCORE_NORM_NONE && p->reward.n == 1 &&
+        c->length_penalty == 0)
         return OK;
     TRY(rollout_create(&r, (size_t)c->norm_prompts, (size_t)c->max_new, err));
     for (size_t i = 0; i < r.n; i++) {
@@ -46,6 +47,7 @@ enum status ppo_score_calibrate(struct ppo *p, struct err *err)
     TRY_DONE(score(&r, p, true, err));
     if (c->score_norm != SCORE_NORM_NONE)
         p->scale = scorer_scale(r.score_raw, r.n);
+    p->reference_tokens = (double)r.offset[r.n] / (double)r.n;
     context_info(p->context,
                  "reward model on the reference: mean %.3f, deviation %.3f",
                  p->scale.mean, p->scale.sd);
@@ -139,6 +141,7 @@ enum status ppo_score_rollout(struct ppo *p, struct err *err)
         .shape = c->score_shape,
         .missing_eos = c->missing_eos,
         .length_penalty = c->length_penalty,
+        .reference_tokens = p->reference_tokens,
         .clip = c->score_clip,
     };
     TRY(MEM_NEW(centre, r->n, err)); // zeros: the calibration's mean
@@ -157,6 +160,8 @@ void ppo_score_put(struct json_writer *w, const struct ppo *p)
     const struct score_scale *first = is_one ? &p->scale : p->reward.scale;
     json_field_number(w, "score_mean", first->mean);
     json_field_number(w, "score_sd", first->sd);
+    if (p->config->length_penalty != 0)
+        json_field_number(w, "reference_tokens", p->reference_tokens);
     if (is_one)
         return;
     json_field_number(w, "combined_mean", p->scale.mean);
@@ -183,6 +188,9 @@ static enum status read_scale(struct score_scale *s, const struct json *json,
 enum status ppo_score_restore(struct ppo *p, const struct json *json,
                               const char *path, struct err *err)
 {
+    if (p->config->length_penalty != 0)
+        TRY(json_need_number(&p->reference_tokens, json, "reference_tokens",
+                             path, err));
     if (p->reward.n == 1)
         return read_scale(&p->scale, json, "score_mean", "score_sd", path, err);
     const struct json *members = json_get(json, "members");

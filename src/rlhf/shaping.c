@@ -18,12 +18,12 @@ double shaping_score(const struct shaping *s, double raw, double centre,
 {
     double score = (raw - s->scale.mean) / s->scale.sd;
     if (s->shape == SHAPE_SIGMOID)
-        score = sigmoid(score - centre);
+        score = sigmoid(score - centre) - 0.5;
     else if (s->shape == SHAPE_LOG_SIGMOID)
-        score = log_sigmoid(score - centre);
+        score = log_sigmoid(score - centre) + log(2.0);
     if (!is_eos)
         score -= s->missing_eos;
-    return score - s->length_penalty * (double)tokens;
+    return score - s->length_penalty * ((double)tokens - s->reference_tokens);
 }
 
 void shaping_observe(struct score_moments *m, const double *score, size_t n)

@@ -39,8 +39,9 @@ static void close_to(double got, double want, double tolerance)
 /* Traces hold numbers with six digits or more. */
 #define PRINTED 1e-5
 
-/* The unit of reward that the run recorded. */
-static struct score_scale recorded(const struct desk *d)
+/* The unit of reward that the run recorded, and the reference's mean length
+ * where it recorded that. */
+static struct score_scale recorded(const struct desk *d, double *tokens)
 {
     struct json *result;
     must(json_read(&result, desk_path(d, "ppo/result.json"), 1 << 20, &err));
@@ -48,6 +49,7 @@ static struct score_scale recorded(const struct desk *d)
         .mean = json_number(json_get(result, "score_mean"), (double)NAN),
         .sd = json_number(json_get(result, "score_sd"), (double)NAN),
     };
+    *tokens = json_number(json_get(result, "reference_tokens"), (double)NAN);
     json_free(result);
     return s;
 }
@@ -60,19 +62,21 @@ static void check_shape(int shape)
     struct traces t;
     struct ppo_config c = desk_ppo(&d);
     c.iterations = 2;
+    c.max_new = 90;
     c.score_shape = shape;
     c.missing_eos = 0.25;
     c.length_penalty = 0.01;
     must(run(&d, &c, RUN_OVERWRITE));
-    struct score_scale scale = recorded(&d);
-    double far = 0;
+    double far = 0, tokens;
+    struct score_scale scale = recorded(&d, &tokens);
+    assert_true(tokens > 1 && tokens < (double)c.max_new);
     traces_read(&t, &d, "ppo", 2);
     for (size_t i = 0; i < t.n; i++) {
         double z = (traces_number(&t, i, "score_raw") - scale.mean) / scale.sd;
-        double want = shape == SHAPE_SIGMOID       ? 1 / (1 + exp(-z))
-                      : shape == SHAPE_LOG_SIGMOID ? -log(1 + exp(-z))
+        double want = shape == SHAPE_SIGMOID       ? 1 / (1 + exp(-z)) - 0.5
+                      : shape == SHAPE_LOG_SIGMOID ? log(2) - log(1 + exp(-z))
                                                    : z;
-        want -= 0.01 * (double)traces_len(&t, i);
+        want -= 0.01 * ((double)traces_len(&t, i) - tokens);
         want -= traces_is_eos(&t, i) ? 0 : 0.25;
         close_to(traces_number(&t, i, "score"), want, PRINTED * (1 + fabs(z)));
         far += fabs(z) > 3;
@@ -91,12 +95,12 @@ static void test_shapes(void **state)
     check_shape(SHAPE_LOG_SIGMOID);
 }
 
-/* The centre that a paid sigmoid had: z - logit(score). */
+/* The centre that a paid sigmoid had: z - logit(score + 1/2). */
 static double centre_of(const struct traces *t, size_t i,
                         const struct score_scale *s)
 {
     double z = (traces_number(t, i, "score_raw") - s->mean) / s->sd;
-    double paid = traces_number(t, i, "score");
+    double paid = traces_number(t, i, "score") + 0.5;
     return z - log(paid / (1 - paid));
 }
 
@@ -106,7 +110,7 @@ static void test_centre_of_a_prompt(void **state)
 {
     struct desk d = shared;
     struct traces t;
-    double spread = 0;
+    double spread = 0, tokens;
     (void)state;
     struct ppo_config c = desk_ppo(&d);
     c.iterations = 2;
@@ -115,14 +119,15 @@ static void test_centre_of_a_prompt(void **state)
     c.shape_samples = 4;
     c.missing_eos = 0;
     must(run(&d, &c, RUN_OVERWRITE));
-    struct score_scale scale = recorded(&d);
+    struct score_scale scale = recorded(&d, &tokens);
+    assert_true(isnan(tokens)); // no penalty, nothing recorded
     traces_read(&t, &d, "ppo", 2);
     assert_int_equal(t.n, 16);
     double first = centre_of(&t, 0, &scale);
     for (size_t i = 0; i < t.n; i += 2) {
         /* A printed score is off by 1e-6 at most, its logit by four to twenty
-         * times that where the score is within 0.05..0.95. */
-        assert_true(fabs(traces_number(&t, i, "score") - 0.5) < 0.45);
+         * times that where the sigmoid is within 0.05..0.95. */
+        assert_true(fabs(traces_number(&t, i, "score")) < 0.45);
         close_to(centre_of(&t, i, &scale), centre_of(&t, i + 1, &scale), 1e-3);
         spread += fabs(centre_of(&t, i, &scale) - first);
     }

@@ -11,34 +11,36 @@ static void test_plain_score(void **state)
     (void)state;
     const struct shaping s = {.scale = {.mean = 2, .sd = 4},
                               .missing_eos = 1,
-                              .length_penalty = 0.01};
-    assert_near(shaping_score(&s, 10, 0, 30, true), 2 - 0.3, 1e-15);
-    assert_near(shaping_score(&s, 10, 0, 30, false), 1 - 0.3, 1e-15);
+                              .length_penalty = 0.01,
+                              .reference_tokens = 20};
+    assert_near(shaping_score(&s, 10, 0, 30, true), 2 - 0.1, 1e-15);
+    assert_near(shaping_score(&s, 10, 0, 30, false), 1 - 0.1, 1e-15);
+    assert_near(shaping_score(&s, 10, 0, 10, true), 2 + 0.1, 1e-15);
     /* The centre belongs to the shapes. */
-    assert_near(shaping_score(&s, 10, 7, 0, true), 2, 0);
+    assert_near(shaping_score(&s, 10, 7, 20, true), 2, 0);
 }
 
 static void test_sigmoids(void **state)
 {
     (void)state;
     struct shaping s = {.scale = {.sd = 1}, .shape = SHAPE_SIGMOID};
-    /* Half at the centre, ln 3 above it three quarters; bounded far out. */
-    assert_near(shaping_score(&s, 5, 5, 1, true), 0.5, 1e-15);
-    assert_near(shaping_score(&s, 5 + log(3.0), 5, 1, true), 0.75, 1e-15);
-    assert_near(shaping_score(&s, 5 - log(3.0), 5, 1, true), 0.25, 1e-15);
-    assert_near(shaping_score(&s, 1e6, 0, 1, true), 1, 0);
-    assert_near(shaping_score(&s, -1e6, 0, 1, true), 0, 0);
+    /* Nothing at the centre, ln 3 above it a quarter; bounded far out. */
+    assert_near(shaping_score(&s, 5, 5, 1, true), 0, 1e-15);
+    assert_near(shaping_score(&s, 5 + log(3.0), 5, 1, true), 0.25, 1e-15);
+    assert_near(shaping_score(&s, 5 - log(3.0), 5, 1, true), -0.25, 1e-15);
+    assert_near(shaping_score(&s, 1e6, 0, 1, true), 0.5, 0);
+    assert_near(shaping_score(&s, -1e6, 0, 1, true), -0.5, 0);
     /* Its logarithm, also where the sigmoid itself is 0. */
     s.shape = SHAPE_LOG_SIGMOID;
-    assert_near(shaping_score(&s, 5 + log(3.0), 5, 1, true), log(0.75), 1e-15);
-    assert_near(shaping_score(&s, -1e6, 0, 1, true), -1e6, 0);
-    assert_near(shaping_score(&s, 1e6, 0, 1, true), 0, 0);
+    assert_near(shaping_score(&s, 5 + log(3.0), 5, 1, true), log(1.5), 1e-15);
+    assert_near(shaping_score(&s, -1e6, 0, 1, true), log(2.0) - 1e6, 1e-9);
+    assert_near(shaping_score(&s, 1e6, 0, 1, true), log(2.0), 0);
     /* Penalties come behind the bound. */
     s.missing_eos = 2;
-    assert_near(shaping_score(&s, 1e6, 0, 1, false), -2, 0);
+    assert_near(shaping_score(&s, 1e6, 0, 1, false), log(2.0) - 2, 0);
     s.shape = SHAPE_SIGMOID;
     s.length_penalty = 0.5;
-    assert_near(shaping_score(&s, 1e6, 0, 4, true), -1, 0);
+    assert_near(shaping_score(&s, 1e6, 0, 4, true), -1.5, 0);
 }
 
 /* Pieces of any size add up to the whole's mean and deviation. */
