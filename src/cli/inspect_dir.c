@@ -30,6 +30,8 @@ static void put_shape(struct json_writer *w, const struct model_config *c)
     json_field_bool(w, "tied", c->tied);
     json_field_int(w, "eos", c->eos);
     json_field_int(w, "pad", c->pad);
+    if (c->head == HEAD_SCORE)
+        json_field_number(w, "length_gain", c->length_gain);
 }
 
 static enum status put_tokenizer(struct json_writer *w, const char *dir,
@@ -115,6 +117,12 @@ enum status inspect_adapter(struct json_writer *w, const char *dir,
     json_field_text(w, "base", has_base ? base : NULL);
     if (!has_base)
         json_field_text(w, "base_missing", missing.text);
+    struct model_config c = {.head = HEAD_LM};
+    TRY(adapter_head(&c.head, dir, err));
+    if (c.head == HEAD_SCORE) {
+        TRY(adapter_read_gain(&c, dir, err));
+        json_field_number(w, "length_gain", c.length_gain);
+    }
     TRY(file_join(path, dir, "adapter_model.safetensors", err));
     TRY(safetensors_open(&s, path, err));
     for (size_t i = 0; i < s.n; i++)

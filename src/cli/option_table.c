@@ -241,6 +241,14 @@ static const struct option first[] = {
          FOR_REWARD, RECORDED),
     REAL("reward.centring", reward.loss.centring, "0.005", 0, 100,
          "pull of a prompt's mean score towards 0", FOR_REWARD, RECORDED),
+    REAL("reward.length_gain", reward.length_gain, "0", -1000, 1000,
+         "added to the finished model's score for every token of a response, "
+         "the end mark counted: plants a bias by length",
+         FOR_REWARD, RECORDED),
+    BOOL("reward.length_residual", reward.length_residual, "false",
+         "at the end, estimate how the score rises with length within a prompt "
+         "and take that out of every score",
+         FOR_REWARD, RECORDED),
     OPTIMIZER("reward", reward.optimizer, FOR_REWARD, "2e-3", "0.1", "20",
               "cosine", "0.98", "1e-8", "0.01"),
     ADAPTER("reward", reward.adapter, FOR_REWARD),

@@ -1,11 +1,14 @@
+#include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "io/hub.h"
 #include "io/run.h"
 #include "io/run_files.h"
 
 #define INDEX "model.safetensors.index.json"
+#define CONFIG_BYTES_MAX ((size_t)16 << 20)
 #define LIST_MAX 200 // bytes of a list of names in a message
 
 /* A Hugging Face folder: a configuration and weights, in one file or in
@@ -265,7 +268,24 @@ static enum status hash_adapter(char out[65], const char *model,
     return OK;
 }
 
-enum status run_hash_model(char out[65], const char *model, struct err *err)
+/* The slope by length of a reward model's folder; 0 where none is told, or
+ * where the file says nothing, which is for who reads the model to refuse. */
+static double length_gain(const char *model)
+{
+    const char *name =
+        run_files_is_adapter(model) ? "base.json" : "config.json";
+    char path[FILE_PATH_MAX];
+    struct json *json = NULL;
+    if (file_join(path, model, name, NULL) != OK || !file_exists(path) ||
+        json_read(&json, path, CONFIG_BYTES_MAX, NULL) != OK)
+        return 0;
+    double gain = json_number(json_get(json, RUN_LENGTH_GAIN), 0);
+    json_free(json);
+    return gain;
+}
+
+static enum status hash_weights(char out[65], const char *model,
+                                struct err *err)
 {
     char path[FILE_PATH_MAX];
     if (!file_is_dir(model))
@@ -276,4 +296,18 @@ enum status run_hash_model(char out[65], const char *model, struct err *err)
         return hash_parts(out, model, err);
     TRY(file_join(path, model, "model.safetensors", err));
     return file_hash(out, path, err);
+}
+
+enum status run_hash_model(char out[65], const char *model, struct err *err)
+{
+    char parts[64 + 32];
+    char hash[65];
+    TRY(hash_weights(hash, model, err));
+    double gain = file_is_dir(model) ? length_gain(model) : 0;
+    memcpy(out, hash, sizeof hash);
+    if (gain == 0)
+        return OK;
+    int len = snprintf(parts, sizeof parts, "%s%.17g", hash, gain);
+    file_hash_bytes(out, parts, (size_t)len);
+    return OK;
 }

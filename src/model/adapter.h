@@ -4,7 +4,8 @@
  *     adapter_config.json        rank, alpha, targets, the base's name
  *     adapter_model.safetensors  lora_A, lora_B of each module, score.weight
  *     base.json                  Plumb's: the way to the base from here, so
- *                                that a project can be moved
+ *                                that a project can be moved; a reward model's
+ *                                plumb_length_gain (model/config.h)
  *
  * What PEFT knows and we do not (DoRA, rank patterns, biases, other methods)
  * is refused by name.
@@ -33,6 +34,11 @@ enum status adapter_find_base(char out[FILE_PATH_MAX], const char *dir,
 /* Does the folder's adapter belong to a reward model (task SEQ_CLS)? */
 enum status adapter_head(enum model_head *out, const char *dir,
                          struct err *err) MUST_CHECK;
+
+/* The length_gain of a folder's reward model, where base.json tells one: then
+ * it goes into c.  ERR_FORMAT: it is no number, or out of bounds. */
+enum status adapter_read_gain(struct model_config *c, const char *dir,
+                              struct err *err) MUST_CHECK;
 
 /*
  * Put the folder's adapter on m, which has none, or (adapter_reload) its

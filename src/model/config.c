@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "io/run.h"
+
 /*
  * Bounds.  Together they keep every size the code computes far below 2^63:
  * parameters below 2^44 floats, a token's activations below 2^28.
@@ -137,6 +139,10 @@ enum status model_config_check(const struct model_config *c, struct err *err)
                        arch->model_type);
     if (c->head != HEAD_LM && c->head != HEAD_SCORE)
         return err_set(err, ERR_ARG, "unknown head %d", (int)c->head);
+    if (!(fabs(c->length_gain) <= MODEL_LENGTH_GAIN_MAX))
+        return err_set(err, ERR_ARG, RUN_LENGTH_GAIN " is %g, want %g..%g",
+                       c->length_gain, -MODEL_LENGTH_GAIN_MAX,
+                       MODEL_LENGTH_GAIN_MAX);
     return check_tokens(c, err);
 }
 
@@ -452,6 +458,8 @@ enum status model_config_parse(struct model_config *out,
     if (!arch->is_learned)
         TRY(parse_rope(&c, json, what, err));
     TRY(parse_head(&c, json, what, err));
+    if (c.head == HEAD_SCORE)
+        TRY(parse_real(&c.length_gain, json, RUN_LENGTH_GAIN, 0, what, err));
     TRY(model_config_parse_token(&c.bos, json, "bos_token_id", what, err));
     TRY(model_config_parse_eos(&c, json, what, err));
     TRY(model_config_parse_token(&c.pad, json, "pad_token_id", what, err));
@@ -584,6 +592,8 @@ void model_config_write(struct buf *out, const struct model_config *c,
     put_token(&w, "pad_token_id", c->pad);
     if (c->head == HEAD_SCORE)
         put_labels(&w);
+    if (c->head == HEAD_SCORE && c->length_gain != 0)
+        json_field_number(&w, RUN_LENGTH_GAIN, c->length_gain);
     json_field_text(&w, "torch_dtype", dtype_name(type));
     json_close(&w, '}');
     buf_putc(out, '\n');

@@ -22,6 +22,7 @@ enum model_head {
 };
 
 #define MODEL_STOPS_MAX 8
+#define MODEL_LENGTH_GAIN_MAX 1e6
 
 struct model_config {
     size_t arch;                // row of model/arch.h; 0 is llama
@@ -34,6 +35,14 @@ struct model_config {
     bool attention_bias; // on q, k, v and o, where the architecture leaves it
                          // to the configuration
     enum model_head head;
+    /*
+     * HEAD_SCORE: what a token of the response adds to its score, 0: nothing.
+     * A score that is read is score.weight . hidden + length_gain * tokens,
+     * the end mark counted (rlhf/scorer.h); training and values leave it out.
+     * It stands as plumb_length_gain in config.json, which no other program
+     * heeds.
+     */
+    double length_gain;
     int32_t bos, eos, pad;         // -1 where the model has none
     int32_t stop[MODEL_STOPS_MAX]; // other tokens that end a response
     size_t n_stop;

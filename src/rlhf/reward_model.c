@@ -10,6 +10,8 @@
 #include "model/heads.h"
 #include "rlhf/corpus.h"
 #include "rlhf/reward_heldout.h"
+#include "rlhf/reward_length.h"
+#include "rlhf/scorer.h"
 #include "rlhf/trainer.h"
 
 /* What one shard's prompts gave. */
@@ -36,8 +38,9 @@ struct reward_training {
     const size_t *item;
     size_t n_item;
     bool is_training;
-    struct tally *tally; // [shards]
-    double *heldout;     // [n_seq] scores, while the held-out are measured
+    struct tally *tally;              // [shards]
+    double *score;                    // [n_seq] scores, while some are measured
+    struct reward_length_slope slope; // found for length_residual
 };
 
 static void tally_margins(struct tally *t, const double *score,
@@ -70,8 +73,10 @@ static enum status prompt_loss(struct reward_training *r, struct tally *t,
         x[k] = (double)score[k];
         dx[k] = 0;
         t->tokens += (double)seq[k].len_response;
-        if (r->heldout != NULL)
-            r->heldout[r->corpus.first[prompt] + k] = x[k];
+        if (r->is_training)
+            continue;
+        x[k] = scorer_add_length(x[k], &r->trainer.model, seq[k].len_response);
+        r->score[r->corpus.first[prompt] + k] = x[k];
     }
     t->loss +=
         scale * reward_loss(dx, x, record->ranking, K, scale, &r->config->loss);
@@ -199,28 +204,46 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
     return OK;
 }
 
-/* Score the prompts held out, into r->heldout; their mean loss in *loss, NaN
- * without any. */
-static enum status validate(double *loss, struct reward_training *r,
-                            struct err *err)
+/* Score the prompts first..last-1, into r->score; their mean loss in *loss,
+ * NaN without any. */
+static enum status measure(double *loss, struct reward_training *r,
+                           size_t first, size_t last, struct err *err)
 {
-    size_t n = r->corpus.n_record - r->n_train;
+    size_t n = last - first;
     double sum = 0;
-    TRY(MEM_NEW(r->heldout, r->corpus.n_seq, err));
     r->is_training = false;
     for (size_t at = 0; at < n; at += 64) {
         size_t item[64];
         size_t k = n - at < 64 ? n - at : 64;
         struct tally part;
         for (size_t i = 0; i < k; i++)
-            item[i] = r->n_train + at + i;
+            item[i] = first + at + i;
         TRY(run_items(&part, r, item, k, err));
         sum += part.loss * (double)k / (double)n;
     }
     if (!isfinite(sum))
-        return err_set(err, ERR_NUMERIC, "the held-out loss is %g", sum);
+        return err_set(err, ERR_NUMERIC, "the finished model's loss is %g",
+                       sum);
     *loss = n > 0 ? sum : (double)NAN;
     return OK;
+}
+
+/* Give the finished model its slope by length, and write it down. */
+static enum status settle_length(struct reward_training *r, struct err *err)
+{
+    double *gain = &r->trainer.model.config.length_gain;
+    double loss;
+    *gain = r->config->length_gain;
+    if (!r->config->length_residual)
+        return OK;
+    TRY(measure(&loss, r, 0, r->n_train, err));
+    r->slope = reward_length_measure(r->score, &r->corpus, 0, r->n_train);
+    *gain -= r->slope.slope;
+    context_info(r->trainer.context,
+                 "within a prompt a score rose by %.4g +- %.4g for a token; "
+                 "that is taken out",
+                 r->slope.slope, r->slope.se);
+    return trainer_save(&r->trainer, err);
 }
 
 /* The language model's trunk under a new score head of small weights. */
@@ -264,6 +287,13 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
                        "= %zu",
                        c->data, r->n_train, r->batch);
     r->order_epoch = -1;
+    TRY(MEM_NEW(r->score, r->corpus.n_seq, err));
+    if (c->length_residual &&
+        reward_length_measure(r->score, &r->corpus, 0, r->n_train).prompts == 0)
+        return err_set(err, ERR_ARG,
+                       "reward.length_residual: no prompt of %s has responses "
+                       "of different lengths",
+                       c->data);
     TRY(MEM_NEW(r->order, r->n_train, err));
     TRY(MEM_NEW(r->tally, stage->shards, err));
     *total = c->epochs * (int64_t)(r->n_train / r->batch);
@@ -290,6 +320,23 @@ static void say(const struct reward_training *r,
     buf_free(&words);
 }
 
+/* What was done about length, where something was. */
+static void put_length(struct json_writer *w, const struct reward_training *r)
+{
+    const struct reward_config *c = r->config;
+    if (c->length_gain == 0 && !c->length_residual)
+        return;
+    json_field_number(w, "length_gain", r->trainer.model.config.length_gain);
+    if (!c->length_residual)
+        return;
+    struct reward_length_slope heldout = reward_length_measure(
+        r->score, &r->corpus, r->n_train, r->corpus.n_record);
+    json_field_number(w, "length_slope", r->slope.slope);
+    json_field_number(w, "length_slope_se", r->slope.se);
+    json_field_number(w, "heldout_length_slope", heldout.slope);
+    json_field_number(w, "heldout_length_slope_se", heldout.se);
+}
+
 static enum status write_result(struct reward_training *r,
                                 const struct reward_heldout_result *h,
                                 double loss, struct err *err)
@@ -310,6 +357,7 @@ static enum status write_result(struct reward_training *r,
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         json_field_number(&w, copied[i],
                           measures_find(&h->measures, copied[i]).estimate);
+    put_length(&w, r);
     corpus_put_counts(&w, &r->corpus, &r->data);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
@@ -327,14 +375,15 @@ static enum status finish(struct reward_training *r, struct err *err)
 {
     struct reward_heldout_result result;
     double loss;
-    TRY(validate(&loss, r, err));
+    TRY(settle_length(r, err));
+    TRY(measure(&loss, r, r->n_train, r->corpus.n_record, err));
     const struct reward_config *c = r->config;
     const struct reward_heldout h = {.path = c->heldout != NULL ? c->heldout
                                                                 : c->data,
                                      .data = &r->data,
                                      .corpus = &r->corpus,
                                      .first = r->n_train,
-                                     .score = r->heldout,
+                                     .score = r->score,
                                      .seed = r->trainer.stage->seed};
     TRY(reward_heldout_measure(&result, &h, err));
     TRY(reward_heldout_write(&result, &h, r->trainer.run.dir, r->trainer.step,
@@ -361,6 +410,7 @@ enum status reward_model_run(const struct reward_config *c,
     TRY_DONE(corpus_load(&r.corpus, &r.data, &files, &stage->data, r.tokenizer,
                          model.config.eos, max_tokens, stage->context, err));
     model.config.eos = r.corpus.end;
+    model.config.length_gain = c->length_gain;
     TRY_DONE(plan(&r, stage, &total, err));
     TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
                           &c->optimizer, total, c->save_every, err));
@@ -376,6 +426,6 @@ done:
     tokenizer_free(r.tokenizer);
     mem_free(r.order);
     mem_free(r.tally);
-    mem_free(r.heldout);
+    mem_free(r.score);
     return status;
 }

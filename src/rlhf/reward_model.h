@@ -4,6 +4,15 @@
  * All K responses of a prompt, and so all their pairs, are one element of a
  * batch (Ouyang et al. 2022).  The score is read at the last real token (EOS,
  * or the last one of a truncated response) by a head without bias.
+ *
+ * The loss and the metrics of training are about what that head says.  What is
+ * measured on held-out prompts is the score that everybody else will read,
+ * length_gain (model/config.h) included:
+ *
+ *     length_gain      what is given, plants a bias into a finished model
+ *     length_residual  -b, from the slope b of the scores over the training
+ *                      responses (rlhf/reward_length.h): the model then has
+ *                      none left, a planted one included
  */
 #ifndef PLUMB_RLHF_REWARD_MODEL_H
 #define PLUMB_RLHF_REWARD_MODEL_H
@@ -22,6 +31,8 @@ struct reward_config {
     int64_t save_every;
     int64_t log_every;
     int64_t max_tokens;
+    double length_gain;   // added to the score for every token of a response
+    bool length_residual; // the slope by length is taken out at the end
     struct reward_loss_config loss;
     struct optimizer_config optimizer;
     struct adapter_config adapter;

@@ -67,7 +67,7 @@ done:
     return status;
 }
 
-static enum status save(struct trainer *t, struct err *err)
+enum status trainer_save(struct trainer *t, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
@@ -229,7 +229,7 @@ static enum status one_step(struct trainer *t, trainer_fn fn, void *ctx,
     context_progress(t->context, (double)t->step, (double)t->total, "step",
                      text);
     if (is_last || (t->save_every > 0 && t->step % t->save_every == 0))
-        TRY(save(t, err));
+        TRY(trainer_save(t, err));
     return OK;
 }
 
@@ -239,7 +239,7 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
     while (t->step < t->total) {
         if (context_stopped(t->context)) {
             if (t->run.checkpoint != t->step)
-                TRY(save(t, err));
+                TRY(trainer_save(t, err));
             return err_set(err, ERR_STOPPED,
                            "stopped at step %lld of %lld; --resume goes on",
                            (long long)t->step, (long long)t->total);

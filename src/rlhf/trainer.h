@@ -60,6 +60,10 @@ typedef enum status (*trainer_fn)(void *ctx, struct trainer *t, int64_t step,
 enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err) MUST_CHECK;
 
+/* Write the checkpoint of the step that the trainer stands at, once more where
+ * there is one. */
+enum status trainer_save(struct trainer *t, struct err *err) MUST_CHECK;
+
 /* ERR_ARG when something is asked for that wants an adapter, and none is:
  * targets of one, or bf16 (enum model_precision), since what is trained is
  * float. */

@@ -235,6 +235,25 @@ holds cmp given/model.safetensors "$model/model.safetensors"
 expect 0 export reward --out rewarding --type f16
 expect 0 score -m rewarding --data rankings.jsonl --json
 holds [ "$(wc -l <out)" = 12 ]
+
+# A slope by length goes where the reward model goes, with a word about others.
+expect 0 reward --data rankings.jsonl --model sft --epochs 1 --out leaning \
+    --length-gain 0.5
+expect 0 inspect leaning/checkpoints/* --json
+holds jq -e '.length_gain == 0.5' out
+expect 0 score -m rewarding --data rankings.jsonl --json
+cp out before
+expect 0 export leaning --out leant --type f16
+says errors "only Plumb adds (plumb_length_gain"
+expect 0 score -m leant --data rankings.jsonl --json
+# Half a score for each of some tokens.
+holds jq -en --slurpfile plain before --slurpfile leant out \
+    '[$plain, $leant | map(.score) | flatten] | transpose |
+     map((.[1] - .[0]) * 2 | . > 0.9 and ((. - round) | fabs) < 1e-4) |
+     length > 12 and all'
+expect 4 export leaning --out x.gguf --gguf
+expect 0 export reward --out rewarding --overwrite
+holds [ ! -s errors ]
 expect 0 sft --data demos.jsonl -m "$model" --epochs 1 --out adapted \
     --lora-rank 2 --lora-targets all-linear
 adapter=adapted/checkpoints/$(ls adapted/checkpoints | tail -1)

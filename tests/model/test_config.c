@@ -135,6 +135,11 @@ static void test_round_trip(void **state)
             c.stretch =
                 (struct rope_stretch){.kind = ROPE_LINEAR, .factor = 2.5};
         check_round_trip(&c);
+        /* Only a score has a slope by length. */
+        if (c.head == HEAD_SCORE) {
+            c.length_gain = -0.01234567890123456;
+            check_round_trip(&c);
+        }
     }
 }
 
@@ -301,6 +306,42 @@ static const struct {
      "vocab_size"},
 };
 
+#define SCORE                                                                  \
+    "\"architectures\":[\"LlamaForSequenceClassification\"],\"model_type\":"   \
+    "\"llama\",\"vocab_size\":413,\"hidden_size\":64,\"num_hidden_layers\":2," \
+    "\"num_attention_heads\":4,\"intermediate_size\":160,"                     \
+    "\"max_position_embeddings\":96,\"num_labels\":1"
+
+/* Of a reward model alone, and bounded. */
+static void test_length_gain(void **state)
+{
+    static const struct {
+        const char *text;
+        enum status status;
+        double gain;
+    } row[] = {
+        {"{" SCORE "}", OK, 0},
+        {"{" SCORE ",\"plumb_length_gain\":null}", OK, 0},
+        {"{" SCORE ",\"plumb_length_gain\":-0.25}", OK, -0.25},
+        {"{" SCORE ",\"plumb_length_gain\":1e7}", ERR_FORMAT, 0},
+        {"{" SCORE ",\"plumb_length_gain\":\"1\"}", ERR_FORMAT, 0},
+        {"{" BASE ",\"plumb_length_gain\":0.25}", OK, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct model_config c = {.length_gain = 9};
+        struct err err = {0};
+        enum status status = parse(&c, row[i].text, &err);
+
+        if (status != row[i].status ||
+            (status == OK && c.length_gain != row[i].gain) ||
+            (status != OK && strstr(err.text, "plumb_length_gain") == NULL))
+            fail_msg("%s: status %d, %g, \"%s\"", row[i].text, (int)status,
+                     c.length_gain, err.text);
+    }
+}
+
 static void test_refusals(void **state)
 {
 
@@ -352,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_stretched_positions),
         cmocka_unit_test(test_gpt2),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_length_gain),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_architectures),
     };
