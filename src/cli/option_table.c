@@ -145,6 +145,9 @@ static const struct option first[] = {
          RECORDED),
     TEXT("data.label_key", data.dataset.label_key, NULL,
          "records: the key that stands for \"label\"", FOR_READING, RECORDED),
+    TEXT("data.weight_key", reward.weights.key, NULL,
+         "records: the key that stands for \"weight\" (reward.weights)",
+         FOR_REWARD, RECORDED),
     TEXT("data.chat", data.template, NULL,
          "how prompts are laid out: none, support, chatml, smollm2, qwen2, "
          "qwen2.5, qwen3, llama3, llama3.1, zephyr or hh; without it, the "
@@ -241,6 +244,16 @@ static const struct option first[] = {
          FOR_REWARD, RECORDED),
     REAL("reward.centring", reward.loss.centring, "0.005", 0, 100,
          "pull of a prompt's mean score towards 0", FOR_REWARD, RECORDED),
+    CHOICE("reward.balance", reward.weights.balance, "none", "none|length",
+           "length: weigh pairs so that, at like differences of length, the "
+           "longer and the shorter response win equally often",
+           FOR_REWARD, RECORDED),
+    INT("reward.balance_bin", reward.weights.bin, "5", 1, 100000,
+        "tokens of a bin of reward.balance", FOR_REWARD, RECORDED),
+    BOOL("reward.weights", reward.weights.is_given, "false",
+         "weigh the pairs of a record by the number it has under "
+         "data.weight_key, 1 where it has none; their mean becomes 1",
+         FOR_REWARD, RECORDED),
     REAL("reward.length_gain", reward.length_gain, "0", -1000, 1000,
          "added to the finished model's score for every token of a response, "
          "the end mark counted: plants a bias by length",

@@ -1,5 +1,6 @@
 #include "rlhf/reward_loss.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* log(1 / (1 + exp(-x))), without overflow on either side. */
@@ -23,10 +24,10 @@ static double pair_loss(double *d, double x, double p)
 }
 
 static double pairs_loss(double *dscore, const double *score,
-                         const int32_t *rank, size_t K, double scale,
-                         const struct reward_loss_config *c)
+                         const int32_t *rank, const double *weight, size_t K,
+                         double scale, const struct reward_loss_config *c)
 {
-    double share = 2.0 / ((double)K * (double)(K - 1));
+    double even = 2.0 / ((double)K * (double)(K - 1));
     double loss = 0.0;
     for (size_t i = 0; i < K; i++) {
         for (size_t j = 0; j < K; j++) {
@@ -34,6 +35,7 @@ static double pairs_loss(double *dscore, const double *score,
              * earlier. */
             if (i == j || rank[i] > rank[j] || (rank[i] == rank[j] && i > j))
                 continue;
+            double share = weight != NULL ? even * weight[i * K + j] : even;
             double x = score[i] - score[j];
             double d;
             if (rank[i] == rank[j])
@@ -124,12 +126,20 @@ static double centring_loss(double *dscore, const double *score, size_t K,
 double reward_loss(double *dscore, const double *score, const int32_t *rank,
                    size_t K, double scale, const struct reward_loss_config *c)
 {
+    return reward_loss_weighted(dscore, score, rank, NULL, K, scale, c);
+}
+
+double reward_loss_weighted(double *dscore, const double *score,
+                            const int32_t *rank, const double *weight, size_t K,
+                            double scale, const struct reward_loss_config *c)
+{
+    assert(weight == NULL || c->kind == RANKING_PAIRS);
     double loss = centring_loss(dscore, score, K, scale, c->centring);
     if (K < 2)
         return loss;
     switch ((enum ranking_loss)c->kind) {
     case RANKING_PAIRS:
-        loss += pairs_loss(dscore, score, rank, K, scale, c);
+        loss += pairs_loss(dscore, score, rank, weight, K, scale, c);
         break;
     case RANKING_PLACKETT_LUCE:
         loss += plackett_luce_loss(dscore, score, rank, K, scale);

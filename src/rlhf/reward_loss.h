@@ -40,6 +40,12 @@ struct reward_loss_config {
 double reward_loss(double *dscore, const double *score, const int32_t *rank,
                    size_t K, double scale, const struct reward_loss_config *c);
 
+/* The same with a factor for every pair: weight[i * K + j] on that of i, not
+ * the worse one, and j; NULL: 1.  RANKING_PAIRS only. */
+double reward_loss_weighted(double *dscore, const double *score,
+                            const int32_t *rank, const double *weight, size_t K,
+                            double scale, const struct reward_loss_config *c);
+
 /* Pairs that the scores order as the ranks do; ties in rank are left out,
  * equal scores count one half, a NaN is not right.  ADDS to sum. */
 struct pair_count {

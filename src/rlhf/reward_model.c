@@ -32,6 +32,7 @@ struct reward_training {
     size_t batch;
     size_t *order;
     int64_t order_epoch;
+    struct reward_weights weights;
     struct trainer trainer;
     char base[FILE_PATH_MAX]; // where the language model was read from
     /* the batch being worked on */
@@ -57,6 +58,26 @@ static void tally_margins(struct tally *t, const double *score,
     }
 }
 
+/* Loss of one prompt's responses, in training with its weights; `pair` is room
+ * for K * K of them. */
+static double weighted_loss(double *dx, const double *x,
+                            const struct reward_training *r, size_t prompt,
+                            double scale, double *pair)
+{
+    const struct record *record = &r->data.record[prompt];
+    const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
+    const struct reward_loss_config *c = &r->config->loss;
+    size_t K = record->n_responses;
+    if (!r->is_training)
+        return reward_loss(dx, x, record->ranking, K, scale, c);
+    double weight = reward_weights_record(&r->weights, prompt);
+    bool is_weighted =
+        reward_weights_pairs(pair, &r->weights, seq, record->ranking, K);
+    return weight * reward_loss_weighted(dx, x, record->ranking,
+                                         is_weighted ? pair : NULL, K,
+                                         weight * scale, c);
+}
+
 /* Loss of one prompt's K responses; their score derivatives in dscore. */
 static enum status prompt_loss(struct reward_training *r, struct tally *t,
                                size_t prompt, const float *score, float *dscore,
@@ -66,9 +87,10 @@ static enum status prompt_loss(struct reward_training *r, struct tally *t,
     const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
     size_t K = record->n_responses;
     double scale = 1.0 / (double)r->n_item;
-    double *x, *dx;
+    double *x, *dx, *pair;
     TRY(ARENA_NEW(arena, x, K, err));
     TRY(ARENA_NEW(arena, dx, K, err));
+    TRY(ARENA_NEW(arena, pair, K * K, err));
     for (size_t k = 0; k < K; k++) {
         x[k] = (double)score[k];
         dx[k] = 0;
@@ -78,8 +100,7 @@ static enum status prompt_loss(struct reward_training *r, struct tally *t,
         x[k] = scorer_add_length(x[k], &r->trainer.model, seq[k].len_response);
         r->score[r->corpus.first[prompt] + k] = x[k];
     }
-    t->loss +=
-        scale * reward_loss(dx, x, record->ranking, K, scale, &r->config->loss);
+    t->loss += scale * weighted_loss(dx, x, r, prompt, scale, pair);
     reward_count_pairs(&t->pairs, x, record->ranking, K);
     tally_margins(t, x, record->ranking, K);
     for (size_t k = 0; k < K; k++)
@@ -286,6 +307,11 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
                        "%s: %zu prompts to train on, fewer than reward.batch "
                        "= %zu",
                        c->data, r->n_train, r->batch);
+    if (c->weights.balance != BALANCE_NONE && c->loss.kind != RANKING_PAIRS)
+        return err_set(err, ERR_ARG,
+                       "reward.balance weighs pairs: reward.loss = pairs");
+    TRY(reward_weights_make(&r->weights, &c->weights, &r->corpus, &r->data,
+                            r->n_train, err));
     r->order_epoch = -1;
     TRY(MEM_NEW(r->score, r->corpus.n_seq, err));
     if (c->length_residual &&
@@ -300,6 +326,18 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     if (c->max_steps > 0 && c->max_steps < *total)
         *total = c->max_steps;
     return OK;
+}
+
+static void say_weights(const struct reward_training *r,
+                        const struct context *context)
+{
+    double least, most;
+    if (!reward_weights_range(&least, &most, &r->weights))
+        return;
+    context_info(context,
+                 "pairs balanced by length: weights from %.3g to %.3g; %zu "
+                 "pairs dropped, their like were all won by one side",
+                 least, most, r->weights.dropped);
 }
 
 static void say(const struct reward_training *r,
@@ -358,6 +396,7 @@ static enum status write_result(struct reward_training *r,
         json_field_number(&w, copied[i],
                           measures_find(&h->measures, copied[i]).estimate);
     put_length(&w, r);
+    reward_weights_write(&w, &r->weights);
     corpus_put_counts(&w, &r->corpus, &r->data);
     json_close(&w, '}');
     TRY_DONE(buf_status(&text, err));
@@ -412,6 +451,7 @@ enum status reward_model_run(const struct reward_config *c,
     model.config.eos = r.corpus.end;
     model.config.length_gain = c->length_gain;
     TRY_DONE(plan(&r, stage, &total, err));
+    say_weights(&r, stage->context);
     TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
                           &c->optimizer, total, c->save_every, err));
     r.trainer.log_every = c->log_every;
@@ -424,6 +464,7 @@ done:
     corpus_free(&r.corpus);
     dataset_free(&r.data);
     tokenizer_free(r.tokenizer);
+    reward_weights_free(&r.weights);
     mem_free(r.order);
     mem_free(r.tally);
     mem_free(r.score);

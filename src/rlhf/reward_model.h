@@ -18,6 +18,7 @@
 #define PLUMB_RLHF_REWARD_MODEL_H
 
 #include "rlhf/reward_loss.h"
+#include "rlhf/reward_weights.h"
 #include "rlhf/stage.h"
 
 struct reward_config {
@@ -34,6 +35,7 @@ struct reward_config {
     double length_gain;   // added to the score for every token of a response
     bool length_residual; // the slope by length is taken out at the end
     struct reward_loss_config loss;
+    struct reward_weights_config weights;
     struct optimizer_config optimizer;
     struct adapter_config adapter;
 };

@@ -72,6 +72,55 @@ static void test_slopes(void **state)
     }
 }
 
+/* A factor of a pair is a factor of its loss and of its derivatives: factors of
+ * 1 change nothing, those of one pair leave that pair alone, and differences
+ * agree with the derivatives. */
+static void test_weighted_pairs(void **state)
+{
+    (void)state;
+    static const struct reward_loss_config c = {
+        .kind = RANKING_PAIRS, .smoothing = 0.1, .centring = 0.01};
+    const double h = 1e-5;
+    struct rng r;
+    rng_init(&r, 32, RNG_TEST, 4, 0);
+    for (size_t i = 0; i < COUNT(rankings); i++) {
+        double score[5], moved[5], weight[25], ones[25];
+        double plain[5] = {0}, same[5] = {0}, slope[5] = {0}, unused[5];
+        for (size_t j = 0; j < 25; j++) {
+            weight[j] = 3 * rng_uniform(&r);
+            ones[j] = 1;
+        }
+        for (size_t j = 0; j < 5; j++)
+            score[j] = 2.0 * rng_normal(&r);
+        double loss = reward_loss(plain, score, rankings[i], 5, 0.5, &c);
+        assert_near(
+            reward_loss_weighted(same, score, rankings[i], ones, 5, 0.5, &c),
+            loss, 0);
+        assert_memory_equal(plain, same, sizeof plain);
+        (void)reward_loss_weighted(slope, score, rankings[i], weight, 5, 1, &c);
+        for (size_t j = 0; j < 5; j++) {
+            memcpy(moved, score, sizeof moved);
+            moved[j] = score[j] + h;
+            double up = reward_loss_weighted(unused, moved, rankings[i], weight,
+                                             5, 1, &c);
+            moved[j] = score[j] - h;
+            double down = reward_loss_weighted(unused, moved, rankings[i],
+                                               weight, 5, 1, &c);
+            /* As above, of losses three times as large. */
+            assert_near(slope[j], (up - down) / (2 * h),
+                        3 * (1.7e-11 + 20 * 2.3e-16 / h));
+        }
+    }
+    static const double two[] = {1.0, 0.0, -2.0};
+    static const int32_t rank[] = {2, 1, 3};
+    double only[9] = {0}, dx[3] = {0};
+    static const struct reward_loss_config bare = {.kind = RANKING_PAIRS};
+    only[1 * 3 + 0] = 6; // of the second, the better one, and the first
+    assert_near(reward_loss_weighted(dx, two, rank, only, 3, 1, &bare),
+                2 * log1p(exp(1)), 1e-15);
+    assert_near(dx[2], 0, 0);
+}
+
 static void test_centring_alone(void **state)
 {
     (void)state;
@@ -354,6 +403,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slopes),
+        cmocka_unit_test(test_weighted_pairs),
         cmocka_unit_test(test_centring_alone),
         cmocka_unit_test(test_shift_is_free),
         cmocka_unit_test(test_ties_by_hand),
