@@ -258,7 +258,8 @@ static enum status settle_length(struct reward_training *r, struct err *err)
     if (!r->config->length_residual)
         return OK;
     TRY(measure(&loss, r, 0, r->n_train, err));
-    r->slope = reward_length_measure(r->score, &r->corpus, 0, r->n_train);
+    TRY(reward_length_measure(&r->slope, r->score, &r->corpus, 0, r->n_train,
+                              err));
     *gain -= r->slope.slope;
     context_info(r->trainer.context,
                  "within a prompt a score rose by %.4g +- %.4g for a token; "
@@ -314,8 +315,7 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
                             r->n_train, err));
     r->order_epoch = -1;
     TRY(MEM_NEW(r->score, r->corpus.n_seq, err));
-    if (c->length_residual &&
-        reward_length_measure(r->score, &r->corpus, 0, r->n_train).prompts == 0)
+    if (c->length_residual && !reward_length_varies(&r->corpus, 0, r->n_train))
         return err_set(err, ERR_ARG,
                        "reward.length_residual: no prompt of %s has responses "
                        "of different lengths",
@@ -359,20 +359,23 @@ static void say(const struct reward_training *r,
 }
 
 /* What was done about length, where something was. */
-static void put_length(struct json_writer *w, const struct reward_training *r)
+static enum status put_length(struct json_writer *w,
+                              const struct reward_training *r, struct err *err)
 {
     const struct reward_config *c = r->config;
+    struct reward_length_slope heldout;
     if (c->length_gain == 0 && !c->length_residual)
-        return;
+        return OK;
     json_field_number(w, "length_gain", r->trainer.model.config.length_gain);
     if (!c->length_residual)
-        return;
-    struct reward_length_slope heldout = reward_length_measure(
-        r->score, &r->corpus, r->n_train, r->corpus.n_record);
+        return OK;
+    TRY(reward_length_measure(&heldout, r->score, &r->corpus, r->n_train,
+                              r->corpus.n_record, err));
     json_field_number(w, "length_slope", r->slope.slope);
     json_field_number(w, "length_slope_se", r->slope.se);
     json_field_number(w, "heldout_length_slope", heldout.slope);
     json_field_number(w, "heldout_length_slope_se", heldout.se);
+    return OK;
 }
 
 static enum status write_result(struct reward_training *r,
@@ -395,7 +398,7 @@ static enum status write_result(struct reward_training *r,
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         json_field_number(&w, copied[i],
                           measures_find(&h->measures, copied[i]).estimate);
-    put_length(&w, r);
+    TRY_DONE(put_length(&w, r, err));
     reward_weights_write(&w, &r->weights);
     corpus_put_counts(&w, &r->corpus, &r->data);
     json_close(&w, '}');

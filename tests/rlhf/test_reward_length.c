@@ -38,19 +38,22 @@ static void test_slope_by_hand(void **state)
     struct corpus c = {.seq = seq, .first = first, .n_record = 3, .n_seq = 7};
     for (size_t i = 0; i < 7; i++)
         seq[i].len_response = len[i];
-    struct reward_length_slope s = reward_length_measure(score, &c, 0, 3);
+    struct reward_length_slope s;
+    must(reward_length_measure(&s, score, &c, 0, 3, &err));
     /* Deviations of length are -2, 2 in both: (8*1 + 8*2) / 16.  Residual
-     * products are -4 and 4: sqrt(2/1 * 32) / 16. */
-    assert_near(s.slope, 1.5, 0);
-    assert_near(s.se, 0.5, 1e-16);
-    assert_int_equal(s.prompts, 2);
-    s = reward_length_measure(score, &c, 0, 1);
-    assert_near(s.slope, 1, 0);
+     * products are -4 and 4, and of 3 prompts and 7 rows the variance is
+     * 3/2 * 6/5 (4^2 + 4^2) / 16^2. */
+    assert_near(s.slope, 1.5, 1e-15);
+    assert_near(s.se, sqrt(1.8 * 32) / 16, 1e-15);
+    assert_true(reward_length_varies(&c, 0, 3));
+    must(reward_length_measure(&s, score, &c, 0, 1, &err));
+    assert_near(s.slope, 1, 1e-15);
     assert_true(isnan(s.se));
-    s = reward_length_measure(score, &c, 2, 3);
+    must(reward_length_measure(&s, score, &c, 2, 3, &err));
     assert_true(isnan(s.slope));
-    assert_int_equal(s.prompts, 0);
-    assert_true(isnan(reward_length_measure(score, &c, 1, 1).slope));
+    assert_false(reward_length_varies(&c, 2, 3));
+    must(reward_length_measure(&s, score, &c, 1, 1, &err));
+    assert_true(isnan(s.slope));
 }
 
 enum {
@@ -90,8 +93,8 @@ static void test_planted_slope(void **state)
             }
         }
         first[PROMPTS] = c.n_seq;
-        struct reward_length_slope s =
-            reward_length_measure(score, &c, 0, PROMPTS);
+        struct reward_length_slope s;
+        must(reward_length_measure(&s, score, &c, 0, PROMPTS, &err));
         covered += fabs(s.slope - slope) < 1.96 * s.se;
     }
     /* 190 of 200 are expected with a deviation of 3.1; 5 of them either way. */
@@ -175,6 +178,7 @@ static void test_residual(void **state)
 {
     struct desk *d = &shared;
     struct corpus corpus;
+    struct reward_length_slope slope;
     double score[128], gain, planted;
     char before[65], after[65], path[FILE_PATH_MAX];
     static const int64_t ranks[] = {0, 2};
@@ -187,8 +191,8 @@ static void test_residual(void **state)
         /* 18 of the 24 are trained on.  Scores below 10 in float, of a
          * hundred tokens: deviations are rounded to 1e-6, and the slope, a
          * mean of them over tokens, to less. */
-        assert_near(reward_length_measure(score, &corpus, 0, 18).slope, 0,
-                    1e-6);
+        must(reward_length_measure(&slope, score, &corpus, 0, 18, &err));
+        assert_near(slope.slope, 0, 1e-6);
         assert_true(fabs(gain) > 1e-5);
         corpus_free(&corpus);
 
