@@ -209,6 +209,10 @@ static const struct option first[] = {
     /* the reward model */
     PATH("reward.data", 'd', reward.data, "rankings, JSON Lines", FOR_REWARD,
          NEEDED, PARENT_FILE),
+    PATH("reward.extra_data", 0, reward.extra,
+         "more rankings to train on, fresh ones of the policy's own replies, "
+         "say; none of them is held out",
+         FOR_REWARD, RECORDED, PARENT_FILE),
     PATH("reward.heldout", 0, reward.heldout,
          "rankings that are held out, instead of a share of the data",
          FOR_REWARD, RECORDED, PARENT_FILE),

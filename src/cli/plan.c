@@ -30,6 +30,7 @@ struct material {
     enum model_precision precision;
     size_t records;  // all
     size_t training; // that are not in a file of held-out ones
+    size_t extra;    // of those, the ones that cannot be held out
     double tokens;   // of all, once through
 };
 
@@ -48,6 +49,7 @@ static enum status count_data(struct material *m,
         status = err_set(err, ERR_FORMAT, "%s: no records", files->path);
     m->records = corpus.n_record;
     m->training = corpus.n_train;
+    m->extra = corpus.n_extra;
     for (size_t i = 0; i < corpus.n_seq; i++)
         m->tokens +=
             (double)(corpus.seq[i].len_prompt + corpus.seq[i].len_response);
@@ -268,7 +270,7 @@ static void plan_passes(struct plan *p, const struct material *m,
                         const struct options *o, const struct context *context)
 {
     double kept = (double)m->training;
-    kept -= floor(s->holdout * kept);
+    kept -= floor(s->holdout * (kept - (double)m->extra));
     double batch_tokens = m->tokens / (double)m->records * (double)s->batch;
     double shard = batch_tokens / (double)o->v.common.shards;
     double adapter = m->adapter->rank > 0 ? 4 * t->trainable : 0;
@@ -307,8 +309,10 @@ static enum status plan_reward(struct plan *p, const struct options *o,
     const struct reward_config *c = &o->v.reward;
     const struct passes s = {c->batch, c->epochs, c->max_steps,
                              c->heldout == NULL ? c->holdout : 0};
-    const struct corpus_files files = {
-        .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
+    const struct corpus_files files = {.path = c->data,
+                                       .extra = c->extra,
+                                       .heldout = c->heldout,
+                                       .kind = DATASET_RANKINGS};
     struct material m = {.base = c->model, .adapter = &c->adapter};
     struct trial t;
     TRY(gather(&m, &files, (size_t)c->max_tokens, o, context, err));

@@ -56,10 +56,15 @@ static enum status hash_record(char out[HASH], const struct record *r,
 static enum status read_lessons(struct lessons *out, const struct options *o,
                                 struct err *err)
 {
-    struct dataset d = {0};
+    struct dataset d = {0}, more = {0};
     enum status status = OK;
     TRY(dataset_load(&d, o->v.reward.data, DATASET_RANKINGS, &o->v.data.dataset,
                      NULL, err));
+    if (o->v.reward.extra != NULL) {
+        TRY_DONE(dataset_load(&more, o->v.reward.extra, DATASET_RANKINGS,
+                              &o->v.data.dataset, NULL, err));
+        TRY_DONE(dataset_append(&d, &more, err));
+    }
     TRY_DONE(MEM_NEW(out->hash, d.n, err));
     out->n = d.n;
     for (size_t i = 0; i < d.n; i++)
@@ -68,18 +73,26 @@ static enum status read_lessons(struct lessons *out, const struct options *o,
         qsort(out->hash, d.n, HASH, by_hash);
 done:
     dataset_free(&d);
+    dataset_free(&more);
     return status;
 }
 
-/* Is the data file of a run still what it was? */
-static bool is_unchanged(const struct options *o)
+/* Is a data file of a run still what it was? */
+static bool is_unchanged(const struct options *o, const char *key,
+                         const char *path)
 {
     char hash[HASH];
-    if (o->v.reward.data == NULL ||
-        file_hash(hash, o->v.reward.data, NULL) != OK)
+    if (path == NULL || file_hash(hash, path, NULL) != OK)
         return false;
-    const char *recorded = place_recorded_hash(o, "reward.data");
+    const char *recorded = place_recorded_hash(o, key);
     return recorded != NULL && strcmp(recorded, hash) == 0;
+}
+
+static bool are_unchanged(const struct options *o)
+{
+    const struct reward_config *c = &o->v.reward;
+    return is_unchanged(o, "reward.data", c->data) &&
+           (c->extra == NULL || is_unchanged(o, "reward.extra_data", c->extra));
 }
 
 /* What the run that a model lies in recorded. */
@@ -99,7 +112,7 @@ static enum status lessons_of(struct lessons *out, const char *model,
     enum status status = args_read_file(&o, path, err);
     if (status == OK)
         status = options_apply(&o, err);
-    if (status == OK && is_unchanged(&o))
+    if (status == OK && are_unchanged(&o))
         status = read_lessons(out, &o, err);
     options_free(&o);
     return status;

@@ -1,6 +1,7 @@
 #include "rlhf/corpus.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -290,6 +291,30 @@ static void say_counts(const struct corpus *c, const struct dataset *d,
                  d->count.unused, c->n_truncated);
 }
 
+/* Read a file's records and put them before or behind those of `d`, under
+ * whose name they all stand.  *n: how many there are. */
+static enum status join(struct dataset *d, size_t *n, const char *path,
+                        bool is_before, enum dataset_kind kind,
+                        const struct data_config *c,
+                        const struct context *context, struct err *err)
+{
+    struct dataset more = {0};
+    TRY(dataset_load(&more, path, kind, &c->dataset, context, err));
+    *n = more.n;
+    if (is_before) {
+        struct dataset first = more;
+        more = *d;
+        *d = first;
+        d->path = more.path;
+        d->format = more.format;
+        more.path = first.path;
+    }
+    enum status status = dataset_append(d, &more, err);
+    if (status != OK)
+        dataset_free(&more);
+    return status;
+}
+
 enum status corpus_load(struct corpus *out, struct dataset *data,
                         const struct corpus_files *files,
                         const struct data_config *c,
@@ -298,29 +323,57 @@ enum status corpus_load(struct corpus *out, struct dataset *data,
                         struct err *err)
 {
     enum status status = OK;
-    struct dataset d = {0}, more = {0};
+    struct dataset d = {0};
+    size_t n_extra = 0, n_heldout = 0;
     bool *keep = NULL;
     TRY(dataset_load(&d, files->path, files->kind, &c->dataset, context, err));
-    size_t n_train = d.n;
-    if (files->heldout != NULL) {
-        TRY_DONE(dataset_load(&more, files->heldout, files->kind, &c->dataset,
-                              context, err));
-        TRY_DONE(dataset_append(&d, &more, err));
-    }
+    if (files->extra != NULL)
+        TRY_DONE(join(&d, &n_extra, files->extra, true, files->kind, c, context,
+                      err));
+    if (files->heldout != NULL)
+        TRY_DONE(join(&d, &n_heldout, files->heldout, false, files->kind, c,
+                      context, err));
     TRY_DONE(MEM_NEW(keep, d.n, err));
     TRY_DONE(encode(out, keep, &d, files->kind == DATASET_PROMPTS, c, tokenizer,
                     eos, max_tokens, err));
-    for (size_t i = 0; i < n_train; i++)
+    for (size_t i = 0; i < d.n - n_heldout; i++) {
         out->n_train += keep[i];
+        out->n_extra += i < n_extra && keep[i];
+    }
     dataset_filter(&d, keep);
     say_counts(out, &d, context);
     *data = d;
     d = (struct dataset){0};
 done:
     dataset_free(&d);
-    dataset_free(&more);
     mem_free(keep);
     return status;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum status corpus_count_shared(size_t *shared, const struct dataset *data,
+                                size_t n, size_t from, struct err *err)
+{
+    const char **prompt;
+    size_t count = data->n - from;
+    *shared = 0;
+    if (count == 0)
+        return OK;
+    TRY(MEM_NEW(prompt, count, err));
+    for (size_t i = 0; i < count; i++)
+        prompt[i] = data->record[from + i].prompt;
+    qsort(prompt, count, sizeof *prompt, by_text);
+    for (size_t i = 0; i < n; i++) {
+        const char *own = data->record[i].prompt;
+        *shared +=
+            bsearch(&own, prompt, count, sizeof *prompt, by_text) != NULL;
+    }
+    mem_free(prompt);
+    return OK;
 }
 
 void corpus_put_counts(struct json_writer *w, const struct corpus *c,

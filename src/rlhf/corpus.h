@@ -42,7 +42,8 @@ struct corpus {
     struct ids pool;
     struct chat chat;
     int32_t end;        // the token behind a response
-    size_t n_train;     // records of the first file (corpus_load)
+    size_t n_train;     // records of all files but `heldout` (corpus_load)
+    size_t n_extra;     // of the file `extra`, the first of them
     size_t n_too_long;  // records skipped because they are
     size_t n_truncated; // records cut
 };
@@ -61,6 +62,7 @@ enum status corpus_encode(struct corpus *out, const struct dataset *data,
 /* What a stage reads. */
 struct corpus_files {
     const char *path;
+    const char *extra;   // another file, whose records come first; or NULL
     const char *heldout; // a second file, whose records follow; or NULL
     enum dataset_kind kind;
 };
@@ -76,6 +78,11 @@ enum status corpus_load(struct corpus *out, struct dataset *data,
                         const struct tokenizer *tokenizer, int32_t eos,
                         size_t max_tokens, const struct context *context,
                         struct err *err) MUST_CHECK;
+
+/* How many of the records 0..n-1 have the prompt of one of from..data->n-1. */
+enum status corpus_count_shared(size_t *shared, const struct dataset *data,
+                                size_t n, size_t from,
+                                struct err *err) MUST_CHECK;
 
 /* The counts as member "data" of a result. */
 void corpus_put_counts(struct json_writer *w, const struct corpus *c,

@@ -294,7 +294,7 @@ size_t reward_training_prompts(const struct reward_config *c,
     size_t n = corpus->n_record;
     if (c->heldout != NULL)
         return corpus->n_train;
-    return n - (size_t)(c->holdout * (double)n);
+    return n - (size_t)(c->holdout * (double)(n - corpus->n_extra));
 }
 
 static enum status plan(struct reward_training *r, const struct stage *stage,
@@ -325,6 +325,22 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     *total = c->epochs * (int64_t)(r->n_train / r->batch);
     if (c->max_steps > 0 && c->max_steps < *total)
         *total = c->max_steps;
+    return OK;
+}
+
+/* A held-out prompt that was trained on does not measure what it should. */
+static enum status warn_of_shared(const struct reward_training *r,
+                                  const struct context *context,
+                                  struct err *err)
+{
+    size_t shared;
+    TRY(corpus_count_shared(&shared, &r->data, r->corpus.n_extra, r->n_train,
+                            err));
+    if (shared > 0)
+        context_warn(context,
+                     "%zu of the %zu records of %s have a prompt that is held "
+                     "out: held-out figures will be too good",
+                     shared, r->corpus.n_extra, r->config->extra);
     return OK;
 }
 
@@ -392,6 +408,8 @@ static enum status write_result(struct reward_training *r,
     json_writer_init(&w, &text, true);
     trainer_result_open(&w, "reward", r->trainer.step);
     json_field_int(&w, "training_prompts", (int64_t)r->n_train);
+    if (r->config->extra != NULL)
+        json_field_int(&w, "extra_prompts", (int64_t)r->corpus.n_extra);
     json_field_int(&w, "heldout_prompts", (int64_t)h->prompts);
     json_field_number(&w, "heldout_loss", h->pairs > 0 ? loss : (double)NAN);
     json_field_int(&w, "heldout_pairs", (int64_t)h->pairs);
@@ -447,13 +465,16 @@ enum status reward_model_run(const struct reward_config *c,
     size_t max_tokens = (size_t)c->max_tokens < model.config.T_max
                             ? (size_t)c->max_tokens
                             : model.config.T_max;
-    const struct corpus_files files = {
-        .path = c->data, .heldout = c->heldout, .kind = DATASET_RANKINGS};
+    const struct corpus_files files = {.path = c->data,
+                                       .extra = c->extra,
+                                       .heldout = c->heldout,
+                                       .kind = DATASET_RANKINGS};
     TRY_DONE(corpus_load(&r.corpus, &r.data, &files, &stage->data, r.tokenizer,
                          model.config.eos, max_tokens, stage->context, err));
     model.config.eos = r.corpus.end;
     model.config.length_gain = c->length_gain;
     TRY_DONE(plan(&r, stage, &total, err));
+    TRY_DONE(warn_of_shared(&r, stage->context, err));
     say_weights(&r, stage->context);
     TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
                           &c->optimizer, total, c->save_every, err));

@@ -23,6 +23,7 @@
 
 struct reward_config {
     const char *data;    // rankings, JSON Lines
+    const char *extra;   // more to train on, none of them held out; or NULL
     const char *heldout; // rankings that are held out; NULL: a share of `data`
     const char *model;   // folder or run whose trunk it starts from
     int64_t epochs;

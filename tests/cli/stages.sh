@@ -94,6 +94,19 @@ expect 0 reward --data mixed.jsonl --model sft --epochs 1 --out mixed
 expect 2 eval ppo --gold-model mixed --prompts plain.jsonl --n-prompts 8
 says errors '1 of the 9 records'
 expect 2 eval ppo --gold-model reward --prompts plain.jsonl --n-prompts 8
+# What was added to the data is known to the second model's judges, too.
+tail -n 1 rankings.jsonl >one.jsonl
+expect 0 reward --data other.jsonl --extra-data one.jsonl --model sft --epochs 1 \
+    --out added
+holds jq -e '.extra_prompts == 1 and .training_prompts == 9' added/result.json
+holds grep -q extra_data_sha256 added/config.yaml
+expect 2 eval ppo --gold-model added --prompts plain.jsonl --n-prompts 8
+says errors '1 of the 9 records'
+expect 0 reward --data other.jsonl --extra-data other.jsonl --holdout 0.25 \
+    --model sft --epochs 1 --out twice
+says errors 'have a prompt that is held out'
+holds jq -e '.extra_prompts == 8 and .training_prompts == 14 and
+    .heldout_prompts == 2' twice/result.json
 expect 0 eval ppo --gold-model second --prompts plain.jsonl --n-prompts 8 \
     --samples 2 --max-new 12 --out weak --json
 holds jq -e '.weak_gold.win_rate.n == 8 and .gold_win_rate.n == 0 and

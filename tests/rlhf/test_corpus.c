@@ -271,6 +271,77 @@ static void test_kinds(void **state)
     unload(&l);
 }
 
+static void write_lines(const struct desk *d, const char *name, size_t from,
+                        size_t n)
+{
+    struct dataset all;
+    struct buf out;
+    must(dataset_read(&all, desk_path(d, "rankings.jsonl"), DATASET_RANKINGS,
+                      &err));
+    buf_init(&out, 1 << 24);
+    for (size_t i = from; i < from + n; i++)
+        dataset_write_record(&out, &all.record[i]);
+    must(file_write(desk_path(d, name), out.data, out.len, &err));
+    buf_free(&out);
+    dataset_free(&all);
+}
+
+/* Extra records come first, held-out ones last, and the file in between gives
+ * its name to all. */
+static void test_files(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct corpus corpus;
+    struct dataset all, data;
+    struct tokenizer *tokenizer;
+    const struct data_config how = {.too_long = TOO_LONG_SKIP};
+    size_t shared;
+    desk_open(&d, 1);
+    must(tokenizer_open(&tokenizer, desk_path(&d, "desk"), &err));
+    must(dataset_read(&all, desk_path(&d, "rankings.jsonl"), DATASET_RANKINGS,
+                      &err));
+    write_lines(&d, "extra", 4, 3);
+    write_lines(&d, "own", 0, 4);
+    write_lines(&d, "heldout", 7, 2);
+    const struct corpus_files files = {.path = desk_path(&d, "own"),
+                                       .extra = desk_path(&d, "extra"),
+                                       .heldout = desk_path(&d, "heldout"),
+                                       .kind = DATASET_RANKINGS};
+    must(corpus_load(&corpus, &data, &files, &how, tokenizer, DESK_EOS, 160,
+                     NULL, &err));
+    static const size_t order[] = {4, 5, 6, 0, 1, 2, 3, 7, 8};
+    assert_int_equal(corpus.n_record, 9);
+    assert_int_equal(corpus.n_extra, 3);
+    assert_int_equal(corpus.n_train, 7);
+    assert_int_equal(data.count.read, 9);
+    assert_string_equal(data.path, desk_path(&d, "own"));
+    for (size_t i = 0; i < 9; i++)
+        assert_string_equal(data.record[i].id, all.record[order[i]].id);
+    must(corpus_count_shared(&shared, &data, 3, 7, &err));
+    size_t want = 0;
+    for (size_t i = 0; i < 3; i++)
+        want += strcmp(data.record[i].prompt, data.record[7].prompt) == 0 ||
+                strcmp(data.record[i].prompt, data.record[8].prompt) == 0;
+    assert_int_equal(shared, want);
+    /* Of the whole against its last but one: itself at least. */
+    must(corpus_count_shared(&shared, &data, 9, 8, &err));
+    assert_true(shared >= 1 && shared < 9);
+    must(corpus_count_shared(&shared, &data, 9, 9, &err));
+    assert_int_equal(shared, 0);
+    corpus_free(&corpus);
+    dataset_free(&data);
+    dataset_free(&all);
+    const struct corpus_files lacking = {.path = desk_path(&d, "own"),
+                                         .extra = desk_path(&d, "nowhere"),
+                                         .kind = DATASET_RANKINGS};
+    assert_int_equal(corpus_load(&corpus, &data, &lacking, &how, tokenizer,
+                                 DESK_EOS, 160, NULL, &err),
+                     ERR_MISSING);
+    tokenizer_free(tokenizer);
+    desk_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_truncate),
         cmocka_unit_test(test_skip),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
