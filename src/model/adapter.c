@@ -429,22 +429,29 @@ enum status adapter_read_gain(struct model_config *c, const char *dir,
     return OK;
 }
 
-enum status adapter_read(struct model *m, const char *dir, struct err *err)
+/* The folder's adapter for a model of m's shape. */
+static enum status read_adapter(struct lora **out, const struct model *m,
+                                const char *dir, struct err *err)
 {
     struct lora_config config;
 
     TRY(read_config(&config, m, dir, err));
+    return read_values(out, &config, &m->config, dir, err);
+}
+
+enum status adapter_read(struct model *m, const char *dir, struct err *err)
+{
     TRY(adapter_read_gain(&m->config, dir, err));
-    return read_values(&m->lora, &config, &m->config, dir, err);
+    return read_adapter(&m->lora, m, dir, err);
 }
 
 enum status adapter_reload(struct model *m, const char *dir, struct err *err)
 {
-    struct model other = {.config = m->config};
+    struct lora *other = NULL;
     const struct lora_config *a = &m->lora->config;
 
-    TRY(adapter_read(&other, dir, err));
-    const struct lora_config *b = &other.lora->config;
+    TRY(read_adapter(&other, m, dir, err));
+    const struct lora_config *b = &other->config;
     enum status status = OK;
     if (a->rank != b->rank || a->targets != b->targets ||
         a->alpha != b->alpha || a->rslora != b->rslora)
@@ -452,8 +459,8 @@ enum status adapter_reload(struct model *m, const char *dir, struct err *err)
             err_set(err, ERR_MISMATCH,
                     "%s: the adapter is of another shape than the run's", dir);
     else
-        memcpy(m->lora->params, other.lora->params,
+        memcpy(m->lora->params, other->params,
                m->lora->n * sizeof *m->lora->params);
-    lora_free(other.lora);
+    lora_free(other);
     return status;
 }
