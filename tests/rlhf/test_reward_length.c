@@ -5,6 +5,7 @@
  */
 #include "rlhf/reward_length.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -226,7 +227,15 @@ static void test_nothing_to_go_by(void **state)
                       &err));
     buf_init(&text, 1 << 16);
     struct record one = data.record[0];
-    char *twice[2] = {one.responses[0], one.responses[0]};
+    /* The same words, the first two exchanged. */
+    char swapped[1024];
+    const char *own = one.responses[0];
+    int first = (int)strcspn(own, " ");
+    int second = (int)strcspn(own + first + 1, " ");
+    assert_true(snprintf(swapped, sizeof swapped, "%.*s %.*s%s", second,
+                         own + first + 1, first, own,
+                         own + first + 1 + second) > 0);
+    char *twice[2] = {one.responses[0], swapped};
     one.responses = twice;
     one.n_responses = 2;
     dataset_write_record(&text, &one);
