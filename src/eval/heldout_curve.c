@@ -6,8 +6,7 @@
 #include "eval/draw.h"
 #include "eval/heldout.h"
 #include "eval/heldout_files.h"
-#include "io/run.h"
-#include "model/checkpoint.h"
+#include "eval/point.h"
 #include "stat/measures.h"
 #include "stat/trend.h"
 
@@ -77,36 +76,22 @@ static enum status put_point(struct json_writer *w, const struct draw *d,
 }
 
 static enum status draw_point(struct draw *out, const struct setup *s,
-                              const struct heldout_config *c, int64_t step,
-                              const struct context *context, struct err *err)
+                              int64_t step, const struct context *context,
+                              struct err *err)
 {
-    enum status status = OK;
-    char path[FILE_PATH_MAX];
-    char name[32];
-    struct model policy = {.params = NULL};
     const struct sampling how = {
-        .temperature = 1, .top_p = 1, .max_new = (size_t)c->max_new};
-    (void)snprintf(name, sizeof name, "checkpoints/%06lld", (long long)step);
-    TRY(file_join(path, c->run, name, err));
-    if (step == 0 && c->start != NULL)
-        TRY(run_find_model(path, c->start, "sft", err));
-    if (step == 0 && (c->start == NULL || strcmp(path, s->reference_path) == 0))
-        return draw_replies(out, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
-                            context, err);
-    TRY(checkpoint_read_as(&policy, path, HEAD_LM,
-                           (enum model_precision)c->precision, err));
-    setup_end_turns(s, &policy);
-    TRY_DONE(setup_check_model(s, &policy, path, err));
-    TRY_DONE(draw_replies(out, s, &policy, &s->reference, 1, &how, DRAW_CURVE,
-                          context, err));
-done:
-    model_free(&policy);
+        .temperature = 1, .top_p = 1, .max_new = (size_t)s->config->max_new};
+    struct point point;
+    TRY(point_open(&point, s, step, err));
+    enum status status = draw_replies(out, s, point.model,
+                                      point.is_reference ? NULL : &s->reference,
+                                      1, &how, DRAW_CURVE, context, err);
+    point_close(&point);
     return status;
 }
 
 static enum status put_points(struct json_writer *w, struct curve *curve,
                               const struct setup *s,
-                              const struct heldout_config *c,
                               const struct context *context, struct err *err)
 {
     enum status status = OK;
@@ -123,7 +108,7 @@ static enum status put_points(struct json_writer *w, struct curve *curve,
             status = err_set(err, ERR_STOPPED, "stopped; run it again");
             goto done;
         }
-        TRY_DONE(draw_point(&d, s, c, curve->step[i], context, err));
+        TRY_DONE(draw_point(&d, s, curve->step[i], context, err));
         draw_scale(&d, s);
         TRY_DONE(put_point(w, &d, curve, i, &x, err));
         draw_free(&d);
@@ -161,25 +146,6 @@ static enum status put_trend(struct json_writer *w, const struct curve *curve,
     json_close(w, '}');
 done:
     mem_free(t);
-    return status;
-}
-
-/* Iteration 0 in front of the run's checkpoints. */
-static enum status list_points(struct curve *curve, const char *run,
-                               struct err *err)
-{
-    int64_t *step;
-    size_t n;
-    TRY(run_checkpoints(&step, &n, run, err));
-    enum status status = MEM_NEW(curve->step, n + 1, err);
-    if (status == OK) {
-        size_t m = 1;
-        for (size_t i = 0; i < n; i++)
-            if (step[i] > 0)
-                curve->step[m++] = step[i];
-        curve->m = m;
-    }
-    mem_free(step);
     return status;
 }
 
@@ -222,7 +188,7 @@ enum status heldout_curve(const struct heldout_config *c,
     TRY(setup_open(&s, c, NULL, err)); // heldout_sample() has said it
     TRY_DONE(use_recorded_scales(&s, err));
     curve.has_gold = s.has_gold;
-    TRY_DONE(list_points(&curve, c->run, err));
+    TRY_DONE(point_list(&curve.step, &curve.m, c->run, err));
     TRY_DONE(mem_multiply(&points, curve.m, curve.n, err));
     TRY_DONE(MEM_NEW(curve.kl, points, err));
     json_writer_init(&w, &text, true);
@@ -231,7 +197,7 @@ enum status heldout_curve(const struct heldout_config *c,
     json_field_text(&w, "plumb_version", PLUMB_VERSION);
     json_field_int(&w, "prompts", c->n_prompts);
     json_field_int(&w, "samples", 1);
-    TRY_DONE(put_points(&w, &curve, &s, c, context, err));
+    TRY_DONE(put_points(&w, &curve, &s, context, err));
     TRY_DONE(put_trend(&w, &curve, err));
     json_close(&w, '}');
     TRY_DONE(heldout_files_write(c->project, "curve.json", &text, err));
