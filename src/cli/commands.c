@@ -7,7 +7,8 @@ const struct command command_table[] = {
      "the whole loop on the built-in support desk, with its report",
      "Runs every stage through the same code as the single commands: "
      "tickets, demonstrations, sft, candidate replies, rankings, reward, ppo, "
-     "held-out evaluation, report.  Any key of any stage can be given with "
+     "held-out evaluation, report, probes.  Any key of any stage can be given "
+     "with "
      "--set or -c.",
      "plumb demo --scenario healthy --out plumb-demo", cmd_demo},
     {"world", FOR_WORLD, "tokenizer|tickets|demos|rank|judge", 1, 1,
@@ -48,8 +49,13 @@ const struct command command_table[] = {
      "ask the models of a run what its files do not say",
      "Puts questions to policy, reference and reward model that only they can "
      "answer and writes what they say to probes/ of the project, where a "
-     "diagnosis reads it.  Needs an evaluation (plumb eval).  pairs: scores of "
-     "the replies that people ranked.  A probe whose file is there for the "
+     "diagnosis reads it.  Needs an evaluation (plumb eval).  edits: scores of "
+     "replies that were lengthened, shortened or adorned and say the same.  "
+     "pairs: scores of the replies that people ranked.  prefixes: what policy "
+     "and reference expect at the same states.  reference: whether the "
+     "reference is over-fitted.  push: several replies of every checkpoint to "
+     "the same prompts.  gradient: what each part of the objective wanted of "
+     "the policy.  A probe whose file is there for the "
      "same models and settings is passed over; one that lacks something is "
      "skipped, and said to be.",
      "plumb probe plumb-demo", cmd_probe},

@@ -314,6 +314,10 @@ static const struct option last[] = {
     PATH("probe.prompts", 0, probe.prompts,
          "the held-out prompts of the evaluation, where it does not say itself",
          FOR_PROBE, 0, PARENT_FILE),
+    PATH("probe.fillers", 0, probe.fillers,
+         "edits: sentences without content, one a line; without it those of "
+         "the support desk or a few English ones",
+         FOR_PROBE, RECORDED, PARENT_FILE),
     INT("probe.n_prompts", probe.sizes.prompts, "128", 1, 1000000,
         "held-out prompts whose samples are edited and read again", FOR_PROBE,
         RECORDED),
@@ -323,6 +327,16 @@ static const struct option last[] = {
         "pairs: prompts of the rankings that the reward model was trained on, "
         "beside all held out",
         FOR_PROBE, RECORDED),
+    INT("probe.demos", probe.sizes.demos, "1000", 1, 1000000,
+        "reference: demonstrations read at most, of those trained on and of "
+        "those held out",
+        FOR_PROBE, RECORDED),
+    INT("probe.push_prompts", probe.sizes.push_prompts, "64", 1, 1000000,
+        "push: held-out prompts", FOR_PROBE, RECORDED),
+    INT("probe.push_samples", probe.sizes.push_samples, "4", 1, 1024,
+        "push: replies to each from every checkpoint", FOR_PROBE, RECORDED),
+    INT("probe.checkpoints", probe.sizes.checkpoints, "24", 2, 100000,
+        "push: checkpoints at most, at equal distances", FOR_PROBE, RECORDED),
 
     /* generation */
     PATH("generate.model", 'm', generate.model,

@@ -25,7 +25,7 @@ enum status probing_open(struct probing *out, const struct place *at,
                          const struct options *o, struct err *err) MUST_CHECK;
 void probing_close(struct probing *p);
 
-/* Open, run, close; result [probe_count]. */
+/* All of it: open, run, close; result [probe_count]. */
 enum status probing_run(struct probe_result *result, const struct place *at,
                         const struct options *o, const struct context *context,
                         struct err *err) MUST_CHECK;

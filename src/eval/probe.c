@@ -96,7 +96,7 @@ static enum status put_key(struct buf *out, const struct probe *p,
     TRY(put_model(out, "policy", s->policy_path, err));
     TRY(put_model(out, "reference", s->reference_path, err));
     TRY(put_model(out, "reward_model", s->reward.path, err));
-    TRY(put_file(out, "samples", p->samples, err));
+    put(out, "samples", p->samples_hash);
     TRY(put_file(out, "prompts", c->heldout.prompts, err));
     put(out, "run", c->config_hash);
     put(out, "chat", c->heldout.data.template);
@@ -137,6 +137,7 @@ enum status probe_open(struct probe *out, const struct probe_config *config,
                        out->samples);
     TRY(setup_open(&out->setup, &config->heldout, NULL, err));
     out->setup.scale = config->scale;
+    TRY_DONE(file_hash(out->samples_hash, out->samples, err));
     TRY_DONE(make_key(out, err));
     TRY_DONE(file_make_dir(out->dir, err));
 done:

@@ -9,7 +9,8 @@
  * the same bytes for any thread count, without times:
  *
  *     {"schema":"plumb.probe/1","plumb_version":...,"probe":"pairs",
- *      "inputs":SHA-256,"seed":1,"policy":"ppo/checkpoints/000060",
+ *      "inputs":SHA-256,"samples_sha256":of eval/samples.jsonl,"seed":1,
+ *      "policy":"ppo/checkpoints/000060",
  *      "reference":...,"reward_model":...,"score_scale":{"mean","sd"},
  *      members of the probe, "columns":{"prompt_id":[...],"score":[...]}}
  *
@@ -82,6 +83,7 @@ struct probe {
     struct setup setup;
     char dir[FILE_PATH_MAX];     // D/probes
     char samples[FILE_PATH_MAX]; // D/eval/samples.jsonl
+    char samples_hash[65];       // its SHA-256
     char key[65];                // SHA-256 of what all probes depend on
     const struct context *context;
 };

@@ -111,6 +111,7 @@ static enum status put_header(struct json_writer *w, const struct probe *p,
     json_field_text(w, "plumb_version", PLUMB_VERSION);
     json_field_text(w, "probe", kind->name);
     json_field_text(w, "inputs", inputs);
+    json_field_text(w, "samples_sha256", p->samples_hash);
     json_field_int(w, "seed", (int64_t)p->config->seed);
     TRY(put_path(w, "policy", p, s->policy_path, err));
     TRY(put_path(w, "reference", p, s->reference_path, err));
@@ -164,14 +165,16 @@ static void put_result(struct json_writer *w, const struct probe_result *r,
         [PROBE_KEPT] = "written",      [PROBE_SKIPPED] = "skipped",
         [PROBE_FAILED] = "failed",
     };
-    if (r->state == PROBE_UNASKED && earlier != NULL) {
-        json_put_node(w, earlier);
-        return;
+    const char *state = word[r->state];
+    const char *why = r->why.code != OK ? r->why.text : NULL;
+    if (r->state == PROBE_UNASKED) {
+        state = json_text(json_get(earlier, "state"), state);
+        why = json_text(json_get(earlier, "why"), NULL);
     }
     json_open(w, '{');
-    json_field_text(w, "state", word[r->state]);
-    if (r->state == PROBE_SKIPPED || r->state == PROBE_FAILED)
-        json_field_text(w, "why", r->why.text);
+    json_field_text(w, "state", state);
+    if (why != NULL)
+        json_field_text(w, "why", why);
     json_close(w, '}');
 }
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "eval/probe_file.h"
+#include "eval/probe_stage.h"
 #include "eval/probe_table.h"
 
 struct row {
@@ -57,26 +58,6 @@ enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
     return OK;
 }
 
-/* Data that changed since are not those the model was trained on. */
-static enum status check_data(const struct probe_stage *s, const char *path,
-                              struct err *err)
-{
-    char hash[65];
-    if (!file_exists(path))
-        return err_set(err, ERR_MISSING,
-                       "%s: no such file; the reward run names it as its data",
-                       path);
-    if (s->hash == NULL)
-        return OK;
-    TRY(file_hash(hash, path, err));
-    if (strcmp(hash, s->hash) != 0)
-        return err_set(err, ERR_MISMATCH,
-                       "%s has changed since the reward model was trained on "
-                       "it",
-                       path);
-    return OK;
-}
-
 static enum status load(struct rankings *r, const struct probe *p,
                         struct err *err)
 {
@@ -90,7 +71,7 @@ static enum status load(struct rankings *r, const struct probe *p,
     how.template = NULL; // the reward model's own, which it was trained with
     if ((size_t)c->max_tokens < most)
         most = (size_t)c->max_tokens;
-    TRY(check_data(s, c->data, err));
+    TRY(probe_stage_check(s, c->data, err));
     TRY(corpus_load(&r->corpus, &r->data, &files, &how, reader->tokenizer,
                     reader->model.config.eos, most, NULL, err));
     r->n_train = reward_training_prompts(c, &r->corpus);

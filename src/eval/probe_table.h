@@ -6,6 +6,30 @@
 
 #include "eval/probe.h"
 
+/* probe_edits.c: what the reward model says of changes without content. */
+enum status probe_edits_inputs(struct buf *out, const struct probe *p,
+                               struct err *err) MUST_CHECK;
+enum status probe_edits(struct json_writer *w, const struct probe *p,
+                        struct err *err) MUST_CHECK;
+
+/* probe_prefixes.c: what both models expect at the same states. */
+enum status probe_prefixes_inputs(struct buf *out, const struct probe *p,
+                                  struct err *err) MUST_CHECK;
+enum status probe_prefixes(struct json_writer *w, const struct probe *p,
+                           struct err *err) MUST_CHECK;
+
+/* probe_reference.c: is the reference over-fitted? */
+enum status probe_reference_inputs(struct buf *out, const struct probe *p,
+                                   struct err *err) MUST_CHECK;
+enum status probe_reference(struct json_writer *w, const struct probe *p,
+                            struct err *err) MUST_CHECK;
+
+/* probe_push.c: replies of every checkpoint to the same prompts. */
+enum status probe_push_inputs(struct buf *out, const struct probe *p,
+                              struct err *err) MUST_CHECK;
+enum status probe_push(struct json_writer *w, const struct probe *p,
+                       struct err *err) MUST_CHECK;
+
 /* probe_pairs.c: what the reward model says of the replies that were ranked. */
 enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
                                struct err *err) MUST_CHECK;

@@ -12,6 +12,7 @@
 #include "eval/heldout_files.h"
 #include "files.h"
 #include "world/desk.h"
+#include "world/replies.h"
 
 static struct err err;
 
@@ -97,6 +98,58 @@ void probed_open(struct probed *p, size_t threads)
                                     .push_prompts = 5,
                                     .push_samples = 3,
                                     .checkpoints = 16};
+}
+
+/* A row of samples.jsonl with a reply that the desk's writer draws. */
+static void put_sample(struct buf *out, const struct tokenizer *tokenizer,
+                       const struct record *prompt, size_t number,
+                       const char *which, size_t sample)
+{
+    struct json *extra;
+    struct ticket ticket;
+    struct rng rng;
+    struct buf text;
+    struct ids ids = {.n = 0};
+    const struct chat chat = {.template = CHAT_SUPPORT};
+    buf_init(&text, 1 << 16);
+    rng_init(&rng, 1, RNG_REPLY, (uint32_t)number, (uint32_t)sample);
+    must(json_parse(&extra, prompt->extra, strlen(prompt->extra), "ticket",
+                    &err));
+    must(ticket_read(&ticket, json_get(extra, "ticket"), "ticket", &err));
+    reply_draw(&text, &ticket, &rng);
+    must(chat_encode_response(tokenizer, &chat, buf_text(&text), DESK_EOS, &ids,
+                              &err));
+    struct json_writer w;
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "prompt_id", prompt->id);
+    json_field_text(&w, "which", which);
+    json_field_int(&w, "sample", (int64_t)sample);
+    json_field_ints(&w, "tokens", ids.id, ids.n);
+    json_field_bool(&w, "is_eos", true);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+    ids_free(&ids);
+    buf_free(&text);
+    json_free(extra);
+}
+
+void probed_write_samples(const struct probed *p)
+{
+    struct dataset prompts;
+    struct tokenizer *tokenizer;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    must(tokenizer_open(&tokenizer, desk_path(&p->desk, "desk"), &err));
+    must(dataset_read(&prompts, p->prompts, DATASET_PROMPTS, &err));
+    for (size_t i = 0; i < PROBED_PROMPTS; i++)
+        for (size_t k = 0; k < 2 * (size_t)PROBED_SAMPLES; k++)
+            put_sample(&out, tokenizer, &prompts.record[i], i,
+                       k % 2 ? "policy" : "reference", k / 2);
+    (void)files_write(p->desk.dir, "eval/samples.jsonl", buf_text(&out));
+    dataset_free(&prompts);
+    tokenizer_free(tokenizer);
+    buf_free(&out);
 }
 
 void probed_close(struct probed *p)

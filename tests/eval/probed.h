@@ -30,6 +30,10 @@ struct probed {
 void probed_open(struct probed *p, size_t threads);
 void probed_close(struct probed *p);
 
+/* Put demonstrations of the desk in the place of the samples: replies with
+ * sentences, which a model as small as this one does not give. */
+void probed_write_samples(const struct probed *p);
+
 /* Run the probes that p->config.only names; the result is static. */
 const struct probe_result *probed_run(struct probed *p);
 enum status probed_try(struct probe_result *result, struct probed *p,
