@@ -48,6 +48,10 @@ static const struct preset_row quick[] = {
     {"ppo.norm_prompts", "64"},
     {"ppo.save_every", "4"},
     {"eval.n_prompts", "64"},
+    {"probe.n_prompts", "32"},
+    {"probe.training_prompts", "64"},
+    {"probe.demos", "200"},
+    {"probe.push_prompts", "16"},
     END,
 };
 

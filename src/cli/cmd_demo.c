@@ -13,8 +13,8 @@
 /* What a demo leaves, in the order in which it is removed: demo.yaml is
  * written first and goes last, so without it the others are not ours. */
 static const char *const parts[] = {
-    "report.html", "eval", "ppo",   "reward",
-    "human",       "sft",  "world", "demo.yaml",
+    "report.html", "probes", "eval",  "ppo",       "reward",
+    "human",       "sft",    "world", "demo.yaml",
 };
 static const size_t n_parts = sizeof parts / sizeof *parts;
 
@@ -64,7 +64,7 @@ static enum status record(struct options *o, const char *dir, struct err *err)
     char path[FILE_PATH_MAX];
     struct buf text, old;
     enum option_command every =
-        FOR_DEMO | FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL;
+        FOR_DEMO | FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_PROBE;
     buf_init(&text, CONFIG_MAX);
     buf_init(&old, CONFIG_MAX);
     TRY_DONE(record_config(&text, o, every, dir, err));

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/command.h"
+#include "cli/probing.h"
 #include "cli/speaker.h"
 #include "eval/heldout.h"
 #include "report/report.h"
@@ -188,6 +190,21 @@ static enum status evaluate(const struct demo *d, struct err *err)
     return report_write(d->dir, err);
 }
 
+/* What only the models can answer. */
+static enum status probe(const struct demo *d, struct err *err)
+{
+    struct place at;
+    struct probe_result *result;
+    TRY(place_find(&at, d->dir, NULL, err));
+    TRY(MEM_NEW(result, probe_count, err));
+    context_stage(&d->session->context, "probe",
+                  "questions to the models of the run");
+    enum status status =
+        probing_run(result, &at, d->o, &d->session->context, err);
+    mem_free(result);
+    return status;
+}
+
 enum status demo_run(const struct demo *d, struct err *err)
 {
     struct option_values *v = &d->o->v;
@@ -209,5 +226,6 @@ enum status demo_run(const struct demo *d, struct err *err)
     TRY(demo_path(&v->ppo.reward_model, d, "reward", err));
     TRY(demo_path(&v->ppo.prompts, d, "world/ppo_prompts.jsonl", err));
     TRY(train(d, FOR_PPO, "ppo", cmd_ppo_run, err));
-    return evaluate(d, err);
+    TRY(evaluate(d, err));
+    return probe(d, err);
 }

@@ -6,7 +6,7 @@
  *                held out
  *     D/sft/     supervised fine-tuning
  *     D/human/   candidates, rankings, spot-checks
- *     D/reward/  D/ppo/  D/eval/  D/report.html
+ *     D/reward/  D/ppo/  D/eval/  D/report.html  D/probes/
  */
 #ifndef PLUMB_CLI_DEMO_H
 #define PLUMB_CLI_DEMO_H
