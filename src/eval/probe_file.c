@@ -54,6 +54,16 @@ void probe_put_columns(struct json_writer *w, const struct probe_column *column,
     json_close(w, '}');
 }
 
+void probe_feature_columns(struct probe_column out[FEATURES],
+                           const double first[FEATURES], size_t stride)
+{
+    for (int f = 0; f < FEATURES; f++)
+        out[f] = (struct probe_column){.name = features_name((enum features)f),
+                                       .type = COLUMN_REAL,
+                                       .first = &first[f],
+                                       .stride = stride};
+}
+
 enum status probe_file_inputs(char out[65], const struct probe *p,
                               const struct probe_kind *kind, struct err *err)
 {

@@ -6,6 +6,7 @@
 #define PLUMB_EVAL_PROBE_FILE_H
 
 #include "eval/probe.h"
+#include "stat/features.h"
 
 enum probe_column_type {
     COLUMN_TEXT, // const char *
@@ -34,6 +35,11 @@ struct probe_column {
                      : COLUMN_BOOL),                                           \
             &(rows)->field, sizeof *(rows)       \
     }
+
+/* The columns of a member double feature[FEATURES] (stat/features.h): `first`
+ * is that of row 0. */
+void probe_feature_columns(struct probe_column out[FEATURES],
+                           const double first[FEATURES], size_t stride);
 
 /* Member "columns": the n columns of `rows` rows. */
 void probe_put_columns(struct json_writer *w, const struct probe_column *column,

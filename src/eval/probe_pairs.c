@@ -5,23 +5,23 @@
  *     rank       1 is the best; ties are equal
  *     score      tokens     as the reward model reads the reply, end mark
  *                           included, cut at reward.max_tokens
- *     characters            Unicode code points of the whole text
  *     split                 "heldout" or "train"
+ *     characters  ...       the features of the whole text (stat/features.h)
  *
  * Every prompt held out, and the first so many trained on.
  */
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "eval/probe_file.h"
 #include "eval/probe_stage.h"
 #include "eval/probe_table.h"
 
 struct row {
     const char *prompt_id, *split;
-    int64_t response, rank, tokens, characters;
+    int64_t response, rank, tokens;
     double score;
+    double feature[FEATURES];
 };
 
 /* The rankings as the reward model's training read them. */
@@ -98,7 +98,8 @@ static enum status choose(struct rankings *r, const struct probe *p,
 }
 
 /* Everything but the score of a record's responses. */
-static void describe(struct rankings *r, size_t record, size_t at)
+static enum status describe(struct rankings *r, size_t record, size_t at,
+                            struct err *err)
 {
     const struct record *from = &r->data.record[record];
     for (size_t k = 0; k < from->n_responses; k++) {
@@ -112,22 +113,25 @@ static void describe(struct rankings *r, size_t record, size_t at)
             .response = (int64_t)k,
             .rank = from->ranking[k],
             .tokens = (int64_t)seq->len_response,
-            .characters = (int64_t)utf8_count(text, strlen(text)),
         };
+        TRY(features_of(r->row[at + k].feature, from->prompt,
+                        strlen(from->prompt), text, strlen(text), err));
     }
+    return OK;
 }
 
 static void put(struct json_writer *w, const struct rankings *r)
 {
-    const struct probe_column column[] = {
-        PROBE_COLUMN(r->row, prompt_id), PROBE_COLUMN(r->row, response),
-        PROBE_COLUMN(r->row, rank),      PROBE_COLUMN(r->row, score),
-        PROBE_COLUMN(r->row, tokens),    PROBE_COLUMN(r->row, characters),
-        PROBE_COLUMN(r->row, split),
+    const struct row *row = r->row;
+    struct probe_column column[6 + FEATURES] = {
+        PROBE_COLUMN(row, prompt_id), PROBE_COLUMN(row, response),
+        PROBE_COLUMN(row, rank),      PROBE_COLUMN(row, score),
+        PROBE_COLUMN(row, tokens),    PROBE_COLUMN(row, split),
     };
+    probe_feature_columns(column + 6, row->feature, sizeof *row);
     json_field_int(w, "heldout_prompts", (int64_t)(r->data.n - r->n_train));
     json_field_int(w, "training_prompts", (int64_t)r->n_train);
-    probe_put_columns(w, column, sizeof column / sizeof *column, r->n_row);
+    probe_put_columns(w, column, 6 + FEATURES, r->n_row);
 }
 
 enum status probe_pairs(struct json_writer *w, const struct probe *p,
@@ -139,7 +143,7 @@ enum status probe_pairs(struct json_writer *w, const struct probe *p,
     TRY_DONE(load(&r, p, err));
     TRY_DONE(choose(&r, p, err));
     for (size_t i = 0, at = 0; i < r.n; i++) {
-        describe(&r, r.record[i], at);
+        TRY_DONE(describe(&r, r.record[i], at, err));
         at += r.data.record[r.record[i]].n_responses;
     }
     TRY_DONE(scorer_score(r.score, &p->setup.reward.model, r.seq, r.n_row,

@@ -9,12 +9,14 @@
  *     entropy   mean over tokens, of the policy
  *     kl_first  exact, of the first "m" tokens  m: the median length of the
  *                                               reference's samples
+ *     characters ...  the features of the text (stat/features.h)
  *
  * Sample k of prompt p comes from the stream (RNG_PROBE, PROBE_STREAM_PUSH,
  * p * samples + k) at every point, so that the points differ by their models
  * and not by the luck of the draw.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "eval/drawn.h"
@@ -31,6 +33,7 @@ struct row {
     int64_t tokens;
     bool is_eos;
     double k1, kl, entropy, kl_first;
+    double feature[FEATURES];
 };
 
 struct push {
@@ -133,6 +136,18 @@ static void describe(struct row *out, const struct rollout *r, size_t i,
     *out = row;
 }
 
+/* The features of a reply's text. */
+static enum status read_text(struct row *out, const struct rollout *r, size_t i,
+                             const struct setup *s, struct buf *text,
+                             struct err *err)
+{
+    const char *prompt = s->prompts.record[r->prompt[i]].prompt;
+    buf_clear(text);
+    TRY(drawn_text(text, s, &r->seq[i], err));
+    return features_of(out->feature, prompt, strlen(prompt), buf_text(text),
+                       text->len, err);
+}
+
 static enum status ask_model(struct row *out, const struct model *m,
                              const struct push *x, const struct probe *p,
                              int64_t step, struct err *err)
@@ -144,6 +159,8 @@ static enum status ask_model(struct row *out, const struct model *m,
         .temperature = 1, .top_p = 1, .max_new = (size_t)s->config->max_new};
     const struct scorer_rule rule = {.temperature = 1};
     struct rollout r;
+    struct buf text;
+    buf_init(&text, FEATURES_TEXT_MAX);
     TRY(rollout_create(&r, x->replies, how.max_new, err));
     for (size_t i = 0; i < r.n; i++) {
         r.prompt[i] = i / samples;
@@ -154,9 +171,12 @@ static enum status ask_model(struct row *out, const struct model *m,
     TRY_DONE(rollout_score(&r, &s->reward, s->prompts.record, p->context, err));
     TRY_DONE(rollout_compare(&r, m, &s->reference, NULL, NULL, &rule,
                              p->context, err));
-    for (size_t i = 0; i < r.n; i++)
+    for (size_t i = 0; i < r.n; i++) {
         describe(&out[i], &r, i, p, step, x->m);
+        TRY_DONE(read_text(&out[i], &r, i, s, &text, err));
+    }
 done:
+    buf_free(&text);
     rollout_free(&r);
     return status;
 }
@@ -179,16 +199,17 @@ static enum status ask_points(struct push *x, const struct probe *p,
 
 static void put(struct json_writer *w, const struct push *x)
 {
-    const struct probe_column column[] = {
-        PROBE_COLUMN(x->row, step),    PROBE_COLUMN(x->row, prompt_id),
-        PROBE_COLUMN(x->row, sample),  PROBE_COLUMN(x->row, score),
-        PROBE_COLUMN(x->row, tokens),  PROBE_COLUMN(x->row, is_eos),
-        PROBE_COLUMN(x->row, k1),      PROBE_COLUMN(x->row, kl),
-        PROBE_COLUMN(x->row, entropy), PROBE_COLUMN(x->row, kl_first),
+    const struct row *row = x->row;
+    struct probe_column column[10 + FEATURES] = {
+        PROBE_COLUMN(row, step),    PROBE_COLUMN(row, prompt_id),
+        PROBE_COLUMN(row, sample),  PROBE_COLUMN(row, score),
+        PROBE_COLUMN(row, tokens),  PROBE_COLUMN(row, is_eos),
+        PROBE_COLUMN(row, k1),      PROBE_COLUMN(row, kl),
+        PROBE_COLUMN(row, entropy), PROBE_COLUMN(row, kl_first),
     };
+    probe_feature_columns(column + 10, row->feature, sizeof *row);
     json_field_int(w, "m", (int64_t)x->m);
-    probe_put_columns(w, column, sizeof column / sizeof *column,
-                      x->points * x->replies);
+    probe_put_columns(w, column, 10 + FEATURES, x->points * x->replies);
 }
 
 enum status probe_push(struct json_writer *w, const struct probe *p,

@@ -179,6 +179,20 @@ static void test_refusals(void **state)
     assert_non_null(strstr(err.text, "plumb eval"));
 }
 
+/* The features' columns of a row, which are floats. */
+static void check_features(const struct json *root, size_t row,
+                           const char *prompt, const char *text)
+{
+    double want[FEATURES];
+    must(features_of(want, prompt, strlen(prompt), text, strlen(text), &err));
+    for (int f = 0; f < FEATURES; f++) {
+        const struct json *column =
+            probed_column(root, features_name((enum features)f), SIZE_MAX);
+        files_near(json_number(json_at(column, row), (double)NAN), want[f],
+                   1e-6 * want[f]);
+    }
+}
+
 /* Rows against the rankings themselves, scored one at a time. */
 static void test_pairs(void **state)
 {
@@ -221,6 +235,7 @@ static void test_pairs(void **state)
         assert_int_equal(json_int(json_at(tokens, i), 0),
                          corpus.seq[seq].len_response);
         assert_int_equal(json_int(json_at(characters, i), 0), strlen(text));
+        check_features(root, i, data.record[record].prompt, text);
         assert_string_equal(json_text(json_at(split, i), ""),
                             is_heldout ? "heldout" : "train");
         assert_string_equal(json_text(json_at(id, i), ""),

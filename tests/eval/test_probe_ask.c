@@ -214,6 +214,7 @@ static void test_push(void **state)
     const struct json *k1 = probed_column(root, "k1", rows);
     const struct json *kl = probed_column(root, "kl", rows);
     const struct json *first = probed_column(root, "kl_first", rows);
+    const struct json *words = probed_column(root, "words", rows);
     double moved = 0;
     for (size_t i = 0; i < rows; i++) {
         assert_int_equal(json_int(json_at(step, i), -1), i / n);
@@ -223,6 +224,7 @@ static void test_push(void **state)
         if (i < n)
             assert_true(number(k1, i) == 0 && number(kl, i) == 0);
         moved += fabs(number(k1, i));
+        assert_true(number(words, i) <= number(tokens, i));
         assert_true(number(first, i) >= 0 &&
                     number(first, i) <= number(kl, i) * (1 + 1e-6));
     }
