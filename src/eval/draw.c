@@ -220,17 +220,23 @@ done:
     return status;
 }
 
-/* The record's ticket as it stood in the prompts' file. */
-static enum status write_ticket(struct json_writer *w, const struct setup *s,
-                                size_t p, struct err *err)
+/* The record's tags and ticket as they stood in the prompts' file. */
+static enum status write_extra(struct json_writer *w, const struct setup *s,
+                               size_t p, struct err *err)
 {
+    static const char *const passed[] = {"tags", "ticket"};
     const struct record *r = &s->prompts.record[p];
     struct json *extra = NULL;
-    if (!s->has_ticket[p])
+    if (r->extra == NULL)
         return OK;
     TRY(json_parse(&extra, r->extra, strlen(r->extra), r->id, err));
-    json_put_key(w, "ticket");
-    json_put_node(w, json_get(extra, "ticket"));
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
+        const struct json *node = json_get(extra, passed[i]);
+        if (node == NULL)
+            continue;
+        json_put_key(w, passed[i]);
+        json_put_node(w, node);
+    }
     json_free(extra);
     return OK;
 }
@@ -269,7 +275,7 @@ static enum status write_row(struct json_writer *w, const struct draw *d,
         json_field_floats(w, "logp_ref", r->logp_ref + at, n);
         json_field_floats(w, "kl", r->kl + at, n);
     }
-    TRY(write_ticket(w, s, r->prompt[i], err));
+    TRY(write_extra(w, s, r->prompt[i], err));
     json_close(w, '}');
     return OK;
 }

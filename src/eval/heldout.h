@@ -80,7 +80,7 @@ struct heldout_config {
  *     weak_gold              with a gold model, in its unit
  *     gold help fillers      the desk's judgement, null without a ticket
  *     repeated_sentences repeated_fourgrams    stat/features.h
- *     ticket                 passed through
+ *     tags ticket            passed through
  *   and of the policy, per token:
  *     logp logp_ref          at the sampling temperature
  *     kl                     exact, over the vocabulary, nats
