@@ -1,0 +1,381 @@
+#include "diagnose/evidence.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diagnose/evidence_internal.h"
+#include "io/settings.h"
+
+#define DOCUMENT_MAX ((size_t)64 << 20)
+/* Tokens that "the first" means when no reference says how long a reply is. */
+#define M_FIRST 32
+
+static const struct {
+    const char *name, *file;
+} probes[PROBES] = {
+    [PROBE_EDITS] = {"edits", "probes/edits.json"},
+    [PROBE_PAIRS] = {"pairs", "probes/pairs.json"},
+    [PROBE_PREFIXES] = {"prefixes", "probes/prefixes.json"},
+    [PROBE_REFERENCE] = {"reference", "probes/reference.json"},
+    [PROBE_PUSH] = {"push", "probes/push.json"},
+    [PROBE_GRADIENT] = {"gradient", "probes/gradient.json"},
+    [PROBE_RELAXATION] = {"relaxation", "probes/relaxation.json"},
+};
+
+const char *evidence_probe_name(enum evidence_probe probe)
+{
+    return probes[probe].name;
+}
+
+enum status evidence_keep(const char **out, struct evidence *e,
+                          const char *text, struct err *err)
+{
+    size_t len = strlen(text) + 1;
+    char *copy = arena_alloc(&e->arena, len, 1);
+    if (copy == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: %zu bytes of text",
+                       len);
+    memcpy(copy, text, len);
+    *out = copy;
+    return OK;
+}
+
+enum status evidence_tag(size_t *out, struct evidence *e,
+                         const struct json *tags, struct err *err)
+{
+    const char *tag = json_text(json_get(tags, "intent"), NULL);
+    for (const void *it = json_first(tags); it != NULL && tag == NULL;
+         it = json_next(tags, it))
+        tag = json_text(json_value(it), NULL);
+    *out = SIZE_MAX;
+    return tag != NULL ? names_add(&e->tag, out, tag, err) : OK;
+}
+
+/* ---- what is lost ------------------------------------------------------- */
+
+/* A file that is absent or damaged is written down; only running out of memory
+ * ends the reading. */
+static enum status lose(struct evidence *e, const char *what,
+                        const char *command, enum status why,
+                        const struct err *reason, struct err *err)
+{
+    if (why == OK)
+        return OK;
+    if (why == ERR_MEMORY) {
+        *err = *reason;
+        return why;
+    }
+    if (e->n_loss == EVIDENCE_LOSSES_MAX)
+        return OK;
+    struct evidence_loss *l = &e->loss[e->n_loss];
+    l->what = what;
+    l->command = command;
+    l->why = "not there";
+    if (why != ERR_MISSING)
+        TRY(evidence_keep(&l->why, e, reason->text, err));
+    e->n_loss++;
+    return OK;
+}
+
+const struct evidence_loss *evidence_lost(const struct evidence *e,
+                                          const char *what)
+{
+    for (size_t i = 0; i < e->n_loss; i++)
+        if (strcmp(e->loss[i].what, what) == 0)
+            return &e->loss[i];
+    return NULL;
+}
+
+/* ---- settings ----------------------------------------------------------- */
+
+struct stage_reading {
+    struct evidence *e;
+    const char *stage;
+};
+
+static enum status add_setting(void *ctx, const char *key, const char *text,
+                               const char *origin, struct err *err)
+{
+    struct stage_reading *r = ctx;
+    struct evidence *e = r->e;
+    (void)origin;
+    if (text == NULL)
+        return OK;
+    if (e->n_setting == e->room_setting) {
+        size_t room = e->room_setting > 0 ? 2 * e->room_setting : 256;
+        struct evidence_setting *grown =
+            mem_grow(e->setting, e->n_setting, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu settings",
+                           room);
+        e->setting = grown;
+        e->room_setting = room;
+    }
+    struct evidence_setting *s = &e->setting[e->n_setting];
+    s->stage = r->stage;
+    TRY(evidence_keep(&s->key, e, key, err));
+    TRY(evidence_keep(&s->text, e, text, err));
+    e->n_setting++;
+    return OK;
+}
+
+static enum status read_settings(struct evidence *e, const char *stage,
+                                 const char *what, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    struct stage_reading reading = {e, stage};
+    TRY(file_join(path, e->project, what, err));
+    enum status status = file_need(path, &reason);
+    if (status == OK)
+        status = settings_read(path, add_setting, &reading, &reason);
+    return lose(e, what, "the stage's own run", status, &reason, err);
+}
+
+const char *evidence_text(const struct evidence *e, const char *stage,
+                          const char *key)
+{
+    for (size_t i = 0; i < e->n_setting; i++)
+        if (strcmp(e->setting[i].stage, stage) == 0 &&
+            strcmp(e->setting[i].key, key) == 0)
+            return e->setting[i].text;
+    return NULL;
+}
+
+double evidence_number(const struct evidence *e, const char *stage,
+                       const char *key)
+{
+    const char *text = evidence_text(e, stage, key);
+    char *end;
+    if (text == NULL || text[0] == '\0')
+        return (double)NAN;
+    double x = strtod(text, &end);
+    return *end == '\0' ? x : (double)NAN;
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+static enum status read_document(struct json **out, struct evidence *e,
+                                 const char *what, const char *command,
+                                 struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    TRY(file_join(path, e->project, what, err));
+    enum status status = file_need(path, &reason);
+    if (status == OK)
+        status = json_read(out, path, DOCUMENT_MAX, &reason);
+    return lose(e, what, command, status, &reason, err);
+}
+
+static enum status read_documents(struct evidence *e, struct err *err)
+{
+    TRY(read_document(&e->settings, e, "eval/settings.json", "plumb eval",
+                      err));
+    TRY(read_document(&e->curve, e, "eval/curve.json", "plumb eval", err));
+    return read_document(&e->reward_heldout, e, "reward/eval/heldout.json",
+                         "plumb reward", err);
+}
+
+static enum status read_metrics(struct evidence *e, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    TRY(file_join(path, e->run, "metrics.jsonl", err));
+    enum status status = run_table_read(&e->metrics, path, &reason);
+    return lose(e, "ppo/metrics.jsonl", "plumb ppo", status, &reason, err);
+}
+
+static enum status read_probes(struct evidence *e, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    for (size_t i = 0; i < PROBES; i++) {
+        TRY(file_join(path, e->project, probes[i].file, err));
+        enum status status = table_read(&e->probe[i], path, &reason);
+        TRY(lose(e, probes[i].file, "plumb probe", status, &reason, err));
+        const char *const *id = table_texts(&e->probe[i], "prompt_id");
+        for (size_t k = 0; id != NULL && k < e->probe[i].n; k++) {
+            size_t index;
+            if (id[k] != NULL)
+                TRY(names_add(&e->prompt, &index, id[k], err));
+        }
+    }
+    return OK;
+}
+
+static enum status read_replies(struct evidence *e, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    TRY(file_join(path, e->project, "eval/samples.jsonl", err));
+    enum status status = evidence_read_replies(e, path, &reason);
+    if (status != OK)
+        e->n_reply = e->n_token = 0;
+    return lose(e, "eval/samples.jsonl", "plumb eval", status, &reason, err);
+}
+
+static enum status read_votes(struct evidence *e, struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    struct err reason;
+    TRY(file_join(path, e->project, "human/spotcheck.jsonl", err));
+    enum status status = evidence_read_votes(e, path, &reason);
+    if (status == OK && e->votes_strange > 0) {
+        status = err_set(&reason, ERR_MISMATCH,
+                         "%zu votes are about replies that "
+                         "eval/samples.jsonl does not hold",
+                         e->votes_strange);
+        e->n_vote = 0;
+    }
+    if (status != OK)
+        e->n_vote = 0;
+    return lose(e, "human/spotcheck.jsonl", "blind spot-checks by people",
+                status, &reason, err);
+}
+
+static enum status read_rollouts(struct evidence *e, struct err *err)
+{
+    struct err reason;
+    enum status status = evidence_read_rollouts(e, e->run, &reason);
+    if (status != OK)
+        e->n_rollout = e->n_step = 0;
+    return lose(e, "ppo/rollouts", "plumb ppo with ppo.trace_every=1", status,
+                &reason, err);
+}
+
+/* Prompts by the bytewise order of their ids. */
+static enum status number_prompts(struct evidence *e, struct err *err)
+{
+    e->n_prompts = e->prompt.n;
+    TRY(MEM_NEW(e->place, e->n_prompts, err));
+    TRY(names_places(e->place, &e->prompt, err));
+    for (size_t i = 0; i < e->n_reply; i++)
+        e->reply[i].prompt = e->place[e->reply[i].prompt];
+    for (size_t i = 0; i < e->n_vote; i++)
+        e->vote[i].prompt = e->place[e->vote[i].prompt];
+    for (size_t i = 0; i < e->n_token; i++)
+        e->token_prompt[i] = e->place[e->token_prompt[i]];
+    return OK;
+}
+
+/* D and D/ppo: what was given is one or the other. */
+static enum status find_project(struct evidence *e, const char *path,
+                                struct err *err)
+{
+    TRY(file_join(e->run, path, "ppo", err));
+    if (file_is_dir(e->run) || file_exists(path) == false)
+        return file_join(e->project, path, "", err);
+    TRY(file_join(e->run, path, "", err));
+    return file_join(e->project, path, "..", err);
+}
+
+static enum status read_all(struct evidence *e, struct err *err)
+{
+    TRY(read_settings(e, "ppo", "ppo/config.yaml", err));
+    TRY(read_settings(e, "reward", "reward/config.yaml", err));
+    TRY(read_settings(e, "sft", "sft/config.yaml", err));
+    TRY(read_documents(e, err));
+    TRY(read_metrics(e, err));
+    TRY(read_replies(e, err));
+    TRY(read_votes(e, err));
+    TRY(read_rollouts(e, err));
+    TRY(read_probes(e, err));
+    return number_prompts(e, err);
+}
+
+enum status evidence_read(struct evidence *out, const char *path,
+                          const struct bootstrap *plan, struct err *err)
+{
+    enum status status = OK;
+    struct evidence *e = out;
+    *e = (struct evidence){.plan = summary_plan(plan), .m_first = M_FIRST};
+    TRY_DONE(file_need(path, err));
+    TRY_DONE(find_project(e, path, err));
+    TRY_DONE(read_all(e, err));
+    if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
+        e->metrics.n == 0)
+        status = err_set(err, ERR_MISSING,
+                         "%s: no metrics, rollouts, held-out replies or votes "
+                         "to diagnose; is it a project or a PPO run?",
+                         path);
+done:
+    if (status != OK)
+        evidence_free(e);
+    return status;
+}
+
+void evidence_free(struct evidence *e)
+{
+    mem_free(e->setting);
+    mem_free(e->place);
+    mem_free(e->reply);
+    mem_free(e->vote);
+    mem_free(e->rollout);
+    mem_free(e->step);
+    mem_free(e->ends_sentence);
+    mem_free(e->token_kl);
+    mem_free(e->token_prompt);
+    mem_free(e->token_class);
+    names_free(&e->prompt);
+    names_free(&e->tag);
+    names_free(&e->judge);
+    names_free(&e->pair);
+    names_free(&e->rollout_prompt);
+    run_table_free(&e->metrics);
+    json_free(e->settings);
+    json_free(e->curve);
+    json_free(e->reward_heldout);
+    for (size_t i = 0; i < PROBES; i++)
+        table_free(&e->probe[i]);
+    arena_free(&e->arena);
+    *e = (struct evidence){.n_prompts = 0};
+}
+
+static double beta_at(const struct evidence *e, size_t step)
+{
+    if (e->n_step > 0 && isfinite(e->step[step].beta_low))
+        return e->step[step].beta_low;
+    return evidence_number(e, "ppo", "ppo.beta");
+}
+
+double evidence_beta_first(const struct evidence *e)
+{
+    return beta_at(e, 0);
+}
+
+double evidence_beta(const struct evidence *e)
+{
+    return beta_at(e, e->n_step > 0 ? e->n_step - 1 : 0);
+}
+
+size_t evidence_prompt(const struct evidence *e, const char *id)
+{
+    size_t index = names_find(&e->prompt, id);
+    return index != SIZE_MAX ? e->place[index] : SIZE_MAX;
+}
+
+enum status evidence_prompt_means(double *out, const struct evidence *e,
+                                  bool is_policy, size_t member,
+                                  struct err *err)
+{
+    size_t *count = NULL;
+    TRY(MEM_NEW(count, e->n_prompts, err));
+    for (size_t p = 0; p < e->n_prompts; p++)
+        out[p] = 0;
+    for (size_t i = 0; i < e->n_reply; i++) {
+        const struct evidence_reply *r = &e->reply[i];
+        const void *at = (const char *)r + member;
+        double x = *(const double *)at;
+        if (r->is_policy != is_policy || isnan(x))
+            continue;
+        out[r->prompt] += x;
+        count[r->prompt]++;
+    }
+    for (size_t p = 0; p < e->n_prompts; p++)
+        out[p] = count[p] > 0 ? out[p] / (double)count[p] : (double)NAN;
+    mem_free(count);
+    return OK;
+}

@@ -1,0 +1,214 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diagnose/evidence_internal.h"
+#include "io/jsonl.h"
+
+/*
+ * Which held-out reply a vote is about: (prompt, model, sample) in one number,
+ * since all three are small, and a sorted list of them.  The texts are compared
+ * too: a vote may be about an earlier policy's reply.
+ */
+struct key {
+    uint64_t key;
+    size_t reply;
+};
+
+struct reading {
+    struct evidence *e;
+    const char *path;
+    struct key *key; // [n_reply] ascending
+};
+
+static uint64_t key_of(size_t prompt, bool is_policy, int64_t sample)
+{
+    return (uint64_t)prompt << 32 | (uint64_t)is_policy << 31 |
+           ((uint64_t)sample & 0x7fffffff);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = ((const struct key *)a)->key;
+    uint64_t y = ((const struct key *)b)->key;
+    return (x > y) - (x < y);
+}
+
+static enum status index_replies(struct reading *r, struct err *err)
+{
+    const struct evidence *e = r->e;
+    TRY(MEM_NEW(r->key, e->n_reply, err));
+    for (size_t i = 0; i < e->n_reply; i++) {
+        const struct evidence_reply *x = &e->reply[i];
+        r->key[i] = (struct key){key_of(x->prompt, x->is_policy, x->sample), i};
+    }
+    if (e->n_reply > 0)
+        qsort(r->key, e->n_reply, sizeof *r->key, ascending);
+    return OK;
+}
+
+static size_t find_reply(const struct reading *r, size_t prompt,
+                         const struct json *side)
+{
+    const char *source = json_text(json_get(side, "source"), "");
+    int64_t sample = json_int(json_get(side, "sample"), -1);
+    struct key want = {key_of(prompt, strcmp(source, "policy") == 0, sample),
+                       0};
+    if (sample < 0 || r->e->n_reply == 0)
+        return SIZE_MAX;
+    const struct key *found =
+        bsearch(&want, r->key, r->e->n_reply, sizeof want, ascending);
+    if (found == NULL ||
+        r->e->reply[found->reply].hash !=
+            names_hash(json_text(json_get(side, "response"), "")))
+        return SIZE_MAX;
+    return found->reply;
+}
+
+/* The value of a word; NaN for a member that is absent or says another. */
+struct word {
+    const char *text;
+    double value;
+};
+
+static double value_of(const struct json *node, const struct word *words,
+                       size_t n)
+{
+    const char *text = json_text(node, NULL);
+    for (size_t i = 0; text != NULL && i < n; i++)
+        if (strcmp(text, words[i].text) == 0)
+            return words[i].value;
+    return (double)NAN;
+}
+
+static double read_correct(const struct json *row, bool left)
+{
+    static const struct word words[] = {{"yes", 1}, {"unsure", 0.5}, {"no", 0}};
+    return value_of(json_get(row, left ? "left_correct" : "right_correct"),
+                    words, sizeof words / sizeof *words);
+}
+
+static double read_too_long(const struct json *row, bool left)
+{
+    static const struct word words[] = {
+        {"too_long", 1}, {"right", 0}, {"too_short", 0}};
+    return value_of(json_get(row, left ? "left_length" : "right_length"), words,
+                    sizeof words / sizeof *words);
+}
+
+static double read_direct(const struct json *row, bool left)
+{
+    return json_number(json_get(row, left ? "left_direct" : "right_direct"),
+                       (double)NAN);
+}
+
+/* Which side the tested reply is on, what kind of pair it is, and who won. */
+static enum status read_sides(struct evidence_vote *v, const struct json *row,
+                              const char *what, struct err *err)
+{
+    static const struct word choices[] = {
+        {"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
+    const char *kind;
+    TRY(json_need_text(&kind, row, "kind", what, err));
+    const char *left =
+        json_text(json_get(json_get(row, "left"), "source"), "?");
+    const char *right =
+        json_text(json_get(json_get(row, "right"), "source"), "?");
+    v->is_placebo = strcmp(kind, "placebo") == 0;
+    v->is_left = strcmp(left, kind) == 0;
+    if ((!v->is_placebo && strcmp(kind, "policy") != 0) ||
+        strcmp(v->is_left ? right : left, "reference") != 0 ||
+        strcmp(v->is_left ? left : right, kind) != 0)
+        return err_set(err, ERR_FORMAT,
+                       "%s: kind '%.20s' with sources '%.20s' and '%.20s'",
+                       what, kind, left, right);
+    double wins = value_of(json_get(row, "overall"), choices,
+                           sizeof choices / sizeof *choices);
+    if (isnan(wins))
+        return err_set(err, ERR_FORMAT,
+                       "%s: overall is not A, B, both_good or both_bad", what);
+    v->win = v->is_left ? wins : 1 - wins;
+    return OK;
+}
+
+static enum status read_names(struct evidence_vote *v, struct evidence *e,
+                              const struct json *row, const char *what,
+                              struct err *err)
+{
+    const char *prompt, *pair;
+    const char *judge = json_text(json_get(row, "judge"), NULL);
+    TRY(json_need_text(&prompt, row, "prompt_id", what, err));
+    TRY(json_need_text(&pair, row, "pair_id", what, err));
+    TRY(names_add(&e->prompt, &v->prompt, prompt, err));
+    TRY(names_add(&e->pair, &v->pair, pair, err));
+    v->judge = SIZE_MAX;
+    return judge != NULL ? names_add(&e->judge, &v->judge, judge, err) : OK;
+}
+
+static enum status read_vote(struct evidence_vote *out, struct reading *r,
+                             const struct json *row, const char *what,
+                             struct err *err)
+{
+    struct evidence_vote v = {.is_placebo = false};
+    TRY(read_sides(&v, row, what, err));
+    TRY(read_names(&v, r->e, row, what, err));
+    const struct json *tested = json_get(row, v.is_left ? "left" : "right");
+    const struct json *other = json_get(row, v.is_left ? "right" : "left");
+    v.visit = json_int(json_get(row, "visit"), 1) == 2 ? 2 : 1;
+    v.direct = read_direct(row, v.is_left);
+    v.direct_other = read_direct(row, !v.is_left);
+    v.correct = read_correct(row, v.is_left);
+    v.correct_other = read_correct(row, !v.is_left);
+    v.too_long = read_too_long(row, v.is_left);
+    v.too_long_other = read_too_long(row, !v.is_left);
+    v.reply = find_reply(r, v.prompt, tested);
+    v.reply_other = find_reply(r, v.prompt, other);
+    v.tokens = json_number(json_get(tested, "tokens"), (double)NAN);
+    v.tokens_other = json_number(json_get(other, "tokens"), (double)NAN);
+    if (v.reply != SIZE_MAX)
+        v.tokens = r->e->reply[v.reply].tokens;
+    if (v.reply_other != SIZE_MAX)
+        v.tokens_other = r->e->reply[v.reply_other].tokens;
+    *out = v;
+    return OK;
+}
+
+static enum status add_vote(void *ctx, const struct json *row, size_t line,
+                            struct err *err)
+{
+    struct reading *r = ctx;
+    struct evidence *e = r->e;
+    struct buf what;
+    if (e->n_vote == e->room_vote) {
+        size_t room = e->room_vote > 0 ? 2 * e->room_vote : 256;
+        struct evidence_vote *grown =
+            mem_grow(e->vote, e->n_vote, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
+        e->vote = grown;
+        e->room_vote = room;
+    }
+    buf_init(&what, FILE_PATH_MAX + 64);
+    buf_printf(&what, "%s:%zu", r->path, line);
+    struct evidence_vote *v = &e->vote[e->n_vote];
+    enum status status = read_vote(v, r, row, buf_text(&what), err);
+    buf_free(&what);
+    TRY(status);
+    if (e->n_reply > 0 && (v->reply == SIZE_MAX || v->reply_other == SIZE_MAX))
+        e->votes_strange++;
+    else
+        e->n_vote++;
+    return OK;
+}
+
+enum status evidence_read_votes(struct evidence *e, const char *path,
+                                struct err *err)
+{
+    struct reading r = {.e = e, .path = path};
+    enum status status = index_replies(&r, err);
+    if (status == OK)
+        status = jsonl_read(path, add_vote, &r, err);
+    mem_free(r.key);
+    return status;
+}

@@ -1,0 +1,305 @@
+#include "diagnose/gates.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define ROLLOUTS "ppo/rollouts"
+
+/* A number without an interval against an upper bound. */
+static void judge_bound(struct finding *f, double x, size_t n, double bound)
+{
+    f->e = summary_nothing();
+    f->e.estimate = x;
+    f->e.n = n;
+    f->effect = bound;
+    f->verdict = !isfinite(x) ? VERDICT_NOT_MEASURABLE
+                 : x < bound  ? VERDICT_SUPPORTED
+                              : VERDICT_NOT_SUPPORTED;
+}
+
+static void lack_rollouts(struct finding *f, const struct evidence *e)
+{
+    const struct evidence_loss *lost = evidence_lost(e, ROLLOUTS);
+    finding_lack(f, "%s: %s; it is written by %s", ROLLOUTS,
+                 lost != NULL ? lost->why : "lacks the columns",
+                 lost != NULL ? lost->command : "plumb ppo");
+}
+
+/* The largest value of a metric over the run; NaN without. */
+static double largest(const struct run_table *t, const char *name)
+{
+    size_t c = run_table_find(t, name);
+    double most = (double)NAN;
+    for (size_t i = 0; c != SIZE_MAX && i < t->n; i++)
+        most = fmax(most, t->value[i * t->columns + c]);
+    return most;
+}
+
+static struct finding judge_ratio(const struct evidence *e)
+{
+    struct finding f =
+        finding_new("V1", "training and sampling give a token one probability",
+                    "|ratio - 1|", "ppo/metrics.jsonl, ppo/rollouts");
+    const char *precision = evidence_text(e, "ppo", "precision");
+    double bound =
+        precision != NULL && strcmp(precision, "bf16") == 0 ? 2e-2 : 1e-4;
+    double most = fmax(largest(&e->metrics, "ratio/first_error"),
+                       largest(&e->metrics, "ratio/sampler_error"));
+    for (size_t i = 0; i < e->n_step; i++)
+        most = fmax(most, e->step[i].sampler_error);
+    judge_bound(&f, most, e->n_step > 0 ? e->n_step : e->metrics.n, bound);
+    if (f.verdict == VERDICT_NOT_MEASURABLE)
+        finding_lack(&f, "neither ratio/first_error in the metrics nor "
+                         "logp_sample in the rollouts");
+    else
+        finding_say(&f,
+                    "the largest |ratio - 1| before any update is %.2g "
+                    "(bound %.0e)",
+                    most, bound);
+    return f;
+}
+
+static struct finding judge_sampler(const struct evidence *e)
+{
+    struct finding f = finding_new(
+        "V2", "tokens are drawn from the distribution that is logged",
+        "z of the mean surprise minus entropy", ROLLOUTS);
+    double n = 0, sum = 0, square = 0, entropy = 0;
+    for (size_t i = 0; i < e->n_step; i++) {
+        n += (double)e->step[i].tokens;
+        sum += e->step[i].surprise;
+        square += e->step[i].surprise_square;
+    }
+    for (size_t i = 0; i < e->n_rollout; i++)
+        entropy += (double)e->rollout[i].entropy;
+    double mean = sum / n;
+    double z = mean / sqrt((square / n - mean * mean) / n);
+    judge_bound(&f, fabs(z), (size_t)n, 4);
+    if (f.verdict == VERDICT_NOT_SUPPORTED && fabs(sum) < 0.01 * entropy)
+        f.verdict = VERDICT_SUPPORTED;
+    f.e.estimate = z;
+    if (f.verdict == VERDICT_NOT_MEASURABLE)
+        lack_rollouts(&f, e);
+    else
+        finding_say(&f,
+                    "a token surprises by %+.4f nats more than its "
+                    "distribution's entropy (z = %+.1f, %.0f tokens)%s",
+                    mean, z, n,
+                    f.verdict == VERDICT_NOT_SUPPORTED
+                        ? sum > 0 ? ": sampled hotter than logged"
+                                  : ": sampled colder than logged"
+                        : "");
+    return f;
+}
+
+static struct finding judge_reference(const struct evidence *e)
+{
+    struct finding f = finding_new("V3", "the policy starts from the reference",
+                                   "nats a token", ROLLOUTS);
+    bool is_first = e->n_step > 0 && e->step[0].step <= 1;
+    judge_bound(&f, is_first ? e->step[0].reference_error : (double)NAN,
+                is_first ? e->step[0].tokens : 0, 1e-4);
+    if (f.verdict == VERDICT_NOT_MEASURABLE && e->n_step > 0 && !is_first)
+        finding_lack(&f, "the first iteration's rollouts are not there");
+    else if (f.verdict == VERDICT_NOT_MEASURABLE)
+        lack_rollouts(&f, e);
+    else
+        finding_say(&f,
+                    "in the first iteration policy and reference differ by at "
+                    "most %.2g nats on a token",
+                    f.e.estimate);
+    return f;
+}
+
+/* Columns over rollouts, in the unit of resampling: their prompts. */
+struct columns {
+    double *a, *b;
+    size_t n;
+};
+
+static enum status open_columns(struct columns *c, const struct evidence *e,
+                                struct err *err)
+{
+    c->n = e->rollout_prompt.n;
+    TRY(MEM_NEW(c->a, c->n, err));
+    return MEM_NEW(c->b, c->n, err);
+}
+
+static void close_columns(struct columns *c)
+{
+    mem_free(c->a);
+    mem_free(c->b);
+}
+
+static enum status judge_measure(struct finding *out, const struct evidence *e,
+                                 struct columns *c, struct err *err)
+{
+    struct finding f =
+        finding_new("V4", "policy and reference are measured alike",
+                    "mean of reference over policy probability", ROLLOUTS);
+    for (size_t p = 0; p < c->n; p++)
+        c->a[p] = c->b[p] = 0;
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        const struct evidence_rollout *r = &e->rollout[i];
+        if (!((double)r->kl < 0.02 * (double)r->tokens))
+            continue;
+        c->a[r->prompt] += (double)r->measure;
+        c->b[r->prompt] += (double)r->tokens;
+    }
+    for (size_t p = 0; p < c->n; p++)
+        if (c->b[p] == 0)
+            c->a[p] = c->b[p] = (double)NAN;
+    TRY(summary_estimate_ratio(&f.e, c->a, c->b, c->n, &e->plan, err));
+    f.null = 1;
+    char text[64];
+    if (!finding_has_interval(&f.e)) {
+        lack_rollouts(&f, e);
+    } else {
+        bool is_near = fabs(f.e.low - 1) < 0.05 && fabs(f.e.high - 1) < 0.05;
+        bool covers = f.e.low <= 1 && f.e.high >= 1;
+        f.verdict =
+            is_near || covers ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+        finding_say(&f,
+                    "where the policy is near the reference, their "
+                    "probabilities of a sampled token have the mean ratio %s, "
+                    "which should be 1",
+                    finding_number(text, &f.e, 3));
+    }
+    *out = f;
+    return OK;
+}
+
+static enum status judge_kl(struct finding *out, const struct evidence *e,
+                            struct columns *c, struct err *err)
+{
+    struct finding f = finding_new(
+        "V5", "the sampled KL agrees with the exact one",
+        "mean of summed k1 minus exact KL, over exact KL", ROLLOUTS);
+    for (size_t p = 0; p < c->n; p++)
+        c->a[p] = c->b[p] = (double)NAN;
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        const struct evidence_rollout *r = &e->rollout[i];
+        bool is_new = isnan(c->a[r->prompt]);
+        double gap = (double)r->k1 - (double)r->kl;
+        if (isnan(gap))
+            continue;
+        c->a[r->prompt] = gap + (is_new ? 0 : c->a[r->prompt]);
+        c->b[r->prompt] = (double)r->kl + (is_new ? 0 : c->b[r->prompt]);
+    }
+    TRY(summary_estimate_ratio(&f.e, c->a, c->b, c->n, &e->plan, err));
+    f.null = 0;
+    char text[64];
+    if (!finding_has_interval(&f.e)) {
+        lack_rollouts(&f, e);
+    } else {
+        bool covers = f.e.low <= 0 && f.e.high >= 0;
+        bool is_near = fabs(f.e.estimate) < 0.05;
+        f.verdict =
+            is_near || covers ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+        finding_say(&f,
+                    "summed k1 differs from the exact KL by %s of it, which "
+                    "should be 0",
+                    finding_percent(text, &f.e));
+    }
+    *out = f;
+    return OK;
+}
+
+static struct finding judge_eos(const struct evidence *e)
+{
+    struct finding f = finding_new(
+        "V6", "responses end by themselves and their end is trained",
+        "share of responses cut at the limit",
+        "eval/samples.jsonl, ppo/rollouts");
+    double cut[2] = {0, 0}, all[2] = {0, 0}, ends = 0, untrained = 0;
+    for (size_t i = 0; i < e->n_reply; i++) {
+        all[e->reply[i].is_policy]++;
+        cut[e->reply[i].is_policy] += !e->reply[i].is_eos;
+    }
+    double trained_cut = 0;
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        trained_cut += !e->rollout[i].is_eos;
+        ends += !isnan(e->rollout[i].advantage_white_eos);
+    }
+    for (size_t i = 0; i < e->n_step; i++)
+        untrained += e->step[i].eos_zero;
+    double most = fmax(cut[0] / all[0], cut[1] / all[1]);
+    if (e->n_rollout > 0)
+        most = fmax(most, trained_cut / (double)e->n_rollout);
+    judge_bound(&f, most, e->n_reply + e->n_rollout, 0.05);
+    finding_add_number(&f, "cut_policy", cut[1] / all[1], (size_t)all[1]);
+    finding_add_number(&f, "cut_reference", cut[0] / all[0], (size_t)all[0]);
+    finding_add_number(&f, "cut_training", trained_cut / (double)e->n_rollout,
+                       e->n_rollout);
+    finding_add_number(&f, "eos_untrained", untrained / ends, (size_t)ends);
+    if (ends > 0 && untrained > ends / 2)
+        f.verdict = VERDICT_NOT_SUPPORTED;
+    if (f.verdict == VERDICT_NOT_MEASURABLE)
+        finding_lack(&f, "neither held-out replies nor rollouts");
+    else
+        finding_say(&f,
+                    "at most %.1f %% of responses are cut at the limit; %.0f "
+                    "%% of the EOS tokens have a whitened advantage of "
+                    "exactly 0",
+                    100 * most, ends > 0 ? 100 * untrained / ends : 0);
+    return f;
+}
+
+static struct finding judge_penalty(const struct evidence *e)
+{
+    struct finding f = finding_new(
+        "V7", "the KL penalty pulls the policy back",
+        "KL left after relaxation without reward, over that of a known-good "
+        "penalty",
+        "probes/relaxation.json");
+    const struct json *doc = e->probe[PROBE_RELAXATION].json;
+    const char *class = json_text(json_get(doc, "class"), NULL);
+    double run = json_number(json_get(json_get(doc, "run"), "ratio"), NAN);
+    double twin = json_number(json_get(json_get(doc, "twin"), "ratio"), NAN);
+    if (class == NULL) {
+        finding_lack(&f, "the zero-reward relaxation was not run: plumb probe");
+        return f;
+    }
+    f.e.estimate = run / twin;
+    f.e.n = 1;
+    finding_add_number(&f, "run", run, 1);
+    finding_add_number(&f, "twin", twin, 1);
+    if (strcmp(class, "acts") == 0)
+        f.verdict = VERDICT_SUPPORTED;
+    else if (strcmp(class, "weak") == 0 || strcmp(class, "inert") == 0 ||
+             strcmp(class, "repulsive") == 0)
+        f.verdict = VERDICT_NOT_SUPPORTED;
+    if (f.verdict == VERDICT_NOT_MEASURABLE)
+        finding_lack(&f, "%s", json_text(json_get(doc, "why"), class));
+    else
+        finding_say(&f,
+                    "with the reward set to zero, KL went to %.2f times its "
+                    "start, with k1 in the reward to %.2f: the penalty %s",
+                    run, twin,
+                    strcmp(class, "acts") == 0   ? "acts"
+                    : strcmp(class, "weak") == 0 ? "acts weakly"
+                    : strcmp(class, "inert") == 0
+                        ? "contributes no gradient"
+                        : "pushes away from the reference");
+    return f;
+}
+
+enum status gates_judge(struct finding gate[GATES], const struct evidence *e,
+                        struct err *err)
+{
+    struct columns c = {.n = 0};
+    enum status status = OK;
+    TRY_DONE(open_columns(&c, e, err));
+    gate[GATE_RATIO] = judge_ratio(e);
+    gate[GATE_SAMPLER] = judge_sampler(e);
+    gate[GATE_REFERENCE] = judge_reference(e);
+    TRY_DONE(judge_measure(&gate[GATE_MEASURE], e, &c, err));
+    TRY_DONE(judge_kl(&gate[GATE_KL], e, &c, err));
+    gate[GATE_EOS] = judge_eos(e);
+    gate[GATE_PENALTY] = judge_penalty(e);
+done:
+    close_columns(&c);
+    return status;
+}

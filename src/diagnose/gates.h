@@ -1,0 +1,53 @@
+/*
+ * gates.h - may the numbers be believed at all?  V1 to V7, before anything
+ * else; a gate that is not passed caps what rests on it.
+ *
+ * A gate is "supported" when it is passed, "not supported" when it is failed,
+ * "not measurable" when what it needs is not there.
+ *
+ *     V1  ratio identity      largest |ratio - 1| where nothing has moved yet,
+ *                             of sampler and training: below 1e-4 (2e-2 where
+ *                             the run's precision is bf16)
+ *     V2  sampler match       z of the mean of -logp - entropy over tokens,
+ *                             zero when tokens are drawn from the distribution
+ *                             that is logged: |z| < 4, or the mean is under 1 %
+ *                             of the entropy
+ *     V3  reference identity  largest |logp - logp_ref| in the first
+ *                             iteration: below 1e-4
+ *     V4  measure identity    mean over tokens of exp(-(logp - logp_ref)),
+ *                             which is 1: interval covers 1 or lies within 5 %.
+ *                             Iterations with under 0.02 nats a token: beyond,
+ *                             its tail is too heavy
+ *     V5  KL agreement        mean of summed k1 minus exact KL: interval covers
+ *                             0 or lies within 5 % of the exact KL
+ *     V6  EOS hygiene         responses cut at the limit under 5 %, and the
+ *                             EOS token trained: not one in two has a whitened
+ *                             advantage of exactly 0
+ *     V7  the penalty acts    zero-reward relaxation (probes/relaxation.json):
+ *                             class "acts"
+ *
+ * Bounds are those of the research notes' F0, where V2's z of 3 became 4
+ * because a run's tokens are many and 1 run in 370 would fail at 3.
+ */
+#ifndef PLUMB_DIAGNOSE_GATES_H
+#define PLUMB_DIAGNOSE_GATES_H
+
+#include "diagnose/evidence.h"
+#include "diagnose/finding.h"
+
+enum gate {
+    GATE_RATIO,
+    GATE_SAMPLER,
+    GATE_REFERENCE,
+    GATE_MEASURE,
+    GATE_KL,
+    GATE_EOS,
+    GATE_PENALTY,
+    GATES
+};
+
+/* ERR_MEMORY is the only failure. */
+enum status gates_judge(struct finding gate[GATES], const struct evidence *e,
+                        struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * leads.h - exploratory rows of a diagnosis: slopes of features, ledgers,
+ * trends, each without a verdict-bearing test of its own.
+ */
+#ifndef PLUMB_DIAGNOSE_LEADS_H
+#define PLUMB_DIAGNOSE_LEADS_H
+
+#include "diagnose/finding.h"
+
+/* Exploratory rows, in the order they were made. */
+struct leads {
+    struct finding *row;
+    size_t n, room;
+};
+
+/* A new lead, marked as one; NULL when out of memory. */
+struct finding *leads_add(struct leads *l, const char *id, const char *claim,
+                          const char *unit, const char *data);
+void leads_free(struct leads *l);
+
+#endif

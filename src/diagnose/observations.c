@@ -1,0 +1,416 @@
+#include "diagnose/observations.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diagnose/push.h"
+#include "stat/trend.h"
+
+#define SAMPLES "eval/samples.jsonl"
+#define VOTES "human/spotcheck.jsonl"
+
+static void lack_file(struct finding *f, const struct evidence *e,
+                      const char *what)
+{
+    const struct evidence_loss *lost = evidence_lost(e, what);
+    if (lost != NULL)
+        finding_lack(f, "%s: %s; it is made by %s", what, lost->why,
+                     lost->command);
+    else
+        finding_lack(f, "%s holds nothing to judge this by", what);
+}
+
+enum status observations_sd_within(double *out, const struct evidence *e,
+                                   struct err *err)
+{
+    enum status status = OK;
+    double *mean = NULL;
+    size_t *count = NULL;
+    double square = 0, freedom = 0;
+    TRY_DONE(MEM_NEW(count, e->n_prompts, err));
+    TRY_DONE(MEM_NEW(mean, e->n_prompts, err));
+    TRY_DONE(evidence_prompt_means(
+        mean, e, false, offsetof(struct evidence_reply, score), err));
+    for (size_t i = 0; i < e->n_reply; i++) {
+        const struct evidence_reply *r = &e->reply[i];
+        if (r->is_policy || isnan(r->score))
+            continue;
+        double d = r->score - mean[r->prompt];
+        square += d * d;
+        freedom += count[r->prompt]++ > 0 ? 1 : 0;
+    }
+    *out = freedom > 0 ? sqrt(square / freedom) : (double)NAN;
+done:
+    mem_free(count);
+    mem_free(mean);
+    return status;
+}
+
+/* Two columns over prompts. */
+struct pair {
+    double *policy, *reference;
+};
+
+static enum status open_pair(struct pair *x, size_t n, struct err *err)
+{
+    TRY(MEM_NEW(x->policy, n, err));
+    return MEM_NEW(x->reference, n, err);
+}
+
+static void close_pair(struct pair *x)
+{
+    mem_free(x->policy);
+    mem_free(x->reference);
+}
+
+static enum status fill_pair(struct pair *x, const struct evidence *e,
+                             size_t member, struct err *err)
+{
+    TRY(evidence_prompt_means(x->policy, e, true, member, err));
+    return evidence_prompt_means(x->reference, e, false, member, err);
+}
+
+static enum status judge_reward(struct finding *out, const struct evidence *e,
+                                struct pair *x, struct err *err)
+{
+    struct finding f = finding_new(
+        "S1", "the reward model scores the policy above the reference",
+        "deviations within a prompt", SAMPLES);
+    double sd;
+    struct estimate delta;
+    char text[64];
+    TRY(observations_sd_within(&sd, e, err));
+    TRY(fill_pair(x, e, offsetof(struct evidence_reply, score), err));
+    TRY(summary_estimate_difference(&delta, x->policy, x->reference,
+                                    e->n_prompts, &e->plan, err));
+    finding_add(&f, "score_delta", &delta);
+    finding_add_number(&f, "sd_within", sd, delta.n);
+    /* A reply to a prompt has no deviation when it is the only one: then the
+     * unit is the score's own. */
+    double unit = isfinite(sd) && sd > 0 ? sd : 1;
+    struct estimate scaled = {delta.estimate / unit, delta.low / unit,
+                              delta.high / unit, delta.n};
+    finding_judge(&f, &scaled, 0, 0.1);
+    if (delta.n == 0)
+        lack_file(&f, e, SAMPLES);
+    else
+        finding_say(&f,
+                    "on %zu held-out prompts the reward model scores the "
+                    "policy's replies %s deviations above the reference's",
+                    delta.n, finding_number(text, &f.e, 2));
+    *out = f;
+    return OK;
+}
+
+/* Rates over votes, prompt by prompt: yes answers and answers. */
+enum question {
+    LESS_DIRECT,
+    TOO_LONG,
+    TOO_LONG_OTHER,
+    WIN
+};
+
+static double answer(const struct evidence_vote *v, enum question q)
+{
+    switch (q) {
+    case LESS_DIRECT:
+        return isnan(v->direct - v->direct_other) ? (double)NAN
+               : v->direct < v->direct_other      ? 1
+                                                  : 0;
+    case TOO_LONG:
+        return v->too_long;
+    case TOO_LONG_OTHER:
+        return v->too_long_other;
+    case WIN:
+        return v->win;
+    }
+    return (double)NAN;
+}
+
+static size_t count_votes(double *yes, double *asked, const struct evidence *e,
+                          enum question q, bool is_placebo)
+{
+    size_t n = 0;
+    for (size_t p = 0; p < e->n_prompts; p++)
+        yes[p] = asked[p] = 0;
+    for (size_t i = 0; i < e->n_vote; i++) {
+        const struct evidence_vote *v = &e->vote[i];
+        double x = answer(v, q);
+        if (v->is_placebo != is_placebo || v->visit != 1 || isnan(x))
+            continue;
+        yes[v->prompt] += x;
+        asked[v->prompt]++;
+        n++;
+    }
+    for (size_t p = 0; p < e->n_prompts; p++)
+        if (asked[p] == 0)
+            yes[p] = asked[p] = (double)NAN;
+    return n;
+}
+
+static enum status add_rate(struct finding *f, const char *name,
+                            const struct evidence *e, struct pair *x,
+                            enum question q, bool is_placebo, struct err *err)
+{
+    struct estimate rate;
+    count_votes(x->policy, x->reference, e, q, is_placebo);
+    TRY(summary_estimate_ratio(&rate, x->policy, x->reference, e->n_prompts,
+                               &e->plan, err));
+    finding_add(f, name, &rate);
+    return OK;
+}
+
+static enum status judge_longer(struct finding *out, const struct evidence *e,
+                                struct pair *x, struct err *err)
+{
+    struct finding f =
+        finding_new("S2a", "replies are longer",
+                    "mean tokens, policy over reference", SAMPLES ", " VOTES);
+    struct estimate ratio;
+    char text[64];
+    TRY(fill_pair(x, e, offsetof(struct evidence_reply, tokens), err));
+    TRY(summary_estimate_ratio(&ratio, x->policy, x->reference, e->n_prompts,
+                               &e->plan, err));
+    finding_judge(&f, &ratio, 1, 1.1);
+    if (ratio.n == 0)
+        lack_file(&f, e, SAMPLES);
+    else
+        finding_say(&f,
+                    "the policy's replies have %s times the tokens of the "
+                    "reference's",
+                    finding_number(text, &ratio, 2));
+    TRY(add_rate(&f, "too_long", e, x, TOO_LONG, false, err));
+    TRY(add_rate(&f, "too_long_reference", e, x, TOO_LONG_OTHER, false, err));
+    *out = f;
+    return OK;
+}
+
+static enum status judge_less_direct(struct finding *out,
+                                     const struct evidence *e, struct err *err)
+{
+    enum status status = OK;
+    struct finding f = finding_new(
+        "S2b", "the policy is sometimes less directly helpful",
+        "share marked less direct, policy pairs minus placebo pairs", VOTES);
+    struct pair policy = {.policy = NULL}, placebo = {.policy = NULL};
+    struct estimate excess;
+    char text[64];
+    TRY_DONE(open_pair(&policy, e->n_prompts, err));
+    TRY_DONE(open_pair(&placebo, e->n_prompts, err));
+    size_t pairs =
+        count_votes(policy.policy, policy.reference, e, LESS_DIRECT, false);
+    size_t placebos =
+        count_votes(placebo.policy, placebo.reference, e, LESS_DIRECT, true);
+    TRY_DONE(summary_estimate_excess(&excess, policy.policy, policy.reference,
+                                     placebo.policy, placebo.reference,
+                                     e->n_prompts, &e->plan, err));
+    finding_judge(&f, &excess, 0, 0.05);
+    if (e->n_vote == 0)
+        lack_file(&f, e, VOTES);
+    else if (pairs == 0)
+        finding_lack(&f, "no policy pair was marked for directness");
+    else if (placebos == 0)
+        finding_lack(&f,
+                     "no placebo pairs: two samples of the reference, judged "
+                     "among the others; about %zu",
+                     pairs);
+    finding_say(&f,
+                "judges mark the policy's reply less direct by %s more often "
+                "than one of two samples of the reference (%zu policy, %zu "
+                "placebo pairs)",
+                finding_percent(text, &excess), pairs, placebos);
+    TRY_DONE(add_rate(&f, "less_direct", e, &policy, LESS_DIRECT, false, err));
+    TRY_DONE(add_rate(&f, "less_direct_placebo", e, &policy, LESS_DIRECT, true,
+                      err));
+    TRY_DONE(add_rate(&f, "win_rate", e, &policy, WIN, false, err));
+    TRY_DONE(add_rate(&f, "win_rate_placebo", e, &policy, WIN, true, err));
+    *out = f;
+done:
+    close_pair(&policy);
+    close_pair(&placebo);
+    return status;
+}
+
+/* ---- the drift ---------------------------------------------------------- */
+
+/* KL by checkpoint and prompt. */
+struct series {
+    double *t, *y; // [m], [m * n]
+    size_t m, n;
+    const char *data;
+};
+
+static void series_free(struct series *s)
+{
+    mem_free(s->t);
+    mem_free(s->y);
+}
+
+/* Means over replies of probes/push.json, on the same prompts. */
+static enum status series_of_push(struct series *s, const struct evidence *e,
+                                  struct err *err)
+{
+    struct push p;
+    enum status status = OK;
+    TRY(push_read(&p, e, err));
+    if (p.n == 0)
+        return OK;
+    TRY_DONE(MEM_NEW(s->t, p.m, err));
+    TRY_DONE(MEM_NEW(s->y, p.m * p.n_prompts, err));
+    TRY_DONE(push_grid(s->y, &p, p.kl, err));
+    memcpy(s->t, p.t, p.m * sizeof *s->t);
+    s->m = p.m;
+    s->n = p.n_prompts;
+    s->data = "probes/push.json";
+done:
+    push_free(&p);
+    return status;
+}
+
+/* Means by checkpoint of eval/curve.json, without their prompts. */
+static enum status series_of_curve(struct series *s, const struct evidence *e,
+                                   struct err *err)
+{
+    const struct json *points = json_get(e->curve, "checkpoints");
+    size_t m = json_size(points);
+    if (m == 0)
+        return OK;
+    TRY(MEM_NEW(s->t, m, err));
+    TRY(MEM_NEW(s->y, m, err));
+    for (size_t i = 0; i < m; i++) {
+        const struct json *p = json_at(points, i);
+        struct estimate kl = measures_read_estimate(json_get(p, "kl_sequence"));
+        double t = json_number(json_get(p, "iteration"), (double)NAN);
+        if (isnan(t) || isnan(kl.estimate) || (s->m > 0 && t <= s->t[s->m - 1]))
+            continue;
+        s->t[s->m] = t;
+        s->y[s->m++] = kl.estimate;
+    }
+    s->n = 1;
+    s->data = "eval/curve.json";
+    return OK;
+}
+
+/* The training batches' own KL, on prompts that change. */
+static enum status series_of_metrics(struct series *s, const struct evidence *e,
+                                     struct err *err)
+{
+    size_t c = run_table_find(&e->metrics, "kl/sequence");
+    if (c == SIZE_MAX)
+        return OK;
+    TRY(MEM_NEW(s->t, e->metrics.n, err));
+    TRY(MEM_NEW(s->y, e->metrics.n, err));
+    for (size_t i = 0; i < e->metrics.n; i++) {
+        double kl = e->metrics.value[i * e->metrics.columns + c];
+        if (isnan(kl))
+            continue;
+        s->t[s->m] = (double)e->metrics.step[i];
+        s->y[s->m++] = kl;
+    }
+    s->n = 1;
+    s->data = "ppo/metrics.jsonl";
+    return OK;
+}
+
+static double mean_at(const struct series *s, size_t c)
+{
+    double sum = 0, n = 0;
+    for (size_t p = 0; p < s->n; p++) {
+        double y = s->y[c * s->n + p];
+        if (isnan(y))
+            continue;
+        sum += y;
+        n++;
+    }
+    return sum / n;
+}
+
+static enum status judge_kl_up(struct finding *out, const struct evidence *e,
+                               struct err *err)
+{
+    enum status status = OK;
+    struct finding f = finding_new("S3", "KL to the reference keeps rising",
+                                   "nats a reply and iteration", "");
+    struct series s = {.m = 0};
+    struct trend trend;
+    TRY_DONE(series_of_push(&s, e, err));
+    if (s.m == 0)
+        TRY_DONE(series_of_curve(&s, e, err));
+    if (s.m == 0)
+        TRY_DONE(series_of_metrics(&s, e, err));
+    if (s.m < TREND_MIN) {
+        f.data = "probes/push.json, eval/curve.json, ppo/metrics.jsonl";
+        finding_lack(&f, "%zu checkpoints with a KL, at least %d are needed",
+                     s.m, TREND_MIN);
+        *out = f;
+        goto done;
+    }
+    f.data = s.data;
+    TRY_DONE(trend_fit(&trend, s.t, s.y, s.m, s.n, &e->plan, err));
+    double range = s.t[s.m - 1] - s.t[0];
+    double last = mean_at(&s, s.m - 1), first = mean_at(&s, s.t[0] == 0);
+    double margin = 0.1 * last / range;
+    finding_judge(&f, &trend.slope, 0, 0);
+    if (f.verdict == VERDICT_SUPPORTED && !(last >= 1.2 * first))
+        f.verdict = VERDICT_NOT_SUPPORTED;
+    /* Flat within a tenth of where it stands is evidence of its own. */
+    if (trend.slope.high < margin && trend.slope.low > -margin)
+        f.verdict = VERDICT_NOT_SUPPORTED;
+    f.p = trend.p;
+    char text[64];
+    finding_add_number(&f, "first", first, s.m);
+    finding_add_number(&f, "last", last, s.m);
+    finding_add_number(&f, "tau", trend.tau, s.m);
+    finding_say(&f,
+                "the exact KL changes by %s nats a reply and iteration: from "
+                "%.2f at iteration %.0f to %.2f at %.0f",
+                finding_number(text, &trend.slope, 3), first, s.t[s.t[0] == 0],
+                last, s.t[s.m - 1]);
+    *out = f;
+done:
+    series_free(&s);
+    return status;
+}
+
+static struct finding judge_penalty(const struct finding gate[GATES],
+                                    const struct evidence *e)
+{
+    struct finding f =
+        finding_new("S3p", "although the KL penalty is on and acts",
+                    "KL left after relaxation, over a known-good penalty's",
+                    "probes/relaxation.json, ppo/config.yaml, ppo/rollouts");
+    const struct finding *acts = &gate[GATE_PENALTY];
+    double beta = evidence_beta(e);
+    f.verdict = acts->verdict;
+    f.e = acts->e;
+    memcpy(f.needs, acts->needs, sizeof f.needs);
+    finding_add_number(&f, "beta", beta, 1);
+    if (beta == 0) {
+        f.verdict = VERDICT_NOT_SUPPORTED;
+        f.needs[0] = '\0';
+        finding_say(&f, "beta is 0: there is no penalty");
+    } else if (acts->verdict != VERDICT_NOT_MEASURABLE) {
+        finding_say(&f, "beta is %.3g; %s", beta, acts->text);
+    }
+    return f;
+}
+
+enum status observations_judge(struct finding row[OBSERVED],
+                               const struct finding gate[GATES],
+                               const struct evidence *e, struct err *err)
+{
+    struct pair x = {.policy = NULL};
+    enum status status = OK;
+    TRY_DONE(open_pair(&x, e->n_prompts, err));
+    TRY_DONE(judge_reward(&row[OBSERVED_REWARD_UP], e, &x, err));
+    TRY_DONE(judge_longer(&row[OBSERVED_LONGER], e, &x, err));
+    TRY_DONE(judge_less_direct(&row[OBSERVED_LESS_DIRECT], e, err));
+    TRY_DONE(judge_kl_up(&row[OBSERVED_KL_UP], e, err));
+    row[OBSERVED_PENALTY_ACTS] = judge_penalty(gate, e);
+done:
+    close_pair(&x);
+    return status;
+}

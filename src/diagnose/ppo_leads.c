@@ -1,0 +1,414 @@
+#include "diagnose/ppo_leads.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "base/mem.h"
+#include "stat/regress.h"
+#include "stat/trend.h"
+
+#define ROLLOUTS "ppo/rollouts"
+
+static const char *const push_id[FEATURES] = {
+    [FEATURE_CHARACTERS] = "push_characters",
+    [FEATURE_WORDS] = "push_words",
+    [FEATURE_SENTENCES] = "push_sentences",
+    [FEATURE_LIST] = "push_list",
+    [FEATURE_BOLD] = "push_bold",
+    [FEATURE_HEADER] = "push_header",
+    [FEATURE_HEDGE] = "push_hedge",
+    [FEATURE_APOLOGY] = "push_apology",
+    [FEATURE_THANKS] = "push_thanks",
+    [FEATURE_REPEAT] = "push_repeat",
+    [FEATURE_FOURGRAM] = "push_fourgram",
+    [FEATURE_COPY] = "push_copy",
+    [FEATURE_CLOSED] = "push_closed",
+};
+
+static enum status out_of_memory(struct err *err)
+{
+    return err_set(err, ERR_MEMORY, "out of memory: a lead");
+}
+
+/* ---- numbers of responses, less their iteration's mean ------------------ */
+
+typedef double (*response_fn)(const struct evidence_rollout *r);
+
+static double tokens_of(const struct evidence_rollout *r)
+{
+    return (double)r->tokens;
+}
+
+static double paid_of(const struct evidence_rollout *r)
+{
+    return (double)r->score + (double)r->reward_kl;
+}
+
+static double mean_advantage_of(const struct evidence_rollout *r)
+{
+    return (double)r->advantage_white;
+}
+
+static double sum_advantage_of(const struct evidence_rollout *r)
+{
+    return (double)r->advantage_white * (double)r->tokens;
+}
+
+/* out[p]: mean over the prompt's responses. */
+static enum status residuals(double *out, const struct evidence *e,
+                             response_fn fn, struct err *err)
+{
+    enum status status = OK;
+    double *sum = NULL;
+    size_t *count = NULL, *seen = NULL;
+    TRY_DONE(MEM_NEW(sum, e->n_step, err));
+    TRY_DONE(MEM_NEW(count, e->n_step, err));
+    TRY_DONE(MEM_NEW(seen, e->rollout_prompt.n, err));
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        double x = fn(&e->rollout[i]);
+        if (isnan(x))
+            continue;
+        sum[e->rollout[i].step] += x;
+        count[e->rollout[i].step]++;
+    }
+    for (size_t p = 0; p < e->rollout_prompt.n; p++)
+        out[p] = 0;
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        const struct evidence_rollout *r = &e->rollout[i];
+        double x = fn(r);
+        if (isnan(x))
+            continue;
+        out[r->prompt] += x - sum[r->step] / (double)count[r->step];
+        seen[r->prompt]++;
+    }
+    for (size_t p = 0; p < e->rollout_prompt.n; p++)
+        out[p] = seen[p] > 0 ? out[p] / (double)seen[p] : (double)NAN;
+done:
+    mem_free(sum);
+    mem_free(count);
+    mem_free(seen);
+    return status;
+}
+
+/* Correlation of length with another number. */
+static enum status with_length(struct estimate *out, const struct evidence *e,
+                               response_fn fn, struct err *err)
+{
+    enum status status = OK;
+    double *x = NULL, *y = NULL;
+    TRY_DONE(MEM_NEW(x, e->rollout_prompt.n, err));
+    TRY_DONE(MEM_NEW(y, e->rollout_prompt.n, err));
+    TRY_DONE(residuals(x, e, tokens_of, err));
+    TRY_DONE(residuals(y, e, fn, err));
+    TRY_DONE(summary_estimate_correlation(out, x, y, e->rollout_prompt.n,
+                                          &e->plan, err));
+done:
+    mem_free(x);
+    mem_free(y);
+    return status;
+}
+
+/* Two correlations of which a difference in sign would be the finding: is it
+ * shown, refuted or open? */
+static void judge_signs(struct finding *f, const struct estimate *a,
+                        const struct estimate *b)
+{
+    bool a_up = a->low > 0, a_down = a->high < 0;
+    bool b_up = b->low > 0, b_down = b->high < 0;
+    f->e = *a;
+    f->null = 0;
+    if (!finding_has_interval(a) || !finding_has_interval(b))
+        finding_lack(f, "%s lacks scores or advantages", ROLLOUTS);
+    else if ((a_up && b_down) || (a_down && b_up))
+        f->verdict = VERDICT_SUPPORTED;
+    else if ((a_up && b_up) || (a_down && b_down))
+        f->verdict = VERDICT_NOT_SUPPORTED;
+    else
+        finding_lack(f,
+                     "one of the two signs is open; about %.0f responses "
+                     "would tell",
+                     fmax(finding_enough(a, 0, a->estimate),
+                          finding_enough(b, 0, b->estimate)));
+}
+
+static enum status add_baseline(struct leads *leads, const struct evidence *e,
+                                struct err *err)
+{
+    struct estimate own, plain;
+    char text[64], other[64];
+    TRY(with_length(&own, e, mean_advantage_of, err));
+    TRY(with_length(&plain, e, paid_of, err));
+    struct finding *f = leads_add(
+        leads, "baseline", "the value model makes the push towards length",
+        "correlation with length", ROLLOUTS);
+    if (f == NULL)
+        return out_of_memory(err);
+    finding_add(f, "own_advantage", &own);
+    finding_add(f, "score_and_penalty", &plain);
+    judge_signs(f, &own, &plain);
+    finding_say(f,
+                "length goes with the advantages by %s and with score and "
+                "penalty alone by %s",
+                finding_number(text, &own, 2),
+                finding_number(other, &plain, 2));
+    return OK;
+}
+
+static enum status add_aggregation(struct leads *leads,
+                                   const struct evidence *e, struct err *err)
+{
+    struct estimate sum, mean;
+    char text[64], other[64];
+    TRY(with_length(&sum, e, sum_advantage_of, err));
+    TRY(with_length(&mean, e, mean_advantage_of, err));
+    struct finding *f = leads_add(leads, "aggregation",
+                                  "the way losses are added up makes the push",
+                                  "correlation with length", ROLLOUTS);
+    if (f == NULL)
+        return out_of_memory(err);
+    finding_add(f, "token_sums", &sum);
+    finding_add(f, "token_means", &mean);
+    judge_signs(f, &sum, &mean);
+    finding_say(f,
+                "length goes with advantages summed over a response by %s, "
+                "with their mean by %s",
+                finding_number(text, &sum, 2), finding_number(other, &mean, 2));
+    return OK;
+}
+
+/* ---- the value model ---------------------------------------------------- */
+
+/* Slope of return - value on length, per token. */
+static enum status error_slope(struct estimate *out, const struct evidence *e,
+                               struct err *err)
+{
+    enum status status = OK;
+    double *x = NULL, *y = NULL;
+    size_t *prompt = NULL;
+    struct estimate b[DESIGN_MAX];
+    TRY_DONE(MEM_NEW(x, e->n_rollout, err));
+    TRY_DONE(MEM_NEW(y, e->n_rollout, err));
+    TRY_DONE(MEM_NEW(prompt, e->n_rollout, err));
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        x[i] = (double)e->rollout[i].tokens;
+        y[i] = (double)e->rollout[i].value_error;
+        prompt[i] = e->rollout[i].prompt;
+    }
+    struct design_data data = {.n = e->n_rollout,
+                               .p = 1,
+                               .n_prompts = e->rollout_prompt.n,
+                               .x = x,
+                               .y = y,
+                               .prompt = prompt};
+    TRY_DONE(regress_bootstrap(b, NULL, &data, DESIGN_CONSTANT, &e->plan, err));
+    *out = b[0];
+done:
+    mem_free(x);
+    mem_free(y);
+    mem_free(prompt);
+    return status;
+}
+
+static double explained(const struct evidence *e, size_t first)
+{
+    double n = 0, r = 0, rr = 0, d = 0, dd = 0;
+    for (size_t i = first; i < e->n_step; i++) {
+        n += (double)e->step[i].tokens;
+        r += e->step[i].returns;
+        rr += e->step[i].returns_square;
+        d += e->step[i].errors;
+        dd += e->step[i].errors_square;
+    }
+    return 1 - (dd / n - d / n * (d / n)) / (rr / n - r / n * (r / n));
+}
+
+static enum status add_value(struct leads *leads, const struct evidence *e,
+                             struct err *err)
+{
+    struct estimate slope;
+    char text[64];
+    TRY(error_slope(&slope, e, err));
+    struct finding *f =
+        leads_add(leads, "value", "the value model lags behind in length",
+                  "return - value, a token of length", ROLLOUTS);
+    if (f == NULL)
+        return out_of_memory(err);
+    double ev = explained(e, e->n_step / 2);
+    finding_add_number(f, "explained_variance", ev, e->n_step - e->n_step / 2);
+    f->e = slope;
+    f->null = 0;
+    if (!finding_has_interval(&slope) || !isfinite(ev))
+        finding_lack(f, "%s lacks values or rewards", ROLLOUTS);
+    else
+        f->verdict = slope.low <= 0 && slope.high >= 0 ? VERDICT_NOT_SUPPORTED
+                                                       : VERDICT_SUPPORTED;
+    finding_say(f,
+                "in the second half the values explain %.0f %% of the returns' "
+                "variance; what they miss changes by %s a token of length",
+                100 * ev, finding_number(text, &slope, 4));
+    return OK;
+}
+
+/* ---- the rest ----------------------------------------------------------- */
+
+static double metric_mean(const struct run_table *t, const char *name)
+{
+    size_t c = run_table_find(t, name);
+    double sum = 0, n = 0;
+    for (size_t i = 0; c != SIZE_MAX && i < t->n; i++) {
+        double x = t->value[i * t->columns + c];
+        if (isnan(x))
+            continue;
+        sum += x;
+        n++;
+    }
+    return sum / n;
+}
+
+static enum status add_clip(struct leads *leads, const struct evidence *e,
+                            struct err *err)
+{
+    static const char *const cell[] = {
+        "clip/positive_above", "clip/negative_below", "clip/positive_below",
+        "clip/negative_above"};
+    double x[4];
+    struct finding *f = leads_add(leads, "clip", "the clip stops gradients",
+                                  "share of tokens whose gradient it stops",
+                                  "ppo/metrics.jsonl");
+    if (f == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < 4; i++) {
+        x[i] = metric_mean(&e->metrics, cell[i]);
+        finding_add_number(f, cell[i], x[i], e->metrics.n);
+    }
+    f->e.estimate = x[0] + x[1];
+    f->e.n = e->metrics.n;
+    if (!isfinite(f->e.estimate))
+        finding_lack(f, "ppo/metrics.jsonl lacks clip/*");
+    else
+        f->verdict =
+            f->e.estimate > 0.05 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_say(f,
+                "of the tokens %.2f %% stop above the range with a positive "
+                "advantage and %.2f %% below it with a negative one; %.2f %% "
+                "and %.2f %% lie outside and are pulled back",
+                100 * x[0], 100 * x[1], 100 * x[2], 100 * x[3]);
+    return OK;
+}
+
+static enum status add_entropy(struct leads *leads, const struct evidence *e,
+                               struct err *err)
+{
+    enum status status = OK;
+    double *t = NULL, *y = NULL;
+    struct trend trend;
+    char text[64];
+    TRY_DONE(MEM_NEW(t, e->n_step, err));
+    TRY_DONE(MEM_NEW(y, e->n_step, err));
+    for (size_t i = 0; i < e->n_rollout; i++)
+        y[e->rollout[i].step] += (double)e->rollout[i].entropy;
+    for (size_t i = 0; i < e->n_step; i++) {
+        t[i] = (double)e->step[i].step;
+        y[i] /= (double)e->step[i].tokens;
+    }
+    TRY_DONE(trend_fit(&trend, t, y, e->n_step, 1, &e->plan, err));
+    struct finding *f = leads_add(leads, "entropy", "the policy narrows",
+                                  "nats a token and iteration", ROLLOUTS);
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    f->e = trend.slope;
+    f->null = 0;
+    f->p = trend.p;
+    if (!finding_has_interval(&trend.slope))
+        finding_lack(f, "%s has no entropy, or too few iterations", ROLLOUTS);
+    else
+        f->verdict =
+            trend.slope.high < 0 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_say(f, "entropy changes by %s nats a token and iteration",
+                finding_number(text, &trend.slope, 5));
+done:
+    mem_free(t);
+    mem_free(y);
+    return status;
+}
+
+static enum status add_push(struct leads *leads, const struct evidence *e,
+                            const struct push *p, enum features feature,
+                            struct err *err)
+{
+    enum status status = OK;
+    const double *x =
+        table_numbers(&e->probe[PROBE_PUSH], features_name(feature));
+    double *a = NULL, *b = NULL, *net = NULL;
+    struct estimate push;
+    char text[64];
+    double beta = evidence_beta_first(e);
+    if (x == NULL || p->n == 0)
+        return OK;
+    double sd = summary_sd(x, p->n);
+    if (!(sd > 0)) // never there: nothing can be pushed
+        return OK;
+    TRY_DONE(MEM_NEW(a, p->n_prompts, err));
+    TRY_DONE(MEM_NEW(b, p->n_prompts, err));
+    TRY_DONE(MEM_NEW(net, p->n, err));
+    for (size_t i = 0; i < p->n; i++)
+        net[i] = (p->score[i] - beta * p->k1[i]) / sd;
+    TRY_DONE(push_covariance(a, b, p, x, net, 0, p->m, err));
+    TRY_DONE(summary_estimate_ratio(&push, a, b, p->n_prompts, &e->plan, err));
+    struct finding *f = leads_add(
+        leads, push_id[feature], features_name(feature),
+        "net push, deviations of the feature times score", "probes/push.json");
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    finding_judge(f, &push, 0, 0);
+    finding_say(f, "the net push on '%s' is %s", features_name(feature),
+                finding_number(text, &push, 3));
+done:
+    mem_free(a);
+    mem_free(b);
+    mem_free(net);
+    return status;
+}
+
+enum status ppo_leads_eos_gap(struct estimate *out, const struct evidence *e,
+                              struct err *err)
+{
+    enum status status = OK;
+    double *sum = NULL, *count = NULL;
+    size_t n = e->rollout_prompt.n;
+    TRY_DONE(MEM_NEW(sum, n, err));
+    TRY_DONE(MEM_NEW(count, n, err));
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        const struct evidence_rollout *r = &e->rollout[i];
+        if (isnan(r->eos_gap))
+            continue;
+        sum[r->prompt] += (double)r->eos_gap;
+        count[r->prompt]++;
+    }
+    for (size_t p = 0; p < n; p++)
+        if (count[p] == 0)
+            sum[p] = count[p] = (double)NAN;
+    TRY_DONE(summary_estimate_ratio(out, sum, count, n, &e->plan, err));
+done:
+    mem_free(sum);
+    mem_free(count);
+    return status;
+}
+
+enum status ppo_leads(struct leads *leads, const struct evidence *e,
+                      const struct push *p, struct err *err)
+{
+    for (size_t f = 0; f < FEATURES; f++)
+        TRY(add_push(leads, e, p, (enum features)f, err));
+    TRY(add_clip(leads, e, err));
+    if (e->n_step == 0)
+        return OK;
+    TRY(add_value(leads, e, err));
+    TRY(add_baseline(leads, e, err));
+    TRY(add_aggregation(leads, e, err));
+    return add_entropy(leads, e, err);
+}
