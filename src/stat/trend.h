@@ -33,7 +33,9 @@ struct trend {
 
 /*
  * Points t[m], strictly increasing, and y[c * n + i]: the value of prompt i at
- * point c.  A series without prompts has n = 1.  Below two points all is NaN.
+ * point c.  A series without prompts has n = 1.  Below two points, or with a
+ * value that is not finite, all is NaN: which prompts to leave out is the
+ * caller's to say.
  */
 enum status trend_fit(struct trend *out, const double *t, const double *y,
                       size_t m, size_t n, const struct bootstrap *plan,

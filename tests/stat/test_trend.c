@@ -149,12 +149,23 @@ static void test_memory(void **state)
     mem_fail_at(-1);
 }
 
+/* A hole in the series is no reason to run for ever, nor for a number. */
+static void test_not_finite(void **state)
+{
+    (void)state;
+    static const double t[5] = {0, 1, 2, 3, 4};
+    const double y[5] = {0, 1, (double)NAN, 3, 4};
+    struct trend got = fit(t, y, 5, 1);
+    assert_true(isnan(got.slope.estimate) && isnan(got.p));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scipy),      cmocka_unit_test(test_straight_line),
         cmocka_unit_test(test_few_points), cmocka_unit_test(test_prompts_widen),
         cmocka_unit_test(test_null),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
