@@ -87,6 +87,8 @@ const char *err_name(enum status code)
         return "in use by another process";
     case ERR_STOPPED:
         return "stopped";
+    case ERR_FOUND:
+        return "found";
     }
     return "unknown status";
 }

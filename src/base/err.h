@@ -31,6 +31,7 @@ enum status {
     ERR_MISSING,  // a resource is absent: model not in the cache
     ERR_BUSY,     // another process holds the run directory
     ERR_STOPPED,  // asked to stop (SIGINT); a checkpoint was written
+    ERR_FOUND,    // what the caller asked to be told of was found
 };
 
 #define ERR_TEXT_MAX 480
