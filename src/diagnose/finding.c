@@ -49,6 +49,14 @@ double finding_enough(const struct estimate *e, double null, double effect)
     return fmax(n, (double)e->n + 1);
 }
 
+double finding_p(const struct estimate *e, double null)
+{
+    if (!finding_has_interval(e) || isnan(null) || e->high <= e->low)
+        return (double)NAN;
+    double z = fabs(e->estimate - null) / ((e->high - e->low) / (2 * 1.96));
+    return erfc(z / sqrt(2));
+}
+
 void finding_judge(struct finding *f, const struct estimate *e, double null,
                    double effect)
 {

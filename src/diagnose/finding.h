@@ -76,6 +76,11 @@ void finding_say(struct finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
  */
 double finding_enough(const struct estimate *e, double null, double effect);
 
+/* The two-sided p-value of `null` that a 95 % interval implies for a normal
+ * estimate: 2 Phi(-|estimate - null| / ((high - low) / 3.92)).  NaN without an
+ * interval. */
+double finding_p(const struct estimate *e, double null);
+
 /* "0.42 [0.30, 0.55]" with so many decimals, into out[64]; "not measured" of
  * nothing, "0.42 [no interval]" without one. */
 const char *finding_number(char out[64], const struct estimate *e,

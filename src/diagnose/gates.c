@@ -113,6 +113,17 @@ static struct finding judge_reference(const struct evidence *e)
     return f;
 }
 
+/* An identity is broken when the estimate is off by more than `margin` and by
+ * four standard errors. */
+static enum verdict judge_identity(const struct estimate *e, double want,
+                                   double margin)
+{
+    double off = fabs(e->estimate - want);
+    double se = (e->high - e->low) / (2 * 1.96);
+    return off > margin && off >= 4 * se ? VERDICT_NOT_SUPPORTED
+                                         : VERDICT_SUPPORTED;
+}
+
 /* Columns over rollouts, in the unit of resampling: their prompts. */
 struct columns {
     double *a, *b;
@@ -157,10 +168,7 @@ static enum status judge_measure(struct finding *out, const struct evidence *e,
     if (!finding_has_interval(&f.e)) {
         lack_rollouts(&f, e);
     } else {
-        bool is_near = fabs(f.e.low - 1) < 0.05 && fabs(f.e.high - 1) < 0.05;
-        bool covers = f.e.low <= 1 && f.e.high >= 1;
-        f.verdict =
-            is_near || covers ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+        f.verdict = judge_identity(&f.e, 1, 0.05);
         finding_say(&f,
                     "where the policy is near the reference, their "
                     "probabilities of a sampled token have the mean ratio %s, "
@@ -194,10 +202,7 @@ static enum status judge_kl(struct finding *out, const struct evidence *e,
     if (!finding_has_interval(&f.e)) {
         lack_rollouts(&f, e);
     } else {
-        bool covers = f.e.low <= 0 && f.e.high >= 0;
-        bool is_near = fabs(f.e.estimate) < 0.05;
-        f.verdict =
-            is_near || covers ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+        f.verdict = judge_identity(&f.e, 0, 0.05);
         finding_say(&f,
                     "summed k1 differs from the exact KL by %s of it, which "
                     "should be 0",

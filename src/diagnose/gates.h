@@ -15,19 +15,20 @@
  *     V3  reference identity  largest |logp - logp_ref| in the first
  *                             iteration: below 1e-4
  *     V4  measure identity    mean over tokens of exp(-(logp - logp_ref)),
- *                             which is 1: interval covers 1 or lies within 5 %.
+ *                             which is 1: within 5 % or four standard errors.
  *                             Iterations with under 0.02 nats a token: beyond,
  *                             its tail is too heavy
- *     V5  KL agreement        mean of summed k1 minus exact KL: interval covers
- *                             0 or lies within 5 % of the exact KL
+ *     V5  KL agreement        mean of summed k1 minus exact KL: within 5 % of
+ *                             the exact KL or four standard errors
  *     V6  EOS hygiene         responses cut at the limit under 5 %, and the
  *                             EOS token trained: not one in two has a whitened
  *                             advantage of exactly 0
  *     V7  the penalty acts    zero-reward relaxation (probes/relaxation.json):
  *                             class "acts"
  *
- * Bounds are those of the research notes' F0, where V2's z of 3 became 4
- * because a run's tokens are many and 1 run in 370 would fail at 3.
+ * Bounds are those of the research notes' F0, but where chance has a say a gate
+ * fails at four standard errors: at 95 % one healthy run in twenty would be
+ * called a bug.
  */
 #ifndef PLUMB_DIAGNOSE_GATES_H
 #define PLUMB_DIAGNOSE_GATES_H

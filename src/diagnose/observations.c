@@ -239,6 +239,7 @@ done:
 /* KL by checkpoint and prompt. */
 struct series {
     double *t, *y; // [m], [m * n]
+    double *kept;  // scratch
     size_t m, n;
     const char *data;
 };
@@ -247,6 +248,28 @@ static void series_free(struct series *s)
 {
     mem_free(s->t);
     mem_free(s->y);
+    mem_free(s->kept);
+}
+
+/* Leave the prompts out that were not measured at every point. */
+static void keep_whole(struct series *s)
+{
+    size_t kept = 0;
+    for (size_t p = 0; p < s->n; p++) {
+        bool is_whole = true;
+        for (size_t c = 0; c < s->m; c++)
+            is_whole = is_whole && isfinite(s->y[c * s->n + p]);
+        if (!is_whole)
+            continue;
+        for (size_t c = 0; c < s->m; c++)
+            s->kept[c * s->n + kept] = s->y[c * s->n + p];
+        kept++;
+    }
+    /* Close the rows up: their stride is now the prompts kept. */
+    for (size_t c = 0; c < s->m; c++)
+        memmove(s->y + c * kept, s->kept + c * s->n, kept * sizeof *s->y);
+    s->n = kept;
+    s->m = kept > 0 ? s->m : 0;
 }
 
 /* Means over replies of probes/push.json, on the same prompts. */
@@ -260,11 +283,17 @@ static enum status series_of_push(struct series *s, const struct evidence *e,
         return OK;
     TRY_DONE(MEM_NEW(s->t, p.m, err));
     TRY_DONE(MEM_NEW(s->y, p.m * p.n_prompts, err));
+    TRY_DONE(MEM_NEW(s->kept, p.m * p.n_prompts, err));
     TRY_DONE(push_grid(s->y, &p, p.kl, err));
     memcpy(s->t, p.t, p.m * sizeof *s->t);
     s->m = p.m;
     s->n = p.n_prompts;
     s->data = "probes/push.json";
+    keep_whole(s);
+    if (s->m == 0) {
+        series_free(s);
+        *s = (struct series){.m = 0};
+    }
 done:
     push_free(&p);
     return status;

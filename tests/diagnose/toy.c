@@ -83,7 +83,7 @@ static struct dist dist_at(const struct toy *t, double k, bool is_logged)
     }
     /* Mass drifts to the token that is never drawn. */
     if (is_logged && t->keeps_banned)
-        logged += 0.2 * k;
+        logged += 0.02 * k * k;
     for (int v = 0; v < TOY_V; v++) {
         double x = logit[v] - (v == 0 ? t->lean * k : 0);
         d.p[v] = weight[v] / sum;

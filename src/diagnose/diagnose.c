@@ -1,0 +1,184 @@
+#include "diagnose/diagnose.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose/circumstances.h"
+#include "diagnose/joint.h"
+#include "diagnose/kl_side.h"
+#include "diagnose/ppo_side.h"
+#include "diagnose/reward_side.h"
+#include "stat/hypothesis.h"
+
+const char *diagnose_verdict(enum diagnosis_verdict v)
+{
+    switch (v) {
+    case DIAGNOSIS_INCONCLUSIVE:
+        return "inconclusive";
+    case DIAGNOSIS_HEALTHY:
+        return "healthy";
+    case DIAGNOSIS_PARADOX:
+        return "paradox";
+    case DIAGNOSIS_OTHER:
+        return "other_pathology";
+    case DIAGNOSIS_BUG:
+        return "bug";
+    }
+    return "inconclusive";
+}
+
+void diagnose_free(struct diagnosis *d)
+{
+    leads_free(&d->leads);
+}
+
+struct rows diagnose_rows(const struct diagnosis *d)
+{
+    return (struct rows){d->gate, d->observed, d->mechanism, &d->leads};
+}
+
+/* ---- files against each other ------------------------------------------- */
+
+static void contradict(struct diagnosis *d, const char *what, double configured,
+                       double low, double high)
+{
+    double margin = 1e-6 * fabs(configured);
+    if (!isfinite(configured) || !isfinite(low) || !isfinite(high) ||
+        (low >= configured - margin && high <= configured + margin) ||
+        d->n_contradictions == CONTRADICTIONS_MAX)
+        return;
+    (void)snprintf(d->contradiction[d->n_contradictions++], FINDING_TEXT_MAX,
+                   "ppo/config.yaml says %s = %.6g, the rollouts have %.6g to "
+                   "%.6g",
+                   what, configured, low, high);
+}
+
+static void find_contradictions(struct diagnosis *d, const struct evidence *e)
+{
+    double beta[2] = {INFINITY, -INFINITY}, hot[2] = {INFINITY, -INFINITY};
+    double n[2] = {INFINITY, -INFINITY};
+    const char *control = evidence_text(e, "ppo", "ppo.kl_control");
+    for (size_t i = 0; i < e->n_step; i++) {
+        const struct evidence_step *s = &e->step[i];
+        beta[0] = fmin(beta[0], s->beta_low);
+        beta[1] = fmax(beta[1], s->beta_high);
+        hot[0] = fmin(hot[0], s->temperature_low);
+        hot[1] = fmax(hot[1], s->temperature_high);
+        n[0] = fmin(n[0], (double)s->responses);
+        n[1] = fmax(n[1], (double)s->responses);
+    }
+    /* A controller moves beta from where it was told to start. */
+    if (control == NULL || strcmp(control, "fixed") == 0)
+        contradict(d, "ppo.beta", evidence_number(e, "ppo", "ppo.beta"),
+                   e->n_step > 0 ? e->step[0].beta_low : (double)NAN,
+                   e->n_step > 0 ? e->step[0].beta_high : (double)NAN);
+    contradict(d, "ppo.temperature",
+               evidence_number(e, "ppo", "ppo.temperature"), hot[0], hot[1]);
+    contradict(d, "ppo.batch times ppo.samples",
+               evidence_number(e, "ppo", "ppo.batch") *
+                   evidence_number(e, "ppo", "ppo.samples"),
+               n[0], n[1]);
+}
+
+/* ---- many tests at once ------------------------------------------------- */
+
+enum {
+    CONFIRMATORY = 9
+};
+
+static void confirmatory(struct finding *row[CONFIRMATORY], struct diagnosis *d)
+{
+    size_t n = 0;
+    row[n++] = &d->observed[OBSERVED_REWARD_UP];
+    row[n++] = &d->observed[OBSERVED_LONGER];
+    row[n++] = &d->observed[OBSERVED_LESS_DIRECT];
+    row[n++] = &d->observed[OBSERVED_KL_UP];
+    row[n++] = &d->observed[OBSERVED_GAP];
+    row[n++] = &d->mechanism[MECHANISM_BIASED];
+    row[n++] = &d->mechanism[MECHANISM_EXPLOITED];
+    row[n++] = &d->mechanism[MECHANISM_PUSHES];
+    row[n++] = &d->mechanism[MECHANISM_CHEAP];
+}
+
+static enum status correct(struct diagnosis *d, struct err *err)
+{
+    struct finding *row[CONFIRMATORY];
+    double p[CONFIRMATORY];
+    confirmatory(row, d);
+    for (size_t i = 0; i < CONFIRMATORY; i++) {
+        if (isnan(row[i]->p))
+            row[i]->p = finding_p(&row[i]->e, row[i]->null);
+        p[i] = row[i]->p;
+    }
+    TRY(hypothesis_holm(p, p, CONFIRMATORY, err));
+    for (size_t i = 0; i < CONFIRMATORY; i++) {
+        row[i]->p_holm = p[i];
+        if (row[i]->verdict == VERDICT_SUPPORTED && p[i] > 0.05)
+            finding_lack(row[i],
+                         "p = %.3f among %d tests (Holm); more prompts, as "
+                         "its interval alone would do for a single test",
+                         p[i], CONFIRMATORY);
+    }
+    return OK;
+}
+
+/* ---- the verdict -------------------------------------------------------- */
+
+static bool is_seen(const struct finding *f)
+{
+    return f->verdict == VERDICT_SUPPORTED;
+}
+
+static bool is_paradox(const struct diagnosis *d)
+{
+    const struct finding *s = d->observed, *m = d->mechanism;
+    const char *first = d->rival[0].id;
+    return is_seen(&s[OBSERVED_REWARD_UP]) &&
+           (is_seen(&s[OBSERVED_LONGER]) ||
+            is_seen(&s[OBSERVED_LESS_DIRECT])) &&
+           is_seen(&s[OBSERVED_KL_UP]) &&
+           s[OBSERVED_PENALTY_ACTS].verdict != VERDICT_NOT_SUPPORTED &&
+           (is_seen(&m[MECHANISM_BIASED]) ||
+            is_seen(&m[MECHANISM_EXPLOITED])) &&
+           is_seen(&m[MECHANISM_PUSHES]) &&
+           (is_seen(&m[MECHANISM_WEAK]) || is_seen(&m[MECHANISM_CHEAP])) &&
+           (strcmp(first, "R1") == 0 || strcmp(first, "R2") == 0 ||
+            strcmp(first, "R3") == 0);
+}
+
+static enum diagnosis_verdict conclude(const struct diagnosis *d)
+{
+    const struct rival *first = &d->rival[0];
+    if (first->verdict != VERDICT_SUPPORTED)
+        return DIAGNOSIS_INCONCLUSIVE;
+    if (first->is_bug)
+        return DIAGNOSIS_BUG;
+    if (strcmp(first->id, "R0") == 0)
+        return DIAGNOSIS_HEALTHY;
+    return is_paradox(d) ? DIAGNOSIS_PARADOX : DIAGNOSIS_OTHER;
+}
+
+enum status diagnose(struct diagnosis *out, const struct evidence *e,
+                     struct err *err)
+{
+    enum status status = OK;
+    struct diagnosis *d = out;
+    *d = (struct diagnosis){.verdict = DIAGNOSIS_INCONCLUSIVE};
+    find_contradictions(d, e);
+    TRY_DONE(gates_judge(d->gate, e, err));
+    TRY_DONE(observations_judge(d->observed, d->gate, e, err));
+    TRY_DONE(joint_judge(&d->observed[OBSERVED_GAP], e, err));
+    TRY_DONE(reward_side_judge(d->mechanism, &d->leads, d->observed, e, err));
+    TRY_DONE(ppo_side_judge(d->mechanism, &d->leads, e, err));
+    TRY_DONE(kl_side_judge(d->mechanism, &d->leads, d->observed, e, err));
+    TRY_DONE(circumstances_find(&d->leads, e, err));
+    TRY_DONE(correct(d, err));
+    const struct rows rows = diagnose_rows(d);
+    rivals_judge(d->rival, &rows);
+    d->verdict = conclude(d);
+done:
+    if (status != OK)
+        diagnose_free(d);
+    return status;
+}

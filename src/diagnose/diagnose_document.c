@@ -1,0 +1,188 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose/diagnose.h"
+
+/* ---- diagnosis.json ----------------------------------------------------- */
+
+static void write_rows(struct json_writer *w, const char *key,
+                       const struct finding *row, size_t n)
+{
+    json_put_key(w, key);
+    json_open(w, '[');
+    for (size_t i = 0; i < n; i++)
+        finding_write(w, &row[i]);
+    json_close(w, ']');
+}
+
+static const char *kind_name(enum rival_sign_kind kind)
+{
+    switch (kind) {
+    case SIGN_WANTS:
+        return "wants";
+    case SIGN_WANTS_NOT:
+        return "wants_not";
+    case SIGN_HELPS:
+        return "helps";
+    case SIGN_HELPS_NOT:
+        return "helps_not";
+    case SIGN_BARS:
+        return "bars";
+    case SIGN_BARS_NOT:
+        return "bars_not";
+    case SIGN_END:
+        break;
+    }
+    return "";
+}
+
+static void write_rival(struct json_writer *w, const struct rival *r,
+                        const struct rival *all)
+{
+    json_open(w, '{');
+    json_field_text(w, "id", r->id);
+    json_field_text(w, "name", r->name);
+    json_field_text(w, "verdict", finding_verdict(r->verdict));
+    json_field_int(w, "supported", (int64_t)r->supported);
+    json_field_int(w, "contradicted", (int64_t)r->contradicted);
+    json_field_int(w, "not_measurable", (int64_t)r->not_measurable);
+    json_field_int(w, "rank", (int64_t)r->rank);
+    json_field_text(w, "tied_with",
+                    r->tied_with != SIZE_MAX ? all[r->tied_with].id : NULL);
+    json_field_text(w, "experiment", r->experiment);
+    json_put_key(w, "signs");
+    json_open(w, '[');
+    for (size_t i = 0; i < r->n_seen; i++) {
+        const struct rival_seen *s = &r->seen[i];
+        json_open(w, '{');
+        json_field_text(w, "row", s->sign.row);
+        json_field_text(w, "kind", kind_name(s->sign.kind));
+        json_field_text(w, "says",
+                        s->says == VERDICT_SUPPORTED       ? "for"
+                        : s->says == VERDICT_NOT_SUPPORTED ? "against"
+                                                           : "nothing");
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+}
+
+static void write_losses(struct json_writer *w, const struct evidence *e)
+{
+    json_put_key(w, "lost");
+    json_open(w, '[');
+    for (size_t i = 0; i < e->n_loss; i++) {
+        json_open(w, '{');
+        json_field_text(w, "what", e->loss[i].what);
+        json_field_text(w, "why", e->loss[i].why);
+        json_field_text(w, "command", e->loss[i].command);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void write_counts(struct json_writer *w, const struct evidence *e)
+{
+    json_put_key(w, "evidence");
+    json_open(w, '{');
+    json_field_int(w, "prompts", (int64_t)e->n_prompts);
+    json_field_int(w, "replies", (int64_t)e->n_reply);
+    json_field_int(w, "votes", (int64_t)e->n_vote);
+    json_field_int(w, "rollouts", (int64_t)e->n_rollout);
+    json_field_int(w, "iterations", (int64_t)e->n_step);
+    json_close(w, '}');
+}
+
+void diagnose_write(struct json_writer *w, const struct diagnosis *d,
+                    const struct evidence *e)
+{
+    json_open(w, '{');
+    json_field_text(w, "schema", "plumb.diagnosis/1");
+    json_field_text(w, "plumb_version", PLUMB_VERSION);
+    json_field_text(w, "verdict", diagnose_verdict(d->verdict));
+    json_field_text(w, "top_rival", d->rival[0].id);
+    write_counts(w, e);
+    write_losses(w, e);
+    json_put_key(w, "contradictions");
+    json_open(w, '[');
+    for (size_t i = 0; i < d->n_contradictions; i++)
+        json_put_text(w, d->contradiction[i]);
+    json_close(w, ']');
+    write_rows(w, "gates", d->gate, GATES);
+    write_rows(w, "observations", d->observed, OBSERVED);
+    write_rows(w, "mechanisms", d->mechanism, MECHANISMS);
+    json_put_key(w, "rivals");
+    json_open(w, '[');
+    for (size_t i = 0; i < RIVALS; i++)
+        write_rival(w, &d->rival[i], d->rival);
+    json_close(w, ']');
+    write_rows(w, "leads", d->leads.row, d->leads.n);
+    json_close(w, '}');
+}
+
+/* ---- one screen --------------------------------------------------------- */
+
+static char mark(enum verdict v)
+{
+    return v == VERDICT_SUPPORTED       ? '+'
+           : v == VERDICT_NOT_SUPPORTED ? '-'
+                                        : '?';
+}
+
+static void put_rows(struct buf *out, const char *title,
+                     const struct finding *row, size_t n)
+{
+    buf_printf(out, "%s\n", title);
+    for (size_t i = 0; i < n; i++) {
+        char number[64];
+        const struct finding *f = &row[i];
+        int decimals = fabs(f->e.estimate) < 0.1 ? 4 : 2;
+        buf_printf(out, "  %c %-4s %-58.58s ", mark(f->verdict), f->id,
+                   f->claim);
+        if (f->verdict == VERDICT_NOT_MEASURABLE && !isfinite(f->e.estimate))
+            buf_puts(out, "not measurable");
+        else
+            buf_puts(out, finding_number(number, &f->e, decimals));
+        buf_putc(out, '\n');
+    }
+}
+
+static const char *sentence(enum diagnosis_verdict v)
+{
+    switch (v) {
+    case DIAGNOSIS_HEALTHY:
+        return "no pathology found";
+    case DIAGNOSIS_PARADOX:
+        return "the reward went up while the answers got worse";
+    case DIAGNOSIS_OTHER:
+        return "something is wrong, and it is not the paradox";
+    case DIAGNOSIS_BUG:
+        return "an implementation bug spoils the run";
+    case DIAGNOSIS_INCONCLUSIVE:
+        break;
+    }
+    return "the evidence does not decide";
+}
+
+void diagnose_summary(struct buf *out, const struct diagnosis *d,
+                      const struct evidence *e)
+{
+    const struct rival *first = &d->rival[0];
+    buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict),
+               sentence(d->verdict));
+    buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
+               first->id, first->name, first->supported, first->contradicted,
+               first->tied_with != SIZE_MAX ? " (tied)" : "");
+    put_rows(out, "may the numbers be believed", d->gate, GATES);
+    put_rows(out, "what happened", d->observed, OBSERVED);
+    put_rows(out, "why", d->mechanism, MECHANISMS);
+    for (size_t i = 0; i < d->n_contradictions; i++)
+        buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
+    for (size_t i = 0; i < e->n_loss; i++)
+        buf_printf(out, "without %s (%s): %s\n", e->loss[i].what,
+                   e->loss[i].why, e->loss[i].command);
+    if (first->tied_with != SIZE_MAX)
+        buf_printf(out, "%s and %s cannot be told apart; this would: %s\n",
+                   first->id, d->rival[first->tied_with].id, first->experiment);
+}

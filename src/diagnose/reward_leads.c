@@ -1,0 +1,446 @@
+#include "diagnose/reward_leads.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diagnose/pairs.h"
+#include "stat/lcwin.h"
+#include "stat/regress.h"
+#include "stat/tail.h"
+#include "stat/winrate.h"
+
+#define SAMPLES "eval/samples.jsonl"
+#define EDITS "probes/edits.json"
+#define PAIRS "probes/pairs.json"
+#define VOTES "human/spotcheck.jsonl"
+
+static enum status out_of_memory(struct err *err)
+{
+    return err_set(err, ERR_MEMORY, "out of memory: a lead");
+}
+
+/* ---- edits -------------------------------------------------------------- */
+
+/* Change of score by prompt, s->a, and what it is divided by, s->b: added
+ * tokens, or edits. */
+static bool fill_edits(double *a, double *b, const struct evidence *e,
+                       const char *edit, bool per_token)
+{
+    const struct table *t = &e->probe[PROBE_EDITS];
+    const char *const *kind = table_texts(t, "edit");
+    const char *const *which = table_texts(t, "which");
+    const char *const *id = table_texts(t, "prompt_id");
+    const double *before = table_numbers(t, "before");
+    const double *after = table_numbers(t, "after");
+    const double *added = table_numbers(t, "added_tokens");
+    bool any = false;
+    if (kind == NULL || which == NULL || id == NULL || before == NULL ||
+        after == NULL || added == NULL)
+        return false;
+    for (size_t p = 0; p < e->n_prompts; p++)
+        a[p] = b[p] = (double)NAN;
+    for (size_t i = 0; i < t->n; i++) {
+        if (kind[i] == NULL || which[i] == NULL || id[i] == NULL ||
+            strcmp(kind[i], edit) != 0 || strcmp(which[i], "reference") != 0 ||
+            isnan(after[i] - before[i]))
+            continue;
+        size_t p = evidence_prompt(e, id[i]);
+        bool is_new = isnan(a[p]);
+        a[p] = after[i] - before[i] + (is_new ? 0 : a[p]);
+        b[p] = (per_token ? added[i] : 1) + (is_new ? 0 : b[p]);
+        any = true;
+    }
+    return any;
+}
+
+static enum status estimate_edit(struct estimate *out, const struct evidence *e,
+                                 const char *edit, bool per_token,
+                                 struct err *err)
+{
+    enum status status = OK;
+    double *a = NULL, *b = NULL;
+    *out = summary_nothing();
+    TRY_DONE(MEM_NEW(a, e->n_prompts, err));
+    TRY_DONE(MEM_NEW(b, e->n_prompts, err));
+    if (fill_edits(a, b, e, edit, per_token))
+        TRY_DONE(
+            summary_estimate_ratio(out, a, b, e->n_prompts, &e->plan, err));
+done:
+    mem_free(a);
+    mem_free(b);
+    return status;
+}
+
+enum status reward_leads_edit(struct estimate *out, const struct evidence *e,
+                              const char *edit, struct err *err)
+{
+    return estimate_edit(out, e, edit, true, err);
+}
+
+static enum status add_edits(struct leads *leads, const struct evidence *e,
+                             struct err *err)
+{
+    static const struct {
+        const char *id, *edit, *claim;
+    } edits[] = {
+        {"edit_pad", "pad", "a neutral sentence at the end is paid"},
+        {"edit_restate", "restate", "saying it twice is paid"},
+        {"edit_trim", "trim", "leaving the last sentence out is paid"},
+        {"edit_reorder", "reorder", "another order is paid"},
+        {"edit_hedge", "hedge", "a cautious opening is paid"},
+        {"edit_flatter", "flatter", "a flattering opening is paid"},
+        {"edit_list", "list", "a list is paid"},
+        {"edit_bold", "bold", "bold type is paid"},
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        struct estimate change;
+        TRY(estimate_edit(&change, e, edits[i].edit, false, err));
+        if (change.n == 0)
+            continue;
+        struct finding *f = leads_add(leads, edits[i].id, edits[i].claim,
+                                      "score, after minus before", EDITS);
+        if (f == NULL)
+            return out_of_memory(err);
+        finding_judge(f, &change, 0, 0);
+        finding_say(f, "the edit '%s' changes the score by %s", edits[i].edit,
+                    finding_number(text, &change, 3));
+    }
+    return OK;
+}
+
+/* ---- slopes on features ------------------------------------------------- */
+
+static const char *const slope_id[FEATURES] = {
+    [FEATURE_CHARACTERS] = "slope_characters",
+    [FEATURE_WORDS] = "slope_words",
+    [FEATURE_SENTENCES] = "slope_sentences",
+    [FEATURE_LIST] = "slope_list",
+    [FEATURE_BOLD] = "slope_bold",
+    [FEATURE_HEADER] = "slope_header",
+    [FEATURE_HEDGE] = "slope_hedge",
+    [FEATURE_APOLOGY] = "slope_apology",
+    [FEATURE_THANKS] = "slope_thanks",
+    [FEATURE_REPEAT] = "slope_repeat",
+    [FEATURE_FOURGRAM] = "slope_fourgram",
+    [FEATURE_COPY] = "slope_copy",
+    [FEATURE_CLOSED] = "slope_closed",
+};
+
+/* The reference's replies: score, prompt, and one feature. */
+struct columns {
+    double *x, *y;
+    size_t *prompt;
+    size_t n;
+};
+
+static enum status add_slope(struct leads *leads, struct columns *c,
+                             enum features feature, const struct evidence *e,
+                             struct err *err)
+{
+    struct estimate b[DESIGN_MAX];
+    char text[64];
+    c->n = 0;
+    for (size_t i = 0; i < e->n_reply; i++) {
+        const struct evidence_reply *r = &e->reply[i];
+        if (r->is_policy)
+            continue;
+        c->x[c->n] = r->feature[feature];
+        c->y[c->n] = r->score;
+        c->prompt[c->n++] = r->prompt;
+    }
+    double sd = summary_sd(c->x, c->n);
+    if (!(sd > 0))
+        return OK;
+    for (size_t i = 0; i < c->n; i++)
+        c->x[i] /= sd;
+    struct design_data data = {.n = c->n,
+                               .p = 1,
+                               .n_prompts = e->n_prompts,
+                               .x = c->x,
+                               .y = c->y,
+                               .prompt = c->prompt};
+    TRY(regress_bootstrap(b, NULL, &data, DESIGN_PROMPTS, &e->plan, err));
+    struct finding *f =
+        leads_add(leads, slope_id[feature], features_name(feature),
+                  "score a deviation of the feature", SAMPLES);
+    if (f == NULL)
+        return out_of_memory(err);
+    finding_judge(f, &b[0], 0, 0);
+    finding_say(f,
+                "among the reference's replies to a prompt the score changes "
+                "by %s a deviation of '%s'",
+                finding_number(text, &b[0], 3), features_name(feature));
+    return OK;
+}
+
+static enum status add_slopes(struct leads *leads, const struct evidence *e,
+                              struct err *err)
+{
+    enum status status = OK;
+    struct columns c = {.n = 0};
+    TRY_DONE(MEM_NEW(c.x, e->n_reply, err));
+    TRY_DONE(MEM_NEW(c.y, e->n_reply, err));
+    TRY_DONE(MEM_NEW(c.prompt, e->n_reply, err));
+    for (size_t f = 0; f < FEATURES; f++)
+        TRY_DONE(add_slope(leads, &c, (enum features)f, e, err));
+done:
+    mem_free(c.x);
+    mem_free(c.y);
+    mem_free(c.prompt);
+    return status;
+}
+
+/* ---- pairs -------------------------------------------------------------- */
+
+/* Right answers and pairs by prompt, where the better reply is longer
+ * (is_longer) or shorter. */
+static void count_right(double *right, double *pairs, const struct pairs *p,
+                        bool is_longer)
+{
+    for (size_t i = 0; i < p->n_prompts; i++)
+        right[i] = pairs[i] = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        double toward = p->chosen[i] > 0.5 ? 1 : -1;
+        double longer = toward * p->d_tokens[i];
+        if (p->chosen[i] == 0.5 || longer == 0 || (longer > 0) != is_longer)
+            continue;
+        right[p->prompt[i]] += winrate_of(toward * p->d_score[i], 0);
+        pairs[p->prompt[i]]++;
+    }
+    for (size_t i = 0; i < p->n_prompts; i++)
+        if (pairs[i] == 0)
+            right[i] = pairs[i] = (double)NAN;
+}
+
+static enum status add_split(struct leads *leads, const struct pairs *p,
+                             const struct evidence *e, struct err *err)
+{
+    enum status status = OK;
+    double *x[4] = {NULL};
+    struct estimate longer, shorter, gap;
+    char text[64], other[64];
+    for (size_t i = 0; i < 4; i++)
+        TRY_DONE(MEM_NEW(x[i], p->n_prompts, err));
+    count_right(x[0], x[1], p, true);
+    count_right(x[2], x[3], p, false);
+    TRY_DONE(summary_estimate_ratio(&longer, x[0], x[1], p->n_prompts, &e->plan,
+                                    err));
+    TRY_DONE(summary_estimate_ratio(&shorter, x[2], x[3], p->n_prompts,
+                                    &e->plan, err));
+    TRY_DONE(summary_estimate_excess(&gap, x[0], x[1], x[2], x[3], p->n_prompts,
+                                     &e->plan, err));
+    struct finding *f =
+        leads_add(leads, "split", "the reward model is right by length",
+                  "accuracy, better reply longer minus shorter", PAIRS);
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    finding_add(f, "accuracy_chosen_longer", &longer);
+    finding_add(f, "accuracy_chosen_shorter", &shorter);
+    finding_judge(f, &gap, 0, 0.2);
+    finding_say(f,
+                "right on %s of the held-out pairs whose better reply is "
+                "longer, on %s where it is shorter",
+                finding_percent(text, &longer),
+                finding_percent(other, &shorter));
+done:
+    for (size_t i = 0; i < 4; i++)
+        mem_free(x[i]);
+    return status;
+}
+
+static enum status add_rankings(struct leads *leads, const struct evidence *e,
+                                struct err *err)
+{
+    struct pairs p;
+    struct pairs_slopes s;
+    char text[64];
+    TRY(pairs_of_rankings(&p, e, err));
+    enum status status = OK;
+    if (p.n == 0)
+        goto done;
+    TRY_DONE(pairs_slopes(&s, &p, &e->plan, err));
+    struct finding *f =
+        leads_add(leads, "label_taste", "those who ranked like length",
+                  "logits a token", PAIRS);
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    finding_judge(f, &s.human, 0, 0);
+    finding_say(f,
+                "in the held-out rankings a token more changes the odds of "
+                "being preferred by %s logits",
+                finding_number(text, &s.human, 4));
+    TRY_DONE(add_split(leads, &p, e, err));
+done:
+    pairs_free(&p);
+    return status;
+}
+
+/* ---- votes -------------------------------------------------------------- */
+
+static enum status add_equal_length(struct leads *leads,
+                                    const struct evidence *e, struct err *err)
+{
+    struct pairs p;
+    struct lcwin l;
+    struct err why;
+    char text[64], other[64];
+    TRY(pairs_of_votes(&p, e, false, err));
+    struct lcwin_pairs pairs = {.n = p.n,
+                                .n_prompts = p.n_prompts,
+                                .prompt = p.prompt,
+                                .win = p.chosen,
+                                .length_difference = p.d_tokens};
+    enum status status =
+        p.n > 0 ? lcwin_estimate(&l, &pairs, &e->plan, &why) : ERR_MISSING;
+    pairs_free(&p);
+    if (status == ERR_MEMORY) {
+        *err = why;
+        return status;
+    }
+    if (status != OK)
+        return OK;
+    struct finding *f =
+        leads_add(leads, "judge_taste", "those who spot-check like length",
+                  "logits, much longer", VOTES);
+    struct finding *g = f != NULL
+                            ? leads_add(leads, "win_equal",
+                                        "at equal length the policy would win",
+                                        "win rate at equal length", VOTES)
+                            : NULL;
+    if (g == NULL)
+        return out_of_memory(err);
+    f = g - 1;
+    finding_judge(f, &l.phi, 0, 0);
+    finding_say(f,
+                "at equal quality a much longer reply changes the odds of a "
+                "vote by %s logits",
+                finding_number(text, &l.phi, 2));
+    finding_add(g, "win_rate", &l.win_rate);
+    finding_add(g, "theta", &l.theta);
+    finding_judge(g, &l.rate, 0.5, 0.5);
+    finding_say(g,
+                "judges prefer the policy in %s of the pairs, at equal "
+                "length in %s",
+                finding_percent(text, &l.win_rate),
+                finding_percent(other, &l.rate));
+    return OK;
+}
+
+/* Votes that agree with the sign of the score difference; ties count half. */
+static void count_agreeing(double *agree, double *asked, const struct pairs *p)
+{
+    for (size_t i = 0; i < p->n_prompts; i++)
+        agree[i] = asked[i] = (double)NAN;
+    for (size_t i = 0; i < p->n; i++) {
+        size_t at = p->prompt[i];
+        bool is_new = isnan(agree[at]);
+        double says = winrate_of(p->d_score[i], 0);
+        double x = 1 - fabs(says - p->chosen[i]);
+        agree[at] = x + (is_new ? 0 : agree[at]);
+        asked[at] = 1 + (is_new ? 0 : asked[at]);
+    }
+}
+
+static enum status add_agreement(struct leads *leads, const struct evidence *e,
+                                 struct err *err)
+{
+    enum status status = OK;
+    struct pairs policy = {.n = 0}, placebo = {.n = 0};
+    double *x[4] = {NULL};
+    struct estimate on_policy, on_reference, change;
+    char text[64], other[64];
+    TRY_DONE(pairs_of_votes(&policy, e, false, err));
+    TRY_DONE(pairs_of_votes(&placebo, e, true, err));
+    for (size_t i = 0; i < 4; i++)
+        TRY_DONE(MEM_NEW(x[i], e->n_prompts, err));
+    count_agreeing(x[0], x[1], &policy);
+    count_agreeing(x[2], x[3], &placebo);
+    TRY_DONE(summary_estimate_ratio(&on_policy, x[0], x[1], e->n_prompts,
+                                    &e->plan, err));
+    TRY_DONE(summary_estimate_ratio(&on_reference, x[2], x[3], e->n_prompts,
+                                    &e->plan, err));
+    TRY_DONE(summary_estimate_excess(&change, x[0], x[1], x[2], x[3],
+                                     e->n_prompts, &e->plan, err));
+    struct finding *f =
+        leads_add(leads, "agreement",
+                  "score and people agree less on the policy's replies",
+                  "share of votes, policy pairs minus placebo pairs", VOTES);
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    finding_add(f, "policy_pairs", &on_policy);
+    finding_add(f, "placebo_pairs", &on_reference);
+    finding_judge(f, &change, 0, -0.05);
+    finding_say(f,
+                "score and votes agree on %s of the pairs with a policy's "
+                "reply and on %s of the pairs of two reference replies",
+                finding_percent(text, &on_policy),
+                finding_percent(other, &on_reference));
+done:
+    pairs_free(&policy);
+    pairs_free(&placebo);
+    for (size_t i = 0; i < 4; i++)
+        mem_free(x[i]);
+    return status;
+}
+
+/* ---- the tail ----------------------------------------------------------- */
+
+static enum status add_tail(struct leads *leads, const struct evidence *e,
+                            struct err *err)
+{
+    enum status status = OK;
+    double *x = NULL;
+    size_t *prompt = NULL, n = 0;
+    struct tail t;
+    char text[64];
+    TRY_DONE(MEM_NEW(x, e->n_reply, err));
+    TRY_DONE(MEM_NEW(prompt, e->n_reply, err));
+    for (size_t i = 0; i < e->n_reply; i++) {
+        if (e->reply[i].is_policy || !isfinite(e->reply[i].score_raw))
+            continue;
+        x[n] = e->reply[i].score_raw;
+        prompt[n++] = e->reply[i].prompt;
+    }
+    TRY_DONE(tail_measure(&t, x, prompt, n, e->n_prompts, &e->plan, err));
+    struct finding *f = leads_add(leads, "tail", "very high scores are common",
+                                  "Hill's index of the upper tail", SAMPLES);
+    if (f == NULL) {
+        status = out_of_memory(err);
+        goto done;
+    }
+    f->e = t.index;
+    f->effect = TAIL_INDEX_HEAVY;
+    finding_add(f, "kurtosis", &t.kurtosis);
+    if (t.reason != NULL)
+        finding_lack(f, "%s", t.reason);
+    else
+        f->verdict = t.is_heavy ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_say(f,
+                "Hill's index of %zu reference scores is %s (normal: 0.17, "
+                "heavy above %.2f)",
+                n, finding_number(text, &t.index, 2), TAIL_INDEX_HEAVY);
+done:
+    mem_free(x);
+    mem_free(prompt);
+    return status;
+}
+
+enum status reward_leads(struct leads *leads, const struct evidence *e,
+                         struct err *err)
+{
+    TRY(add_slopes(leads, e, err));
+    TRY(add_edits(leads, e, err));
+    TRY(add_rankings(leads, e, err));
+    TRY(add_equal_length(leads, e, err));
+    TRY(add_agreement(leads, e, err));
+    return add_tail(leads, e, err);
+}

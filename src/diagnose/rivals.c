@@ -1,0 +1,266 @@
+#include "diagnose/rivals.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *id, *name, *experiment;
+    bool is_bug, is_permissive;
+    struct rival_sign sign[RIVAL_SIGNS];
+} table[RIVALS] = {
+    {"R0",
+     "healthy run",
+     "plumb eval with more prompts, or more blind votes",
+     false,
+     false,
+     {{SIGN_WANTS, "S1"},
+      {SIGN_WANTS_NOT, "worse"},
+      {SIGN_BARS, "S2b"},
+      {SIGN_HELPS_NOT, "G"},
+      {SIGN_HELPS_NOT, "a2"},
+      {SIGN_HELPS, "win_equal"},
+      {SIGN_BARS_NOT, "V7"},
+      {SIGN_BARS, "a3"}}},
+    {"R1",
+     "the reward model likes length beyond its labels",
+     "plumb whatif RUN --change residual",
+     false,
+     false,
+     {{SIGN_WANTS, "a1"},
+      {SIGN_WANTS, "S2a"},
+      {SIGN_WANTS, "a2"},
+      {SIGN_HELPS, "split"},
+      {SIGN_HELPS, "b1"},
+      {SIGN_HELPS_NOT, "label_taste"},
+      {SIGN_BARS_NOT, "edit_pad"},
+      {SIGN_BARS_NOT, "worse"}}},
+    {"R2",
+     "those who rank prefer length",
+     "plumb whatif RUN --change relabel",
+     false,
+     false,
+     {{SIGN_WANTS, "label_taste"},
+      {SIGN_WANTS, "S2a"},
+      {SIGN_WANTS, "a2"},
+      {SIGN_HELPS, "edit_pad"},
+      {SIGN_HELPS, "b1"},
+      {SIGN_HELPS_NOT, "a1"},
+      {SIGN_HELPS_NOT, "judge_taste"},
+      {SIGN_BARS_NOT, "worse"}}},
+    {"R3",
+     "beta is too low",
+     "plumb whatif RUN --change beta",
+     false,
+     true,
+     {{SIGN_WANTS, "c2"},
+      {SIGN_WANTS, "S3"},
+      {SIGN_WANTS, "worse"},
+      {SIGN_HELPS, "V7"},
+      {SIGN_HELPS, "c1"},
+      {SIGN_HELPS, "price"},
+      {SIGN_BARS_NOT, "V7"}}},
+    {"R4",
+     "the KL penalty is implemented wrongly",
+     "plumb whatif RUN --change k1-reward",
+     true,
+     false,
+     {{SIGN_WANTS_NOT, "V7"}, {SIGN_HELPS, "S3"}}},
+    {"R5",
+     "the price of KL decays",
+     "plumb whatif RUN --change ppo.beta_end=none",
+     false,
+     false,
+     {{SIGN_WANTS, "beta_path"}, {SIGN_HELPS, "S3"}}},
+    {"R6",
+     "the value model lags",
+     "plumb whatif RUN --change lambda=1",
+     false,
+     false,
+     {{SIGN_WANTS, "value"}, {SIGN_WANTS, "baseline"}}},
+    {"R7",
+     "responses are drawn at another temperature than is logged",
+     "draw and score again at one temperature",
+     true,
+     false,
+     {{SIGN_WANTS_NOT, "V2"},
+      {SIGN_WANTS, "sampler_start"},
+      {SIGN_HELPS_NOT, "V1"}}},
+    {"R8",
+     "template or EOS handled wrongly",
+     "plumb inspect RUN, and ppo.missing_eos",
+     true,
+     false,
+     {{SIGN_WANTS_NOT, "V6"}}},
+    {"R9",
+     "the reference is over-fitted",
+     "plumb whatif RUN --change sft-epoch",
+     false,
+     false,
+     {{SIGN_WANTS, "overfit"}, {SIGN_HELPS, "concentrated"}}},
+    {"R10",
+     "KL rises because responses are longer, nothing else",
+     "plumb whatif RUN --change ppo.max_new=32",
+     false,
+     false,
+     {{SIGN_WANTS, "length_share"}, {SIGN_WANTS, "S3"}}},
+    {"R11",
+     "the way losses are added up favours length",
+     "plumb whatif RUN --change ppo.loss_aggregation=token-mean",
+     false,
+     false,
+     {{SIGN_WANTS, "aggregation"}}},
+    {"R12",
+     "the prompts changed",
+     "plumb eval RUN --prompts with the training mix",
+     false,
+     false,
+     {{SIGN_WANTS, "mix"}}},
+    {"R13",
+     "the spot-check is noise",
+     "a new blind panel",
+     false,
+     false,
+     {{SIGN_WANTS, "noise"}, {SIGN_HELPS, "sides"}}},
+    {"R14",
+     "the reward model is too weak to rank what the policy writes",
+     "plumb whatif RUN --change fresh-labels",
+     false,
+     false,
+     {{SIGN_WANTS, "worse"},
+      {SIGN_WANTS_NOT, "S2a"},
+      {SIGN_WANTS, "weak"},
+      {SIGN_HELPS, "agreement"},
+      {SIGN_HELPS_NOT, "edit_pad"},
+      {SIGN_BARS_NOT, "S1"}}},
+    {"R15",
+     "sampler and scorer leave out different tokens",
+     "plumb ppo with ppo.mask_logits=true",
+     true,
+     false,
+     {{SIGN_WANTS_NOT, "V5"}, {SIGN_BARS, "sampler_start"}}},
+};
+
+static const struct finding *find_in(const struct finding *row, size_t n,
+                                     const char *id)
+{
+    for (size_t i = 0; row != NULL && i < n; i++)
+        if (row[i].id != NULL && strcmp(row[i].id, id) == 0)
+            return &row[i];
+    return NULL;
+}
+
+const struct finding *rivals_row(const struct rows *r, const char *id)
+{
+    const struct finding *f = find_in(r->gate, GATES, id);
+    if (f == NULL)
+        f = find_in(r->observed, OBSERVED, id);
+    if (f == NULL)
+        f = find_in(r->mechanism, MECHANISMS, id);
+    if (f == NULL && r->leads != NULL)
+        f = find_in(r->leads->row, r->leads->n, id);
+    return f;
+}
+
+/* What a row's verdict says for or against. */
+static enum verdict read_sign(enum rival_sign_kind kind, enum verdict v)
+{
+    bool is_there = v == VERDICT_SUPPORTED;
+    bool is_refuted = v == VERDICT_NOT_SUPPORTED;
+    switch (kind) {
+    case SIGN_WANTS:
+        return v;
+    case SIGN_WANTS_NOT:
+        return is_refuted ? VERDICT_SUPPORTED
+               : is_there ? VERDICT_NOT_SUPPORTED
+                          : VERDICT_NOT_MEASURABLE;
+    case SIGN_HELPS:
+        return is_there ? VERDICT_SUPPORTED : VERDICT_NOT_MEASURABLE;
+    case SIGN_HELPS_NOT:
+        return is_refuted ? VERDICT_SUPPORTED : VERDICT_NOT_MEASURABLE;
+    case SIGN_BARS:
+        return is_there ? VERDICT_NOT_SUPPORTED : VERDICT_NOT_MEASURABLE;
+    case SIGN_BARS_NOT:
+        return is_refuted ? VERDICT_NOT_SUPPORTED : VERDICT_NOT_MEASURABLE;
+    case SIGN_END:
+        break;
+    }
+    return VERDICT_NOT_MEASURABLE;
+}
+
+static void judge_one(struct rival *out, size_t which, const struct rows *rows)
+{
+    *out = (struct rival){.id = table[which].id,
+                          .name = table[which].name,
+                          .is_bug = table[which].is_bug,
+                          .is_permissive = table[which].is_permissive,
+                          .experiment = table[which].experiment,
+                          .tied_with = SIZE_MAX};
+    bool has_all = true;
+    for (size_t s = 0; s < RIVAL_SIGNS; s++) {
+        const struct rival_sign *sign = &table[which].sign[s];
+        if (sign->kind == SIGN_END)
+            break;
+        const struct finding *f = rivals_row(rows, sign->row);
+        enum verdict v = f != NULL ? f->verdict : VERDICT_NOT_MEASURABLE;
+        enum verdict says = read_sign(sign->kind, v);
+        bool is_wanted =
+            sign->kind == SIGN_WANTS || sign->kind == SIGN_WANTS_NOT;
+        out->seen[out->n_seen++] = (struct rival_seen){*sign, says, f != NULL};
+        out->supported += says == VERDICT_SUPPORTED;
+        out->contradicted += says == VERDICT_NOT_SUPPORTED;
+        out->not_measurable += v == VERDICT_NOT_MEASURABLE;
+        has_all = has_all && (!is_wanted || says == VERDICT_SUPPORTED);
+    }
+    out->verdict = out->contradicted > 0 ? VERDICT_NOT_SUPPORTED
+                   : has_all             ? VERDICT_SUPPORTED
+                                         : VERDICT_NOT_MEASURABLE;
+}
+
+/* 0 is the first class. */
+static int class_of(const struct rival *r)
+{
+    if (r->verdict == VERDICT_SUPPORTED)
+        return r->is_bug ? 0 : r->is_permissive ? 2 : 1;
+    return r->verdict == VERDICT_NOT_MEASURABLE ? 3 : 4;
+}
+
+/* Share of its signs that are seen, so that long lists do not win by length. */
+static double share_for(const struct rival *r)
+{
+    return (double)r->supported / (double)r->n_seen;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct rival *x = a;
+    const struct rival *y = b;
+    if (class_of(x) != class_of(y))
+        return class_of(x) - class_of(y);
+    if (x->contradicted != y->contradicted)
+        return x->contradicted < y->contradicted ? -1 : 1;
+    if (share_for(x) != share_for(y))
+        return share_for(x) > share_for(y) ? -1 : 1;
+    /* qsort is not stable: the table's order decides. */
+    size_t i = (size_t)strtoul(x->id + 1, NULL, 10);
+    size_t k = (size_t)strtoul(y->id + 1, NULL, 10);
+    return (i > k) - (i < k);
+}
+
+void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
+{
+    for (size_t i = 0; i < RIVALS; i++)
+        judge_one(&out[i], i, rows);
+    qsort(out, RIVALS, sizeof *out, by_rank);
+    for (size_t i = 0; i < RIVALS; i++) {
+        out[i].rank = i + 1;
+        if (i > 0 && class_of(&out[i]) == class_of(&out[i - 1]) &&
+            class_of(&out[i]) < 3 &&
+            out[i].contradicted == out[i - 1].contradicted &&
+            share_for(&out[i]) == share_for(&out[i - 1])) {
+            out[i].tied_with = i - 1;
+            if (out[i - 1].tied_with == SIZE_MAX)
+                out[i - 1].tied_with = i;
+        }
+    }
+}

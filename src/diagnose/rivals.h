@@ -1,0 +1,92 @@
+/*
+ * rivals.h - the explanations that compete, each held against the same rows.
+ *
+ *     R0   healthy run: nothing is wrong
+ *     R1   the reward model likes length beyond its labels
+ *     R2   those who rank prefer length
+ *     R3   beta is too low, the code is right
+ *     R4   the KL penalty is implemented wrongly
+ *     R5   the price of KL decays
+ *     R6   the value model lags
+ *     R7   responses are drawn at another temperature than is logged
+ *     R8   template or EOS handled wrongly
+ *     R9   the reference is over-fitted
+ *     R10  KL rises because responses are longer, nothing else
+ *     R11  the way losses are added up favours length
+ *     R12  the prompts changed
+ *     R13  the spot-check is noise
+ *     R14  the reward model is too weak to rank what the policy writes
+ *     R15  sampler and scorer leave out different tokens
+ *
+ * A rival is a list of signs, each a row of the diagnosis and what it means
+ * when that row is supported or refuted (rivals.c has the table).  Signs are
+ * counted, never weighed; a rival is
+ *
+ *     supported       every sign it wants is there and none speaks against it
+ *     not supported   a sign speaks against it
+ *     not measurable  otherwise
+ *
+ * Rank: bugs (R4, R7, R8, R15) that are supported come first, since they spoil
+ * the inputs of all others; then the supported ones, causes of their own before
+ * what merely let them happen (R3); then by signs against, signs for.  Ties
+ * keep the order above and are named, with the cheapest experiment that would
+ * part them.
+ */
+#ifndef PLUMB_DIAGNOSE_RIVALS_H
+#define PLUMB_DIAGNOSE_RIVALS_H
+
+#include "diagnose/gates.h"
+#include "diagnose/mechanisms.h"
+#include "diagnose/observations.h"
+
+enum {
+    RIVALS = 16,
+    RIVAL_SIGNS = 10
+};
+
+/* What a row's verdict says of a rival. */
+enum rival_sign_kind {
+    SIGN_END,       // ends a list
+    SIGN_WANTS,     // must be supported; refuted speaks against
+    SIGN_WANTS_NOT, // must be refuted; supported speaks against
+    SIGN_HELPS,     // supported speaks for
+    SIGN_HELPS_NOT, // refuted speaks for
+    SIGN_BARS,      // supported speaks against
+    SIGN_BARS_NOT,  // refuted speaks against
+};
+
+struct rival_sign {
+    enum rival_sign_kind kind;
+    const char *row; // a row's id
+};
+
+struct rival_seen {
+    struct rival_sign sign;
+    enum verdict says; // supported: for the rival; not supported: against
+    bool is_there;     // the row exists
+};
+
+struct rival {
+    const char *id, *name;
+    bool is_bug;
+    bool is_permissive; // lets others happen, is no cause of its own
+    enum verdict verdict;
+    size_t supported, contradicted, not_measurable; // signs
+    size_t rank;                                    // 1 is first
+    size_t tied_with;       // index in the list, SIZE_MAX: with none
+    const char *experiment; // a command that would tell more
+    struct rival_seen seen[RIVAL_SIGNS];
+    size_t n_seen;
+};
+
+/* Rows by id: gates, observations, mechanisms, leads. */
+struct rows {
+    const struct finding *gate, *observed, *mechanism;
+    const struct leads *leads;
+};
+const struct finding *rivals_row(const struct rows *r, const char *id);
+
+/* All rivals, first rank first. */
+void rivals_judge(struct rival out[RIVALS], const struct rows *rows);
+
+#endif
