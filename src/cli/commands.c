@@ -59,6 +59,17 @@ const struct command command_table[] = {
      "same models and settings is passed over; one that lacks something is "
      "skipped, and said to be.",
      "plumb probe plumb-demo", cmd_probe},
+    {"diagnose", FOR_DIAGNOSE, "RUN", 1, 1,
+     "say why the reward went up while the answers got worse, or that it "
+     "did not",
+     "Reads what the stages, the evaluation, people and plumb probe left in "
+     "the project, never a model, and writes diagnosis.json: gates that the "
+     "numbers must pass, what happened, why (reward model, optimiser, KL "
+     "penalty), and the rival explanations by rank.  Every row is supported, "
+     "not supported or not measurable, with its interval; the last says what "
+     "is missing.  What is not there is named with the command that makes "
+     "it.",
+     "plumb diagnose plumb-demo --fail-on bug", cmd_diagnose},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
      "Answers one prompt, or writes candidate sets for a file of prompts.  "
      "logp is the log-probability of each token of the response.",

@@ -6,8 +6,8 @@
 static const struct option first[] = {
     /* settings of all commands */
     INT("seed", common.seed, "1", 0, 9007199254740991.0,
-        "random seed; the same seed gives the same bytes", FOR_WORK | FOR_PROBE,
-        RECORDED),
+        "random seed; the same seed gives the same bytes",
+        FOR_WORK | FOR_PROBE | FOR_DIAGNOSE, RECORDED),
     INT("shards", common.shards, "8", 1, 64,
         "pieces a batch is cut into; part of the result, unlike threads",
         FOR_STAGES | FOR_DEMO, RECORDED),
@@ -337,6 +337,14 @@ static const struct option last[] = {
         "push: replies to each from every checkpoint", FOR_PROBE, RECORDED),
     INT("probe.checkpoints", probe.sizes.checkpoints, "24", 2, 100000,
         "push: checkpoints at most, at equal distances", FOR_PROBE, RECORDED),
+
+    /* the diagnosis */
+    CHOICE("diagnose.fail_on", diagnose.fail_on, "none", "none|bug|paradox|any",
+           "exit with 3 when this is the verdict; any: everything but healthy "
+           "and inconclusive",
+           FOR_DIAGNOSE, 0),
+    INT("diagnose.resamples", diagnose.resamples, "2000", 100, 1000000,
+        "bootstrap resamples behind every interval", FOR_DIAGNOSE, 0),
 
     /* generation */
     PATH("generate.model", 'm', generate.model,

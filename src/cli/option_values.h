@@ -56,6 +56,18 @@ struct probe_values {
     struct probe_sizes sizes;
 };
 
+enum diagnose_fail_on {
+    FAIL_ON_NOTHING,
+    FAIL_ON_BUG,
+    FAIL_ON_PARADOX,
+    FAIL_ON_ANY,
+};
+
+struct diagnose_values {
+    int fail_on; // enum diagnose_fail_on
+    int64_t resamples;
+};
+
 struct generate_values {
     const char *model, *prompt, *prompt_ids, *prompts, *chat, *reward_model;
     int64_t samples, best_of, max_new, top_k;
@@ -121,6 +133,7 @@ struct option_values {
     int ppo_preset; // index into the choices of ppo.preset
     struct eval_values eval;
     struct probe_values probe;
+    struct diagnose_values diagnose;
     struct generate_values generate;
     struct tokenize_values tokenize;
     struct score_values score;

@@ -63,6 +63,7 @@ enum option_command {
     FOR_IMPORT = 2048,
     FOR_EXPORT = 4096,
     FOR_PROBE = 8192,
+    FOR_DIAGNOSE = 16384,
 };
 
 /* The commands that read records. */
