@@ -45,9 +45,13 @@ static pthread_once_t hooked = PTHREAD_ONCE_INIT;
 static void *hook_alloc(size_t size)
 {
     void *p = mem_small(size);
-    if (p == NULL)
-        starved = true;
-    return p;
+    if (p != NULL)
+        return p;
+    starved = true;
+    /* Jansson 2.14's lexer does not look whether its text could grow, and then
+     * reads and writes past it.  So a refusal is remembered, and what was asked
+     * for is given when there is any way; json_parse() reports it. */
+    return mem_small(size);
 }
 
 static void hook(void)
