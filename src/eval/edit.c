@@ -57,15 +57,15 @@ bool edit_restate(struct buf *out, const struct edit_text *t)
     return false;
 }
 
-void edit_without(struct buf *out, const struct edit_text *t, size_t left_out)
+void edit_without(struct buf *out, const struct edit_text *t, size_t i)
 {
-    size_t last = left_out + 1 == t->n ? t->n - 2 : t->n - 1;
-    for (size_t i = 0; i < t->n; i++) {
-        if (i == left_out)
+    size_t last = i + 1 == t->n ? t->n - 2 : t->n - 1;
+    for (size_t k = 0; k < t->n; k++) {
+        if (k == i)
             continue;
-        put_core(out, &t->sentence[i]);
-        if (i != last)
-            put_gap(out, &t->sentence[i]);
+        put_core(out, &t->sentence[k]);
+        if (k != last)
+            put_gap(out, &t->sentence[k]);
     }
     /* The text ends as it did. */
     put_gap(out, &t->sentence[t->n - 1]);

@@ -7,21 +7,21 @@
 #include "io/run.h"
 #include "model/checkpoint.h"
 
-enum status point_list(int64_t **out, size_t *n, const char *run,
+enum status point_list(int64_t **step, size_t *n, const char *run,
                        struct err *err)
 {
-    int64_t *step, *list;
+    int64_t *saved, *list;
     size_t checkpoints, m = 1;
-    TRY(run_checkpoints(&step, &checkpoints, run, err));
+    TRY(run_checkpoints(&saved, &checkpoints, run, err));
     enum status status = MEM_NEW(list, checkpoints + 1, err);
     if (status == OK) {
         for (size_t i = 0; i < checkpoints; i++)
-            if (step[i] > 0)
-                list[m++] = step[i];
-        *out = list;
+            if (saved[i] > 0)
+                list[m++] = saved[i];
+        *step = list;
         *n = m;
     }
-    mem_free(step);
+    mem_free(saved);
     return status;
 }
 

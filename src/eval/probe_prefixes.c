@@ -58,7 +58,9 @@ static enum status find_ends(bool *ends, const struct setup *s, size_t V,
         size_t n = text.len;
         while (n > 0 && (text.data[n - 1] == ' ' || text.data[n - 1] == '\t'))
             n--;
-        char last = n > 0 ? text.data[n - 1] : ' ';
+        if (n == 0)
+            continue;
+        char last = text.data[n - 1];
         ends[v] = last == '.' || last == '?' || last == '!' || last == '\n';
     }
 done:

@@ -68,12 +68,13 @@ says errors "is no ppo run"
 
 # Without the data of a stage its probe is skipped, and the command succeeds.
 mv project/human/rankings.jsonl kept.jsonl
-expect 0 probe project --overwrite --json
+expect 0 probe project --probes prefixes,pairs --overwrite --json $sizes
+holds jq -e '.probes.prefixes.state == "written"' out
 holds jq -e '.probes.pairs.state == "skipped" and
     (.probes.pairs.why | contains("rankings.jsonl: no such file"))' out
 holds [ ! -e project/probes/pairs.json ]
 mv project/world/demos.jsonl demos.jsonl
-expect 0 probe project --overwrite --probes reference
+expect 0 probe project --overwrite --probes reference $sizes
 holds jq -e '.train == null and .heldout == null and .own.top > 0 and
     (.missing | contains("demos.jsonl: no such file"))' \
     project/probes/reference.json
@@ -91,7 +92,7 @@ cp -r project/reward/checkpoints/0* project/elsewhere/model
 cp project/eval/settings.json settings.json
 jq '.reward_model = "elsewhere/model"' settings.json \
     >project/eval/settings.json
-expect 0 probe project --json
+expect 0 probe project --probes pairs --json
 holds jq -e '.probes.pairs.state == "skipped" and
     (.probes.pairs.why | contains("lies in no run"))' out
 cp settings.json project/eval/settings.json

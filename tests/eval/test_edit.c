@@ -118,7 +118,7 @@ static void is(struct bench *b, const char *want)
 static void test_edits(void **state)
 {
     (void)state;
-    struct bench b;
+    struct bench b = {.sentence = NULL};
     struct rng r;
     edit_append(&b.out, lay(&b, "yes. no."), "so.");
     is(&b, "yes. no. so.");
@@ -158,7 +158,7 @@ static void test_reorder_draws(void **state)
     struct rng r;
     rng_init(&r, 2, RNG_TEST, 0, 0);
     for (int i = 0; i < 3000; i++) {
-        struct bench b;
+        struct bench b = {.sentence = NULL};
         size_t k = 0;
         assert_true(edit_reorder(&b.out, lay(&b, "a. b. c. d."), &r));
         while (k < 3 && strcmp(buf_text(&b.out), want[k]) != 0)

@@ -423,6 +423,60 @@ static void test_edits_of_a_file(void **state)
     assert_int_equal(probed_result(r, "edits")->state, PROBE_FAILED);
 }
 
+/* Allocations of reading the samples. */
+static long count_reading(const struct probe *probe)
+{
+    struct drawn d;
+    mem_fail_at(-1);
+    must(drawn_read(&d, &probe->setup, probe->samples,
+                    (size_t)probe->config->sizes.prompts,
+                    (size_t)probe->config->sizes.samples, &err));
+    long count = mem_count();
+    drawn_free(&d);
+    return count;
+}
+
+/* Short of memory a probe says so and keeps nothing.  What reads JSON is left
+ * out, the samples at the beginning and the probes that read data or models:
+ * Jansson's scanner does not survive it. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"edits", "prefixes"};
+    struct probed p = shared;
+    struct probe probe;
+    probed_write_samples(&p);
+    p.config.sizes.prompts = 2;
+    must(probe_open(&probe, &p.config, &p.desk.context, &err));
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        const struct probe_kind *kind = probe_table;
+        while (strcmp(kind->name, name[i]) != 0)
+            kind++;
+        enum status status = ERR_MEMORY;
+        long first = count_reading(&probe), refused = 0;
+        for (long at = 0; status != OK; at += 1 + at / 4) {
+            struct buf out;
+            struct json_writer w;
+            buf_init(&out, 1 << 22);
+            json_writer_init(&w, &out, false);
+            json_open(&w, '{');
+            mem_fail_at(first + at);
+            status = kind->run(&w, &probe, &err);
+            if (status == OK)
+                status = buf_status(&out, &err);
+            bool is_reached = mem_count() > first + at;
+            mem_fail_at(-1);
+            buf_free(&out);
+            if (is_reached && status != ERR_MEMORY)
+                fail_msg("%s, allocation %ld: %s", name[i], at,
+                         err_name(status));
+            refused += is_reached;
+        }
+        assert_true(refused > 10);
+    }
+    probe_close(&probe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_push_points),
         cmocka_unit_test(test_edits),
         cmocka_unit_test(test_edits_of_a_file),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
