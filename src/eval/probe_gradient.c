@@ -72,7 +72,7 @@ static enum status place(struct iteration *out, const struct probe *p,
     (void)snprintf(name, sizeof name, "checkpoints/%06lld", (long long)step);
     TRY(file_join(out->checkpoint, run, name, err));
     (void)snprintf(name, sizeof name, "rollouts/%06lld.jsonl.zst",
-                   (long long)(step + 1));
+                   (long long)out->step);
     return file_join(out->trace, run, name, err);
 }
 

@@ -13,6 +13,9 @@ const struct probe_kind probe_table[] = {
      "what the reward, the KL penalty, the baseline and the entropy bonus each "
      "wanted of the policy, in iterations of the run",
      probe_gradient_inputs, probe_gradient},
+    {"relaxation",
+     "whether the KL penalty pulls: training goes on with every score 0",
+     probe_relaxation_inputs, probe_relaxation},
     {"prefixes",
      "what policy and reference expect at every state of the reference's "
      "replies, where they end above all",

@@ -43,4 +43,10 @@ enum status probe_gradient_inputs(struct buf *out, const struct probe *p,
 enum status probe_gradient(struct json_writer *w, const struct probe *p,
                            struct err *err) MUST_CHECK;
 
+/* probe_relaxation.c: whether the KL penalty pulls. */
+enum status probe_relaxation_inputs(struct buf *out, const struct probe *p,
+                                    struct err *err) MUST_CHECK;
+enum status probe_relaxation(struct json_writer *w, const struct probe *p,
+                             struct err *err) MUST_CHECK;
+
 #endif

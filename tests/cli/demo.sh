@@ -20,7 +20,7 @@ holds jq -e '.kl_sequence | length > 1 and
 holds jq -e '.observations | [.reward_up, .human_down, .verbosity_up, .kl_up]
     | all(. == true or . == false or . == null)' one.json
 
-for probe in edits pairs prefixes reference push; do
+for probe in edits pairs gradient relaxation prefixes reference push; do
     holds jq -e '.schema == "plumb.probe/1"' "one/probes/$probe.json"
 done
 for path in sft/config.yaml reward/config.yaml ppo/config.yaml \

@@ -1,4 +1,6 @@
 /*
+ * relaxation.json says what it was measured with.
+ *
  * gradient.json: every iteration with a trace and a checkpoint before it is
  * split, its numbers agree with each other, and one that cannot be repeated
  * says why.
@@ -172,6 +174,51 @@ static void test_no_run(void **state)
         strstr(probed_result(r, "gradient")->why.text, "no iteration"));
 }
 
+static double last_to_first(const struct json *arm)
+{
+    const struct json *kl = json_get(arm, "kl");
+    size_t n = json_size(kl);
+    assert_int_equal(n, 5);
+    return json_number(json_at(kl, n - 1), (double)NAN) /
+           json_number(json_at(kl, 0), (double)NAN);
+}
+
+static void test_relaxation(void **state)
+{
+    (void)state;
+    struct probed p = shared;
+    p.config.only = "relaxation";
+    p.ppo.optimizer.lr = 5e-3; // so that the score drives the policy away
+    p.config.ppo = &p.ppo;
+    const struct probe_result *r = probed_run(&p);
+    assert_int_equal(probed_result(r, "relaxation")->state, PROBE_WRITTEN);
+    struct json *root = probed_read(&p, "relaxation");
+    const struct json *run = json_get(root, "run");
+    const struct json *twin = json_get(root, "twin");
+    const char *class = json_text(json_get(root, "class"), "");
+    /* A desk this small may or may not show it; what it cannot show is a right
+     * penalty that does not act. */
+    assert_true(strcmp(class, "acts") == 0 ||
+                strcmp(class, "not measurable") == 0);
+    assert_true(json_bool(json_get(root, "tilted"), false));
+    assert_true(json_bool(json_get(root, "twin_is_run"), false));
+    assert_string_equal(json_text(json_get(root, "kl_mode"), ""), "k1_reward");
+    assert_int_equal(json_int(json_get(root, "batch"), 0), 8);
+    files_near(number(root, "beta") * number(root, "beta_scale"), 0.2, 1e-12);
+    files_near(last_to_first(run), number(run, "ratio"), 1e-9);
+    files_near(last_to_first(twin), number(run, "ratio"), 1e-9);
+    assert_true(json_int(json_get(run, "tokens"), 0) > 0);
+    json_free(root);
+
+    p.ppo.kl.beta = 0;
+    p.config.overwrite = true;
+    probed_run(&p);
+    root = probed_read(&p, "relaxation");
+    assert_string_equal(json_text(json_get(root, "class"), ""), "no penalty");
+    assert_int_equal(json_size(json_get(json_get(root, "run"), "kl")), 0);
+    json_free(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_not_reproducible),
         cmocka_unit_test(test_wrong_checkpoint),
         cmocka_unit_test(test_no_run),
+        cmocka_unit_test(test_relaxation),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
