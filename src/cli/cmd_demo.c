@@ -138,11 +138,13 @@ static enum status run_all(struct demo *demo, struct err *err)
 /* What the stages will not take, before anything is written for them. */
 static enum status check_settings(const struct options *o, struct err *err)
 {
+    struct mix mix;
     struct sft_config sft = o->v.sft;
     enum run_mode mode;
     sft.tokenizer = "world";
     TRY(session_mode(&mode, o, err));
     TRY(sft_check(&sft, err));
+    TRY(demo_mix(&mix, o, err));
     return ppo_check(&o->v.ppo, err);
 }
 

@@ -28,6 +28,16 @@ static bool is_done(const struct demo *d, const char *path)
     return d->o->v.common.resume && file_exists(path);
 }
 
+enum status demo_mix(struct mix *out, const struct options *o, struct err *err)
+{
+    TRY(mix_parse(out, o->v.world.intents, o->v.world.mix_shift, err));
+    if (out->shift > 0 && !o->v.ppo.file_order)
+        return err_set(err, ERR_ARG,
+                       "world.mix_shift lets prompts drift over their file, "
+                       "which PPO would shuffle; ppo.file_order=true does not");
+    return OK;
+}
+
 static enum status make_world(const struct demo *d, struct err *err)
 {
     const struct world_values *w = &d->o->v.world;
@@ -46,11 +56,7 @@ static enum status make_world(const struct demo *d, struct err *err)
         {"world/heldout.jsonl", TICKET_HELDOUT, d->o->v.eval.n_prompts, NULL},
     };
     const char *path;
-    TRY(mix_parse(&mix, w->intents, w->mix_shift, err));
-    if (mix.shift > 0 && !ppo->file_order)
-        return err_set(err, ERR_ARG,
-                       "world.mix_shift lets prompts drift over their file, "
-                       "which PPO would shuffle; ppo.file_order=true does not");
+    TRY(demo_mix(&mix, d->o, err));
     context_stage(&d->session->context, "world",
                   "tickets and demonstrations of the support desk");
     TRY(demo_path(&path, d, "world", err));

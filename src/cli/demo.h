@@ -12,6 +12,7 @@
 #define PLUMB_CLI_DEMO_H
 
 #include "cli/session.h"
+#include "world/mix.h"
 
 struct demo {
     struct options *o;
@@ -21,6 +22,11 @@ struct demo {
 
 /* All stages; a finished one is passed over when the run is resumed. */
 enum status demo_run(const struct demo *d, struct err *err) MUST_CHECK;
+
+/* The mix of the prompts that PPO trains on.  ERR_ARG when it is none, or when
+ * it drifts over a file that PPO would shuffle. */
+enum status demo_mix(struct mix *out, const struct options *o,
+                     struct err *err) MUST_CHECK;
 
 /* A stage of the project by its name and a path in it, as one string that
  * lives as long as the options. */

@@ -8,6 +8,11 @@ expect 0 world tokenizer --out desk
 expect 0 world demos --demos 200 --out demos.jsonl
 expect 0 world tickets --split ranking --tickets 12 --out ranked.jsonl
 expect 0 world tickets --split ppo --tickets 16 --out prompts.jsonl
+expect 0 world tickets --intents refund,late --mix-shift 1 --tickets 40 \
+    --out drifting.jsonl
+holds jq -se 'map(.tags.intent) | unique == ["late", "refund"]' drifting.jsonl
+holds jq -se '.[0].tags.intent == "refund" and .[39].tags.intent == "late"' \
+    drifting.jsonl
 # shellcheck disable=SC2086 # a list of words
 expect 0 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 --out sft
 expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \

@@ -82,4 +82,10 @@ if [ -w /dev/full ]; then
     "$plumb" help >/dev/full 2>errors
     holds [ $? -eq 1 ]
 fi
+# A drift of the prompts is nothing that PPO may shuffle; nothing is begun.
+expect 2 demo --quick --out drift --set world.mix_shift=1
+says errors "ppo.file_order=true"
+expect 2 demo --quick --out drift --set world.intents=refund,lat
+says errors "no intent 'lat'; known: refund, late"
+holds [ ! -e drift ]
 finish
