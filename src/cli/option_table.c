@@ -258,6 +258,17 @@ static const struct option first[] = {
          "weigh the pairs of a record by the number it has under "
          "data.weight_key, 1 where it has none; their mean becomes 1",
          FOR_REWARD, RECORDED),
+    INT("reward.heads", reward.heads.n, "1", 1, 2,
+        "2: a second head takes up what goes with length, and is dropped at "
+        "the end (ODIN)",
+        FOR_REWARD, RECORDED),
+    REAL("reward.heads_length", reward.heads.length, "1", 0, 1000,
+         "two heads: weight of |corr(quality, length)| + 1 - corr(length head, "
+         "length), within prompts",
+         FOR_REWARD, RECORDED),
+    REAL("reward.heads_orthogonal", reward.heads.orthogonal, "1", 0, 1000,
+         "two heads: weight of the |cosine| of their weights", FOR_REWARD,
+         RECORDED),
     REAL("reward.length_gain", reward.length_gain, "0", -1000, 1000,
          "added to the finished model's score for every token of a response, "
          "the end mark counted: plants a bias by length",

@@ -11,6 +11,14 @@
 
 #include "model/transformer.h"
 
+/* The same with any weights w [C] in place of a model's score head; dw [C] is
+ * theirs, NULL when they are frozen. */
+void head_rows_forward(float *out, const float *w, const float *hidden,
+                       const size_t *row, size_t n, size_t C);
+void head_rows_backward(float *dhidden, float *dw, const float *w,
+                        const float *hidden, const size_t *row,
+                        const float *dout, size_t n, size_t C);
+
 /* out [n] from rows row[0..n-1] of hidden [N,C]; asserts HEAD_SCORE. */
 void head_score_forward(float *out, const struct model *m, const float *hidden,
                         const size_t *row, size_t n);

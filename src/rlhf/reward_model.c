@@ -1,4 +1,4 @@
-#include "rlhf/reward_model.h"
+#include "rlhf/reward_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,191 +7,22 @@
 #include "base/mem.h"
 #include "io/chat_install.h"
 #include "model/checkpoint.h"
-#include "model/heads.h"
-#include "rlhf/corpus.h"
 #include "rlhf/reward_heldout.h"
-#include "rlhf/reward_length.h"
-#include "rlhf/scorer.h"
-#include "rlhf/trainer.h"
-
-/* What one shard's prompts gave. */
-struct tally {
-    double loss;
-    double score, score_min, score_max, responses; // sum, ..., count
-    double margin; // sum over pairs of better minus worse
-    double tokens;
-    struct pair_count pairs;
-};
-
-struct reward_training {
-    const struct reward_config *config;
-    struct tokenizer *tokenizer;
-    struct dataset data;
-    struct corpus corpus;
-    size_t n_train; // prompts; the rest is held out
-    size_t batch;
-    size_t *order;
-    int64_t order_epoch;
-    struct reward_weights weights;
-    struct trainer trainer;
-    char base[FILE_PATH_MAX]; // where the language model was read from
-    /* the batch being worked on */
-    const size_t *item;
-    size_t n_item;
-    bool is_training;
-    struct tally *tally;              // [shards]
-    double *score;                    // [n_seq] scores, while some are measured
-    struct reward_length_slope slope; // found for length_residual
-};
-
-static void tally_margins(struct tally *t, const double *score,
-                          const int32_t *rank, size_t K)
-{
-    for (size_t i = 0; i < K; i++) {
-        t->score += score[i];
-        t->score_min = fmin(t->score_min, score[i]);
-        t->score_max = fmax(t->score_max, score[i]);
-        t->responses++;
-        for (size_t j = 0; j < K; j++)
-            if (rank[i] < rank[j])
-                t->margin += score[i] - score[j];
-    }
-}
-
-/* Loss of one prompt's responses, in training with its weights; `pair` is room
- * for K * K of them. */
-static double weighted_loss(double *dx, const double *x,
-                            const struct reward_training *r, size_t prompt,
-                            double scale, double *pair)
-{
-    const struct record *record = &r->data.record[prompt];
-    const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
-    const struct reward_loss_config *c = &r->config->loss;
-    size_t K = record->n_responses;
-    if (!r->is_training)
-        return reward_loss(dx, x, record->ranking, K, scale, c);
-    double weight = reward_weights_record(&r->weights, prompt);
-    bool is_weighted =
-        reward_weights_pairs(pair, &r->weights, seq, record->ranking, K);
-    return weight * reward_loss_weighted(dx, x, record->ranking,
-                                         is_weighted ? pair : NULL, K,
-                                         weight * scale, c);
-}
-
-/* Loss of one prompt's K responses; their score derivatives in dscore. */
-static enum status prompt_loss(struct reward_training *r, struct tally *t,
-                               size_t prompt, const float *score, float *dscore,
-                               struct arena *arena, struct err *err)
-{
-    const struct record *record = &r->data.record[prompt];
-    const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
-    size_t K = record->n_responses;
-    double scale = 1.0 / (double)r->n_item;
-    double *x, *dx, *pair;
-    TRY(ARENA_NEW(arena, x, K, err));
-    TRY(ARENA_NEW(arena, dx, K, err));
-    TRY(ARENA_NEW(arena, pair, K * K, err));
-    for (size_t k = 0; k < K; k++) {
-        x[k] = (double)score[k];
-        dx[k] = 0;
-        t->tokens += (double)seq[k].len_response;
-        if (r->is_training)
-            continue;
-        x[k] = scorer_add_length(x[k], &r->trainer.model, seq[k].len_response);
-        r->score[r->corpus.first[prompt] + k] = x[k];
-    }
-    t->loss += scale * weighted_loss(dx, x, r, prompt, scale, pair);
-    reward_count_pairs(&t->pairs, x, record->ranking, K);
-    tally_margins(t, x, record->ranking, K);
-    for (size_t k = 0; k < K; k++)
-        dscore[k] = (float)dx[k];
-    return OK;
-}
-
-/* The responses of prompts item[first..last-1], one pack. */
-static enum status collect(struct sequence **out, size_t *n,
-                           const struct reward_training *r, size_t first,
-                           size_t last, struct arena *arena, struct err *err)
-{
-    const size_t *at = r->corpus.first;
-    *n = 0;
-    for (size_t i = first; i < last; i++)
-        *n += at[r->item[i] + 1] - at[r->item[i]];
-    TRY(ARENA_NEW(arena, *out, *n, err));
-    size_t to = 0;
-    for (size_t i = first; i < last; i++)
-        for (size_t s = at[r->item[i]]; s < at[r->item[i] + 1]; s++)
-            (*out)[to++] = r->corpus.seq[s];
-    return OK;
-}
-
-static enum status run_shard(void *ctx, size_t shard, size_t worker,
-                             struct err *err)
-{
-    struct reward_training *r = ctx;
-    struct model *m = &r->trainer.model;
-    struct arena *arena = workspace_arena(&r->trainer.workspace, worker);
-    struct sequence *seq;
-    struct batch b;
-    struct activations a;
-    size_t first, last, n, at = 0;
-    r->tally[shard] =
-        (struct tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
-    batch_shard(&first, &last, r->n_item, r->trainer.optimizer.shards, shard);
-    if (first == last)
-        return OK;
-    TRY(collect(&seq, &n, r, first, last, arena, err));
-    TRY(batch_pack(&b, seq, n, arena, err));
-    TRY(activations_place(&a, m, b.pack.N, r->is_training, arena, err));
-    TRY(transformer_forward(&a, m, &b.pack, arena, err));
-    size_t *row;
-    float *score, *dscore, *dhidden;
-    TRY(ARENA_NEW(arena, row, n, err));
-    TRY(ARENA_NEW(arena, score, n, err));
-    TRY(ARENA_NEW(arena, dscore, n, err));
-    for (size_t s = 0; s < n; s++)
-        row[s] = batch_last_row(&b, s);
-    head_score_forward(score, m, a.hidden, row, n);
-    for (size_t i = first; i < last; i++) {
-        TRY(prompt_loss(r, &r->tally[shard], r->item[i], score + at,
-                        dscore + at, arena, err));
-        at += r->data.record[r->item[i]].n_responses;
-    }
-    if (!r->is_training)
-        return OK;
-    float *grad = optimizer_grad(&r->trainer.optimizer, shard);
-    TRY(ARENA_NEW(arena, dhidden, b.pack.N * m->config.C, err));
-    memset(dhidden, 0, b.pack.N * m->config.C * sizeof *dhidden);
-    head_score_backward(dhidden, grad, m, a.hidden, row, dscore, n);
-    return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
-}
-
-static enum status run_items(struct tally *sum, struct reward_training *r,
-                             const size_t *item, size_t n, struct err *err)
-{
-    size_t shards = r->trainer.optimizer.shards;
-    r->item = item;
-    r->n_item = n;
-    TRY(team_run(r->trainer.context->team, shards, run_shard, r, err));
-    *sum = (struct tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
-    for (size_t i = 0; i < shards; i++) {
-        const struct tally *t = &r->tally[i];
-        sum->loss += t->loss;
-        sum->score += t->score;
-        sum->score_min = fmin(sum->score_min, t->score_min);
-        sum->score_max = fmax(sum->score_max, t->score_max);
-        sum->responses += t->responses;
-        sum->margin += t->margin;
-        sum->tokens += t->tokens;
-        sum->pairs.right += t->pairs.right;
-        sum->pairs.pairs += t->pairs.pairs;
-    }
-    return OK;
-}
 
 static double ratio(double a, double b)
 {
     return b > 0 ? a / b : (double)NAN;
+}
+
+static void put_heads(struct trainer_batch *b, const struct reward_heads *h)
+{
+    const struct metric metric[] = {
+        {"heads/quality_length", h->corr_quality},
+        {"heads/length_length", h->corr_length},
+        {"heads/cosine", h->cosine},
+    };
+    for (size_t i = 0; i < sizeof metric / sizeof *metric; i++)
+        b->metric[b->n_metric++] = metric[i];
 }
 
 static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
@@ -200,15 +31,15 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
     struct reward_training *r = ctx;
     int64_t per_epoch = (int64_t)(r->n_train / r->batch);
     int64_t epoch = step / per_epoch;
-    struct tally sum;
+    struct reward_tally sum;
     (void)t;
     if (epoch != r->order_epoch) {
         trainer_order(r->order, r->n_train, r->trainer.stage->seed, epoch);
         r->order_epoch = epoch;
     }
-    r->is_training = true;
-    TRY(run_items(&sum, r, r->order + (size_t)(step % per_epoch) * r->batch,
-                  r->batch, err));
+    TRY(reward_batch_train(&sum, r,
+                           r->order + (size_t)(step % per_epoch) * r->batch,
+                           r->batch, step + 1, err));
     b->loss = sum.loss;
     b->sequences = (size_t)sum.responses;
     const struct metric metric[] = {
@@ -222,6 +53,8 @@ static enum status step_batch(void *ctx, struct trainer *t, int64_t step,
     };
     for (size_t i = 0; i < sizeof metric / sizeof *metric; i++)
         b->metric[b->n_metric++] = metric[i];
+    if (r->config->heads.n > 1)
+        put_heads(b, &r->heads);
     return OK;
 }
 
@@ -232,14 +65,13 @@ static enum status measure(double *loss, struct reward_training *r,
 {
     size_t n = last - first;
     double sum = 0;
-    r->is_training = false;
     for (size_t at = 0; at < n; at += 64) {
         size_t item[64];
         size_t k = n - at < 64 ? n - at : 64;
-        struct tally part;
+        struct reward_tally part;
         for (size_t i = 0; i < k; i++)
             item[i] = first + at + i;
-        TRY(run_items(&part, r, item, k, err));
+        TRY(reward_batch_measure(&part, r, item, k, err));
         sum += part.loss * (double)k / (double)n;
     }
     if (!isfinite(sum))
@@ -295,6 +127,18 @@ size_t reward_training_prompts(const struct reward_config *c,
     if (c->heldout != NULL)
         return corpus->n_train;
     return n - (size_t)(c->holdout * (double)(n - corpus->n_extra));
+}
+
+/* A second head, and what a checkpoint keeps of it. */
+static enum status start_heads(struct reward_training *r,
+                               struct checkpoint_array *kept,
+                               const struct model *m, const struct stage *stage,
+                               struct err *err)
+{
+    TRY(reward_heads_create(&r->heads, m->config.C, stage->shards, r->batch,
+                            r->corpus.n_seq, stage->seed, err));
+    reward_heads_arrays(kept, &r->heads);
+    return OK;
 }
 
 static enum status plan(struct reward_training *r, const struct stage *stage,
@@ -459,6 +303,7 @@ enum status reward_model_run(const struct reward_config *c,
     enum status status = OK;
     struct reward_training r = {.config = c, .trainer = {.run = {.lock = -1}}};
     struct model model = {.params = NULL};
+    struct checkpoint_array kept[REWARD_HEADS_ARRAYS];
     int64_t total;
     context_stage(stage->context, "reward", "training the reward model");
     TRY_DONE(start_model(&model, &r, stage, err));
@@ -476,8 +321,11 @@ enum status reward_model_run(const struct reward_config *c,
     TRY_DONE(plan(&r, stage, &total, err));
     TRY_DONE(warn_of_shared(&r, stage->context, err));
     say_weights(&r, stage->context);
-    TRY_DONE(trainer_open(&r.trainer, stage, &model, r.base, r.tokenizer,
-                          &c->optimizer, total, c->save_every, err));
+    if (c->heads.n > 1)
+        TRY_DONE(start_heads(&r, kept, &model, stage, err));
+    TRY_DONE(trainer_open_with(&r.trainer, stage, &model, r.base, r.tokenizer,
+                               &c->optimizer, total, c->save_every, kept,
+                               c->heads.n > 1 ? REWARD_HEADS_ARRAYS : 0, err));
     r.trainer.log_every = c->log_every;
     status = trainer_loop(&r.trainer, step_batch, &r, err);
     if (status == OK && !r.trainer.run.is_complete)
@@ -489,6 +337,7 @@ done:
     dataset_free(&r.data);
     tokenizer_free(r.tokenizer);
     reward_weights_free(&r.weights);
+    reward_heads_free(&r.heads);
     mem_free(r.order);
     mem_free(r.tally);
     mem_free(r.score);

@@ -17,6 +17,7 @@
 #ifndef PLUMB_RLHF_REWARD_MODEL_H
 #define PLUMB_RLHF_REWARD_MODEL_H
 
+#include "rlhf/reward_heads.h"
 #include "rlhf/reward_loss.h"
 #include "rlhf/reward_weights.h"
 #include "rlhf/stage.h"
@@ -37,6 +38,7 @@ struct reward_config {
     bool length_residual; // the slope by length is taken out at the end
     struct reward_loss_config loss;
     struct reward_weights_config weights;
+    struct reward_heads_config heads;
     struct optimizer_config optimizer;
     struct adapter_config adapter;
 };

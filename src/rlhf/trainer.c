@@ -1,5 +1,6 @@
 #include "rlhf/trainer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +10,17 @@
 #include "model/adapter.h"
 #include "model/checkpoint.h"
 
-/* Moments under stable names, so that a checkpoint says what it holds. */
-static void name_arrays(struct checkpoint_array array[2],
-                        const struct optimizer *o)
+/* Moments under stable names, so that a checkpoint says what it holds, and what
+ * the stage keeps; how many there are. */
+static size_t name_arrays(struct checkpoint_array array[2 + TRAINER_ARRAYS_MAX],
+                          const struct trainer *t)
 {
+    const struct optimizer *o = &t->optimizer;
     array[0] = (struct checkpoint_array){"adam.m", o->m, o->n};
     array[1] = (struct checkpoint_array){"adam.v", o->v, o->n};
+    for (size_t i = 0; i < t->n_more; i++)
+        array[2 + i] = t->more[i];
+    return 2 + t->n_more;
 }
 
 /* Was this checkpoint written because its turn had come, not to stop? */
@@ -71,10 +77,10 @@ enum status trainer_save(struct trainer *t, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
-    struct checkpoint_array array[2];
+    struct checkpoint_array array[2 + TRAINER_ARRAYS_MAX];
     struct buf text;
     struct json_writer w;
-    name_arrays(array, &t->optimizer);
+    size_t n_array = name_arrays(array, t);
     buf_init(&text, 4096);
     json_writer_init(&w, &text, true);
     json_open(&w, '{');
@@ -89,7 +95,7 @@ enum status trainer_save(struct trainer *t, struct err *err)
                            .tokenizer = t->tokenizer,
                            .trainer_json = buf_text(&text),
                            .array = array,
-                           .n_array = 2};
+                           .n_array = n_array};
     TRY_DONE(checkpoint_write(path, &c, err));
     t->run.checkpoint = t->step;
     TRY_DONE(trainer_prune(&t->run, t->save_every, err));
@@ -121,13 +127,13 @@ static enum status resume(struct trainer *t, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
-    struct checkpoint_array array[2];
+    struct checkpoint_array array[2 + TRAINER_ARRAYS_MAX];
     struct buf text;
     buf_init(&text, 1 << 16);
-    name_arrays(array, &t->optimizer);
+    size_t n_array = name_arrays(array, t);
     TRY_DONE(run_checkpoint_path(path, &t->run, t->run.checkpoint, err));
     TRY_DONE(trainer_reload(&t->model, path, t->optimizer.n, err));
-    TRY_DONE(checkpoint_read_trainer(&text, array, 2, path, err));
+    TRY_DONE(checkpoint_read_trainer(&text, array, n_array, path, err));
     t->step = t->run.checkpoint;
     t->optimizer.t = t->step;
     TRY_DONE(trainer_prune(&t->run, t->save_every, err));
@@ -142,11 +148,26 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                          const struct optimizer_config *optimizer,
                          int64_t total, int64_t save_every, struct err *err)
 {
+    return trainer_open_with(t, stage, initial, base, tokenizer, optimizer,
+                             total, save_every, NULL, 0, err);
+}
+
+enum status trainer_open_with(struct trainer *t, const struct stage *stage,
+                              struct model *initial, const char *base,
+                              const struct tokenizer *tokenizer,
+                              const struct optimizer_config *optimizer,
+                              int64_t total, int64_t save_every,
+                              const struct checkpoint_array *more,
+                              size_t n_more, struct err *err)
+{
     enum status status = OK;
     struct context *context = stage->context;
+    assert(n_more <= TRAINER_ARRAYS_MAX);
     *t = (struct trainer){.stage = stage,
                           .context = context,
                           .tokenizer = tokenizer,
+                          .more = more,
+                          .n_more = n_more,
                           .model = *initial,
                           .total = total,
                           .save_every = save_every,

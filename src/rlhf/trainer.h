@@ -6,6 +6,7 @@
 #define PLUMB_RLHF_TRAINER_H
 
 #include "io/tokenizer.h"
+#include "model/checkpoint.h"
 #include "rlhf/optimizer.h"
 #include "rlhf/stage.h"
 
@@ -18,6 +19,8 @@ struct trainer {
     struct model model;
     char base[FILE_PATH_MAX]; // where a model with an adapter came from
     const struct tokenizer *tokenizer;
+    const struct checkpoint_array *more; // [n_more] that the stage keeps
+    size_t n_more;
     struct optimizer optimizer;
     struct workspace workspace;
     int64_t step, total; // updates done and planned
@@ -39,6 +42,18 @@ enum status trainer_open(struct trainer *t, const struct stage *stage,
                          int64_t total, int64_t save_every,
                          struct err *err) MUST_CHECK;
 void trainer_close(struct trainer *t);
+
+/* The same with arrays of the stage's own in every checkpoint (no more than
+ * TRAINER_ARRAYS_MAX), filled when the run goes on from one.  `more` outlives
+ * the trainer. */
+#define TRAINER_ARRAYS_MAX 6
+enum status trainer_open_with(struct trainer *t, const struct stage *stage,
+                              struct model *initial, const char *base,
+                              const struct tokenizer *tokenizer,
+                              const struct optimizer_config *optimizer,
+                              int64_t total, int64_t save_every,
+                              const struct checkpoint_array *more,
+                              size_t n_more, struct err *err) MUST_CHECK;
 
 /*
  * One update: fill the gradients (optimizer_grad) of batch number `step`,
