@@ -58,20 +58,21 @@ static bool is_plain(const struct options *o)
     return o->v.export_to.interpolate == 1;
 }
 
-/* What other programs will make of it: they do not know of the slope. */
-static void warn_of_gain(const struct options *o, const struct model *m)
+/* What other programs will make of it: they do not know what length adds. */
+static void warn_of_length(const struct options *o, const struct model *m)
 {
+    const struct score_length *s = &m->config.length;
     struct terminal t;
     const struct context context = {
         .sink = terminal_event, .sink_ctx = &t, .stage = "export"};
-    if (m->config.length_gain == 0)
+    if (!score_length_counts(s))
         return;
     terminal_init(&t, o->v.common.quiet);
     context_warn(&context,
-                 "its scores rise by %.6g for every token of a response, which "
-                 "only Plumb adds (" RUN_LENGTH_GAIN
-                 " in config.json): other programs will read other scores",
-                 m->config.length_gain);
+                 "its scores owe something to length (" SCORE_LENGTH_GAIN
+                 " %.6g, " SCORE_LENGTH_TARGET " %.6g in config.json) that "
+                 "only Plumb adds: other programs will read other scores",
+                 s->gain, s->target);
 }
 
 static enum status print_result(const struct options *o, const char *path,
@@ -96,8 +97,7 @@ static enum status print_result(const struct options *o, const char *path,
             json_field_number(&w, "interpolate", o->v.export_to.interpolate);
             json_field_text(&w, "with", o->v.export_to.with);
         }
-        if (m->config.length_gain != 0)
-            json_field_number(&w, "length_gain", m->config.length_gain);
+        score_length_write(&w, &m->config.length);
         json_close(&w, '}');
     } else {
         buf_puts(&text, o->v.common.out);
@@ -149,7 +149,7 @@ static enum status export_model(const struct options *o, const char *path,
     if (!is_plain(o))
         TRY_DONE(mix(&m, t, o, err));
     TRY_DONE(write_model(o, &m, t, path, err));
-    warn_of_gain(o, &m);
+    warn_of_length(o, &m);
     status = print_result(o, path, &m, err);
 done:
     tokenizer_free(t);

@@ -13,6 +13,12 @@
 
 #define CONFIG_MAX ((size_t)1 << 20)
 
+static void put_length(struct json_writer *w, const struct score_length *s)
+{
+    json_field_number(w, "length_gain", s->gain);
+    json_field_number(w, "length_target", s->target);
+}
+
 static void put_shape(struct json_writer *w, const struct model_config *c)
 {
     json_field_text(w, "head", c->head == HEAD_LM ? "lm" : "score");
@@ -31,7 +37,7 @@ static void put_shape(struct json_writer *w, const struct model_config *c)
     json_field_int(w, "eos", c->eos);
     json_field_int(w, "pad", c->pad);
     if (c->head == HEAD_SCORE)
-        json_field_number(w, "length_gain", c->length_gain);
+        put_length(w, &c->length);
 }
 
 static enum status put_tokenizer(struct json_writer *w, const char *dir,
@@ -120,8 +126,8 @@ enum status inspect_adapter(struct json_writer *w, const char *dir,
     struct model_config c = {.head = HEAD_LM};
     TRY(adapter_head(&c.head, dir, err));
     if (c.head == HEAD_SCORE) {
-        TRY(adapter_read_gain(&c, dir, err));
-        json_field_number(w, "length_gain", c.length_gain);
+        TRY(adapter_read_length(&c, dir, err));
+        put_length(w, &c.length);
     }
     TRY(file_join(path, dir, "adapter_model.safetensors", err));
     TRY(safetensors_open(&s, path, err));

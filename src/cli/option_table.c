@@ -277,6 +277,11 @@ static const struct option first[] = {
          "at the end, estimate how the score rises with length within a prompt "
          "and take that out of every score",
          FOR_REWARD, RECORDED),
+    REAL(
+        "reward.length_only", reward.length_only, "0", 0, 1000000,
+        "train nothing: a reward model whose score is 1 - |tokens / this - 1|, "
+        "a control for judges; 0 is off",
+        FOR_REWARD, RECORDED),
     OPTIMIZER("reward", reward.optimizer, FOR_REWARD, "2e-3", "0.1", "20",
               "cosine", "0.98", "1e-8", "0.01"),
     ADAPTER("reward", reward.adapter, FOR_REWARD),

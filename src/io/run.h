@@ -120,16 +120,10 @@ enum status run_find_tokenizer(char out[FILE_PATH_MAX], const char *path,
                                struct err *err) MUST_CHECK;
 
 /*
- * The key of config.json, or of base.json beside an adapter, that gives a
- * reward model's scores a slope by length (struct model_config's length_gain).
- */
-#define RUN_LENGTH_GAIN "plumb_length_gain"
-
-/*
  * SHA-256 of a model's weights as run_find_model() found it: of the file that
  * holds them; of the hashes of its parts where there are several, or of an
- * adapter, whose settings are a part.  A RUN_LENGTH_GAIN other than 0 is a part
- * of it, too.
+ * adapter, whose settings are a part.  So is what a reward model's scores owe
+ * to length (io/score_length.h), where they do.
  */
 enum status run_hash_model(char out[65], const char *model,
                            struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "io/hub.h"
 #include "io/run.h"
 #include "io/run_files.h"
+#include "io/score_length.h"
 
 #define INDEX "model.safetensors.index.json"
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
@@ -268,20 +269,21 @@ static enum status hash_adapter(char out[65], const char *model,
     return OK;
 }
 
-/* The slope by length of a reward model's folder; 0 where none is told, or
- * where the file says nothing, which is for who reads the model to refuse. */
-static double length_gain(const char *model)
+/* What a folder says of length; nothing where its file is not one, which is for
+ * who reads the model to refuse. */
+static struct score_length length_of(const char *model)
 {
     const char *name =
         run_files_is_adapter(model) ? "base.json" : "config.json";
     char path[FILE_PATH_MAX];
+    struct score_length s = {0};
     struct json *json = NULL;
     if (file_join(path, model, name, NULL) != OK || !file_exists(path) ||
         json_read(&json, path, CONFIG_BYTES_MAX, NULL) != OK)
-        return 0;
-    double gain = json_number(json_get(json, RUN_LENGTH_GAIN), 0);
+        return s;
+    (void)!score_length_parse(&s, json, path, NULL);
     json_free(json);
-    return gain;
+    return s;
 }
 
 static enum status hash_weights(char out[65], const char *model,
@@ -300,14 +302,17 @@ static enum status hash_weights(char out[65], const char *model,
 
 enum status run_hash_model(char out[65], const char *model, struct err *err)
 {
-    char parts[64 + 32];
+    char parts[64 + 2 * 32];
     char hash[65];
+    struct score_length length = {0};
     TRY(hash_weights(hash, model, err));
-    double gain = file_is_dir(model) ? length_gain(model) : 0;
     memcpy(out, hash, sizeof hash);
-    if (gain == 0)
+    if (file_is_dir(model))
+        length = length_of(model);
+    if (!score_length_counts(&length))
         return OK;
-    int len = snprintf(parts, sizeof parts, "%s%.17g", hash, gain);
+    int len = snprintf(parts, sizeof parts, "%s %.17g %.17g", hash, length.gain,
+                       length.target);
     file_hash_bytes(out, parts, (size_t)len);
     return OK;
 }

@@ -1,7 +1,6 @@
 #include "model/adapter.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -129,8 +128,8 @@ enum status adapter_write(const char *dir, const struct model *m,
     json_writer_init(&w, &text, true);
     json_open(&w, '{');
     json_field_text(&w, "path", way);
-    if (m->config.head == HEAD_SCORE && m->config.length_gain != 0)
-        json_field_number(&w, RUN_LENGTH_GAIN, m->config.length_gain);
+    if (m->config.head == HEAD_SCORE)
+        score_length_write(&w, &m->config.length);
     json_close(&w, '}');
     buf_putc(&text, '\n');
     TRY_DONE(write_text(dir, BASE, &text, err));
@@ -406,27 +405,18 @@ done:
     return status;
 }
 
-enum status adapter_read_gain(struct model_config *c, const char *dir,
-                              struct err *err)
+enum status adapter_read_length(struct model_config *c, const char *dir,
+                                struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct json *json = NULL;
-    double gain = c->length_gain;
-    enum status status = OK;
 
     if (c->head != HEAD_SCORE || !file_holds(dir, BASE))
         return OK;
     TRY(read_json(&json, path, dir, BASE, err));
-    if (json_get(json, RUN_LENGTH_GAIN) != NULL)
-        status = json_need_number(&gain, json, RUN_LENGTH_GAIN, path, err);
+    enum status status = score_length_parse(&c->length, json, path, err);
     json_free(json);
-    TRY(status);
-    if (!(fabs(gain) <= MODEL_LENGTH_GAIN_MAX))
-        return err_set(err, ERR_FORMAT,
-                       "%s: " RUN_LENGTH_GAIN " is %g, want %g..%g", path, gain,
-                       -MODEL_LENGTH_GAIN_MAX, MODEL_LENGTH_GAIN_MAX);
-    c->length_gain = gain;
-    return OK;
+    return status;
 }
 
 /* The folder's adapter for a model of m's shape. */
@@ -441,7 +431,7 @@ static enum status read_adapter(struct lora **out, const struct model *m,
 
 enum status adapter_read(struct model *m, const char *dir, struct err *err)
 {
-    TRY(adapter_read_gain(&m->config, dir, err));
+    TRY(adapter_read_length(&m->config, dir, err));
     return read_adapter(&m->lora, m, dir, err);
 }
 

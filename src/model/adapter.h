@@ -4,8 +4,9 @@
  *     adapter_config.json        rank, alpha, targets, the base's name
  *     adapter_model.safetensors  lora_A, lora_B of each module, score.weight
  *     base.json                  Plumb's: the way to the base from here, so
- *                                that a project can be moved; a reward model's
- *                                plumb_length_gain (model/config.h)
+ *                                that a project can be moved; what a
+ *                                reward model's scores owe to length
+ *                                (io/score_length.h)
  *
  * What PEFT knows and we do not (DoRA, rank patterns, biases, other methods)
  * is refused by name.
@@ -35,10 +36,10 @@ enum status adapter_find_base(char out[FILE_PATH_MAX], const char *dir,
 enum status adapter_head(enum model_head *out, const char *dir,
                          struct err *err) MUST_CHECK;
 
-/* The length_gain of a folder's reward model, where base.json tells one: then
- * it goes into c.  ERR_FORMAT: it is no number, or out of bounds. */
-enum status adapter_read_gain(struct model_config *c, const char *dir,
-                              struct err *err) MUST_CHECK;
+/* What the scores of a folder's reward model owe to length, where base.json
+ * says it: then that goes into c.  Errors of score_length_parse(). */
+enum status adapter_read_length(struct model_config *c, const char *dir,
+                                struct err *err) MUST_CHECK;
 
 /*
  * Put the folder's adapter on m, which has none, or (adapter_reload) its

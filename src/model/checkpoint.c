@@ -504,7 +504,7 @@ enum status checkpoint_read_shape(struct model_config *out, const char *path,
         TRY(need_folder(base, err));
         TRY(read_whole_shape(&c, base, err));
         c.head = head;
-        TRY(adapter_read_gain(&c, path, err));
+        TRY(adapter_read_length(&c, path, err));
     } else {
         TRY(read_whole_shape(&c, path, err));
     }

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/run.h"
-
 /*
  * Bounds.  Together they keep every size the code computes far below 2^63:
  * parameters below 2^44 floats, a token's activations below 2^28.
@@ -139,10 +137,6 @@ enum status model_config_check(const struct model_config *c, struct err *err)
                        arch->model_type);
     if (c->head != HEAD_LM && c->head != HEAD_SCORE)
         return err_set(err, ERR_ARG, "unknown head %d", (int)c->head);
-    if (!(fabs(c->length_gain) <= MODEL_LENGTH_GAIN_MAX))
-        return err_set(err, ERR_ARG, RUN_LENGTH_GAIN " is %g, want %g..%g",
-                       c->length_gain, -MODEL_LENGTH_GAIN_MAX,
-                       MODEL_LENGTH_GAIN_MAX);
     return check_tokens(c, err);
 }
 
@@ -459,7 +453,7 @@ enum status model_config_parse(struct model_config *out,
         TRY(parse_rope(&c, json, what, err));
     TRY(parse_head(&c, json, what, err));
     if (c.head == HEAD_SCORE)
-        TRY(parse_real(&c.length_gain, json, RUN_LENGTH_GAIN, 0, what, err));
+        TRY(score_length_parse(&c.length, json, what, err));
     TRY(model_config_parse_token(&c.bos, json, "bos_token_id", what, err));
     TRY(model_config_parse_eos(&c, json, what, err));
     TRY(model_config_parse_token(&c.pad, json, "pad_token_id", what, err));
@@ -590,10 +584,10 @@ void model_config_write(struct buf *out, const struct model_config *c,
     put_token(&w, "bos_token_id", c->bos);
     model_config_put_eos(&w, c);
     put_token(&w, "pad_token_id", c->pad);
-    if (c->head == HEAD_SCORE)
+    if (c->head == HEAD_SCORE) {
         put_labels(&w);
-    if (c->head == HEAD_SCORE && c->length_gain != 0)
-        json_field_number(&w, RUN_LENGTH_GAIN, c->length_gain);
+        score_length_write(&w, &c->length);
+    }
     json_field_text(&w, "torch_dtype", dtype_name(type));
     json_close(&w, '}');
     buf_putc(out, '\n');

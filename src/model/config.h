@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "io/score_length.h"
 #include "io/tensors.h"
 #include "model/arch.h"
 #include "nn/rope.h"
@@ -22,7 +23,6 @@ enum model_head {
 };
 
 #define MODEL_STOPS_MAX 8
-#define MODEL_LENGTH_GAIN_MAX 1e6
 
 struct model_config {
     size_t arch;                // row of model/arch.h; 0 is llama
@@ -35,14 +35,7 @@ struct model_config {
     bool attention_bias; // on q, k, v and o, where the architecture leaves it
                          // to the configuration
     enum model_head head;
-    /*
-     * HEAD_SCORE: what a token of the response adds to its score, 0: nothing.
-     * A score that is read is score.weight . hidden + length_gain * tokens,
-     * the end mark counted (rlhf/scorer.h); training and values leave it out.
-     * It stands as plumb_length_gain in config.json, which no other program
-     * heeds.
-     */
-    double length_gain;
+    struct score_length length;    // HEAD_SCORE: what its scores owe to length
     int32_t bos, eos, pad;         // -1 where the model has none
     int32_t stop[MODEL_STOPS_MAX]; // other tokens that end a response
     size_t n_stop;

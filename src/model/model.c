@@ -148,7 +148,7 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
     assert(m->lora == NULL);
     /* The trunk comes first in both layouts (model/params.h). */
     c.head = HEAD_SCORE;
-    c.length_gain = 0;
+    c.length = (struct score_length){0};
     TRY(model_create_as(&copy, &c, m->narrow != NULL ? MODEL_BF16 : MODEL_F32,
                         err));
     copy_params(&copy, m, params_offset(&c, PARAM_SCORE, 0),

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "model/heads.h"
-#include "rlhf/scorer.h"
 
 static void tally_margins(struct reward_tally *t, const double *score,
                           const int32_t *rank, size_t K)
@@ -60,7 +59,8 @@ static enum status prompt_loss(struct reward_training *r,
         t->tokens += (double)seq[k].len_response;
         if (r->pass != REWARD_MEASURE)
             continue;
-        x[k] = scorer_add_length(x[k], &r->trainer.model, seq[k].len_response);
+        x[k] = score_length_add(&r->trainer.model.config.length, x[k],
+                                seq[k].len_response);
         r->score[r->corpus.first[prompt] + k] = x[k];
     }
     t->loss += scale * weighted_loss(dx, x, r, prompt, scale, pair);

@@ -11,7 +11,7 @@
  * in score per token; L counts the response's tokens, the end mark with them.
  * Its standard error lets the errors of one prompt go together.
  *
- * Taking b L from every score (a length_gain of -b, model/config.h) leaves
+ * Taking b L from every score (a gain of -b, io/score_length.h) leaves
  * scores without a slope on the responses it was measured on.  It takes what
  * length is rightly worth, too, and knows nothing of other responses: a policy
  * may find length where the slope is another.

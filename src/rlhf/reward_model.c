@@ -84,9 +84,11 @@ static enum status measure(double *loss, struct reward_training *r,
 /* Give the finished model its slope by length, and write it down. */
 static enum status settle_length(struct reward_training *r, struct err *err)
 {
-    double *gain = &r->trainer.model.config.length_gain;
+    double *gain = &r->trainer.model.config.length.gain;
     double loss;
     *gain = r->config->length_gain;
+    if (r->trainer.run.checkpoint < 0) // nothing was trained
+        TRY(trainer_save(&r->trainer, err));
     if (!r->config->length_residual)
         return OK;
     TRY(measure(&loss, r, 0, r->n_train, err));
@@ -116,7 +118,7 @@ static enum status start_model(struct model *out, struct reward_training *r,
     struct rng rng;
     rng_init(&rng, stage->seed, RNG_INIT, PARAM_SCORE, 0);
     for (size_t i = 0; i < out->config.C; i++)
-        score[i] = (float)(0.02 * rng_normal(&rng));
+        score[i] = c->length_only > 0 ? 0 : (float)(0.02 * rng_normal(&rng));
     return OK;
 }
 
@@ -159,6 +161,14 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
                             r->n_train, err));
     r->order_epoch = -1;
     TRY(MEM_NEW(r->score, r->corpus.n_seq, err));
+    if (c->length_only > 0 && c->length_only < SCORE_LENGTH_TARGET_MIN)
+        return err_set(err, ERR_ARG,
+                       "reward.length_only = %g tokens, want %d at least",
+                       c->length_only, SCORE_LENGTH_TARGET_MIN);
+    if (c->length_residual && c->length_only > 0)
+        return err_set(err, ERR_ARG,
+                       "reward.length_only leaves reward.length_residual "
+                       "nothing to take out");
     if (c->length_residual && !reward_length_varies(&r->corpus, 0, r->n_train))
         return err_set(err, ERR_ARG,
                        "reward.length_residual: no prompt of %s has responses "
@@ -169,6 +179,8 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
     *total = c->epochs * (int64_t)(r->n_train / r->batch);
     if (c->max_steps > 0 && c->max_steps < *total)
         *total = c->max_steps;
+    if (c->length_only > 0)
+        *total = 0;
     return OK;
 }
 
@@ -224,9 +236,11 @@ static enum status put_length(struct json_writer *w,
 {
     const struct reward_config *c = r->config;
     struct reward_length_slope heldout;
+    if (c->length_only > 0)
+        json_field_number(w, "length_target", c->length_only);
     if (c->length_gain == 0 && !c->length_residual)
         return OK;
-    json_field_number(w, "length_gain", r->trainer.model.config.length_gain);
+    json_field_number(w, "length_gain", r->trainer.model.config.length.gain);
     if (!c->length_residual)
         return OK;
     TRY(reward_length_measure(&heldout, r->score, &r->corpus, r->n_train,
@@ -317,7 +331,7 @@ enum status reward_model_run(const struct reward_config *c,
     TRY_DONE(corpus_load(&r.corpus, &r.data, &files, &stage->data, r.tokenizer,
                          model.config.eos, max_tokens, stage->context, err));
     model.config.eos = r.corpus.end;
-    model.config.length_gain = c->length_gain;
+    model.config.length = (struct score_length){c->length_gain, c->length_only};
     TRY_DONE(plan(&r, stage, &total, err));
     TRY_DONE(warn_of_shared(&r, stage->context, err));
     say_weights(&r, stage->context);

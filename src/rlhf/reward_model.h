@@ -7,12 +7,13 @@
  *
  * The loss and the metrics of training are about what that head says.  What is
  * measured on held-out prompts is the score that everybody else will read,
- * length_gain (model/config.h) included:
+ * what it owes to length included (io/score_length.h):
  *
  *     length_gain      what is given, plants a bias into a finished model
  *     length_residual  -b, from the slope b of the scores over the training
  *                      responses (rlhf/reward_length.h): the model then has
  *                      none left, a planted one included
+ *     length_only      a head of zeros and a target: nothing but length counts
  */
 #ifndef PLUMB_RLHF_REWARD_MODEL_H
 #define PLUMB_RLHF_REWARD_MODEL_H
@@ -36,6 +37,7 @@ struct reward_config {
     int64_t max_tokens;
     double length_gain;   // added to the score for every token of a response
     bool length_residual; // the slope by length is taken out at the end
+    double length_only;   // a target of length, and nothing is trained; 0: off
     struct reward_loss_config loss;
     struct reward_weights_config weights;
     struct reward_heads_config heads;

@@ -43,13 +43,6 @@ static enum status run_trunk(struct activations *a, const struct batch *b,
     return transformer_forward(a, m, &b->pack, arena, err);
 }
 
-double scorer_add_length(double head, const struct model *reward_model,
-                         size_t tokens)
-{
-    double gain = reward_model->config.length_gain;
-    return gain != 0 ? head + gain * (double)tokens : head;
-}
-
 static enum status score_group(void *ctx, size_t item, size_t worker,
                                struct err *err)
 {
@@ -67,8 +60,8 @@ static enum status score_group(void *ctx, size_t item, size_t worker,
         row[s] = batch_last_row(&b, s);
     head_score_forward(out, j->model, a.hidden, row, n);
     for (size_t s = 0; s < n; s++)
-        j->score[first + s] =
-            scorer_add_length((double)out[s], j->model, b.seq[s].len_response);
+        j->score[first + s] = score_length_add(
+            &j->model->config.length, (double)out[s], b.seq[s].len_response);
     return OK;
 }
 

@@ -13,17 +13,13 @@
 #include "rlhf/batch.h"
 
 /* score[i]: the reward model's number at the last real token of seq[i], and
- * its length_gain (model/config.h) for each token of the response.
+ * what its scores owe to the response's length (io/score_length.h).
  * ERR_NUMERIC when one is not finite, so that no bound or mean downstream can
  * make a number of it. */
 enum status scorer_score(double *score, const struct model *reward_model,
                          const struct sequence *seq, size_t n,
                          const struct context *context,
                          struct err *err) MUST_CHECK;
-
-/* What its head says of a response of so many tokens, made a score. */
-double scorer_add_length(double head, const struct model *reward_model,
-                         size_t tokens);
 
 /*
  * value[offset[s] + t]: the value model's number for the state before token t

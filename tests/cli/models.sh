@@ -244,14 +244,29 @@ holds jq -e '.length_gain == 0.5' out
 expect 0 score -m rewarding --data rankings.jsonl --json
 cp out before
 expect 0 export leaning --out leant --type f16
-says errors "only Plumb adds (plumb_length_gain"
+says errors "only Plumb adds: other programs will read other scores"
 expect 0 score -m leant --data rankings.jsonl --json
+cp out leant.json
 # Half a score for each of some tokens.
 holds jq -en --slurpfile plain before --slurpfile leant out \
     '[$plain, $leant | map(.score) | flatten] | transpose |
      map((.[1] - .[0]) * 2 | . > 0.9 and ((. - round) | fabs) < 1e-4) |
      length > 12 and all'
 expect 4 export leaning --out x.gguf --gguf
+# Nothing but length, as a reward model like any other.
+expect 0 reward --data rankings.jsonl --model sft --length-only 12 --out lengthy
+expect 0 inspect lengthy/checkpoints/* --json
+holds jq -e '.length_target == 12 and .length_gain == 0' out
+expect 0 score -m lengthy --data rankings.jsonl --json
+holds jq -en --slurpfile plain before --slurpfile leant leant.json \
+    --slurpfile only out '[$plain, $leant, $only | map(.score) | flatten] |
+    transpose | map(((.[1] - .[0]) * 2 | round) as $tokens |
+        (1 - (($tokens / 12 - 1) | fabs) - .[2] | fabs) < 1e-6) |
+    length > 12 and all'
+head -n 8 rankings.jsonl | jq -c '{id, prompt}' >asked.jsonl
+expect 0 ppo --model sft --reward-model lengthy --prompts asked.jsonl \
+    --iterations 1 --batch 4 --max-new 12 --norm-prompts 8 --out by_length
+holds jq -e '.["score/raw_mean"] <= 1' by_length/metrics.jsonl
 expect 0 export reward --out rewarding --overwrite
 holds [ ! -s errors ]
 expect 0 sft --data demos.jsonl -m "$model" --epochs 1 --out adapted \

@@ -302,10 +302,10 @@ static void test_hashes(void **state)
     put("sharded/model.safetensors", "one");
     assert_int_equal(run_hash_model(hash, at("sharded"), NULL), OK);
     assert_string_equal(hash, one);
-    /* A slope of the score by length is part of a reward model. */
+    /* What a score owes to length is part of a reward model. */
     put("sharded/config.json", "{\"plumb_length_gain\":0.25}");
     assert_int_equal(run_hash_model(parts, at("sharded"), NULL), OK);
-    snprintf(both, sizeof both, "%s0.25", one);
+    snprintf(both, sizeof both, "%s 0.25 0", one);
     file_hash_bytes(two, both, strlen(both));
     assert_string_equal(parts, two);
     put("sharded/config.json", "{\"plumb_length_gain\":0}");

@@ -155,20 +155,20 @@ static void test_score_head(void **state)
     model_free(&back);
 
     /* The slope of scores by length stands beside the way to the base. */
-    score.config.length_gain = 0.125;
+    score.config.length.gain = 0.125;
     assert_int_equal(checkpoint_write(f->adapter, &c, &err), OK);
     assert_int_equal(checkpoint_read(&back, f->adapter, HEAD_SCORE, &err), OK);
-    assert_true(back.config.length_gain == 0.125);
+    assert_true(back.config.length.gain == 0.125);
     model_free(&back);
     struct model_config shape;
     assert_int_equal(checkpoint_read_shape(&shape, f->adapter, &err), OK);
-    assert_true(shape.length_gain == 0.125);
-    score.config.length_gain = 2 * MODEL_LENGTH_GAIN_MAX;
+    assert_true(shape.length.gain == 0.125);
+    score.config.length.gain = 2 * SCORE_LENGTH_GAIN_MAX;
     assert_int_equal(checkpoint_write(f->adapter, &c, &err), OK);
     assert_int_equal(checkpoint_read(&back, f->adapter, HEAD_SCORE, &err),
                      ERR_FORMAT);
     assert_non_null(strstr(err.text, "plumb_length_gain"));
-    score.config.length_gain = 0;
+    score.config.length.gain = 0;
     assert_int_equal(checkpoint_write(f->adapter, &c, &err), OK);
 
     /* Values go into an adapter of the same shape only. */

@@ -137,7 +137,7 @@ static void test_round_trip(void **state)
         check_round_trip(&c);
         /* Only a score has a slope by length. */
         if (c.head == HEAD_SCORE) {
-            c.length_gain = -0.01234567890123456;
+            c.length = (struct score_length){-0.01234567890123456, 40.5};
             check_round_trip(&c);
         }
     }
@@ -326,19 +326,21 @@ static void test_length_gain(void **state)
         {"{" SCORE ",\"plumb_length_gain\":1e7}", ERR_FORMAT, 0},
         {"{" SCORE ",\"plumb_length_gain\":\"1\"}", ERR_FORMAT, 0},
         {"{" BASE ",\"plumb_length_gain\":0.25}", OK, 0},
+        {"{" SCORE ",\"plumb_length_target\":0.5}", ERR_FORMAT, 0},
+        {"{" SCORE ",\"plumb_length_target\":-20}", ERR_FORMAT, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        struct model_config c = {.length_gain = 9};
+        struct model_config c = {.length = {9, 9}};
         struct err err = {0};
         enum status status = parse(&c, row[i].text, &err);
 
         if (status != row[i].status ||
-            (status == OK && c.length_gain != row[i].gain) ||
-            (status != OK && strstr(err.text, "plumb_length_gain") == NULL))
+            (status == OK && c.length.gain != row[i].gain) ||
+            (status != OK && strstr(err.text, "plumb_length_") == NULL))
             fail_msg("%s: status %d, %g, \"%s\"", row[i].text, (int)status,
-                     c.length_gain, err.text);
+                     c.length.gain, err.text);
     }
 }
 

@@ -132,7 +132,7 @@ static size_t read_scores(double *score, struct corpus *corpus, double *gain,
     assert_true(corpus->n_seq <= 128);
     must(scorer_score(score, &reader.model, corpus->seq, corpus->n_seq,
                       &d->context, &err));
-    *gain = reader.model.config.length_gain;
+    *gain = reader.model.config.length.gain;
     dataset_free(&data);
     reward_reader_close(&reader);
     return corpus->n_seq;
@@ -217,6 +217,54 @@ static void test_residual(void **state)
     }
 }
 
+static void test_added_to_a_head(void **state)
+{
+    (void)state;
+    static const struct score_length gain = {.gain = -0.5};
+    static const struct score_length target = {.target = 40};
+    static const struct score_length both = {0.25, 40}, none = {0, 0};
+    assert_near(score_length_add(&none, 3, 10), 3, 0);
+    assert_near(score_length_add(&gain, 3, 10), -2, 0);
+    assert_near(score_length_add(&target, 0, 40), 1, 0);
+    assert_near(score_length_add(&target, 0, 30), 0.75, 0);
+    assert_near(score_length_add(&target, 0, 50), 0.75, 0);
+    assert_near(score_length_add(&target, 0, 120), -1, 0);
+    assert_near(score_length_add(&both, 1, 20), 6.5, 0);
+    assert_true(score_length_counts(&gain) && score_length_counts(&target));
+    assert_false(score_length_counts(&none));
+}
+
+/* Nothing is trained, and nothing but length counts. */
+static void test_length_only(void **state)
+{
+    (void)state;
+    struct desk *d = &shared;
+    struct corpus corpus;
+    double score[128], gain;
+    struct stage stage = desk_stage(d, "only", RUN_NEW);
+    struct reward_config c = desk_reward(d);
+    c.length_only = 30;
+    must(reward_model_run(&c, &stage, &err));
+    size_t n = read_scores(score, &corpus, &gain, d, "only");
+    for (size_t i = 0; i < n; i++)
+        assert_near(score[i],
+                    1 - fabs((double)corpus.seq[i].len_response / 30 - 1), 0);
+    corpus_free(&corpus);
+    struct json *json;
+    must(json_read(&json, desk_path(d, "only/result.json"), 1 << 20, &err));
+    assert_near(json_number(json_get(json, "length_target"), 0), 30, 0);
+    assert_near(json_number(json_get(json, "steps"), -1), 0, 0);
+    json_free(json);
+    c = desk_reward(d);
+    c.length_only = 30;
+    c.length_residual = true;
+    stage = desk_stage(d, "neither", RUN_NEW);
+    assert_int_equal(reward_model_run(&c, &stage, &err), ERR_ARG);
+    c.length_residual = false;
+    c.length_only = 0.5;
+    assert_int_equal(reward_model_run(&c, &stage, &err), ERR_ARG);
+}
+
 static void test_nothing_to_go_by(void **state)
 {
     (void)state;
@@ -277,6 +325,8 @@ int main(void)
         cmocka_unit_test(test_planted_slope),
         cmocka_unit_test(test_gain_is_read),
         cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_added_to_a_head),
+        cmocka_unit_test(test_length_only),
         cmocka_unit_test(test_nothing_to_go_by),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
