@@ -10,14 +10,6 @@
 #include "stat/measures.h"
 
 /*
- * Number names: index[i] is the place of id[i] among the distinct ids in
- * bytewise order, *n how many there are.  So an order of rows in a file never
- * shows in a result.
- */
-enum status samples_group(size_t *index, size_t *n, char *const *id,
-                          size_t count, struct err *err) MUST_CHECK;
-
-/*
  * Read rows of both models and append to `out`:
  *     rm_delta gold_delta help_delta      policy minus reference
  *     rm_win_rate gold_win_rate           sample k against sample k, ties 1/2

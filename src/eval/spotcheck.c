@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eval/samples.h"
+#include "eval/samples_table.h"
 #include "io/dataset.h"
 
 /* One visit, told from the tested reply's side. */
 struct visit {
     bool is_placebo;
-    int64_t number; // 1, or 2 when the pair was judged again
-    double win;     // 1, 1/2, 0
-    double less;    // tested reply marked less direct: 1 or 0
+    bool is_changed; // of two policies' votes: the second one's
+    int64_t number;  // 1, or 2 when the pair was judged again
+    double win;      // 1, 1/2, 0
+    double less;     // tested reply marked less direct: 1 or 0
     double too_long, too_long_reference;
     double correct, correct_reference;
 };
@@ -24,6 +25,7 @@ struct votes {
     char **pair;   // [n] the pair's id
     size_t n, room;
     const char *path;
+    bool is_changed; // what is being read
     const struct known *known;
     size_t strange;
 };
@@ -151,6 +153,7 @@ static enum status add_visit(void *ctx, const struct json *row, size_t line,
         (!is_known(v->known, prompt, json_get(row, "left")) ||
          !is_known(v->known, prompt, json_get(row, "right"))))
         v->strange++;
+    v->visit[v->n].is_changed = v->is_changed;
     v->prompt[v->n] = mem_strdup(prompt);
     v->pair[v->n] = mem_strdup(pair);
     v->n++;
@@ -173,6 +176,13 @@ static void votes_free(struct votes *v)
 /* Yes answers and answers of each prompt; NaN where nobody was asked. */
 struct column {
     double *yes, *asked;
+};
+
+/* Which visits are counted. */
+enum kind {
+    POLICY,
+    PLACEBO,
+    CHANGED // the second policy's
 };
 
 enum question {
@@ -203,15 +213,21 @@ static double answer(const struct visit *v, enum question q)
     return (double)NAN;
 }
 
-static void count(struct column *c, const struct votes *v, const size_t *prompt,
-                  size_t prompts, enum question q, bool is_placebo)
+static bool is_kind(const struct visit *v, enum kind kind)
+{
+    return v->number == 1 && v->is_placebo == (kind == PLACEBO) &&
+           v->is_changed == (kind == CHANGED);
+}
+
+static void count(const struct column *c, const struct votes *v,
+                  const size_t *prompt, size_t prompts, enum question q,
+                  enum kind kind)
 {
     for (size_t p = 0; p < prompts; p++)
         c->yes[p] = c->asked[p] = 0;
     for (size_t i = 0; i < v->n; i++) {
         double x = answer(&v->visit[i], q);
-        if (v->visit[i].is_placebo != is_placebo || v->visit[i].number != 1 ||
-            isnan(x))
+        if (!is_kind(&v->visit[i], kind) || isnan(x))
             continue;
         c->yes[prompt[i]] += x;
         c->asked[prompt[i]] += 1;
@@ -231,11 +247,11 @@ struct tally {
 };
 
 static enum status add_rate(struct measures *out, struct tally *t,
-                            const char *name, enum question q, bool is_placebo,
+                            const char *name, enum question q, enum kind kind,
                             struct err *err)
 {
     struct estimate e;
-    count(&t->tested, t->votes, t->prompt, t->prompts, q, is_placebo);
+    count(&t->tested, t->votes, t->prompt, t->prompts, q, kind);
     TRY(summary_estimate_ratio(&e, t->tested.yes, t->tested.asked, t->prompts,
                                t->plan, err));
     measures_add(out, name, &e);
@@ -245,12 +261,12 @@ static enum status add_rate(struct measures *out, struct tally *t,
 /* The share of question a minus that of question b. */
 static enum status add_excess(struct measures *out, struct tally *t,
                               const char *name, enum question a,
-                              enum question b, bool b_is_placebo,
+                              enum question b, enum kind kind_b,
                               struct err *err)
 {
     struct estimate e;
-    count(&t->tested, t->votes, t->prompt, t->prompts, a, false);
-    count(&t->other, t->votes, t->prompt, t->prompts, b, b_is_placebo);
+    count(&t->tested, t->votes, t->prompt, t->prompts, a, POLICY);
+    count(&t->other, t->votes, t->prompt, t->prompts, b, kind_b);
     TRY(summary_estimate_excess(&e, t->tested.yes, t->tested.asked,
                                 t->other.yes, t->other.asked, t->prompts,
                                 t->plan, err));
@@ -292,18 +308,40 @@ static enum status add_consistency(struct measures *out, struct tally *t,
 static enum status tally(struct measures *out, struct tally *t,
                          struct spotcheck_counts *counts, struct err *err)
 {
-    TRY(add_rate(out, t, "win_rate", WIN, false, err));
-    TRY(add_rate(out, t, "win_rate_placebo", WIN, true, err));
-    TRY(add_rate(out, t, "less_direct", LESS, false, err));
-    TRY(add_rate(out, t, "less_direct_placebo", LESS, true, err));
-    TRY(add_excess(out, t, "less_direct_excess", LESS, LESS, true, err));
-    TRY(add_rate(out, t, "too_long", LONG, false, err));
-    TRY(add_rate(out, t, "too_long_reference", LONG_REFERENCE, false, err));
-    TRY(add_excess(out, t, "too_long_excess", LONG, LONG_REFERENCE, false,
+    TRY(add_rate(out, t, "win_rate", WIN, POLICY, err));
+    TRY(add_rate(out, t, "win_rate_placebo", WIN, PLACEBO, err));
+    TRY(add_rate(out, t, "less_direct", LESS, POLICY, err));
+    TRY(add_rate(out, t, "less_direct_placebo", LESS, PLACEBO, err));
+    TRY(add_excess(out, t, "less_direct_excess", LESS, LESS, PLACEBO, err));
+    TRY(add_rate(out, t, "too_long", LONG, POLICY, err));
+    TRY(add_rate(out, t, "too_long_reference", LONG_REFERENCE, POLICY, err));
+    TRY(add_excess(out, t, "too_long_excess", LONG, LONG_REFERENCE, POLICY,
                    err));
-    TRY(add_rate(out, t, "correct", CORRECT, false, err));
-    TRY(add_rate(out, t, "correct_reference", CORRECT_REFERENCE, false, err));
+    TRY(add_rate(out, t, "correct", CORRECT, POLICY, err));
+    TRY(add_rate(out, t, "correct_reference", CORRECT_REFERENCE, POLICY, err));
     return add_consistency(out, t, &counts->repeated, err);
+}
+
+/* Number the prompts of what was read and make room. */
+static enum status open_tally(struct tally *t, struct err *err)
+{
+    const struct votes *v = t->votes;
+    double **column[] = {&t->tested.yes, &t->tested.asked, &t->other.yes,
+                         &t->other.asked};
+    TRY(MEM_NEW(t->prompt, v->n, err));
+    TRY(samples_table_number(t->prompt, &t->prompts, v->prompt, v->n, err));
+    for (size_t i = 0; i < sizeof column / sizeof *column; i++)
+        TRY(MEM_NEW(*column[i], t->prompts, err));
+    return OK;
+}
+
+static void close_tally(struct tally *t)
+{
+    mem_free(t->prompt);
+    mem_free(t->tested.yes);
+    mem_free(t->tested.asked);
+    mem_free(t->other.yes);
+    mem_free(t->other.asked);
 }
 
 enum status spotcheck_read(struct measures *out,
@@ -315,12 +353,7 @@ enum status spotcheck_read(struct measures *out,
     struct votes votes = {.path = path, .known = known};
     struct tally t = {.votes = &votes, .plan = plan};
     TRY_DONE(jsonl_read(path, add_visit, &votes, err));
-    TRY_DONE(MEM_NEW(t.prompt, votes.n, err));
-    TRY_DONE(samples_group(t.prompt, &t.prompts, votes.prompt, votes.n, err));
-    double **column[] = {&t.tested.yes, &t.tested.asked, &t.other.yes,
-                         &t.other.asked};
-    for (size_t i = 0; i < 4; i++)
-        TRY_DONE(MEM_NEW(*column[i], t.prompts, err));
+    TRY_DONE(open_tally(&t, err));
     *counts = (struct spotcheck_counts){.strange = votes.strange};
     for (size_t i = 0; i < votes.n; i++) {
         counts->pairs +=
@@ -330,11 +363,42 @@ enum status spotcheck_read(struct measures *out,
     }
     TRY_DONE(tally(out, &t, counts, err));
 done:
-    mem_free(t.prompt);
-    mem_free(t.tested.yes);
-    mem_free(t.tested.asked);
-    mem_free(t.other.yes);
-    mem_free(t.other.asked);
+    close_tally(&t);
+    votes_free(&votes);
+    return status;
+}
+
+static enum status compare(struct spotcheck_change *out, struct tally *t,
+                           enum question q, struct err *err)
+{
+    const struct column *a = &t->tested, *b = &t->other;
+    count(a, t->votes, t->prompt, t->prompts, q, CHANGED);
+    count(b, t->votes, t->prompt, t->prompts, q, POLICY);
+    TRY(summary_estimate_ratio(&out->changed, a->yes, a->asked, t->prompts,
+                               t->plan, err));
+    TRY(summary_estimate_ratio(&out->base, b->yes, b->asked, t->prompts,
+                               t->plan, err));
+    return summary_estimate_excess(&out->difference, a->yes, a->asked, b->yes,
+                                   b->asked, t->prompts, t->plan, err);
+}
+
+enum status spotcheck_compare(struct spotcheck_comparison *out,
+                              const char *base_path, const char *changed_path,
+                              const struct bootstrap *plan, struct err *err)
+{
+    enum status status = OK;
+    struct votes votes = {.path = base_path};
+    struct tally t = {.votes = &votes, .plan = plan};
+    TRY_DONE(jsonl_read(base_path, add_visit, &votes, err));
+    votes.path = changed_path;
+    votes.is_changed = true;
+    TRY_DONE(jsonl_read(changed_path, add_visit, &votes, err));
+    TRY_DONE(open_tally(&t, err));
+    TRY_DONE(compare(&out->win_rate, &t, WIN, err));
+    TRY_DONE(compare(&out->less_direct, &t, LESS, err));
+    TRY_DONE(compare(&out->too_long, &t, LONG, err));
+done:
+    close_tally(&t);
     votes_free(&votes);
     return status;
 }

@@ -37,4 +37,22 @@ enum status spotcheck_read(struct measures *out,
                            const struct bootstrap *plan,
                            struct err *err) MUST_CHECK;
 
+/* The share of one answer, of two policies and their difference. */
+struct spotcheck_change {
+    struct estimate base, changed, difference;
+};
+struct spotcheck_comparison {
+    struct spotcheck_change win_rate, less_direct, too_long;
+};
+
+/*
+ * Two policies that were each judged beside the same reference's replies to
+ * the same prompts: rates of first visits of policy pairs, and changed minus
+ * base with the same prompts resampled for both.
+ */
+enum status spotcheck_compare(struct spotcheck_comparison *out,
+                              const char *base_path, const char *changed_path,
+                              const struct bootstrap *plan,
+                              struct err *err) MUST_CHECK;
+
 #endif

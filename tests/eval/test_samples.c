@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "eval/samples_table.h"
 #include "files.h"
 
 static struct err err;
@@ -202,7 +203,7 @@ static void test_group(void **state)
     char *id[] = {one, two, one, two, two};
     size_t index[5];
     size_t n;
-    files_must(samples_group(index, &n, id, 5, &err), &err);
+    files_must(samples_table_number(index, &n, id, 5, &err), &err);
     assert_int_equal(n, 2);
     const size_t want[] = {1, 0, 1, 0, 0};
     assert_memory_equal(index, want, sizeof want);
