@@ -55,19 +55,23 @@ static enum status make_room(struct draw *d, size_t n, struct err *err)
     TRY(MEM_NEW(d->text, n, err));
     TRY(MEM_NEW(d->weak_raw, n, err));
     TRY(MEM_NEW(d->weak_gold, n, err));
+    TRY(MEM_NEW(d->base_raw, n, err));
     TRY(MEM_NEW(d->gold, n, err));
     TRY(MEM_NEW(d->help, n, err));
     TRY(MEM_NEW(d->fillers, n, err));
     return MEM_NEW(d->repetition, n, err);
 }
 
-static enum status ask_gold(struct draw *d, const struct setup *s,
-                            const struct context *context, struct err *err)
+/* What the other reward models say, where there are any. */
+static enum status ask_others(struct draw *d, const struct setup *s,
+                              const struct context *context, struct err *err)
 {
     const struct reward_replies replies =
         rollout_replies(&d->r, s->prompts.record);
     for (size_t i = 0; i < d->r.n; i++)
-        d->weak_raw[i] = (double)NAN;
+        d->weak_raw[i] = d->base_raw[i] = (double)NAN;
+    if (s->has_base)
+        TRY(reward_reader_score(d->base_raw, &s->base, &replies, context, err));
     if (!s->has_gold)
         return OK;
     return reward_reader_score(d->weak_raw, &s->gold, &replies, context, err);
@@ -110,7 +114,7 @@ enum status draw_replies(struct draw *out, const struct setup *s,
     struct draw d = {.samples = samples, .is_compared = reference != NULL};
     TRY(sample(&d.r, s, m, samples, how, part, context, err));
     TRY_DONE(make_room(&d, d.r.n, err));
-    TRY_DONE(ask_gold(&d, s, context, err));
+    TRY_DONE(ask_others(&d, s, context, err));
     if (reference != NULL)
         TRY_DONE(rollout_compare(&d.r, m, reference, NULL, NULL, &rule, context,
                                  err));
@@ -135,7 +139,7 @@ enum status draw_best(struct draw *out, const struct setup *s, size_t samples,
     TRY(sample(&all, s, &s->reference, drawn, how, part, context, err));
     TRY_DONE(rollout_best(&d.r, &all, best_of, err));
     TRY_DONE(make_room(&d, d.r.n, err));
-    TRY_DONE(ask_gold(&d, s, context, err));
+    TRY_DONE(ask_others(&d, s, context, err));
     TRY_DONE(read_texts(&d, s, err));
     *out = d;
 done:
@@ -158,6 +162,7 @@ void draw_free(struct draw *d)
     mem_free(d->text);
     mem_free(d->weak_raw);
     mem_free(d->weak_gold);
+    mem_free(d->base_raw);
     mem_free(d->gold);
     mem_free(d->help);
     mem_free(d->fillers);
@@ -263,6 +268,8 @@ static enum status write_row(struct json_writer *w, const struct draw *d,
     json_field_bool(w, "is_eos", r->is_eos[i]);
     json_field_number(w, "score_raw", r->score_raw[i]);
     json_field_number(w, "score", r->score[i]);
+    if (s->has_base)
+        json_field_number(w, "base_raw", d->base_raw[i]);
     if (s->has_gold)
         json_field_number(w, "weak_gold", d->weak_gold[i]);
     json_field_number(w, "gold", d->gold[i]);

@@ -25,6 +25,7 @@ struct draw {
     bool is_compared;
     char **text;                            // [n]
     double *weak_raw, *weak_gold;           // [n] NaN without a gold model
+    double *base_raw;                       // [n] NaN without a base model
     double *gold, *help, *fillers;          // [n] NaN without a ticket
     struct features_repetition *repetition; // [n]
 };

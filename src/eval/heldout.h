@@ -53,6 +53,8 @@ struct heldout_config {
     const char *reward_model; // model folder or run, any tokenizer
     const char *gold_model;   // weak gold: a second reward model, or NULL
     bool gold_is_disjoint;    // known to be trained on other pairs
+    const char *base_model;   // another run's reward model whose raw scores are
+                              // wanted beside reward_model's, or NULL
     const char *prompts;      // JSON Lines; a "ticket" member is judged
     const char *run;          // PPO run of the curve, or NULL
     const char *start;        // what that run began with; NULL: the reference
@@ -77,6 +79,7 @@ struct heldout_config {
  *     pieces     the tokens' texts: together the response, then "<eos>"
  *     len        tokens      finish  "eos" or "length"      is_eos
  *     score_raw  score       reward model, raw and in the unit above
+ *     base_raw               with a base model, its raw score
  *     weak_gold              with a gold model, in its unit
  *     gold help fillers      the desk's judgement, null without a ticket
  *     repeated_sentences repeated_fourgrams    stat/features.h

@@ -66,6 +66,11 @@ static enum status open_judges(struct setup *s, struct err *err)
                                          s->policy.config.eos};
     TRY(reward_reader_open(&s->reward, c->reward_model, &policy, c->precision,
                            err));
+    if (c->base_model != NULL) {
+        TRY(reward_reader_open(&s->base, c->base_model, &policy, c->precision,
+                               err));
+        s->has_base = true;
+    }
     if (c->gold_model == NULL)
         return OK;
     TRY(reward_reader_open(&s->gold, c->gold_model, &policy, c->precision,
@@ -194,6 +199,7 @@ void setup_close(struct setup *s)
     model_free(&s->reference);
     reward_reader_close(&s->reward);
     reward_reader_close(&s->gold);
+    reward_reader_close(&s->base);
     tokenizer_free(s->tokenizer);
     corpus_free(&s->corpus);
     dataset_free(&s->prompts);

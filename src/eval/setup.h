@@ -20,7 +20,8 @@ struct setup {
     struct model policy, reference;
     struct reward_reader reward;
     struct reward_reader gold; // the weak gold, if has_gold
-    bool has_gold;
+    struct reward_reader base; // another run's reward model, if has_base
+    bool has_gold, has_base;
     struct tokenizer *tokenizer;
     struct chat chat;        // how policy and reference are asked
     struct dataset prompts;  // the first n_prompts of the file
