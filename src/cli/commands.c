@@ -70,6 +70,17 @@ const struct command command_table[] = {
      "is missing.  What is not there is named with the command that makes "
      "it.",
      "plumb diagnose plumb-demo --fail-on bug", cmd_diagnose},
+    {"whatif", FOR_WHATIF, "RUN", 1, 1,
+     "train again with one change and compare, prompt by prompt",
+     "Each --change is an arm of its own: the recorded stages run again with "
+     "that change and the same seed, what it does not touch is kept.  Arms are "
+     "evaluated on the prompts and random streams of plumb eval and compared "
+     "with the unchanged run, paired by prompt and sample: "
+     "whatif/result.json.  With --seeds 3 every arm, the unchanged one too, is "
+     "trained with three seeds, and an effect beyond their spread is said to "
+     "be caused by the change.  Complete arms are passed over, stopped ones "
+     "gone on with.  --change list shows the named changes.",
+     "plumb whatif plumb-demo --change beta=0.2 --change relabel", cmd_whatif},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
      "Answers one prompt, or writes candidate sets for a file of prompts.  "
      "logp is the log-probability of each token of the response.",

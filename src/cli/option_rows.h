@@ -58,7 +58,7 @@
 
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
-#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE)
+#define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_WHATIF)
 #define FOR_ALL                                                                \
     (FOR_TEAM | FOR_DIAGNOSE | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT |        \
      FOR_PLAIN)

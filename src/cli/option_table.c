@@ -17,8 +17,8 @@ static const struct option first[] = {
     CHOICE("precision", common.precision, "f32", "f32|bf16",
            "weights that are not trained: as float, or rounded to bfloat16, "
            "which takes half the memory (training then wants lora_rank)",
-           FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_GENERATE | FOR_SCORE |
-               FOR_INSPECT,
+           FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE |
+               FOR_SCORE | FOR_INSPECT,
            RECORDED),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),
@@ -27,11 +27,11 @@ static const struct option first[] = {
          FOR_STAGES | FOR_DEMO, 0),
     BOOL("overwrite", common.overwrite, "false",
          "replace what an earlier run left",
-         FOR_STAGES | FOR_DEMO | FOR_EXPORT | FOR_PROBE, 0),
+         FOR_STAGES | FOR_DEMO | FOR_EXPORT | FOR_PROBE | FOR_WHATIF, 0),
     BOOL("dry_run", common.dry_run, "false",
          "print the settings and a plan with estimates of time and memory, "
          "and stop",
-         FOR_STAGES, 0),
+         FOR_STAGES | FOR_WHATIF, 0),
     BOOL("json", common.json, "false", "print JSON on standard output", FOR_ALL,
          0),
     BOOL("quiet", common.quiet, "false", "no progress on standard error",
@@ -99,25 +99,25 @@ static const struct option first[] = {
          "replies closer than this, in units of noise, tie",
          FOR_WORLD | FOR_DEMO, RECORDED),
     INT("panel.pairs", world.pairs, "512", 0, 1000000,
-        "spot-check: pairs of policy and reference", FOR_WORLD | FOR_DEMO,
-        RECORDED),
+        "spot-check: pairs of policy and reference",
+        FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     INT("panel.placebo_pairs", world.placebo_pairs, "512", 0, 1000000,
-        "spot-check: pairs of two reference samples", FOR_WORLD | FOR_DEMO,
-        RECORDED),
+        "spot-check: pairs of two reference samples",
+        FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     INT("panel.twice", world.twice, "128", 0, 1000000,
-        "spot-check: pairs judged a second time", FOR_WORLD | FOR_DEMO,
-        RECORDED),
+        "spot-check: pairs judged a second time",
+        FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     INT("panel.judges", world.judges, "4", 1, 16, "spot-check: judges",
-        FOR_WORLD | FOR_DEMO, RECORDED),
+        FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     REAL("panel.choice_noise", world.judge_tau, "0.4", 1e-6, 100,
-         "spot-check: noise of the overall choice", FOR_WORLD | FOR_DEMO,
-         RECORDED),
+         "spot-check: noise of the overall choice",
+         FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     REAL("panel.axis_noise", world.judge_tau_axis, "0.15", 0, 100,
          "spot-check: noise of directness, correctness and length",
-         FOR_WORLD | FOR_DEMO, RECORDED),
+         FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     REAL("panel.tie_below", world.judge_tie_margin, "0.2", 0, 100,
-         "spot-check: answers closer than this tie", FOR_WORLD | FOR_DEMO,
-         RECORDED),
+         "spot-check: answers closer than this tie",
+         FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     REAL("panel.side_bias", world.judge_side_bias, "0", -100, 100,
          "spot-check: what standing on the left is worth to a judge" FAULT,
          FOR_WORLD | FOR_DEMO, RECORDED),
@@ -153,10 +153,10 @@ static const struct option first[] = {
          "qwen2.5, qwen3, llama3, llama3.1, zephyr or hh; without it, the "
          "model's own "
          "way",
-         FOR_STAGES | FOR_EVAL | FOR_PROBE, RECORDED),
+         FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF, RECORDED),
     TEXT("data.chat_date", data.date, NULL,
          "the day that the template llama3.1 tells; without it, " CHAT_DATE,
-         FOR_STAGES | FOR_EVAL | FOR_PROBE, RECORDED),
+         FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF, RECORDED),
 
     /* supervised fine-tuning */
     PATH("sft.data", 'd', sft.data, "demonstrations, JSON Lines", FOR_SFT,
@@ -361,6 +361,16 @@ static const struct option last[] = {
            FOR_DIAGNOSE, 0),
     INT("diagnose.resamples", diagnose.resamples, "2000", 100, 1000000,
         "bootstrap resamples behind every interval", FOR_DIAGNOSE, 0),
+
+    /* runs with one change */
+    TEXT("whatif.change", whatif.change, NULL,
+         "NAME, NAME=VALUE or KEY=VALUE; several times for several arms; list "
+         "shows the names",
+         FOR_WHATIF, 0),
+    INT("whatif.seeds", whatif.seeds, "1", 1, 100,
+        "training runs of each arm, with the run's seed and the next ones; a "
+        "cause takes three",
+        FOR_WHATIF, 0),
 
     /* generation */
     PATH("generate.model", 'm', generate.model,

@@ -68,6 +68,11 @@ struct diagnose_values {
     int64_t resamples;
 };
 
+struct whatif_values {
+    const char *change; // the last one; cmd_whatif.c reads all that were given
+    int64_t seeds;
+};
+
 struct generate_values {
     const char *model, *prompt, *prompt_ids, *prompts, *chat, *reward_model;
     int64_t samples, best_of, max_new, top_k;
@@ -134,6 +139,7 @@ struct option_values {
     struct eval_values eval;
     struct probe_values probe;
     struct diagnose_values diagnose;
+    struct whatif_values whatif;
     struct generate_values generate;
     struct tokenize_values tokenize;
     struct score_values score;

@@ -64,12 +64,13 @@ enum option_command {
     FOR_EXPORT = 4096,
     FOR_PROBE = 8192,
     FOR_DIAGNOSE = 16384,
+    FOR_WHATIF = 32768,
 };
 
 /* The commands that read records. */
 #define FOR_READING                                                            \
     (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_SCORE |    \
-     FOR_IMPORT | FOR_PROBE)
+     FOR_IMPORT | FOR_PROBE | FOR_WHATIF)
 
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands

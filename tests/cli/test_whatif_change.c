@@ -1,0 +1,136 @@
+/* test_whatif_change.c - every row of the table of changes means settings that
+ * exist, and what is typed is read or refused by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "cli/whatif_change.h"
+
+static struct err err;
+
+static void reads(struct whatif_change *c, const char *text)
+{
+    if (whatif_change_read(c, text, &err) != OK)
+        fail_msg("%s: %s", text, err.text);
+}
+
+static void refuses(const char *text, const char *said)
+{
+    struct whatif_change c = {.n_set = 99};
+    assert_int_equal(whatif_change_read(&c, text, &err), ERR_ARG);
+    if (strstr(err.text, said) == NULL)
+        fail_msg("%s: '%s' does not say '%s'", text, err.text, said);
+    assert_int_equal(c.n_set, 99);
+}
+
+/* Keys of every row are recorded settings of reward or ppo, and a row whose
+ * value is given can be read. */
+static void test_rows(void **state)
+{
+    (void)state;
+    assert_true(whatif_remedy_count > 8);
+    for (size_t i = 0; i < whatif_remedy_count; i++) {
+        const struct whatif_remedy *r = &whatif_remedies[i];
+        for (size_t k = i + 1; k < whatif_remedy_count; k++)
+            assert_string_not_equal(r->name, whatif_remedies[k].name);
+        assert_true(strlen(r->what) > 0 && strlen(r->what) <= 72);
+        assert_null(strchr(r->name, '_'));
+        assert_non_null(r->set[0].key);
+        for (size_t k = 0; k < WHATIF_SET_MAX && r->set[k].key != NULL; k++) {
+            bool is_hash;
+            const struct option *row =
+                options_find(r->set[k].key, strlen(r->set[k].key), &is_hash);
+            if (row == NULL)
+                fail_msg("%s: no setting %s", r->name, r->set[k].key);
+            assert_true(row->marks & OPTION_RECORDED);
+            assert_true(row->commands & (FOR_REWARD | FOR_PPO));
+        }
+        struct whatif_change c;
+        if (r->value != NULL)
+            reads(&c, r->name);
+        else
+            refuses(r->name, "wants a value");
+    }
+}
+
+static void test_remedies(void **state)
+{
+    (void)state;
+    struct whatif_change c;
+    reads(&c, "beta=0.2");
+    assert_string_equal(c.name, "beta=0.2");
+    assert_int_equal(c.n_set, 1);
+    assert_string_equal(c.set[0].key, "ppo.beta");
+    assert_string_equal(c.set[0].text, "0.2");
+    assert_int_equal(c.stages, FOR_PPO);
+
+    reads(&c, "clip=inf");
+    assert_int_equal(c.n_set, 2);
+    assert_string_equal(c.set[0].key, "ppo.clip_low");
+    assert_string_equal(c.set[1].key, "ppo.clip_high");
+    assert_string_equal(c.set[1].text, "inf");
+
+    reads(&c, "frozen_value");
+    assert_string_equal(c.name, "frozen-value");
+    assert_string_equal(c.set[0].text, "true");
+
+    reads(&c, "kl-target=2");
+    assert_string_equal(c.set[0].text, "adaptive");
+    assert_string_equal(c.set[1].text, "2");
+
+    /* A change of the labels trains both models anew; its name is one
+     * directory. */
+    reads(&c, "relabel=../some where/my labels.jsonl");
+    assert_string_equal(c.name, "relabel=my_labels.jsonl");
+    assert_int_equal(c.stages, FOR_REWARD | FOR_PPO);
+    assert_string_equal(c.set[0].text, "../some where/my labels.jsonl");
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    struct whatif_change c;
+    reads(&c, "ppo.objective=pg");
+    assert_string_equal(c.name, "ppo.objective=pg");
+    assert_int_equal(c.stages, FOR_PPO);
+    reads(&c, "reward.epochs=2");
+    assert_int_equal(c.stages, FOR_REWARD | FOR_PPO);
+    reads(&c, "ppo.value_trunk");
+    assert_string_equal(c.set[0].text, "true");
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    refuses("bta=2", "unknown change 'bta'; did you mean 'beta'?");
+    refuses("ppo.bta=2", "did you mean 'ppo.beta'?");
+    refuses("frozen-valu", "did you mean 'frozen-value'?");
+    refuses("relable", "did you mean 'relabel'?");
+    refuses("sft.lr=0.1", "unknown change 'sft.lr'");
+    refuses("seed=2", "unknown change 'seed'");
+    refuses("ppo.preset=verl", "unknown change 'ppo.preset'");
+    refuses("ppo.model_sha256=00", "unknown change");
+    refuses("", "unknown change ''");
+    refuses("beta=", "no value");
+    refuses("beta=much", "beta=much: ppo.beta = much is not a number");
+    refuses("beta=-1", "ppo.beta = -1 is outside");
+    refuses("objective=best", "is none of clip|pg");
+    refuses("k2-loss=1", "takes no value");
+    refuses("ppo.beta", "wants a value");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
