@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/annotate.h"
+#include "cli/command.h"
 #include "world/desk.h"
 
 #define ORIGIN "plumb whatif"
@@ -396,16 +396,14 @@ static enum status train(const struct whatif_project *p,
     struct options o;
     struct stage stage;
     struct buf config;
-    struct ppo_annotator gold = annotate_gold();
     TRY(join(dir, p, a->dir, command == FOR_REWARD ? "reward" : "ppo", err));
     TRY(stage_options(&o, p, a, command, err));
     buf_init(&config, CONFIG_MAX);
     enum status status =
         session_stage(&stage, &config, &o, command, dir, s, err);
     if (status == OK)
-        status = command == FOR_REWARD
-                     ? reward_model_run(&o.v.reward, &stage, err)
-                     : ppo_run(&o.v.ppo, &stage, &gold, err);
+        status = command == FOR_REWARD ? cmd_reward_run(&o, &stage, err)
+                                       : cmd_ppo_run(&o, &stage, err);
     buf_free(&config);
     options_free(&o);
     return status;
