@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -126,16 +127,20 @@ static double expected_seconds(const struct trying *t,
 {
     if (a->is_done || a->is_project)
         return 0;
-    double seconds = whatif_seconds(t->p.at.run);
-    return a->has_reward ? seconds + whatif_seconds(t->p.reward_dir) : seconds;
+    double seconds = a->has_ppo ? whatif_seconds(t->p.at.run) : 0;
+    size_t models = a->members + (a->has_reward ? 1 : 0);
+    return models > 0
+               ? seconds + (double)models * whatif_seconds(t->p.reward_dir)
+               : seconds;
 }
 
 static const char *stages_text(const struct whatif_place *a)
 {
-    return a->is_done      ? "done"
-           : a->is_project ? "votes"
-           : a->has_reward ? "reward, ppo, eval"
-                           : "ppo, eval";
+    return a->is_done                        ? "done"
+           : a->is_project                   ? "votes"
+           : !a->has_ppo                     ? "eval"
+           : a->has_reward || a->members > 0 ? "reward, ppo, eval"
+                                             : "ppo, eval";
 }
 
 static void plan_arm(struct buf *out, const struct trying *t,
@@ -302,9 +307,9 @@ static struct whatif_arm describe(const struct trying *t,
         .seed = a->seed,
         .dir = a->dir,
         .votes = t->p.is_desk ? a->votes : NULL,
-        .run = a->run,
+        .run = a->best_of > 1 ? NULL : a->run,
         .has_own_reward = has_own,
-        .inference = 1,
+        .inference = a->best_of,
         .error = a->failed.code != OK ? a->failed.text : NULL,
     };
 }
@@ -356,7 +361,9 @@ static enum status describe_all(struct described *d, struct trying *t,
             changed[k] = describe(t, &trial->arm[k]);
         }
         TRY(describe_settings(t, trial, setting, err));
-        size_t first = trial->change.stages & FOR_REWARD ? 0 : 1;
+        bool has_reward = (trial->change.stages & FOR_REWARD) != 0 ||
+                          trial->arm[0].members > 0;
+        size_t first = has_reward ? 0 : trial->arm[0].has_ppo ? 1 : 2;
         d->trial[i] = (struct whatif_trial){
             .name = trial->change.name,
             .what = trial->change.what,
@@ -393,13 +400,21 @@ static enum status compare(struct trying *t, struct err *err)
 /* Wall time of the arm's training, from the runs' own clocks. */
 static double seconds_of(const struct trying *t, const struct whatif_place *a)
 {
-    char run[FILE_PATH_MAX], dir[FILE_PATH_MAX], reward[FILE_PATH_MAX];
-    if (file_join(run, t->p.at.project, a->run, NULL) != OK ||
-        file_join(dir, t->p.at.project, a->dir, NULL) != OK ||
-        file_join(reward, dir, "reward", NULL) != OK)
+    char path[FILE_PATH_MAX], name[32];
+    double seconds = 0;
+    size_t first = a->has_reward ? 1 : 2;
+    if (a->best_of > 1)
+        return 0;
+    if (whatif_project_join(path, &t->p, a->run, NULL, NULL) != OK)
         return (double)NAN;
-    double seconds = whatif_seconds(run);
-    return a->has_reward ? seconds + whatif_seconds(reward) : seconds;
+    seconds += whatif_seconds(path);
+    for (size_t k = first; k < 2 + a->members; k++) {
+        (void)snprintf(name, sizeof name, k > 1 ? "reward-%zu" : "reward", k);
+        if (whatif_project_join(path, &t->p, a->dir, name, NULL) != OK)
+            return (double)NAN;
+        seconds += whatif_seconds(path);
+    }
+    return seconds;
 }
 
 static void put_timing(struct json_writer *w, const struct trying *t)

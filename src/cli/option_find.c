@@ -52,8 +52,7 @@ static const struct {
     {FOR_TOKENIZE, "tokenize."}, {FOR_SCORE, "score."},
     {FOR_INSPECT, "inspect."},   {FOR_IMPORT, "import."},
     {FOR_EXPORT, "export."},     {FOR_PROBE, "probe."},
-    {FOR_DIAGNOSE, "diagnose."},
-    {FOR_WHATIF, "whatif."},
+    {FOR_DIAGNOSE, "diagnose."}, {FOR_WHATIF, "whatif."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

@@ -371,6 +371,12 @@ static const struct option last[] = {
         "training runs of each arm, with the run's seed and the next ones; a "
         "cause takes three",
         FOR_WHATIF, 0),
+    INT("whatif.fresh_prompts", whatif.fresh_prompts, "400", 2, 1000000,
+        "fresh-labels on the support desk: tickets that the policy answers",
+        FOR_WHATIF, 0),
+    INT("whatif.fresh_samples", whatif.fresh_samples, "4", 2, 64,
+        "fresh-labels on the support desk: replies to each, which are ranked",
+        FOR_WHATIF, 0),
 
     /* generation */
     PATH("generate.model", 'm', generate.model,

@@ -70,7 +70,7 @@ struct diagnose_values {
 
 struct whatif_values {
     const char *change; // the last one; cmd_whatif.c reads all that were given
-    int64_t seeds;
+    int64_t seeds, fresh_prompts, fresh_samples;
 };
 
 struct generate_values {

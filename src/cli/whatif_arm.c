@@ -1,31 +1,20 @@
 #include "cli/whatif_arm.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "base/mem.h"
 #include "cli/command.h"
+#include "cli/whatif_make.h"
+#include "cli/whatif_value.h"
 #include "world/desk.h"
 
-#define ORIGIN "plumb whatif"
 #define CONFIG_MAX ((size_t)1 << 20)
 #define RESULT_MAX ((size_t)16 << 20)
 
 /* ---- places -------------------------------------------------------------- */
-
-/* project/dir/name, or project/dir when name is NULL. */
-static enum status join(char out[FILE_PATH_MAX], const struct whatif_project *p,
-                        const char *dir, const char *name, struct err *err)
-{
-    char at[FILE_PATH_MAX];
-    if (name == NULL)
-        return file_join(out, p->at.project, dir, err);
-    TRY(file_join(at, p->at.project, dir, err));
-    return file_join(out, at, name, err);
-}
 
 static enum status make_places(struct whatif_place *a,
                                const struct whatif_project *p, struct err *err)
@@ -41,7 +30,12 @@ static enum status make_places(struct whatif_place *a,
         return file_relative(a->run, p->at.project, p->at.run, err);
     }
     TRY(file_join(a->dir, "", name, err));
-    return file_join(a->run, a->dir, "ppo", err);
+    if (a->has_ppo)
+        return file_join(a->run, a->dir, "ppo", err);
+    /* What becomes of the unchanged policy. */
+    struct whatif_place unchanged;
+    TRY(whatif_arm_find(&unchanged, p, NULL, false, a->seed, err));
+    return file_join(a->run, "", unchanged.run, err);
 }
 
 /* ---- the record of an arm ------------------------------------------------ */
@@ -104,7 +98,7 @@ static enum status look_for_record(bool *is_done,
     char path[FILE_PATH_MAX];
     struct buf text, old;
     *is_done = false;
-    TRY(join(path, p, a->home, "arm.json", err));
+    TRY(whatif_project_join(path, p, a->home, "arm.json", err));
     if (!file_exists(path))
         return OK;
     buf_init(&text, CONFIG_MAX);
@@ -125,14 +119,34 @@ static enum status write_record(const struct whatif_project *p,
     char path[FILE_PATH_MAX];
     struct buf text;
     buf_init(&text, CONFIG_MAX);
-    TRY_DONE(join(path, p, a->home, NULL, err));
+    TRY_DONE(whatif_project_join(path, p, a->home, NULL, err));
     TRY_DONE(file_make_dir(path, err));
     TRY_DONE(put_record(&text, p, a, err));
-    TRY_DONE(join(path, p, a->home, "arm.json", err));
+    TRY_DONE(whatif_project_join(path, p, a->home, "arm.json", err));
     status = file_write(path, text.data, text.len, err);
 done:
     buf_free(&text);
     return status;
+}
+
+/* The number that a change of more than settings stands for. */
+static enum status read_number(struct whatif_place *a,
+                               const struct whatif_change *c, struct err *err)
+{
+    int64_t low = 2;
+    int64_t high = c->kind == WHATIF_ENSEMBLE ? ENSEMBLE_MAX : 1024;
+    if (c->kind != WHATIF_ENSEMBLE && c->kind != WHATIF_BEST_OF)
+        return OK;
+    char *end;
+    long n = strtol(c->value, &end, 10);
+    if (*end != '\0' || n < low || n > high)
+        return err_set(err, ERR_ARG, "%s: %.40s is outside [%d, %d]", c->name,
+                       c->value, (int)low, (int)high);
+    if (c->kind == WHATIF_ENSEMBLE)
+        a->members = (size_t)n - 1;
+    else
+        a->best_of = n;
+    return OK;
 }
 
 enum status whatif_arm_find(struct whatif_place *out,
@@ -141,7 +155,14 @@ enum status whatif_arm_find(struct whatif_place *out,
                             int64_t seed, struct err *err)
 {
     struct whatif_place a = {
-        .change = change, .has_reward = has_reward, .seed = seed};
+        .change = change,
+        .has_reward = has_reward,
+        .has_ppo = change == NULL || (change->stages & FOR_PPO) != 0,
+        .seed = seed,
+        .best_of = 1,
+    };
+    if (change != NULL)
+        TRY(read_number(&a, change, err));
     a.is_project = change == NULL && seed == p->ppo.v.common.seed;
     if (a.is_project)
         a.has_reward = false; // the recorded one, whoever asks
@@ -151,253 +172,22 @@ enum status whatif_arm_find(struct whatif_place *out,
     return OK;
 }
 
-/* ---- settings ------------------------------------------------------------ */
-
-static bool is_careful(const struct whatif_change *c)
-{
-    return c->kind == WHATIF_RELABEL && strcmp(c->value, "careful") == 0;
-}
-
-/* The last checkpoint of supervised fine-tuning at or before the end of an
- * epoch. */
-static enum status find_epoch(char out[FILE_PATH_MAX],
-                              const struct whatif_project *p, double epoch,
-                              struct err *err)
-{
-    char model[FILE_PATH_MAX], sft[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    struct options o;
-    struct json *result;
-    int64_t step, steps = 0, best = -1, *list;
-    size_t n;
-    TRY(run_find_model(model, p->ppo.v.ppo.model, "sft", err));
-    if (!run_of_model(sft, &step, model))
-        return err_set(err, ERR_MISSING,
-                       "%s lies in no sft run: it has no epochs", model);
-    TRY(place_read_run(&o, sft, FOR_SFT, err));
-    int64_t epochs = o.v.sft.epochs;
-    options_free(&o);
-    TRY(file_join(path, sft, "result.json", err));
-    TRY(json_read(&result, path, RESULT_MAX, err));
-    enum status status =
-        json_need_int(&steps, result, "steps", 1, INT64_MAX, path, err);
-    json_free(result);
-    TRY(status);
-    TRY(run_checkpoints(&list, &n, sft, err));
-    double last = epoch * (double)steps / (double)epochs;
-    for (size_t i = 0; i < n; i++)
-        if ((double)list[i] <= last + 0.5 && list[i] > best)
-            best = list[i];
-    mem_free(list);
-    if (best < 0)
-        return err_set(err, ERR_MISSING,
-                       "%s has no checkpoint up to epoch %g (step %.0f)", sft,
-                       epoch, last);
-    char name[64];
-    (void)snprintf(name, sizeof name, "checkpoints/%06" PRId64, best);
-    return file_join(out, sft, name, err);
-}
-
-static enum status read_epoch(double *out, const struct whatif_change *c,
-                              struct err *err)
-{
-    char rest;
-    if (sscanf(c->value, "%lf%c", out, &rest) != 1 || !(*out > 0) ||
-        !isfinite(*out))
-        return err_set(err, ERR_ARG, "%s: '%.40s' is no epoch", c->name,
-                       c->value);
-    return OK;
-}
-
-/* Setting k as text: of a change that is more than settings, what was found
- * or is made for it. */
-static enum status find_value(char out[FILE_PATH_MAX],
-                              const struct whatif_project *p,
-                              const struct whatif_change *c, size_t k,
-                              struct err *err)
-{
-    double epoch;
-    if (is_careful(c)) {
-        char name[WHATIF_NAME_MAX + 64];
-        (void)snprintf(name, sizeof name, "whatif/%s/labels/rankings.jsonl",
-                       c->name);
-        return file_join(out, p->at.project, name, err);
-    }
-    if (c->kind == WHATIF_SFT_EPOCH) {
-        TRY(read_epoch(&epoch, c, err));
-        return find_epoch(out, p, epoch, err);
-    }
-    return file_join(out, "", c->set[k].text, err);
-}
-
-static const struct options *recorded(const struct whatif_project *p,
-                                      const char *key)
-{
-    return strncmp(key, "reward.", 7) == 0 ? &p->reward : &p->ppo;
-}
-
-static const struct option *row_of(const char *key)
-{
-    bool is_hash;
-    return options_find(key, strlen(key), &is_hash);
-}
-
-/* A value as text, a path as seen from the project. */
-static enum status print_value(struct buf *out, const struct options *o,
-                               const struct option *row,
-                               const struct whatif_project *p, struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    bool is_path = row->type == OPTION_PATH && options_text(o, row) != NULL;
-    if (!is_path) {
-        options_print_value(out, o, row);
-        return buf_status(out, err);
-    }
-    TRY(file_relative(path, p->at.project, options_text(o, row), err));
-    buf_puts(out, path);
-    return buf_status(out, err);
-}
-
-enum status whatif_arm_setting(struct buf *from, struct buf *to,
-                               const struct whatif_project *p,
-                               const struct whatif_place *arm, size_t k,
-                               struct err *err)
-{
-    char value[FILE_PATH_MAX];
-    struct options o;
-    const char *key = arm->change->set[k].key;
-    const struct option *row = row_of(key);
-    TRY(print_value(from, recorded(p, key), row, p, err));
-    TRY(find_value(value, p, arm->change, k, err));
-    TRY(options_init(&o, err));
-    enum status status = options_set(&o, row, value, ORIGIN, NULL, err);
-    if (status == OK)
-        status = print_value(to, &o, row, p, err);
-    options_free(&o);
-    return status;
-}
-
-static enum status give_number(struct options *o, const char *key, int64_t x,
-                               struct err *err)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%" PRId64, x);
-    return options_give(o, key, text, ORIGIN, NULL, err);
-}
-
-/* The change's settings of one stage, over the recorded ones. */
-static enum status give_change(struct options *o,
-                               const struct whatif_project *p,
-                               const struct whatif_change *c,
-                               const char *section, struct err *err)
-{
-    char value[FILE_PATH_MAX];
-    for (size_t k = 0; k < c->n_set; k++) {
-        if (strncmp(c->set[k].key, section, strlen(section)) != 0)
-            continue;
-        TRY(find_value(value, p, c, k, err));
-        TRY(options_give(o, c->set[k].key, value, ORIGIN, NULL, err));
-    }
-    return OK;
-}
-
-/* Everything that a stage of the arm is run with but for the machine. */
-static enum status give_all(struct options *o, const struct whatif_project *p,
-                            const struct whatif_place *a,
-                            enum option_command stage, struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    const char *section = stage == FOR_REWARD ? "reward." : "ppo.";
-    int64_t shift = a->seed - p->ppo.v.common.seed;
-    if (a->change != NULL)
-        TRY(give_change(o, p, a->change, section, err));
-    TRY(give_number(o, "seed", o->v.common.seed + shift, err));
-    if (stage == FOR_PPO && a->has_reward) {
-        TRY(join(path, p, a->dir, "reward", err));
-        TRY(options_give(o, "ppo.reward_model", path, ORIGIN, NULL, err));
-    }
-    return options_apply(o, err);
-}
-
-/* Free with options_free(). */
-static enum status stage_options(struct options *out,
-                                 const struct whatif_project *p,
-                                 const struct whatif_place *a,
-                                 enum option_command stage, struct err *err)
-{
-    const char *dir = stage == FOR_REWARD ? p->reward_dir : p->at.run;
-    TRY(place_read_run(out, dir, stage, err));
-    enum status status = give_all(out, p, a, stage, err);
-    out->v.common.threads = p->o->v.common.threads;
-    out->v.common.quiet = p->o->v.common.quiet;
-    out->v.common.resume = true;
-    if (status != OK)
-        options_free(out);
-    return status;
-}
-
-/* ---- before anything is run ---------------------------------------------- */
-
-static enum status check_change(const struct whatif_project *p,
-                                const struct whatif_place *a, struct err *err)
-{
-    const struct whatif_change *c = a->change;
-    bool is_same = true;
-    if (is_careful(c) && !p->is_desk)
-        return err_set(err, ERR_ARG,
-                       "%s: only the support desk has raters of its own; "
-                       "%s=FILE names rankings of yours",
-                       c->name, c->name);
-    for (size_t k = 0; is_same && k < c->n_set; k++) {
-        struct buf from, to;
-        buf_init(&from, CONFIG_MAX);
-        buf_init(&to, CONFIG_MAX);
-        enum status status = whatif_arm_setting(&from, &to, p, a, k, err);
-        is_same = strcmp(buf_text(&from), buf_text(&to)) == 0;
-        buf_free(&from);
-        buf_free(&to);
-        TRY(status);
-    }
-    return is_same ? err_set(err, ERR_ARG, "%s: the run has these settings",
-                             c->name)
-                   : OK;
-}
-
-enum status whatif_arm_check(const struct whatif_project *p,
-                             const struct whatif_place *arm, struct err *err)
-{
-    struct options o;
-    const char *name = arm->change ? arm->change->name : "base";
-    if (arm->has_reward && !p->has_reward)
-        return err_set(err, ERR_MISSING,
-                       "%s needs the reward stage, which is not there: %s",
-                       name, p->no_reward.text);
-    if (arm->change != NULL)
-        TRY(check_change(p, arm, err));
-    TRY(stage_options(&o, p, arm, FOR_PPO, err));
-    enum status status = ppo_check(&o.v.ppo, err);
-    options_free(&o);
-    if (status != OK)
-        return err_context(err, "%s", name);
-    if (!arm->has_reward)
-        return OK;
-    TRY(stage_options(&o, p, arm, FOR_REWARD, err));
-    options_free(&o);
-    return OK;
-}
-
 /* ---- running ------------------------------------------------------------- */
 
 static enum status train(const struct whatif_project *p,
                          const struct whatif_place *a,
-                         enum option_command command, struct session *s,
-                         struct err *err)
+                         enum option_command command, size_t member,
+                         struct session *s, struct err *err)
 {
-    char dir[FILE_PATH_MAX];
+    char dir[FILE_PATH_MAX], name[32];
     struct options o;
     struct stage stage;
     struct buf config;
-    TRY(join(dir, p, a->dir, command == FOR_REWARD ? "reward" : "ppo", err));
-    TRY(stage_options(&o, p, a, command, err));
+    (void)snprintf(name, sizeof name, member > 1 ? "reward-%zu" : "reward",
+                   member);
+    TRY(whatif_project_join(dir, p, a->dir,
+                            command == FOR_REWARD ? name : "ppo", err));
+    TRY(whatif_value_options(&o, p, a, command, member, err));
     buf_init(&config, CONFIG_MAX);
     enum status status =
         session_stage(&stage, &config, &o, command, dir, s, err);
@@ -409,22 +199,21 @@ static enum status train(const struct whatif_project *p,
     return status;
 }
 
-/* The rankings that careful raters give, once for all seeds. */
-static enum status relabel(const struct whatif_project *p,
-                           const struct whatif_place *a, struct session *s,
-                           struct err *err)
+static enum status train_all(const struct whatif_project *p,
+                             const struct whatif_place *a, struct session *s,
+                             struct err *err)
 {
-    char path[FILE_PATH_MAX], dir[FILE_PATH_MAX];
-    struct rater_config careful = p->o->v.world.rater;
-    careful.hurried = 0;
-    TRY(find_value(path, p, a->change, 0, err));
-    if (file_exists(path))
-        return OK;
-    TRY(file_dirname(dir, path, err));
-    TRY(file_make_dir(dir, err));
-    context_stage(&s->context, "rank", "careful raters rank the same replies");
-    return desk_rank_file(p->reward.v.reward.data, path, &careful,
-                          (uint64_t)p->reward.v.common.seed, err);
+    if (a->change != NULL && whatif_value_is_made(a->change))
+        TRY(whatif_make_labels(p, a, s, err));
+    if (a->has_reward)
+        TRY(train(p, a, FOR_REWARD, 1, s, err));
+    for (size_t k = 2; k < 2 + a->members; k++)
+        TRY(train(p, a, FOR_REWARD, k, s, err));
+    if (a->has_ppo)
+        return train(p, a, FOR_PPO, 1, s, err);
+    return a->change->kind == WHATIF_INTERPOLATE
+               ? whatif_make_policy(p, a, s, err)
+               : OK;
 }
 
 /* The reward model that the arm's policy was trained against. */
@@ -434,7 +223,7 @@ static enum status find_reward(char out[FILE_PATH_MAX], bool *is_own,
 {
     struct options o;
     char model[FILE_PATH_MAX], base[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    TRY(stage_options(&o, p, a, FOR_PPO, err));
+    TRY(whatif_value_options(&o, p, a, FOR_PPO, 1, err));
     enum status status =
         run_find_model(model, o.v.ppo.reward_model, "reward", err);
     options_free(&o);
@@ -474,11 +263,15 @@ static enum status evaluate(const struct whatif_project *p,
     char dir[FILE_PATH_MAX], run[FILE_PATH_MAX], reward[FILE_PATH_MAX];
     struct heldout_config h = p->heldout;
     bool is_own;
-    TRY(join(dir, p, a->dir, NULL, err));
-    TRY(join(run, p, a->run, NULL, err));
+    TRY(whatif_project_join(dir, p, a->dir, NULL, err));
+    if (a->change != NULL && a->change->kind == WHATIF_INTERPOLATE)
+        TRY(whatif_project_join(run, p, a->dir, "policy", err));
+    else
+        TRY(whatif_project_join(run, p, a->run, NULL, err));
     TRY(find_reward(reward, &is_own, p, a, err));
     h.project = dir;
     h.policy = run;
+    h.best_of = a->best_of;
     h.reward_model = reward;
     h.base_model = is_own ? p->reward_model : NULL;
     context_stage(&s->context, "eval",
@@ -494,8 +287,8 @@ static enum status judge(const struct whatif_project *p,
     char samples[FILE_PATH_MAX], votes[FILE_PATH_MAX], dir[FILE_PATH_MAX];
     if (!p->is_desk)
         return OK;
-    TRY(join(samples, p, a->dir, "eval/samples.jsonl", err));
-    TRY(join(votes, p, a->votes, NULL, err));
+    TRY(whatif_project_join(samples, p, a->dir, "eval/samples.jsonl", err));
+    TRY(whatif_project_join(votes, p, a->votes, NULL, err));
     TRY(file_dirname(dir, votes, err));
     TRY(file_make_dir(dir, err));
     context_stage(&s->context, "spot-check", "careful judges see blind pairs");
@@ -510,14 +303,10 @@ static enum status run_stages(const struct whatif_project *p,
     char dir[FILE_PATH_MAX];
     if (a->is_project)
         return judge(p, a, s, err);
-    if (a->change != NULL && is_careful(a->change))
-        TRY(relabel(p, a, s, err));
-    if (a->has_reward)
-        TRY(train(p, a, FOR_REWARD, s, err));
-    TRY(train(p, a, FOR_PPO, s, err));
+    TRY(train_all(p, a, s, err));
     TRY(evaluate(p, a, s, err));
     TRY(judge(p, a, s, err));
-    TRY(join(dir, p, a->dir, NULL, err));
+    TRY(whatif_project_join(dir, p, a->dir, NULL, err));
     return heldout_summary(dir, err);
 }
 

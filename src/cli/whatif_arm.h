@@ -4,7 +4,9 @@
  *
  *     PROJECT/whatif/NAME/seed-S/
  *         reward/     when the change touches the reward model
+ *         reward-2/   and on: further members of an ensemble
  *         ppo/
+ *         policy/     the model of an arm that trains none
  *         human/      the support desk's panel, where the prompts are its own
  *         eval/       as plumb eval writes it, without a curve
  *         arm.json    written last: what was changed, and from what it was made
@@ -56,13 +58,22 @@ enum status whatif_project_open(struct whatif_project *out,
                                 struct err *err) MUST_CHECK;
 void whatif_project_close(struct whatif_project *p);
 
+/* project/dir/name, or project/dir when name is NULL. */
+enum status whatif_project_join(char out[FILE_PATH_MAX],
+                                const struct whatif_project *p, const char *dir,
+                                const char *name, struct err *err) MUST_CHECK;
+
 struct whatif_place {
     const struct whatif_change *change; // NULL: a base arm
     bool has_reward;                    // it trains its own reward model
-    bool is_project;                    // the base arm that is there already
+    bool has_ppo;                       // it trains a policy
+    size_t members;                     // further reward models it trains
+    int64_t best_of; // samples of the reference for each of its replies; 1: it
+                     // is the policy that replies
+    bool is_project; // the base arm that is there already
     int64_t seed;
     char dir[FILE_PATH_MAX];   // what was evaluated: seen from the project
-    char run[FILE_PATH_MAX];   // its PPO run, the same
+    char run[FILE_PATH_MAX];   // its PPO run, or the base's without one
     char home[FILE_PATH_MAX];  // where arm.json and the panel's votes are
     char votes[FILE_PATH_MAX]; // the votes
     bool is_done;

@@ -18,6 +18,8 @@ const struct whatif_remedy whatif_remedies[] = {
     SETTINGS("beta", "another price of a nat of KL", NULL, {"ppo.beta", NULL}),
     SETTINGS("kl-target", "a price that follows a target of the KL", NULL,
              {"ppo.kl_control", "adaptive"}, {"ppo.kl_target", NULL}),
+    SETTINGS("kl-budget", "a price that rises as far as the KL's target needs",
+             NULL, {"ppo.kl_control", "budget"}, {"ppo.kl_target", NULL}),
     SETTINGS("kl-stop", "PPO stops where the KL passes a budget", NULL,
              {"ppo.kl_budget", NULL}),
     SETTINGS("k1-reward", "the KL penalty as k1 in the reward", "",
@@ -32,6 +34,39 @@ const struct whatif_remedy whatif_remedies[] = {
              {"ppo.lambda", NULL}),
     SETTINGS("frozen-value", "a value model that does not learn", "",
              {"ppo.value_freeze", "true"}),
+    SETTINGS("length-penalty", "a price of each token beyond the reference's",
+             NULL, {"ppo.length_penalty", NULL}),
+    {"bounded",
+     "a score that saturates, at the same price of a nat",
+     WHATIF_BOUNDED,
+     "sigmoid",
+     {{"ppo.score_shape", NULL}, {"ppo.beta", "0"}}},
+    SETTINGS("balance", "reward pairs weighed so that length wins half", "",
+             {"reward.balance", "length"}),
+    SETTINGS("residual", "the reward's slope by length taken off it", "",
+             {"reward.length_residual", "true"}),
+    SETTINGS("two-heads", "a second head takes up what goes with length", "",
+             {"reward.heads", "2"}),
+    {"ensemble",
+     "the least score of several reward models of other seeds",
+     WHATIF_ENSEMBLE,
+     "4",
+     {{"ppo.ensemble", "min"}}},
+    {"fresh-labels",
+     "more rankings: careful ones of the policy's replies, or a file's",
+     WHATIF_FRESH_LABELS,
+     "careful",
+     {{"reward.extra_data", NULL}}},
+    {"best-of",
+     "no PPO: the reference's best of several samples by the reward",
+     WHATIF_BEST_OF,
+     "8",
+     {{"eval.best_of", NULL}}},
+    {"interpolate",
+     "parameters between the reference's (0) and the policy's (1)",
+     WHATIF_INTERPOLATE,
+     "0.5",
+     {{"export.interpolate", NULL}}},
     {"sft-epoch",
      "policy and reference from an earlier epoch of fine-tuning",
      WHATIF_SFT_EPOCH,
@@ -150,11 +185,11 @@ static enum status check_settings(const struct whatif_change *c,
     TRY(options_init(&o, err));
     enum status status = OK;
     for (size_t i = 0; status == OK && i < c->n_set; i++) {
-        const struct option *row =
-            find_row(c->set[i].key, strlen(c->set[i].key));
+        const char *key = c->set[i].key;
+        bool is_hash;
+        const struct option *row = options_find(key, strlen(key), &is_hash);
         if (row == NULL)
-            status = err_set(err, ERR_ARG, "%s: no setting of reward or ppo",
-                             c->set[i].key);
+            status = err_set(err, ERR_ARG, "%s: unknown setting", key);
         else
             status = options_set(&o, row, c->set[i].text, c->name, NULL, err);
     }
@@ -221,7 +256,8 @@ enum status whatif_change_read(struct whatif_change *out, const char *text,
     else
         return unknown(text, len, err);
     /* Another reward model is another reason to optimise anew. */
-    c.stages |= FOR_PPO;
+    if (c.stages & FOR_REWARD)
+        c.stages |= FOR_PPO;
     TRY(check_settings(&c, err));
     *out = c;
     return OK;

@@ -15,9 +15,14 @@
 #include "cli/options.h"
 
 enum whatif_kind {
-    WHATIF_SETTINGS, // nothing but settings
-    WHATIF_RELABEL,  // other rankings of the same replies
-    WHATIF_SFT_EPOCH // the policy starts from an earlier checkpoint of SFT
+    WHATIF_SETTINGS,     // nothing but settings
+    WHATIF_RELABEL,      // other rankings of the same replies
+    WHATIF_FRESH_LABELS, // rankings of the policy's replies, beside the others
+    WHATIF_SFT_EPOCH,    // the policy starts from an earlier checkpoint of SFT
+    WHATIF_BOUNDED,      // a bound score, and beta in its unit
+    WHATIF_ENSEMBLE,     // several reward models
+    WHATIF_BEST_OF,      // no policy but the reference
+    WHATIF_INTERPOLATE   // no training but a mixture
 };
 
 enum {
@@ -50,7 +55,8 @@ struct whatif_change {
     const char *value; // NULL: none
     struct whatif_set set[WHATIF_SET_MAX];
     size_t n_set;
-    unsigned stages; // FOR_REWARD and FOR_PPO bits: what runs again
+    unsigned stages; // FOR_REWARD and FOR_PPO bits: what runs again; none: the
+                     // change is one of the finished models alone
 };
 
 /*

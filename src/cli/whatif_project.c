@@ -195,3 +195,14 @@ void whatif_project_close(struct whatif_project *p)
     options_free(&p->reward);
     memset(p, 0, sizeof *p);
 }
+
+enum status whatif_project_join(char out[FILE_PATH_MAX],
+                                const struct whatif_project *p, const char *dir,
+                                const char *name, struct err *err)
+{
+    char at[FILE_PATH_MAX];
+    if (name == NULL)
+        return file_join(out, p->at.project, dir, err);
+    TRY(file_join(at, p->at.project, dir, err));
+    return file_join(out, at, name, err);
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/draw.h"
 #include "eval/heldout.h"
 #include "eval/heldout_files.h"
 #include "io/jsonl.h"
@@ -124,16 +125,25 @@ static enum status put_own_reward(struct json_writer *w,
 
 /* Replies and tokens that PPO drew: each iteration's mean length times its
  * episodes. */
+static enum status read_cost(struct run_table *out, const struct comparing *c,
+                             const struct whatif_arm *arm, struct err *err)
+{
+    char run[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    *out = (struct run_table){.n = 0};
+    if (arm->run == NULL)
+        return OK;
+    TRY(file_join(run, c->config->project, arm->run, err));
+    TRY(file_join(path, run, "metrics.jsonl", err));
+    return run_table_read(out, path, err);
+}
+
 static enum status put_cost(struct json_writer *w, const char *key,
                             const struct comparing *c,
                             const struct whatif_arm *arm, struct err *err)
 {
-    char run[FILE_PATH_MAX], path[FILE_PATH_MAX];
     struct run_table t;
     double tokens = 0, episodes = 0;
-    TRY(file_join(run, c->config->project, arm->run, err));
-    TRY(file_join(path, run, "metrics.jsonl", err));
-    TRY(run_table_read(&t, path, err));
+    TRY(read_cost(&t, c, arm, err));
     size_t length = run_table_find(&t, "response/length");
     size_t episode = run_table_find(&t, "episode");
     size_t kl = run_table_find(&t, "kl/sequence");
@@ -153,6 +163,8 @@ static enum status put_cost(struct json_writer *w, const char *key,
     json_field_number(w, "replies_drawn", episodes);
     json_field_number(w, "tokens_drawn", round(tokens));
     json_field_int(w, "samples_per_reply", arm->inference);
+    if (arm->inference > 1)
+        json_field_number(w, "kl_bound", draw_best_kl((size_t)arm->inference));
     json_close(w, '}');
     run_table_free(&t);
     return OK;
@@ -246,9 +258,13 @@ static void put_point(struct json_writer *w, const char *name,
     json_field_text(w, "name", name);
     json_field_int(w, "seed", arm->seed);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
-        const struct whatif_effect *e = &effect[shown[i]];
-        put_estimate(w, whatif_measure_table[shown[i]].name,
-                     is_base ? &e->base : &e->changed);
+        struct estimate e =
+            is_base ? effect[shown[i]].base : effect[shown[i]].changed;
+        if (shown[i] == WHATIF_KL && arm->inference > 1) {
+            e.estimate = e.high = draw_best_kl((size_t)arm->inference);
+            e.low = (double)NAN;
+        }
+        put_estimate(w, whatif_measure_table[shown[i]].name, &e);
     }
     json_close(w, '}');
 }

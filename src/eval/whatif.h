@@ -22,8 +22,11 @@
  *      "points":[{"name","seed","kl","rm","gold","weak_gold",
  *                 "human_win_rate","length"}]}
  *
- * An arm that failed has "error" instead of its measures.  "effect" is changed
- * minus base, for "length" changed over base.  "own_reward" is there when the
+ * The best of n samples has no exact KL; "cost" has "kl_bound",
+ * ln n - (n - 1)/n (Beirami et al. 2024), which is also its point's KL, then
+ * with the bound as "high" and no "low".  An arm that failed has "error"
+ * instead of its measures.  "effect" is changed minus base, for "length"
+ * changed over base.  "own_reward" is there when the
  * arm had a reward model of its own: the uplift of its policy over the
  * reference by that model in its own unit, and that model's accuracy on its
  * held-out pairs.  The claim of a change is the strongest word that so many
@@ -47,9 +50,9 @@ struct whatif_arm {
     int64_t seed;
     const char *dir;     // seen from the project; "." is the project itself
     const char *votes;   // the panel's file, seen from the project; NULL: none
-    const char *run;     // PPO run behind its cost, seen from the project
+    const char *run;     // PPO run behind its cost, the same; NULL: none
     bool has_own_reward; // trained against another reward model than the base
-    int64_t inference;   // samples drawn for each reply when serving
+    int64_t inference;   // above 1: best of so many samples of the reference
     const char *error;   // why it failed; NULL: it did not
 };
 

@@ -47,6 +47,8 @@ static void test_rows(void **state)
                 options_find(r->set[k].key, strlen(r->set[k].key), &is_hash);
             if (row == NULL)
                 fail_msg("%s: no setting %s", r->name, r->set[k].key);
+            if (r->kind == WHATIF_BEST_OF || r->kind == WHATIF_INTERPOLATE)
+                continue; // of finished models: no stage has it
             assert_true(row->marks & OPTION_RECORDED);
             assert_true(row->commands & (FOR_REWARD | FOR_PPO));
         }
@@ -91,6 +93,33 @@ static void test_remedies(void **state)
     assert_string_equal(c.set[0].text, "../some where/my labels.jsonl");
 }
 
+/* What of a run is trained again. */
+static void test_stages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned stages;
+    } known[] = {
+        {"bounded", FOR_PPO},
+        {"length-penalty=0.01", FOR_PPO},
+        {"kl-budget=2", FOR_PPO},
+        {"ensemble=3", FOR_PPO},
+        {"balance", FOR_REWARD | FOR_PPO},
+        {"residual", FOR_REWARD | FOR_PPO},
+        {"fresh-labels", FOR_REWARD | FOR_PPO},
+        {"sft-epoch=2", FOR_PPO},
+        {"best-of", 0},
+        {"interpolate=0.3", 0},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct whatif_change c;
+        reads(&c, known[i].text);
+        assert_string_equal(c.name, known[i].text);
+        assert_int_equal(c.stages, known[i].stages);
+    }
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -122,14 +151,16 @@ static void test_refused(void **state)
     refuses("objective=best", "is none of clip|pg");
     refuses("k2-loss=1", "takes no value");
     refuses("ppo.beta", "wants a value");
+    refuses("best-of=0", "eval.best_of = 0 is outside");
+    refuses("interpolate=2", "is outside [0, 1]");
+    refuses("bounded=tanh", "is none of none|sigmoid");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_remedies),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_stages),  cmocka_unit_test(test_settings),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
