@@ -75,6 +75,59 @@ uint32_t rng_below(struct rng *r, uint32_t n)
     }
 }
 
+enum {
+    WIDE = 8 // blocks that are made together
+};
+
+/* word[i] are the WIDE blocks from the stream's counter on, word after word of
+ * each; lanes are apart until the end so that a compiler sees vectors. */
+static void next_blocks(struct rng *r, uint32_t word[4 * WIDE])
+{
+    uint32_t c[4][WIDE];
+    uint32_t key[2] = {r->key[0], r->key[1]};
+    for (uint32_t i = 0; i < WIDE; i++) {
+        c[0][i] = r->counter[0] + i;
+        for (int k = 1; k < 4; k++)
+            c[k][i] = r->counter[k];
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < WIDE; i++) {
+            uint64_t p0 = (uint64_t)MULTIPLY_0 * c[0][i];
+            uint64_t p1 = (uint64_t)MULTIPLY_1 * c[2][i];
+            c[0][i] = (uint32_t)(p1 >> 32) ^ c[1][i] ^ key[0];
+            c[2][i] = (uint32_t)(p0 >> 32) ^ c[3][i] ^ key[1];
+            c[1][i] = (uint32_t)p1;
+            c[3][i] = (uint32_t)p0;
+        }
+        key[0] += WEYL_0;
+        key[1] += WEYL_1;
+    }
+    for (int i = 0; i < WIDE; i++)
+        for (int k = 0; k < 4; k++)
+            word[4 * i + k] = c[k][i];
+    r->counter[0] += WIDE;
+}
+
+void rng_fill_below(struct rng *r, size_t *out, size_t count, uint32_t n)
+{
+    assert(n > 0);
+    size_t done = 0;
+    uint32_t surplus = (uint32_t)-n % n;
+    while (done < count && r->used < 4)
+        out[done++] = rng_below(r, n);
+    while (count - done >= 4 * WIDE) {
+        uint32_t word[4 * WIDE];
+        next_blocks(r, word);
+        for (int i = 0; i < 4 * WIDE; i++) {
+            uint64_t product = (uint64_t)word[i] * n;
+            out[done] = (size_t)(product >> 32);
+            done += (uint32_t)product >= surplus;
+        }
+    }
+    while (done < count)
+        out[done++] = rng_below(r, n);
+}
+
 double rng_normal(struct rng *r)
 {
     double u = 1.0 - rng_uniform(r); // in (0, 1]: its logarithm is finite

@@ -57,6 +57,10 @@ double rng_uniform(struct rng *r);
 /* Uniform on 0..n-1 without bias; n > 0. */
 uint32_t rng_below(struct rng *r, uint32_t n);
 
+/* out[i] = rng_below(r, n) for i < count, the same numbers and the same state
+ * behind them, several blocks at a time. */
+void rng_fill_below(struct rng *r, size_t *out, size_t count, uint32_t n);
+
 /* Standard normal (Box-Muller, one of the pair). */
 double rng_normal(struct rng *r);
 

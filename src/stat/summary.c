@@ -80,8 +80,7 @@ void summary_resample(size_t *index, size_t n, const struct bootstrap *plan,
     assert(n <= UINT32_MAX && r <= UINT32_MAX);
     struct rng rng;
     rng_init(&rng, plan->seed, RNG_BOOTSTRAP, 0, (uint32_t)r);
-    for (size_t i = 0; i < n; i++)
-        index[i] = rng_below(&rng, (uint32_t)n);
+    rng_fill_below(&rng, index, n, (uint32_t)n);
 }
 
 /* Interval of draws[0..count-1]; `sorted` [count] is scratch. */

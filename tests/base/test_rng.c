@@ -108,6 +108,32 @@ static void test_uniform(void **state)
     assert_true(fabs(chi - 99.0) < 5.0 * sqrt(198.0));
 }
 
+/* Many at once are the ones that come one by one, whatever the place in a
+ * block, and leave the stream where they would: also for an n that refuses half
+ * of the words. */
+static void test_fill_below(void **state)
+{
+    (void)state;
+    static const uint32_t n[] = {1, 320, 0x80000001u, UINT32_MAX};
+    enum {
+        MOST = 150
+    };
+    for (size_t k = 0; k < sizeof n / sizeof *n; k++) {
+        for (size_t count = 0; count <= MOST; count += 7) {
+            struct rng one, many;
+            size_t out[MOST];
+            rng_init(&one, 7, RNG_TEST, 1, (uint32_t)count);
+            many = one;
+            for (size_t skip = 0; skip < count % 4; skip++)
+                assert_int_equal(rng_u32(&one), rng_u32(&many));
+            rng_fill_below(&many, out, count, n[k]);
+            for (size_t i = 0; i < count; i++)
+                assert_int_equal(out[i], rng_below(&one, n[k]));
+            assert_int_equal(rng_u32(&many), rng_u32(&one));
+        }
+    }
+}
+
 static void test_below(void **state)
 {
     (void)state;
@@ -190,9 +216,13 @@ static void test_shuffle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),  cmocka_unit_test(test_redraw),
-        cmocka_unit_test(test_streams_differ), cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_below),          cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_redraw),
+        cmocka_unit_test(test_streams_differ),
+        cmocka_unit_test(test_uniform),
+        cmocka_unit_test(test_below),
+        cmocka_unit_test(test_fill_below),
+        cmocka_unit_test(test_moments),
         cmocka_unit_test(test_shuffle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
