@@ -5,48 +5,10 @@
 
 #include "base/mem.h"
 #include "diagnose/pairs.h"
+#include "diagnose/rate.h"
 #include "stat/winrate.h"
 
 #define VOTES "human/spotcheck.jsonl"
-
-static enum status out_of_memory(struct err *err)
-{
-    return err_set(err, ERR_MEMORY, "out of memory: a lead");
-}
-
-/* Yes answers and answers by prompt. */
-struct rate {
-    double *yes, *asked;
-    size_t n;
-};
-
-static enum status rate_open(struct rate *r, size_t n, struct err *err)
-{
-    *r = (struct rate){.n = n};
-    TRY(MEM_NEW(r->yes, n, err));
-    return MEM_NEW(r->asked, n, err);
-}
-
-static void rate_close(struct rate *r)
-{
-    mem_free(r->yes);
-    mem_free(r->asked);
-}
-
-static void rate_add(struct rate *r, size_t prompt, double yes)
-{
-    r->yes[prompt] += yes;
-    r->asked[prompt]++;
-}
-
-static enum status rate_estimate(struct estimate *out, struct rate *r,
-                                 const struct bootstrap *plan, struct err *err)
-{
-    for (size_t p = 0; p < r->n; p++)
-        if (r->asked[p] == 0)
-            r->yes[p] = r->asked[p] = (double)NAN;
-    return summary_estimate_ratio(out, r->yes, r->asked, r->n, plan, err);
-}
 
 /* ---- people ------------------------------------------------------------- */
 
@@ -57,12 +19,11 @@ static enum status add_worse(struct leads *leads, const struct evidence *e,
     char text[64];
     for (size_t i = 0; i < e->n_vote; i++)
         if (!e->vote[i].is_placebo && e->vote[i].visit == 1)
-            rate_add(r, e->vote[i].prompt, e->vote[i].win);
+            rate_add(r, e->vote[i].prompt, e->vote[i].win, 1);
     TRY(rate_estimate(&win, r, &e->plan, err));
-    struct finding *f = leads_add(leads, "worse", "people prefer the reference",
-                                  "win rate", VOTES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "worse", "people prefer the reference", "win rate",
+                  VOTES, err));
     f->e = win;
     f->null = f->effect = 0.5;
     if (!finding_has_interval(&win))
@@ -98,15 +59,12 @@ static enum status add_noise(struct leads *leads, const struct evidence *e,
     char text[64];
     for (size_t i = 0; i < e->n_vote; i++) {
         double x = e->vote[i].visit == 2 ? same_choice(e, i) : (double)NAN;
-        if (!isnan(x))
-            rate_add(r, e->vote[i].prompt, x);
+        rate_add(r, e->vote[i].prompt, x, 1);
     }
     TRY(rate_estimate(&same, r, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "noise", "judges do not agree with themselves",
-                  "second visits that choose as the first did", VOTES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "noise", "judges do not agree with themselves",
+                  "second visits that choose as the first did", VOTES, err));
     f->e = same;
     f->effect = 0.6;
     if (!finding_has_interval(&same))
@@ -131,13 +89,12 @@ static enum status add_sides(struct leads *leads, const struct evidence *e,
     for (size_t i = 0; i < e->n_vote; i++) {
         const struct evidence_vote *v = &e->vote[i];
         if (v->visit == 1 && v->win != 0.5)
-            rate_add(r, v->prompt, v->is_left ? v->win : 1 - v->win);
+            rate_add(r, v->prompt, v->is_left ? v->win : 1 - v->win, 1);
     }
     TRY(rate_estimate(&left, r, &e->plan, err));
-    struct finding *f = leads_add(leads, "sides", "judges prefer a side",
-                                  "share won by the left", VOTES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "sides", "judges prefer a side",
+                  "share won by the left", VOTES, err));
     f->e = left;
     f->null = 0.5;
     if (!finding_has_interval(&left))
@@ -206,13 +163,10 @@ static enum status add_mix(struct leads *leads, const struct evidence *e,
     double drift = variation(count[MIX_EARLY], count[MIX_LATE], n) -
                    variation(count[MIX_ODD], count[MIX_EVEN], n);
     double gap = variation(count[MIX_TRAINING], count[MIX_HELDOUT], n);
-    struct finding *f = leads_add(
-        leads, "mix", "the prompts changed, or are not those held out",
-        "total variation of strata", "ppo/rollouts, eval/samples.jsonl");
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(
+        &f, leads, "mix", "the prompts changed, or are not those held out",
+        "total variation of strata", "ppo/rollouts, eval/samples.jsonl", err));
     finding_add_number(f, "early_to_late", drift, e->n_rollout);
     finding_add_number(f, "training_to_heldout", gap, e->n_reply);
     f->e.estimate = fmax(drift, gap);
@@ -245,12 +199,11 @@ static enum status add_start(struct leads *leads, const struct evidence *e,
         sum += e->step[i].surprise;
         square += e->step[i].surprise_square;
     }
-    struct finding *f = leads_add(
-        leads, "sampler_start",
-        "tokens come from another distribution from the start",
-        "z of the mean surprise minus entropy, first quarter", "ppo/rollouts");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "sampler_start",
+                  "tokens come from another distribution from the start",
+                  "z of the mean surprise minus entropy, first quarter",
+                  "ppo/rollouts", err));
     double mean = sum / n;
     f->e.estimate = mean / sqrt((square / n - mean * mean) / n);
     f->e.n = (size_t)n;
@@ -275,12 +228,10 @@ static enum status add_overfit(struct leads *leads, const struct evidence *e,
         json_number(json_get(json_get(doc, "train"), "nll"), (double)NAN);
     double held =
         json_number(json_get(json_get(doc, "heldout"), "nll"), (double)NAN);
-    struct finding *f =
-        leads_add(leads, "overfit", "the reference is over-fitted",
+    struct finding *f;
+    TRY(leads_add(&f, leads, "overfit", "the reference is over-fitted",
                   "nats a token, held-out over training demonstrations",
-                  "probes/reference.json");
-    if (f == NULL)
-        return out_of_memory(err);
+                  "probes/reference.json", err));
     finding_add_number(f, "train", train, 1);
     finding_add_number(f, "heldout", held, 1);
     f->e.estimate = held / train;
@@ -311,14 +262,12 @@ static enum status add_weak(struct leads *leads, const struct evidence *e,
     for (size_t i = 0; i < p.n; i++)
         rate_add(
             r, p.prompt[i],
-            winrate_of(p.chosen[i] > 0.5 ? p.d_score[i] : -p.d_score[i], 0));
+            winrate_of(p.chosen[i] > 0.5 ? p.d_score[i] : -p.d_score[i], 0), 1);
     pairs_free(&p);
     TRY(rate_estimate(&right, r, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "weak", "the reward model is too weak to rank",
-                  "accuracy on held-out rankings", "probes/pairs.json");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "weak", "the reward model is too weak to rank",
+                  "accuracy on held-out rankings", "probes/pairs.json", err));
     finding_judge(f, &right, 1, 0.7);
     if (right.n == 0)
         finding_lack(f, "probes/pairs.json is made by plumb probe, of the "

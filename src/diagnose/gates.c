@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "diagnose/rate.h"
 
 #define ROLLOUTS "ppo/rollouts"
 
@@ -124,45 +124,19 @@ static enum verdict judge_identity(const struct estimate *e, double want,
                                          : VERDICT_SUPPORTED;
 }
 
-/* Columns over rollouts, in the unit of resampling: their prompts. */
-struct columns {
-    double *a, *b;
-    size_t n;
-};
-
-static enum status open_columns(struct columns *c, const struct evidence *e,
-                                struct err *err)
-{
-    c->n = e->rollout_prompt.n;
-    TRY(MEM_NEW(c->a, c->n, err));
-    return MEM_NEW(c->b, c->n, err);
-}
-
-static void close_columns(struct columns *c)
-{
-    mem_free(c->a);
-    mem_free(c->b);
-}
-
 static enum status judge_measure(struct finding *out, const struct evidence *e,
-                                 struct columns *c, struct err *err)
+                                 struct rate *r, struct err *err)
 {
     struct finding f =
         finding_new("V4", "policy and reference are measured alike",
                     "mean of reference over policy probability", ROLLOUTS);
-    for (size_t p = 0; p < c->n; p++)
-        c->a[p] = c->b[p] = 0;
+    rate_clear(r);
     for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        if (!((double)r->kl < 0.02 * (double)r->tokens))
-            continue;
-        c->a[r->prompt] += (double)r->measure;
-        c->b[r->prompt] += (double)r->tokens;
+        const struct evidence_rollout *x = &e->rollout[i];
+        if ((double)x->kl < 0.02 * (double)x->tokens)
+            rate_add(r, x->prompt, (double)x->measure, (double)x->tokens);
     }
-    for (size_t p = 0; p < c->n; p++)
-        if (c->b[p] == 0)
-            c->a[p] = c->b[p] = (double)NAN;
-    TRY(summary_estimate_ratio(&f.e, c->a, c->b, c->n, &e->plan, err));
+    TRY(rate_estimate(&f.e, r, &e->plan, err));
     f.null = 1;
     char text[64];
     if (!finding_has_interval(&f.e)) {
@@ -180,23 +154,17 @@ static enum status judge_measure(struct finding *out, const struct evidence *e,
 }
 
 static enum status judge_kl(struct finding *out, const struct evidence *e,
-                            struct columns *c, struct err *err)
+                            struct rate *r, struct err *err)
 {
     struct finding f = finding_new(
         "V5", "the sampled KL agrees with the exact one",
         "mean of summed k1 minus exact KL, over exact KL", ROLLOUTS);
-    for (size_t p = 0; p < c->n; p++)
-        c->a[p] = c->b[p] = (double)NAN;
+    rate_clear(r);
     for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        bool is_new = isnan(c->a[r->prompt]);
-        double gap = (double)r->k1 - (double)r->kl;
-        if (isnan(gap))
-            continue;
-        c->a[r->prompt] = gap + (is_new ? 0 : c->a[r->prompt]);
-        c->b[r->prompt] = (double)r->kl + (is_new ? 0 : c->b[r->prompt]);
+        const struct evidence_rollout *x = &e->rollout[i];
+        rate_add(r, x->prompt, (double)x->k1 - (double)x->kl, (double)x->kl);
     }
-    TRY(summary_estimate_ratio(&f.e, c->a, c->b, c->n, &e->plan, err));
+    TRY(rate_estimate(&f.e, r, &e->plan, err));
     f.null = 0;
     char text[64];
     if (!finding_has_interval(&f.e)) {
@@ -294,17 +262,18 @@ static struct finding judge_penalty(const struct evidence *e)
 enum status gates_judge(struct finding gate[GATES], const struct evidence *e,
                         struct err *err)
 {
-    struct columns c = {.n = 0};
+    /* Over rollouts the unit of resampling is their own prompts. */
+    struct rate r = {.n = 0};
     enum status status = OK;
-    TRY_DONE(open_columns(&c, e, err));
+    TRY_DONE(rate_open(&r, e->rollout_prompt.n, err));
     gate[GATE_RATIO] = judge_ratio(e);
     gate[GATE_SAMPLER] = judge_sampler(e);
     gate[GATE_REFERENCE] = judge_reference(e);
-    TRY_DONE(judge_measure(&gate[GATE_MEASURE], e, &c, err));
-    TRY_DONE(judge_kl(&gate[GATE_KL], e, &c, err));
+    TRY_DONE(judge_measure(&gate[GATE_MEASURE], e, &r, err));
+    TRY_DONE(judge_kl(&gate[GATE_KL], e, &r, err));
     gate[GATE_EOS] = judge_eos(e);
     gate[GATE_PENALTY] = judge_penalty(e);
 done:
-    close_columns(&c);
+    rate_close(&r);
     return status;
 }

@@ -11,11 +11,6 @@
 
 #define SAMPLES "eval/samples.jsonl"
 
-static enum status out_of_memory(struct err *err)
-{
-    return err_set(err, ERR_MEMORY, "out of memory: a lead");
-}
-
 /* Supported when the interval lies above a bound, refuted when below. */
 static void judge_above(struct finding *f, const struct estimate *x,
                         double bound, const char *lack)
@@ -53,11 +48,10 @@ static enum status add_ledger(struct leads *leads, const struct evidence *e,
                              e->n_prompts, &e->plan, err));
     for (size_t i = 0; i < e->n_token; i++)
         stops += e->token_class[i] == EVIDENCE_BOUNDARY;
-    struct finding *f =
-        leads_add(leads, "ledger", "the KL is spent where a sentence has ended",
-                  "share of the policy's KL", SAMPLES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "ledger",
+                  "the KL is spent where a sentence has ended",
+                  "share of the policy's KL", SAMPLES, err));
     for (size_t c = 0; c < EVIDENCE_CLASSES; c++)
         finding_add(f, name[c], &share[c]);
     finding_add_number(f, "tokens_at_sentence_end", stops / (double)e->n_token,
@@ -85,11 +79,10 @@ static enum status add_concentrated(struct leads *leads,
         *err = why;
         return status;
     }
-    struct finding *f =
-        leads_add(leads, "concentrated", "a minority of tokens carries the KL",
-                  "share of the top 20 % of tokens", SAMPLES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "concentrated",
+                  "a minority of tokens carries the KL",
+                  "share of the top 20 % of tokens", SAMPLES, err));
     if (status != OK) {
         finding_lack(f, "%s", why.text);
         return OK;
@@ -118,11 +111,9 @@ static enum status add_eos_paid(struct leads *leads, const struct evidence *e,
         for (size_t c = 0; c < EVIDENCE_CLASSES; c++)
             all += e->step[i].by_class[c].charged;
     }
-    struct finding *f =
-        leads_add(leads, "eos_paid", "the penalty pays for stopping",
-                  "score an EOS token", "ppo/rollouts");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "eos_paid", "the penalty pays for stopping",
+                  "score an EOS token", "ppo/rollouts", err));
     f->e.estimate = paid / tokens;
     f->e.n = (size_t)tokens;
     finding_add_number(f, "charged_in_all", all, e->n_step);
@@ -198,13 +189,10 @@ static enum status add_length_share(struct leads *leads,
         TRY_DONE(MEM_NEW(g.first, cells, err));
         TRY_DONE(split_rise(&d, &first, p, &g, e, err));
     }
-    struct finding *f =
-        leads_add(leads, "length_share", "KL rises because replies are longer",
-                  "share of the rise", "probes/push.json");
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "length_share",
+                       "KL rises because replies are longer",
+                       "share of the rise", "probes/push.json", err));
     finding_add(f, "change", &d.change);
     finding_add(f, "change_of_first_tokens", &first.change);
     finding_add_number(f, "share_in_training_batches", batch_share(e),
@@ -274,13 +262,10 @@ static enum status add_length_price(struct leads *leads,
     TRY_DONE(evidence_prompt_means(a, e, true,
                                    offsetof(struct evidence_reply, kl), err));
     TRY_DONE(summary_estimate_mean(&kl, a, e->n_prompts, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "length_price", "the length alone costs little KL",
-                  "nats a reply", SAMPLES);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "length_price",
+                       "the length alone costs little KL", "nats a reply",
+                       SAMPLES, err));
     double stop = klprice_length(ratio.estimate);
     f->e.estimate = stop;
     f->e.n = ratio.n;
@@ -322,13 +307,10 @@ static enum status add_price(struct leads *leads, const struct evidence *e,
         reference_column(&r, e, offsetof(struct evidence_reply, score), err));
     TRY_DONE(klprice_sample(&k, r.x, r.prompt, r.n, e->n_prompts, beta,
                             &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "price", "at this price the optimum is far away",
-                  "nats a reply at the optimum, Gaussian scores", SAMPLES);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(
+        &f, leads, "price", "at this price the optimum is far away",
+        "nats a reply at the optimum, Gaussian scores", SAMPLES, err));
     finding_add(f, "kl_sampled", &k.kl);
     finding_add_number(f, "kl_sampled_ceiling", k.ceiling, k.kl.n);
     finding_add_number(f, "kl_sampled_is_lower_bound", k.is_bound, k.kl.n);
@@ -368,11 +350,10 @@ static enum status add_beta_path(struct leads *leads, const struct evidence *e,
     double first = evidence_beta_first(e), last = evidence_beta(e);
     double by = last_metric(&e->metrics, normaliser) /
                 first_metric(&e->metrics, normaliser);
-    struct finding *f = leads_add(leads, "beta_path", "the price of KL decayed",
-                                  "beta at the end over beta at the start",
-                                  "ppo/rollouts, ppo/metrics.jsonl");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "beta_path", "the price of KL decayed",
+                  "beta at the end over beta at the start",
+                  "ppo/rollouts, ppo/metrics.jsonl", err));
     finding_add_number(f, "beta_first", first, 1);
     finding_add_number(f, "beta_last", last, 1);
     finding_add_number(f, "normaliser_change", by, 1);
@@ -397,11 +378,10 @@ static enum status add_estimators(struct leads *leads, const struct evidence *e,
     double exact = last_metric(&e->metrics, "kl/sequence");
     double k3 = last_metric(&e->metrics, "kl/k3_sequence");
     double k1 = last_metric(&e->metrics, "objective/kl");
-    struct finding *f =
-        leads_add(leads, "estimators", "k3 misleads at this drift",
-                  "k3 over exact KL in the last batch", "ppo/metrics.jsonl");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "estimators", "k3 misleads at this drift",
+                  "k3 over exact KL in the last batch", "ppo/metrics.jsonl",
+                  err));
     f->e.estimate = k3 / exact;
     f->e.n = e->metrics.n;
     finding_add_number(f, "exact", exact, 1);
@@ -435,12 +415,11 @@ static enum status add_forward(struct leads *leads, const struct evidence *e,
         a += forward[i];
         b += kl[i];
     }
-    struct finding *f =
-        leads_add(leads, "forward", "the policy lost what the reference says",
+    struct finding *f;
+    TRY(leads_add(&f, leads, "forward",
+                  "the policy lost what the reference says",
                   "forward KL over reverse KL on the reference's prefixes",
-                  "probes/prefixes.json");
-    if (f == NULL)
-        return out_of_memory(err);
+                  "probes/prefixes.json", err));
     f->e.estimate = a / b;
     f->e.n = t->n;
     if (!isfinite(f->e.estimate))

@@ -2,21 +2,22 @@
 
 #include "base/mem.h"
 
-struct finding *leads_add(struct leads *l, const char *id, const char *claim,
-                          const char *unit, const char *data)
+enum status leads_add(struct finding **out, struct leads *l, const char *id,
+                      const char *claim, const char *unit, const char *data,
+                      struct err *err)
 {
     if (l->n == l->room) {
         size_t room = l->room > 0 ? 2 * l->room : 16;
         struct finding *grown = mem_grow(l->row, l->n, room, sizeof *grown);
         if (grown == NULL)
-            return NULL;
+            return err_set(err, ERR_MEMORY, "out of memory: %zu leads", room);
         l->row = grown;
         l->room = room;
     }
-    struct finding *f = &l->row[l->n++];
-    *f = finding_new(id, claim, unit, data);
-    f->is_lead = true;
-    return f;
+    *out = &l->row[l->n++];
+    **out = finding_new(id, claim, unit, data);
+    (*out)->is_lead = true;
+    return OK;
 }
 
 void leads_free(struct leads *l)

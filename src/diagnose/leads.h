@@ -13,9 +13,11 @@ struct leads {
     size_t n, room;
 };
 
-/* A new lead, marked as one; NULL when out of memory. */
-struct finding *leads_add(struct leads *l, const char *id, const char *claim,
-                          const char *unit, const char *data);
+/* *out is a new lead, marked as one, and lasts until the next is added.
+ * ERR_MEMORY is the only failure. */
+enum status leads_add(struct finding **out, struct leads *l, const char *id,
+                      const char *claim, const char *unit, const char *data,
+                      struct err *err) MUST_CHECK;
 void leads_free(struct leads *l);
 
 #endif

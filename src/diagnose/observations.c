@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "diagnose/push.h"
+#include "diagnose/rate.h"
 #include "stat/trend.h"
 
 #define SAMPLES "eval/samples.jsonl"
@@ -130,41 +131,36 @@ static double answer(const struct evidence_vote *v, enum question q)
     return (double)NAN;
 }
 
-static size_t count_votes(double *yes, double *asked, const struct evidence *e,
-                          enum question q, bool is_placebo)
+/* Yes answers of the first visits; how many votes answered. */
+static size_t add_up_votes(struct rate *r, const struct evidence *e,
+                           enum question q, bool is_placebo)
 {
     size_t n = 0;
-    for (size_t p = 0; p < e->n_prompts; p++)
-        yes[p] = asked[p] = 0;
+    rate_clear(r);
     for (size_t i = 0; i < e->n_vote; i++) {
         const struct evidence_vote *v = &e->vote[i];
         double x = answer(v, q);
         if (v->is_placebo != is_placebo || v->visit != 1 || isnan(x))
             continue;
-        yes[v->prompt] += x;
-        asked[v->prompt]++;
+        rate_add(r, v->prompt, x, 1);
         n++;
     }
-    for (size_t p = 0; p < e->n_prompts; p++)
-        if (asked[p] == 0)
-            yes[p] = asked[p] = (double)NAN;
     return n;
 }
 
 static enum status add_rate(struct finding *f, const char *name,
-                            const struct evidence *e, struct pair *x,
+                            const struct evidence *e, struct rate *r,
                             enum question q, bool is_placebo, struct err *err)
 {
     struct estimate rate;
-    count_votes(x->policy, x->reference, e, q, is_placebo);
-    TRY(summary_estimate_ratio(&rate, x->policy, x->reference, e->n_prompts,
-                               &e->plan, err));
+    add_up_votes(r, e, q, is_placebo);
+    TRY(rate_estimate(&rate, r, &e->plan, err));
     finding_add(f, name, &rate);
     return OK;
 }
 
 static enum status judge_longer(struct finding *out, const struct evidence *e,
-                                struct pair *x, struct err *err)
+                                struct pair *x, struct rate *r, struct err *err)
 {
     struct finding f =
         finding_new("S2a", "replies are longer",
@@ -182,8 +178,8 @@ static enum status judge_longer(struct finding *out, const struct evidence *e,
                     "the policy's replies have %s times the tokens of the "
                     "reference's",
                     finding_number(text, &ratio, 2));
-    TRY(add_rate(&f, "too_long", e, x, TOO_LONG, false, err));
-    TRY(add_rate(&f, "too_long_reference", e, x, TOO_LONG_OTHER, false, err));
+    TRY(add_rate(&f, "too_long", e, r, TOO_LONG, false, err));
+    TRY(add_rate(&f, "too_long_reference", e, r, TOO_LONG_OTHER, false, err));
     *out = f;
     return OK;
 }
@@ -195,18 +191,14 @@ static enum status judge_less_direct(struct finding *out,
     struct finding f = finding_new(
         "S2b", "the policy is sometimes less directly helpful",
         "share marked less direct, policy pairs minus placebo pairs", VOTES);
-    struct pair policy = {.policy = NULL}, placebo = {.policy = NULL};
+    struct rate policy = {.n = 0}, placebo = {.n = 0};
     struct estimate excess;
     char text[64];
-    TRY_DONE(open_pair(&policy, e->n_prompts, err));
-    TRY_DONE(open_pair(&placebo, e->n_prompts, err));
-    size_t pairs =
-        count_votes(policy.policy, policy.reference, e, LESS_DIRECT, false);
-    size_t placebos =
-        count_votes(placebo.policy, placebo.reference, e, LESS_DIRECT, true);
-    TRY_DONE(summary_estimate_excess(&excess, policy.policy, policy.reference,
-                                     placebo.policy, placebo.reference,
-                                     e->n_prompts, &e->plan, err));
+    TRY_DONE(rate_open(&policy, e->n_prompts, err));
+    TRY_DONE(rate_open(&placebo, e->n_prompts, err));
+    size_t pairs = add_up_votes(&policy, e, LESS_DIRECT, false);
+    size_t placebos = add_up_votes(&placebo, e, LESS_DIRECT, true);
+    TRY_DONE(rate_excess(&excess, &policy, &placebo, &e->plan, err));
     finding_judge(&f, &excess, 0, 0.05);
     if (e->n_vote == 0)
         lack_file(&f, e, VOTES);
@@ -229,8 +221,8 @@ static enum status judge_less_direct(struct finding *out,
     TRY_DONE(add_rate(&f, "win_rate_placebo", e, &policy, WIN, true, err));
     *out = f;
 done:
-    close_pair(&policy);
-    close_pair(&placebo);
+    rate_close(&policy);
+    rate_close(&placebo);
     return status;
 }
 
@@ -432,14 +424,17 @@ enum status observations_judge(struct finding row[OBSERVED],
                                const struct evidence *e, struct err *err)
 {
     struct pair x = {.policy = NULL};
+    struct rate r = {.n = 0};
     enum status status = OK;
     TRY_DONE(open_pair(&x, e->n_prompts, err));
+    TRY_DONE(rate_open(&r, e->n_prompts, err));
     TRY_DONE(judge_reward(&row[OBSERVED_REWARD_UP], e, &x, err));
-    TRY_DONE(judge_longer(&row[OBSERVED_LONGER], e, &x, err));
+    TRY_DONE(judge_longer(&row[OBSERVED_LONGER], e, &x, &r, err));
     TRY_DONE(judge_less_direct(&row[OBSERVED_LESS_DIRECT], e, err));
     TRY_DONE(judge_kl_up(&row[OBSERVED_KL_UP], e, err));
     row[OBSERVED_PENALTY_ACTS] = judge_penalty(gate, e);
 done:
     close_pair(&x);
+    rate_close(&r);
     return status;
 }

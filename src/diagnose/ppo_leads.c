@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/mem.h"
+#include "diagnose/rate.h"
 #include "stat/regress.h"
 #include "stat/trend.h"
 
@@ -24,11 +25,6 @@ static const char *const push_id[FEATURES] = {
     [FEATURE_COPY] = "push_copy",
     [FEATURE_CLOSED] = "push_closed",
 };
-
-static enum status out_of_memory(struct err *err)
-{
-    return err_set(err, ERR_MEMORY, "out of memory: a lead");
-}
 
 /* ---- numbers of responses, less their iteration's mean ------------------ */
 
@@ -138,11 +134,10 @@ static enum status add_baseline(struct leads *leads, const struct evidence *e,
     char text[64], other[64];
     TRY(with_length(&own, e, mean_advantage_of, err));
     TRY(with_length(&plain, e, paid_of, err));
-    struct finding *f = leads_add(
-        leads, "baseline", "the value model makes the push towards length",
-        "correlation with length", ROLLOUTS);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "baseline",
+                  "the value model makes the push towards length",
+                  "correlation with length", ROLLOUTS, err));
     finding_add(f, "own_advantage", &own);
     finding_add(f, "score_and_penalty", &plain);
     judge_signs(f, &own, &plain);
@@ -161,11 +156,10 @@ static enum status add_aggregation(struct leads *leads,
     char text[64], other[64];
     TRY(with_length(&sum, e, sum_advantage_of, err));
     TRY(with_length(&mean, e, mean_advantage_of, err));
-    struct finding *f = leads_add(leads, "aggregation",
-                                  "the way losses are added up makes the push",
-                                  "correlation with length", ROLLOUTS);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "aggregation",
+                  "the way losses are added up makes the push",
+                  "correlation with length", ROLLOUTS, err));
     finding_add(f, "token_sums", &sum);
     finding_add(f, "token_means", &mean);
     judge_signs(f, &sum, &mean);
@@ -228,11 +222,9 @@ static enum status add_value(struct leads *leads, const struct evidence *e,
     struct estimate slope;
     char text[64];
     TRY(error_slope(&slope, e, err));
-    struct finding *f =
-        leads_add(leads, "value", "the value model lags behind in length",
-                  "return - value, a token of length", ROLLOUTS);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "value", "the value model lags behind in length",
+                  "return - value, a token of length", ROLLOUTS, err));
     double ev = explained(e, e->n_step / 2);
     finding_add_number(f, "explained_variance", ev, e->n_step - e->n_step / 2);
     f->e = slope;
@@ -272,11 +264,10 @@ static enum status add_clip(struct leads *leads, const struct evidence *e,
         "clip/positive_above", "clip/negative_below", "clip/positive_below",
         "clip/negative_above"};
     double x[4];
-    struct finding *f = leads_add(leads, "clip", "the clip stops gradients",
-                                  "share of tokens whose gradient it stops",
-                                  "ppo/metrics.jsonl");
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "clip", "the clip stops gradients",
+                  "share of tokens whose gradient it stops",
+                  "ppo/metrics.jsonl", err));
     for (size_t i = 0; i < 4; i++) {
         x[i] = metric_mean(&e->metrics, cell[i]);
         finding_add_number(f, cell[i], x[i], e->metrics.n);
@@ -312,12 +303,9 @@ static enum status add_entropy(struct leads *leads, const struct evidence *e,
         y[i] /= (double)e->step[i].tokens;
     }
     TRY_DONE(trend_fit(&trend, t, y, e->n_step, 1, &e->plan, err));
-    struct finding *f = leads_add(leads, "entropy", "the policy narrows",
-                                  "nats a token and iteration", ROLLOUTS);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "entropy", "the policy narrows",
+                       "nats a token and iteration", ROLLOUTS, err));
     f->e = trend.slope;
     f->null = 0;
     f->p = trend.p;
@@ -357,13 +345,10 @@ static enum status add_push(struct leads *leads, const struct evidence *e,
         net[i] = (p->score[i] - beta * p->k1[i]) / sd;
     TRY_DONE(push_covariance(a, b, p, x, net, 0, p->m, err));
     TRY_DONE(summary_estimate_ratio(&push, a, b, p->n_prompts, &e->plan, err));
-    struct finding *f = leads_add(
-        leads, push_id[feature], features_name(feature),
-        "net push, deviations of the feature times score", "probes/push.json");
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, push_id[feature], features_name(feature),
+                       "net push, deviations of the feature times score",
+                       "probes/push.json", err));
     finding_judge(f, &push, 0, 0);
     finding_say(f, "the net push on '%s' is %s", features_name(feature),
                 finding_number(text, &push, 3));
@@ -377,25 +362,13 @@ done:
 enum status ppo_leads_eos_gap(struct estimate *out, const struct evidence *e,
                               struct err *err)
 {
-    enum status status = OK;
-    double *sum = NULL, *count = NULL;
-    size_t n = e->rollout_prompt.n;
-    TRY_DONE(MEM_NEW(sum, n, err));
-    TRY_DONE(MEM_NEW(count, n, err));
-    for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        if (isnan(r->eos_gap))
-            continue;
-        sum[r->prompt] += (double)r->eos_gap;
-        count[r->prompt]++;
-    }
-    for (size_t p = 0; p < n; p++)
-        if (count[p] == 0)
-            sum[p] = count[p] = (double)NAN;
-    TRY_DONE(summary_estimate_ratio(out, sum, count, n, &e->plan, err));
-done:
-    mem_free(sum);
-    mem_free(count);
+    struct rate r;
+    enum status status = rate_open(&r, e->rollout_prompt.n, err);
+    for (size_t i = 0; status == OK && i < e->n_rollout; i++)
+        rate_add(&r, e->rollout[i].prompt, (double)e->rollout[i].eos_gap, 1);
+    if (status == OK)
+        status = rate_estimate(out, &r, &e->plan, err);
+    rate_close(&r);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "diagnose/ppo_leads.h"
 #include "diagnose/push.h"
+#include "diagnose/rate.h"
 
 #define PUSH "probes/push.json"
 
@@ -254,8 +255,9 @@ static enum status judge_clip(struct finding *out, const struct evidence *e,
 
 /* ---- b3 ----------------------------------------------------------------- */
 
-/* Sums of both models' EOS probability over a prompt's given prefixes. */
-static bool hazard_of_prefixes(struct scratch *s, const struct evidence *e)
+/* Both models' EOS probability at a sentence's end on given prefixes; false
+ * when they were not asked. */
+static bool hazard_of_prefixes(struct rate *r, const struct evidence *e)
 {
     const struct table *t = &e->probe[PROBE_PREFIXES];
     const double *policy = table_numbers(t, "p_eos_policy");
@@ -264,60 +266,55 @@ static bool hazard_of_prefixes(struct scratch *s, const struct evidence *e)
     const char *const *id = table_texts(t, "prompt_id");
     if (policy == NULL || reference == NULL || boundary == NULL || id == NULL)
         return false;
-    for (size_t p = 0; p < e->n_prompts; p++)
-        s->a[p] = s->b[p] = (double)NAN;
     for (size_t i = 0; i < t->n; i++) {
         size_t p = id[i] != NULL ? evidence_prompt(e, id[i]) : SIZE_MAX;
-        if (p == SIZE_MAX || !(boundary[i] > 0))
-            continue;
-        bool is_new = isnan(s->a[p]);
-        s->a[p] = policy[i] + (is_new ? 0 : s->a[p]);
-        s->b[p] = reference[i] + (is_new ? 0 : s->b[p]);
+        if (p != SIZE_MAX && boundary[i] > 0)
+            rate_add(r, p, policy[i], reference[i]);
     }
     return true;
 }
 
-/* The same over rollouts, whose states are the policy's own. */
-static enum status hazard_of_rollouts(struct estimate *out,
-                                      const struct evidence *e, struct err *err)
+/* The same over rollouts, whose states are the policy's own, in the second
+ * half: after the change. */
+static void hazard_of_rollouts(struct rate *r, const struct evidence *e)
 {
-    size_t n = e->rollout_prompt.n;
-    double *a = NULL, *b = NULL;
-    enum status status = OK;
-    TRY_DONE(MEM_NEW(a, n, err));
-    TRY_DONE(MEM_NEW(b, n, err));
-    for (size_t p = 0; p < n; p++)
-        a[p] = b[p] = (double)NAN;
     for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        if (2 * r->step < e->n_step) // the second half: after the change
-            continue;
-        bool is_new = isnan(a[r->prompt]);
-        a[r->prompt] = (double)r->p_eos + (is_new ? 0 : a[r->prompt]);
-        b[r->prompt] = (double)r->p_eos_ref + (is_new ? 0 : b[r->prompt]);
+        const struct evidence_rollout *x = &e->rollout[i];
+        if (2 * x->step >= e->n_step)
+            rate_add(r, x->prompt, (double)x->p_eos, (double)x->p_eos_ref);
     }
-    TRY_DONE(summary_estimate_ratio(out, a, b, n, &e->plan, err));
+}
+
+static enum status hazard_ratio(struct estimate *out, bool *is_of_prefixes,
+                                const struct evidence *e, struct err *err)
+{
+    struct rate r = {.n = 0};
+    enum status status = OK;
+    TRY_DONE(rate_open(&r, e->n_prompts, err));
+    *is_of_prefixes = hazard_of_prefixes(&r, e);
+    if (!*is_of_prefixes) {
+        rate_close(&r);
+        TRY_DONE(rate_open(&r, e->rollout_prompt.n, err));
+        hazard_of_rollouts(&r, e);
+    }
+    TRY_DONE(rate_estimate(out, &r, &e->plan, err));
 done:
-    mem_free(a);
-    mem_free(b);
+    rate_close(&r);
     return status;
 }
 
 static enum status judge_credit(struct finding *out, const struct evidence *e,
-                                struct scratch *s, struct err *err)
+                                struct err *err)
 {
     struct finding f = finding_new(
         "b3", "going on receives credit, stopping does not",
         "probability of EOS, policy over reference", "probes/prefixes.json");
     struct estimate hazard, gap;
     char text[64], other[64];
-    if (hazard_of_prefixes(s, e)) {
-        TRY(summary_estimate_ratio(&hazard, s->a, s->b, e->n_prompts, &e->plan,
-                                   err));
-    } else {
+    bool is_of_prefixes;
+    TRY(hazard_ratio(&hazard, &is_of_prefixes, e, err));
+    if (!is_of_prefixes)
         f.data = "ppo/rollouts";
-        TRY(hazard_of_rollouts(&hazard, e, err));
-    }
     TRY(ppo_leads_eos_gap(&gap, e, err));
     finding_judge(&f, &hazard, 1, 0.9);
     finding_add(&f, "eos_advantage_gap", &gap);
@@ -347,7 +344,7 @@ enum status ppo_side_judge(struct finding row[MECHANISMS], struct leads *leads,
     TRY_DONE(scratch_open(&s, e, &p, err));
     TRY_DONE(judge_pushes(&row[MECHANISM_PUSHES], e, &p, &s, err));
     TRY_DONE(judge_clip(&row[MECHANISM_CLIP], e, err));
-    TRY_DONE(judge_credit(&row[MECHANISM_CREDIT], e, &s, err));
+    TRY_DONE(judge_credit(&row[MECHANISM_CREDIT], e, err));
     TRY_DONE(ppo_leads(leads, e, &p, err));
 done:
     scratch_close(&s);

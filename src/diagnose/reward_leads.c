@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "diagnose/pairs.h"
+#include "diagnose/rate.h"
 #include "stat/lcwin.h"
 #include "stat/regress.h"
 #include "stat/tail.h"
@@ -16,17 +17,11 @@
 #define PAIRS "probes/pairs.json"
 #define VOTES "human/spotcheck.jsonl"
 
-static enum status out_of_memory(struct err *err)
-{
-    return err_set(err, ERR_MEMORY, "out of memory: a lead");
-}
-
 /* ---- edits -------------------------------------------------------------- */
 
-/* Change of score by prompt, s->a, and what it is divided by, s->b: added
- * tokens, or edits. */
-static bool fill_edits(double *a, double *b, const struct evidence *e,
-                       const char *edit, bool per_token)
+/* The change of the score over added tokens, or over edits. */
+static void add_up_edits(struct rate *r, const struct evidence *e,
+                         const char *edit, bool per_token)
 {
     const struct table *t = &e->probe[PROBE_EDITS];
     const char *const *kind = table_texts(t, "edit");
@@ -35,41 +30,29 @@ static bool fill_edits(double *a, double *b, const struct evidence *e,
     const double *before = table_numbers(t, "before");
     const double *after = table_numbers(t, "after");
     const double *added = table_numbers(t, "added_tokens");
-    bool any = false;
     if (kind == NULL || which == NULL || id == NULL || before == NULL ||
         after == NULL || added == NULL)
-        return false;
-    for (size_t p = 0; p < e->n_prompts; p++)
-        a[p] = b[p] = (double)NAN;
+        return;
     for (size_t i = 0; i < t->n; i++) {
         if (kind[i] == NULL || which[i] == NULL || id[i] == NULL ||
-            strcmp(kind[i], edit) != 0 || strcmp(which[i], "reference") != 0 ||
-            isnan(after[i] - before[i]))
+            strcmp(kind[i], edit) != 0 || strcmp(which[i], "reference") != 0)
             continue;
-        size_t p = evidence_prompt(e, id[i]);
-        bool is_new = isnan(a[p]);
-        a[p] = after[i] - before[i] + (is_new ? 0 : a[p]);
-        b[p] = (per_token ? added[i] : 1) + (is_new ? 0 : b[p]);
-        any = true;
+        rate_add(r, evidence_prompt(e, id[i]), after[i] - before[i],
+                 per_token ? added[i] : 1);
     }
-    return any;
 }
 
 static enum status estimate_edit(struct estimate *out, const struct evidence *e,
                                  const char *edit, bool per_token,
                                  struct err *err)
 {
-    enum status status = OK;
-    double *a = NULL, *b = NULL;
-    *out = summary_nothing();
-    TRY_DONE(MEM_NEW(a, e->n_prompts, err));
-    TRY_DONE(MEM_NEW(b, e->n_prompts, err));
-    if (fill_edits(a, b, e, edit, per_token))
-        TRY_DONE(
-            summary_estimate_ratio(out, a, b, e->n_prompts, &e->plan, err));
-done:
-    mem_free(a);
-    mem_free(b);
+    struct rate r;
+    enum status status = rate_open(&r, e->n_prompts, err);
+    if (status == OK) {
+        add_up_edits(&r, e, edit, per_token);
+        status = rate_estimate(out, &r, &e->plan, err);
+    }
+    rate_close(&r);
     return status;
 }
 
@@ -100,10 +83,9 @@ static enum status add_edits(struct leads *leads, const struct evidence *e,
         TRY(estimate_edit(&change, e, edits[i].edit, false, err));
         if (change.n == 0)
             continue;
-        struct finding *f = leads_add(leads, edits[i].id, edits[i].claim,
-                                      "score, after minus before", EDITS);
-        if (f == NULL)
-            return out_of_memory(err);
+        struct finding *f;
+        TRY(leads_add(&f, leads, edits[i].id, edits[i].claim,
+                      "score, after minus before", EDITS, err));
         finding_judge(f, &change, 0, 0);
         finding_say(f, "the edit '%s' changes the score by %s", edits[i].edit,
                     finding_number(text, &change, 3));
@@ -163,11 +145,9 @@ static enum status add_slope(struct leads *leads, struct columns *c,
                                .y = c->y,
                                .prompt = c->prompt};
     TRY(regress_bootstrap(b, NULL, &data, DESIGN_PROMPTS, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, slope_id[feature], features_name(feature),
-                  "score a deviation of the feature", SAMPLES);
-    if (f == NULL)
-        return out_of_memory(err);
+    struct finding *f;
+    TRY(leads_add(&f, leads, slope_id[feature], features_name(feature),
+                  "score a deviation of the feature", SAMPLES, err));
     finding_judge(f, &b[0], 0, 0);
     finding_say(f,
                 "among the reference's replies to a prompt the score changes "
@@ -195,50 +175,36 @@ done:
 
 /* ---- pairs -------------------------------------------------------------- */
 
-/* Right answers and pairs by prompt, where the better reply is longer
- * (is_longer) or shorter. */
-static void count_right(double *right, double *pairs, const struct pairs *p,
-                        bool is_longer)
+/* Right answers where the better reply is longer (is_longer) or shorter. */
+static void add_up_right(struct rate *r, const struct pairs *p, bool is_longer)
 {
-    for (size_t i = 0; i < p->n_prompts; i++)
-        right[i] = pairs[i] = 0;
     for (size_t i = 0; i < p->n; i++) {
         double toward = p->chosen[i] > 0.5 ? 1 : -1;
         double longer = toward * p->d_tokens[i];
         if (p->chosen[i] == 0.5 || longer == 0 || (longer > 0) != is_longer)
             continue;
-        right[p->prompt[i]] += winrate_of(toward * p->d_score[i], 0);
-        pairs[p->prompt[i]]++;
+        rate_add(r, p->prompt[i], winrate_of(toward * p->d_score[i], 0), 1);
     }
-    for (size_t i = 0; i < p->n_prompts; i++)
-        if (pairs[i] == 0)
-            right[i] = pairs[i] = (double)NAN;
 }
 
 static enum status add_split(struct leads *leads, const struct pairs *p,
                              const struct evidence *e, struct err *err)
 {
     enum status status = OK;
-    double *x[4] = {NULL};
+    struct rate when_longer = {.n = 0}, when_shorter = {.n = 0};
     struct estimate longer, shorter, gap;
     char text[64], other[64];
-    for (size_t i = 0; i < 4; i++)
-        TRY_DONE(MEM_NEW(x[i], p->n_prompts, err));
-    count_right(x[0], x[1], p, true);
-    count_right(x[2], x[3], p, false);
-    TRY_DONE(summary_estimate_ratio(&longer, x[0], x[1], p->n_prompts, &e->plan,
-                                    err));
-    TRY_DONE(summary_estimate_ratio(&shorter, x[2], x[3], p->n_prompts,
-                                    &e->plan, err));
-    TRY_DONE(summary_estimate_excess(&gap, x[0], x[1], x[2], x[3], p->n_prompts,
-                                     &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "split", "the reward model is right by length",
-                  "accuracy, better reply longer minus shorter", PAIRS);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    TRY_DONE(rate_open(&when_longer, p->n_prompts, err));
+    TRY_DONE(rate_open(&when_shorter, p->n_prompts, err));
+    add_up_right(&when_longer, p, true);
+    add_up_right(&when_shorter, p, false);
+    TRY_DONE(rate_estimate(&longer, &when_longer, &e->plan, err));
+    TRY_DONE(rate_estimate(&shorter, &when_shorter, &e->plan, err));
+    TRY_DONE(rate_excess(&gap, &when_longer, &when_shorter, &e->plan, err));
+    struct finding *f;
+    TRY_DONE(
+        leads_add(&f, leads, "split", "the reward model is right by length",
+                  "accuracy, better reply longer minus shorter", PAIRS, err));
     finding_add(f, "accuracy_chosen_longer", &longer);
     finding_add(f, "accuracy_chosen_shorter", &shorter);
     finding_judge(f, &gap, 0, 0.2);
@@ -248,8 +214,8 @@ static enum status add_split(struct leads *leads, const struct pairs *p,
                 finding_percent(text, &longer),
                 finding_percent(other, &shorter));
 done:
-    for (size_t i = 0; i < 4; i++)
-        mem_free(x[i]);
+    rate_close(&when_longer);
+    rate_close(&when_shorter);
     return status;
 }
 
@@ -264,13 +230,9 @@ static enum status add_rankings(struct leads *leads, const struct evidence *e,
     if (p.n == 0)
         goto done;
     TRY_DONE(pairs_slopes(&s, &p, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "label_taste", "those who ranked like length",
-                  "logits a token", PAIRS);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "label_taste", "those who ranked like length",
+                       "logits a token", PAIRS, err));
     finding_judge(f, &s.human, 0, 0);
     finding_say(f,
                 "in the held-out rankings a token more changes the odds of "
@@ -306,22 +268,17 @@ static enum status add_equal_length(struct leads *leads,
     }
     if (status != OK)
         return OK;
-    struct finding *f =
-        leads_add(leads, "judge_taste", "those who spot-check like length",
-                  "logits, much longer", VOTES);
-    struct finding *g = f != NULL
-                            ? leads_add(leads, "win_equal",
-                                        "at equal length the policy would win",
-                                        "win rate at equal length", VOTES)
-                            : NULL;
-    if (g == NULL)
-        return out_of_memory(err);
-    f = g - 1;
+    struct finding *f, *g;
+    TRY(leads_add(&f, leads, "judge_taste", "those who spot-check like length",
+                  "logits, much longer", VOTES, err));
     finding_judge(f, &l.phi, 0, 0);
     finding_say(f,
                 "at equal quality a much longer reply changes the odds of a "
                 "vote by %s logits",
                 finding_number(text, &l.phi, 2));
+    TRY(leads_add(&g, leads, "win_equal",
+                  "at equal length the policy would win",
+                  "win rate at equal length", VOTES, err));
     finding_add(g, "win_rate", &l.win_rate);
     finding_add(g, "theta", &l.theta);
     finding_judge(g, &l.rate, 0.5, 0.5);
@@ -334,48 +291,37 @@ static enum status add_equal_length(struct leads *leads,
 }
 
 /* Votes that agree with the sign of the score difference; ties count half. */
-static void count_agreeing(double *agree, double *asked, const struct pairs *p)
+static enum status open_agreeing(struct rate *r, const struct evidence *e,
+                                 bool is_placebo, struct err *err)
 {
-    for (size_t i = 0; i < p->n_prompts; i++)
-        agree[i] = asked[i] = (double)NAN;
-    for (size_t i = 0; i < p->n; i++) {
-        size_t at = p->prompt[i];
-        bool is_new = isnan(agree[at]);
-        double says = winrate_of(p->d_score[i], 0);
-        double x = 1 - fabs(says - p->chosen[i]);
-        agree[at] = x + (is_new ? 0 : agree[at]);
-        asked[at] = 1 + (is_new ? 0 : asked[at]);
+    struct pairs p;
+    TRY(rate_open(r, e->n_prompts, err));
+    TRY(pairs_of_votes(&p, e, is_placebo, err));
+    for (size_t i = 0; i < p.n; i++) {
+        double says = winrate_of(p.d_score[i], 0);
+        rate_add(r, p.prompt[i], 1 - fabs(says - p.chosen[i]), 1);
     }
+    pairs_free(&p);
+    return OK;
 }
 
 static enum status add_agreement(struct leads *leads, const struct evidence *e,
                                  struct err *err)
 {
     enum status status = OK;
-    struct pairs policy = {.n = 0}, placebo = {.n = 0};
-    double *x[4] = {NULL};
+    struct rate policy = {.n = 0}, placebo = {.n = 0};
     struct estimate on_policy, on_reference, change;
     char text[64], other[64];
-    TRY_DONE(pairs_of_votes(&policy, e, false, err));
-    TRY_DONE(pairs_of_votes(&placebo, e, true, err));
-    for (size_t i = 0; i < 4; i++)
-        TRY_DONE(MEM_NEW(x[i], e->n_prompts, err));
-    count_agreeing(x[0], x[1], &policy);
-    count_agreeing(x[2], x[3], &placebo);
-    TRY_DONE(summary_estimate_ratio(&on_policy, x[0], x[1], e->n_prompts,
-                                    &e->plan, err));
-    TRY_DONE(summary_estimate_ratio(&on_reference, x[2], x[3], e->n_prompts,
-                                    &e->plan, err));
-    TRY_DONE(summary_estimate_excess(&change, x[0], x[1], x[2], x[3],
-                                     e->n_prompts, &e->plan, err));
-    struct finding *f =
-        leads_add(leads, "agreement",
-                  "score and people agree less on the policy's replies",
-                  "share of votes, policy pairs minus placebo pairs", VOTES);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    TRY_DONE(open_agreeing(&policy, e, false, err));
+    TRY_DONE(open_agreeing(&placebo, e, true, err));
+    TRY_DONE(rate_estimate(&on_policy, &policy, &e->plan, err));
+    TRY_DONE(rate_estimate(&on_reference, &placebo, &e->plan, err));
+    TRY_DONE(rate_excess(&change, &policy, &placebo, &e->plan, err));
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "agreement",
+                       "score and people agree less on the policy's replies",
+                       "share of votes, policy pairs minus placebo pairs",
+                       VOTES, err));
     finding_add(f, "policy_pairs", &on_policy);
     finding_add(f, "placebo_pairs", &on_reference);
     finding_judge(f, &change, 0, -0.05);
@@ -385,10 +331,8 @@ static enum status add_agreement(struct leads *leads, const struct evidence *e,
                 finding_percent(text, &on_policy),
                 finding_percent(other, &on_reference));
 done:
-    pairs_free(&policy);
-    pairs_free(&placebo);
-    for (size_t i = 0; i < 4; i++)
-        mem_free(x[i]);
+    rate_close(&policy);
+    rate_close(&placebo);
     return status;
 }
 
@@ -411,12 +355,9 @@ static enum status add_tail(struct leads *leads, const struct evidence *e,
         prompt[n++] = e->reply[i].prompt;
     }
     TRY_DONE(tail_measure(&t, x, prompt, n, e->n_prompts, &e->plan, err));
-    struct finding *f = leads_add(leads, "tail", "very high scores are common",
-                                  "Hill's index of the upper tail", SAMPLES);
-    if (f == NULL) {
-        status = out_of_memory(err);
-        goto done;
-    }
+    struct finding *f;
+    TRY_DONE(leads_add(&f, leads, "tail", "very high scores are common",
+                       "Hill's index of the upper tail", SAMPLES, err));
     f->e = t.index;
     f->effect = TAIL_INDEX_HEAVY;
     finding_add(f, "kurtosis", &t.kurtosis);
