@@ -220,25 +220,36 @@ static struct finding judge_eos(const struct evidence *e)
     return f;
 }
 
+static const char *what_penalty_does(const char *class)
+{
+    return strcmp(class, "acts") == 0    ? "acts"
+           : strcmp(class, "weak") == 0  ? "acts weakly"
+           : strcmp(class, "inert") == 0 ? "contributes no gradient"
+                                         : "pushes away from the reference";
+}
+
 static struct finding judge_penalty(const struct evidence *e)
 {
-    struct finding f = finding_new(
-        "V7", "the KL penalty pulls the policy back",
-        "KL left after relaxation without reward, over that of a known-good "
-        "penalty",
-        "probes/relaxation.json");
+    struct finding f =
+        finding_new("V7", "the KL penalty pulls the policy back",
+                    "KL after some iterations without reward, over KL before",
+                    "probes/relaxation.json");
     const struct json *doc = e->probe[PROBE_RELAXATION].json;
+    const struct json *run = json_get(doc, "run");
     const char *class = json_text(json_get(doc, "class"), NULL);
-    double run = json_number(json_get(json_get(doc, "run"), "ratio"), NAN);
     double twin = json_number(json_get(json_get(doc, "twin"), "ratio"), NAN);
+    char text[64];
     if (class == NULL) {
         finding_lack(&f, "the zero-reward relaxation was not run: plumb probe");
         return f;
     }
-    f.e.estimate = run / twin;
-    f.e.n = 1;
-    finding_add_number(&f, "run", run, 1);
-    finding_add_number(&f, "twin", twin, 1);
+    f.e = (struct estimate){
+        json_number(json_get(run, "ratio"), NAN),
+        json_number(json_get(run, "low"), NAN),
+        json_number(json_get(run, "high"), NAN),
+        (size_t)json_number(json_get(json_get(doc, "share"), "n"), 1)};
+    f.null = 1;
+    finding_add_number(&f, "twin", twin, f.e.n);
     if (strcmp(class, "acts") == 0)
         f.verdict = VERDICT_SUPPORTED;
     else if (strcmp(class, "weak") == 0 || strcmp(class, "inert") == 0 ||
@@ -248,14 +259,10 @@ static struct finding judge_penalty(const struct evidence *e)
         finding_lack(&f, "%s", json_text(json_get(doc, "why"), class));
     else
         finding_say(&f,
-                    "with the reward set to zero, KL went to %.2f times its "
+                    "with the reward set to zero, KL went to %s times its "
                     "start, with k1 in the reward to %.2f: the penalty %s",
-                    run, twin,
-                    strcmp(class, "acts") == 0   ? "acts"
-                    : strcmp(class, "weak") == 0 ? "acts weakly"
-                    : strcmp(class, "inert") == 0
-                        ? "contributes no gradient"
-                        : "pushes away from the reference");
+                    finding_number(text, &f.e, 2), twin,
+                    what_penalty_does(class));
     return f;
 }
 

@@ -8,6 +8,7 @@
 #include "diagnose/ppo_leads.h"
 #include "diagnose/push.h"
 #include "diagnose/rate.h"
+#include "diagnose/update_leads.h"
 
 #define PUSH "probes/push.json"
 
@@ -346,6 +347,7 @@ enum status ppo_side_judge(struct finding row[MECHANISMS], struct leads *leads,
     TRY_DONE(judge_clip(&row[MECHANISM_CLIP], e, err));
     TRY_DONE(judge_credit(&row[MECHANISM_CREDIT], e, err));
     TRY_DONE(ppo_leads(leads, e, &p, err));
+    TRY_DONE(update_leads(leads, e, err));
 done:
     scratch_close(&s);
     push_free(&p);
