@@ -180,43 +180,66 @@ static enum status judge_kl(struct finding *out, const struct evidence *e,
     return OK;
 }
 
+/* Responses of training that were cut at the limit: of the first quarter of
+ * the iterations, and of all. */
+struct cuts {
+    double early, all;
+};
+
+static struct cuts count_cuts(const struct evidence *e)
+{
+    double cut[2] = {0, 0}, n[2] = {0, 0};
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        size_t is_late = 4 * (size_t)e->rollout[i].step >= e->n_step;
+        cut[is_late] += !e->rollout[i].is_eos;
+        n[is_late]++;
+    }
+    return (struct cuts){cut[0] / n[0], (cut[0] + cut[1]) / (n[0] + n[1])};
+}
+
+/* Share of the EOS tokens that were trained on with an advantage of 0. */
+static double untrained_ends(const struct evidence *e)
+{
+    double ends = 0, untrained = 0;
+    for (size_t i = 0; i < e->n_rollout; i++)
+        ends += !isnan(e->rollout[i].advantage_white_eos);
+    for (size_t i = 0; i < e->n_step; i++)
+        untrained += e->step[i].eos_zero;
+    return untrained / ends;
+}
+
 static struct finding judge_eos(const struct evidence *e)
 {
     struct finding f = finding_new(
         "V6", "responses end by themselves and their end is trained",
-        "share of responses cut at the limit",
+        "share cut at the limit before training could have caused it",
         "eval/samples.jsonl, ppo/rollouts");
-    double cut[2] = {0, 0}, all[2] = {0, 0}, ends = 0, untrained = 0;
+    double cut[2] = {0, 0}, all[2] = {0, 0};
     for (size_t i = 0; i < e->n_reply; i++) {
         all[e->reply[i].is_policy]++;
         cut[e->reply[i].is_policy] += !e->reply[i].is_eos;
     }
-    double trained_cut = 0;
-    for (size_t i = 0; i < e->n_rollout; i++) {
-        trained_cut += !e->rollout[i].is_eos;
-        ends += !isnan(e->rollout[i].advantage_white_eos);
-    }
-    for (size_t i = 0; i < e->n_step; i++)
-        untrained += e->step[i].eos_zero;
-    double most = fmax(cut[0] / all[0], cut[1] / all[1]);
-    if (e->n_rollout > 0)
-        most = fmax(most, trained_cut / (double)e->n_rollout);
+    struct cuts cuts = count_cuts(e);
+    double untrained = untrained_ends(e);
+    double most = fmax(cut[0] / all[0], cuts.early);
     judge_bound(&f, most, e->n_reply + e->n_rollout, 0.05);
     finding_add_number(&f, "cut_policy", cut[1] / all[1], (size_t)all[1]);
     finding_add_number(&f, "cut_reference", cut[0] / all[0], (size_t)all[0]);
-    finding_add_number(&f, "cut_training", trained_cut / (double)e->n_rollout,
-                       e->n_rollout);
-    finding_add_number(&f, "eos_untrained", untrained / ends, (size_t)ends);
-    if (ends > 0 && untrained > ends / 2)
+    finding_add_number(&f, "cut_training_early", cuts.early, e->n_rollout);
+    finding_add_number(&f, "cut_training", cuts.all, e->n_rollout);
+    finding_add_number(&f, "eos_untrained", untrained, e->n_rollout);
+    if (untrained > 0.5)
         f.verdict = VERDICT_NOT_SUPPORTED;
     if (f.verdict == VERDICT_NOT_MEASURABLE)
         finding_lack(&f, "neither held-out replies nor rollouts");
     else
         finding_say(&f,
-                    "at most %.1f %% of responses are cut at the limit; %.0f "
-                    "%% of the EOS tokens have a whitened advantage of "
-                    "exactly 0",
-                    100 * most, ends > 0 ? 100 * untrained / ends : 0);
+                    "of the responses before training could have changed them "
+                    "%.1f %% are cut at the limit (of the policy's in the end "
+                    "%.1f %%); %.0f %% of the EOS tokens have a whitened "
+                    "advantage of exactly 0",
+                    100 * most, all[1] > 0 ? 100 * cut[1] / all[1] : 0,
+                    untrained > 0 ? 100 * untrained : 0);
     return f;
 }
 

@@ -20,9 +20,12 @@
  *                             its tail is too heavy
  *     V5  KL agreement        mean of summed k1 minus exact KL: within 5 % of
  *                             the exact KL or four standard errors
- *     V6  EOS hygiene         responses cut at the limit under 5 %, and the
- *                             EOS token trained: not one in two has a whitened
- *                             advantage of exactly 0
+ *     V6  EOS hygiene         under 5 % cut at the limit among the reference's
+ *                             replies and in the first quarter of training -
+ *                             a policy that is cut later only has learned to
+ *                             be long, which is no bug - and the EOS token
+ *                             trained: not one in two has a whitened advantage
+ *                             of exactly 0
  *     V7  the penalty acts    zero-reward relaxation (probes/relaxation.json):
  *                             class "acts"
  *

@@ -55,7 +55,7 @@ static const struct {
      true,
      {{SIGN_WANTS, "c2"},
       {SIGN_WANTS, "S3"},
-      {SIGN_WANTS, "worse"},
+      {SIGN_WANTS, "G"},
       {SIGN_HELPS, "V7"},
       {SIGN_HELPS, "c1"},
       {SIGN_HELPS, "price"},

@@ -179,7 +179,10 @@ static enum status judge(struct lab *l, struct err *err)
     TRY(summary_bootstrap(&out->twin.ratio, twin_ratio, &r, n, &plan, err));
     TRY(summary_bootstrap(&out->share, share, &r, n, &plan, err));
     out->class = relaxation_classify(out->share.estimate);
-    if (!(out->twin.ratio.high < least_decay)) {
+    /* Of a penalty that is the twin's own, that KL fell is all there is to
+     * see. */
+    double decay = out->twin_is_run ? 1 : least_decay;
+    if (!(out->twin.ratio.high < decay)) {
         out->class = RELAXATION_NOT_MEASURABLE;
         (void)snprintf(out->why, sizeof out->why,
                        "in %lld iterations a penalty known to be right left "

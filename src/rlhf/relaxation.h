@@ -13,7 +13,9 @@
  *
  * a share of 1 comes back as the twin does, 0 not at all, and a negative one
  * is driven away.  Some implementations of the penalty log a KL and have no
- * gradient, or one of the wrong sign (rlhf/kl.h).
+ * gradient, or one of the wrong sign (rlhf/kl.h).  The twin must have come back
+ * far enough to tell these apart; of a run whose penalty is the twin's own it
+ * is enough that KL fell beyond doubt.
  *
  * What is done to both, so that the penalty alone is seen: no whitening, which
  * would blow the residual noise up to unit variance, no entropy bonus, values
