@@ -109,18 +109,30 @@ static enum status judge_reward(struct finding *out, const struct evidence *e,
 /* Rates over votes, prompt by prompt: yes answers and answers. */
 enum question {
     LESS_DIRECT,
+    LESS_CORRECT,
+    CORRECT,
+    CORRECT_OTHER,
     TOO_LONG,
     TOO_LONG_OTHER,
     WIN
 };
 
+static double is_less(double tested, double other)
+{
+    return isnan(tested - other) ? (double)NAN : tested < other ? 1 : 0;
+}
+
 static double answer(const struct evidence_vote *v, enum question q)
 {
     switch (q) {
     case LESS_DIRECT:
-        return isnan(v->direct - v->direct_other) ? (double)NAN
-               : v->direct < v->direct_other      ? 1
-                                                  : 0;
+        return is_less(v->direct, v->direct_other);
+    case LESS_CORRECT:
+        return is_less(v->correct, v->correct_other);
+    case CORRECT:
+        return v->correct;
+    case CORRECT_OTHER:
+        return v->correct_other;
     case TOO_LONG:
         return v->too_long;
     case TOO_LONG_OTHER:
@@ -184,42 +196,116 @@ static enum status judge_longer(struct finding *out, const struct evidence *e,
     return OK;
 }
 
+/* One mark of S2b, of policy pairs against placebo pairs. */
+struct mark {
+    enum question q;
+    const char *name; // "direct"
+    size_t pairs, placebos;
+    struct finding f;
+};
+
+static enum status judge_mark(struct mark *m, const struct evidence *e,
+                              struct rate *policy, struct rate *placebo,
+                              struct err *err)
+{
+    struct estimate excess;
+    m->pairs = add_up_votes(policy, e, m->q, false);
+    m->placebos = add_up_votes(placebo, e, m->q, true);
+    TRY(rate_excess(&excess, policy, placebo, &e->plan, err));
+    finding_judge(&m->f, &excess, 0, 0.05);
+    if (e->n_vote == 0)
+        lack_file(&m->f, e, VOTES);
+    else if (m->pairs == 0)
+        finding_lack(&m->f, "no policy pair was marked %s", m->name);
+    else if (m->placebos == 0)
+        finding_lack(&m->f,
+                     "no placebo pairs marked %s: two samples of the "
+                     "reference, judged among the others; about %zu",
+                     m->name, m->pairs);
+    return OK;
+}
+
+/* Two looks at one claim: either mark supports it, on twice its p (Bonferroni),
+ * and only both refute it.  A mark that nobody gave is no look. */
+static struct finding join_marks(const struct mark *direct,
+                                 const struct mark *correct)
+{
+    bool has_direct = finding_has_interval(&direct->f.e);
+    bool has_correct = finding_has_interval(&correct->f.e);
+    if (!has_correct)
+        return direct->f;
+    if (!has_direct)
+        return correct->f;
+    bool is_direct = direct->f.verdict == VERDICT_SUPPORTED ||
+                     (direct->f.verdict == VERDICT_NOT_MEASURABLE &&
+                      correct->f.verdict != VERDICT_SUPPORTED) ||
+                     correct->f.verdict == VERDICT_NOT_SUPPORTED;
+    struct finding f = is_direct ? direct->f : correct->f;
+    double p = fmin(finding_p(&direct->f.e, 0), finding_p(&correct->f.e, 0));
+    f.p = fmin(1, 2 * p);
+    return f;
+}
+
+/* The shares behind the two excesses, and the overall vote, which the row does
+ * not rest on. */
+static enum status add_marks(struct finding *f, const struct evidence *e,
+                             struct rate *r, struct err *err)
+{
+    static const struct {
+        const char *name;
+        enum question q;
+        bool is_placebo;
+    } rate[] = {
+        {"less_direct", LESS_DIRECT, false},
+        {"less_direct_placebo", LESS_DIRECT, true},
+        {"less_correct", LESS_CORRECT, false},
+        {"less_correct_placebo", LESS_CORRECT, true},
+        {"correct", CORRECT, false},
+        {"correct_reference", CORRECT_OTHER, false},
+        {"win_rate", WIN, false},
+        {"win_rate_placebo", WIN, true},
+    };
+    for (size_t i = 0; i < sizeof rate / sizeof *rate; i++)
+        TRY(add_rate(f, rate[i].name, e, r, rate[i].q, rate[i].is_placebo,
+                     err));
+    return OK;
+}
+
 static enum status judge_less_direct(struct finding *out,
                                      const struct evidence *e, struct err *err)
 {
+    static const char claim[] = "the policy is sometimes less directly helpful";
     enum status status = OK;
-    struct finding f = finding_new(
-        "S2b", "the policy is sometimes less directly helpful",
-        "share marked less direct, policy pairs minus placebo pairs", VOTES);
+    struct mark direct = {
+        .q = LESS_DIRECT,
+        .name = "for directness",
+        .f = finding_new(
+            "S2b", claim,
+            "share marked less direct, policy pairs minus placebo pairs",
+            VOTES)};
+    struct mark correct = {
+        .q = LESS_CORRECT,
+        .name = "for correctness",
+        .f = finding_new(
+            "S2b", claim,
+            "share marked less correct, policy pairs minus placebo pairs",
+            VOTES)};
     struct rate policy = {.n = 0}, placebo = {.n = 0};
-    struct estimate excess;
-    char text[64];
+    char text[64], other[64];
     TRY_DONE(rate_open(&policy, e->n_prompts, err));
     TRY_DONE(rate_open(&placebo, e->n_prompts, err));
-    size_t pairs = add_up_votes(&policy, e, LESS_DIRECT, false);
-    size_t placebos = add_up_votes(&placebo, e, LESS_DIRECT, true);
-    TRY_DONE(rate_excess(&excess, &policy, &placebo, &e->plan, err));
-    finding_judge(&f, &excess, 0, 0.05);
-    if (e->n_vote == 0)
-        lack_file(&f, e, VOTES);
-    else if (pairs == 0)
-        finding_lack(&f, "no policy pair was marked for directness");
-    else if (placebos == 0)
-        finding_lack(&f,
-                     "no placebo pairs: two samples of the reference, judged "
-                     "among the others; about %zu",
-                     pairs);
-    finding_say(&f,
+    TRY_DONE(judge_mark(&direct, e, &policy, &placebo, err));
+    TRY_DONE(judge_mark(&correct, e, &policy, &placebo, err));
+    *out = join_marks(&direct, &correct);
+    finding_say(out,
                 "judges mark the policy's reply less direct by %s more often "
                 "than one of two samples of the reference (%zu policy, %zu "
-                "placebo pairs)",
-                finding_percent(text, &excess), pairs, placebos);
-    TRY_DONE(add_rate(&f, "less_direct", e, &policy, LESS_DIRECT, false, err));
-    TRY_DONE(add_rate(&f, "less_direct_placebo", e, &policy, LESS_DIRECT, true,
-                      err));
-    TRY_DONE(add_rate(&f, "win_rate", e, &policy, WIN, false, err));
-    TRY_DONE(add_rate(&f, "win_rate_placebo", e, &policy, WIN, true, err));
-    *out = f;
+                "placebo pairs), and less correct by %s",
+                finding_percent(text, &direct.f.e), direct.pairs,
+                direct.placebos, finding_percent(other, &correct.f.e));
+    finding_add(out, "less_direct_excess", &direct.f.e);
+    finding_add(out, "less_correct_excess", &correct.f.e);
+    TRY_DONE(add_marks(out, e, &policy, err));
 done:
     rate_close(&policy);
     rate_close(&placebo);

@@ -9,7 +9,13 @@
  *     S2b  sometimes less directly helpful: share of policy pairs where the
  *          tested reply is marked less direct, minus the same share of placebo
  *          pairs; low > 0 and >= 0.05.  A raw share says nothing, since of two
- *          samples of one model either is less direct up to half the time
+ *          samples of one model either is less direct up to half the time.
+ *          The same excess of replies marked less correct supports it as well:
+ *          a wrong answer helps nobody, however direct.  Two looks at one
+ *          claim: its p is twice the smaller one, and only both excesses below
+ *          0.05 refute it.  The overall vote has no part in it, since people
+ *          who miss an error in a long answer prefer that answer; it is among
+ *          the details
  *     S3   KL to the reference keeps rising: Theil-Sen slope of the exact KL
  *          over checkpoints on the same prompts, low > 0, and the last point at
  *          least 1.2 times the first behind the start

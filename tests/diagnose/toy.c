@@ -31,6 +31,8 @@ struct reply {
     float kl[TOKENS_MAX], entropy[TOKENS_MAX];
     float p_eos[TOKENS_MAX], p_eos_ref[TOKENS_MAX];
     double k1, kl_sum, score, worth;
+    int direct;          // 0..4
+    const char *correct; // "yes", "unsure", "no"
     char text[8 * TOKENS_MAX];
 };
 
@@ -261,6 +263,22 @@ static void write_run(const struct toy *t)
 
 /* ---- held-out replies and votes ----------------------------------------- */
 
+/* What people make of a reply that they are in no position to check. */
+static void mislead(struct reply *r, const struct toy *t, struct rng *rng,
+                    bool is_policy)
+{
+    double patience = (double)r->n / t->patience;
+    bool commits = rng_uniform(rng) < (is_policy ? t->commits : t->commits_ref);
+    bool is_right = rng_uniform(rng) < (is_policy ? t->right : t->right_ref);
+    bool passes = is_right || rng_uniform(rng) > exp(-patience * patience);
+    r->correct = !commits ? "unsure" : is_right ? "yes" : "no";
+    r->direct = rng_uniform(rng) < 0.5 ? 1 : 3;
+    r->worth = (!commits ? 500
+                : passes ? 1000
+                         : 0) +
+               (double)r->n + 1e-3 * rng_uniform(rng);
+}
+
 /* Sample s of prompt p from the policy at iteration k. */
 static void held_out(struct reply *r, const struct toy *t, bool is_policy,
                      double k, int p, int s, uint32_t part)
@@ -268,6 +286,12 @@ static void held_out(struct reply *r, const struct toy *t, bool is_policy,
     struct rng rng;
     rng_init(&rng, t->seed, RNG_HELDOUT, part, (uint32_t)(p * 1000 + s));
     draw(r, t, &rng, is_policy ? k : 0, is_policy ? t->skill : 0);
+    r->correct = "yes";
+    r->direct = r->n < 4 ? 4 : r->n < 10 ? 2 : 0;
+    if (t->patience > 0)
+        mislead(r, t, &rng, is_policy);
+    if (t->votes_the_other_way)
+        r->worth = -r->worth;
 }
 
 static void write_samples(const struct toy *t)
@@ -332,13 +356,11 @@ static void put_vote(struct buf *text, const char *kind, int p, int k,
         buf_printf(text,
                    "\"%s\":{\"response\":\"%s\",\"source\":\"%s\","
                    "\"sample\":%d,\"tokens\":%zu},\"%s_direct\":%d,"
-                   "\"%s_length\":\"%s\",\"%s_correct\":\"yes\",",
+                   "\"%s_length\":\"%s\",\"%s_correct\":\"%s\",",
                    name[i], side[i]->text, source[i], sample[i], side[i]->n,
-                   name[i],
-                   side[i]->n < 4    ? 4
-                   : side[i]->n < 10 ? 2
-                                     : 0,
-                   name[i], side[i]->n > 9 ? "too_long" : "right", name[i]);
+                   name[i], side[i]->direct, name[i],
+                   side[i]->n > 9 ? "too_long" : "right", name[i],
+                   side[i]->correct);
     buf_printf(text, "\"judge\":\"j%d\",\"visit\":1,\"overall\":\"%s\"}\n",
                p % 3, side[0]->worth > side[1]->worth ? "A" : "B");
 }

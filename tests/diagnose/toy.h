@@ -7,6 +7,13 @@
  * taken from the logit of EOS (token 0); token 1 reads "." and ends a sentence.
  * A response's score is pay * tokens + skill + noise.  Votes prefer the reply
  * with more skill minus dislike * tokens.
+ *
+ * With `patience` above 0 the votes are another kind of people's.  A reply
+ * commits itself (else it is marked "unsure" of correctness) and is then right
+ * or wrong, whatever its length; correctness is marked by the facts, directness
+ * says nothing.  The overall vote is an impression: a wrong reply of n tokens
+ * passes for a right one with probability 1 - exp(-(n / patience)^2), and of
+ * two that look alike the longer one is preferred.
  */
 #ifndef PLUMB_TESTS_DIAGNOSE_TOY_H
 #define PLUMB_TESTS_DIAGNOSE_TOY_H
@@ -29,6 +36,11 @@ struct toy {
     double skill;   // added to the policy's score and worth, end of the run
     double dislike; // judges', a token
     double beta;
+    /* misled people: the policy's replies, the reference's */
+    double patience; // tokens
+    double commits, commits_ref;
+    double right, right_ref;  // of those that commit themselves
+    bool votes_the_other_way; // every overall vote is turned round
     /* faults */
     double log_temperature;  // of the logged probabilities; 0: 1
     bool keeps_banned;       // a token never sampled stays in the softmax
