@@ -268,7 +268,7 @@ static enum status add_weak(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY(leads_add(&f, leads, "weak", "the reward model is too weak to rank",
                   "accuracy on held-out rankings", "probes/pairs.json", err));
-    finding_judge(f, &right, 1, 0.7);
+    finding_judge(f, &right, 1, CIRCUMSTANCES_WEAK);
     if (right.n == 0)
         finding_lack(f, "probes/pairs.json is made by plumb probe, of the "
                         "reward run's held-out rankings");

@@ -21,6 +21,10 @@ static const char *kind_name(enum rival_sign_kind kind)
     switch (kind) {
     case SIGN_WANTS:
         return "wants";
+    case SIGN_EITHER:
+        return "wants_either";
+    case SIGN_EITHER_NOT:
+        return "wants_either_not";
     case SIGN_WANTS_NOT:
         return "wants_not";
     case SIGN_HELPS:

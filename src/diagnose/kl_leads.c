@@ -212,6 +212,57 @@ done:
     return status;
 }
 
+/* The limit on a response's length, as the first cut responses show it, and the
+ * longest response of the last quarter; NaN where none was cut early on. */
+struct limit {
+    double early, late;
+};
+
+static struct limit find_limit(const struct evidence *e)
+{
+    struct limit l = {(double)NAN, (double)NAN};
+    uint32_t first = UINT32_MAX;
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        const struct evidence_rollout *r = &e->rollout[i];
+        double tokens = (double)r->tokens;
+        if (!r->is_eos && 4 * (size_t)r->step < e->n_step && r->step < first) {
+            first = r->step;
+            l.early = tokens;
+        }
+        if (4 * (size_t)r->step >= 3 * e->n_step)
+            l.late = fmax(l.late, tokens);
+    }
+    return l;
+}
+
+static enum status add_limit(struct leads *leads, const struct evidence *e,
+                             struct err *err)
+{
+    struct limit l = find_limit(e);
+    struct finding *f;
+    TRY(leads_add(&f, leads, "limit", "the limit on responses' length rose",
+                  "longest response at the end over the first limit",
+                  "ppo/rollouts", err));
+    f->e.estimate = l.late / l.early;
+    f->e.n = e->n_rollout;
+    f->effect = KL_LEADS_LIMIT;
+    if (e->n_rollout == 0)
+        finding_lack(f, "ppo/rollouts; they are written by plumb ppo");
+    else
+        f->verdict = l.late >= KL_LEADS_LIMIT * l.early ? VERDICT_SUPPORTED
+                                                        : VERDICT_NOT_SUPPORTED;
+    if (f->verdict == VERDICT_SUPPORTED)
+        finding_say(f,
+                    "responses were cut at %.0f tokens first, at the end one "
+                    "has %.0f; of the rise of KL in the training batches "
+                    "%.0f %% is more tokens",
+                    l.early, l.late, 100 * batch_share(e));
+    else
+        finding_say(f, "responses are not cut early, or no later one is longer "
+                       "than the first limit");
+    return OK;
+}
+
 /* The reference's replies as columns: number, prompt. */
 struct replies {
     double *x;
@@ -440,6 +491,7 @@ enum status kl_leads(struct leads *leads, const struct evidence *e,
     TRY(add_concentrated(leads, e, err));
     TRY(add_eos_paid(leads, e, err));
     TRY(add_length_share(leads, e, p, err));
+    TRY(add_limit(leads, e, err));
     TRY(add_length_price(leads, e, err));
     TRY(add_price(leads, e, err));
     TRY(add_beta_path(leads, e, err));

@@ -10,6 +10,9 @@
  *     length_share  of the rise of KL since the first checkpoint behind the
  *                   start, the part that is more tokens and not more KL a token
  *                   (Kitagawa); beside it the KL of the first tokens alone
+ *     limit         the limit on a response's length rose over training, by
+ *                   KL_LEADS_LIMIT at least: then KL a response rises in the
+ *                   training log whatever the policy does
  *     length_price  what the observed lengthening costs by the stop decision
  *                   alone: rho - 1 - ln rho, and the least cost for the
  *                   reference's own lengths, beside the whole KL
@@ -25,6 +28,8 @@
 
 #include "diagnose/mechanisms.h"
 #include "diagnose/push.h"
+
+#define KL_LEADS_LIMIT 1.25
 
 enum status kl_leads(struct leads *leads, const struct evidence *e,
                      const struct push *p, struct err *err) MUST_CHECK;

@@ -203,15 +203,23 @@ done:
     return status;
 }
 
-static double explained(const struct evidence *e, size_t first)
+/* Share of the returns' variance that values explain, over iterations
+ * first + index[k]. */
+struct explained {
+    const struct evidence_step *step;
+};
+
+static double explained(void *ctx, const size_t *index, size_t m)
 {
+    const struct explained *x = ctx;
     double n = 0, r = 0, rr = 0, d = 0, dd = 0;
-    for (size_t i = first; i < e->n_step; i++) {
-        n += (double)e->step[i].tokens;
-        r += e->step[i].returns;
-        rr += e->step[i].returns_square;
-        d += e->step[i].errors;
-        dd += e->step[i].errors_square;
+    for (size_t i = 0; i < m; i++) {
+        const struct evidence_step *s = &x->step[index[i]];
+        n += (double)s->tokens;
+        r += s->returns;
+        rr += s->returns_square;
+        d += s->errors;
+        dd += s->errors_square;
     }
     return 1 - (dd / n - d / n * (d / n)) / (rr / n - r / n * (r / n));
 }
@@ -219,25 +227,25 @@ static double explained(const struct evidence *e, size_t first)
 static enum status add_value(struct leads *leads, const struct evidence *e,
                              struct err *err)
 {
-    struct estimate slope;
-    char text[64];
-    TRY(error_slope(&slope, e, err));
+    struct explained late = {e->step + e->n_step / 2};
+    struct estimate slope, share;
     struct finding *f;
-    TRY(leads_add(&f, leads, "value", "the value model lags behind in length",
-                  "return - value, a token of length", ROLLOUTS, err));
-    double ev = explained(e, e->n_step / 2);
-    finding_add_number(f, "explained_variance", ev, e->n_step - e->n_step / 2);
-    f->e = slope;
-    f->null = 0;
-    if (!finding_has_interval(&slope) || !isfinite(ev))
+    char text[64], other[64];
+    TRY(summary_bootstrap(&share, explained, &late, e->n_step - e->n_step / 2,
+                          &e->plan, err));
+    TRY(error_slope(&slope, e, err));
+    TRY(leads_add(
+        &f, leads, "value", "the value model explains next to nothing",
+        "share of the returns' variance, second half", ROLLOUTS, err));
+    finding_add(f, "error_by_length", &slope);
+    finding_judge(f, &share, 1, PPO_LEADS_EXPLAINED);
+    if (!finding_has_interval(&share))
         finding_lack(f, "%s lacks values or rewards", ROLLOUTS);
-    else
-        f->verdict = slope.low <= 0 && slope.high >= 0 ? VERDICT_NOT_SUPPORTED
-                                                       : VERDICT_SUPPORTED;
     finding_say(f,
-                "in the second half the values explain %.0f %% of the returns' "
+                "in the second half the values explain %s of the returns' "
                 "variance; what they miss changes by %s a token of length",
-                100 * ev, finding_number(text, &slope, 4));
+                finding_percent(text, &share),
+                finding_number(other, &slope, 4));
     return OK;
 }
 

@@ -7,8 +7,11 @@
  *     push_NAME   net push on a feature of the text (diagnose/push.h), in
  *                 deviations of the feature times score
  *     value       explained variance of returns, 1 - var(return - value) /
- *                 var(return) over tokens, and the slope of return - value on
- *                 length: a value model that lags has a slope
+ *                 var(return) over tokens of the second half, below
+ *                 PPO_LEADS_EXPLAINED; iterations are what is resampled.  The
+ *                 slope of return - value on length goes with it: a value model
+ *                 that lags has a slope, but so has one that is good for all
+ *                 else
  *     baseline    correlation of length with what responses were credited:
  *                 by their own advantages, and by score and penalty alone (what
  *                 a leave-one-out mean would leave); of different sign, the
@@ -25,6 +28,9 @@
 
 #include "diagnose/mechanisms.h"
 #include "diagnose/push.h"
+
+/* Healthy runs of the support desk are at 0.64, sick ones at 0.2 and less. */
+#define PPO_LEADS_EXPLAINED 0.1
 
 enum status ppo_leads(struct leads *leads, const struct evidence *e,
                       const struct push *p, struct err *err) MUST_CHECK;

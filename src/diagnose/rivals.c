@@ -21,6 +21,7 @@ static const struct {
       {SIGN_HELPS_NOT, "a2"},
       {SIGN_HELPS, "win_equal"},
       {SIGN_BARS_NOT, "V7"},
+      {SIGN_BARS, "value"},
       {SIGN_BARS, "a3"}}},
     {"R1",
      "the reward model likes length beyond its labels",
@@ -76,8 +77,8 @@ static const struct {
      "the value model lags",
      "plumb whatif RUN --change lambda=1",
      false,
-     false,
-     {{SIGN_WANTS, "value"}, {SIGN_WANTS, "baseline"}}},
+     true,
+     {{SIGN_WANTS, "value"}, {SIGN_HELPS, "baseline"}}},
     {"R7",
      "responses are drawn at another temperature than is logged",
      "draw and score again at one temperature",
@@ -91,7 +92,7 @@ static const struct {
      "plumb inspect RUN, and ppo.missing_eos",
      true,
      false,
-     {{SIGN_WANTS_NOT, "V6"}}},
+     {{SIGN_WANTS_NOT, "V6"}, {SIGN_BARS, "limit"}}},
     {"R9",
      "the reference is over-fitted",
      "plumb whatif RUN --change sft-epoch",
@@ -103,7 +104,9 @@ static const struct {
      "plumb whatif RUN --change ppo.max_new=32",
      false,
      false,
-     {{SIGN_WANTS, "length_share"}, {SIGN_WANTS, "S3"}}},
+     {{SIGN_EITHER, "length_share"},
+      {SIGN_EITHER, "limit"},
+      {SIGN_HELPS, "S3"}}},
     {"R11",
      "the way losses are added up favours length",
      "plumb whatif RUN --change ppo.loss_aggregation=token-mean",
@@ -127,9 +130,11 @@ static const struct {
      "plumb whatif RUN --change fresh-labels",
      false,
      false,
-     {{SIGN_WANTS, "worse"},
+     {{SIGN_WANTS, "weak"},
       {SIGN_WANTS_NOT, "S2a"},
-      {SIGN_WANTS, "weak"},
+      {SIGN_EITHER, "worse"},
+      {SIGN_EITHER, "S2b"},
+      {SIGN_EITHER, "G"},
       {SIGN_HELPS, "agreement"},
       {SIGN_HELPS_NOT, "edit_pad"},
       {SIGN_BARS_NOT, "S1"}}},
@@ -138,7 +143,9 @@ static const struct {
      "plumb ppo with ppo.mask_logits=true",
      true,
      false,
-     {{SIGN_WANTS_NOT, "V5"}, {SIGN_BARS, "sampler_start"}}},
+     {{SIGN_EITHER_NOT, "V5"},
+      {SIGN_EITHER_NOT, "V1"},
+      {SIGN_BARS, "sampler_start"}}},
 };
 
 static const struct finding *find_in(const struct finding *row, size_t n,
@@ -174,8 +181,10 @@ static enum verdict read_sign(enum rival_sign_kind kind, enum verdict v)
         return is_refuted ? VERDICT_SUPPORTED
                : is_there ? VERDICT_NOT_SUPPORTED
                           : VERDICT_NOT_MEASURABLE;
+    case SIGN_EITHER: // refuted, it says nothing beside the others
     case SIGN_HELPS:
         return is_there ? VERDICT_SUPPORTED : VERDICT_NOT_MEASURABLE;
+    case SIGN_EITHER_NOT:
     case SIGN_HELPS_NOT:
         return is_refuted ? VERDICT_SUPPORTED : VERDICT_NOT_MEASURABLE;
     case SIGN_BARS:
@@ -188,6 +197,11 @@ static enum verdict read_sign(enum rival_sign_kind kind, enum verdict v)
     return VERDICT_NOT_MEASURABLE;
 }
 
+static bool is_alternative(enum rival_sign_kind kind)
+{
+    return kind == SIGN_EITHER || kind == SIGN_EITHER_NOT;
+}
+
 static void judge_one(struct rival *out, size_t which, const struct rows *rows)
 {
     *out = (struct rival){.id = table[which].id,
@@ -197,6 +211,7 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
                           .experiment = table[which].experiment,
                           .tied_with = SIZE_MAX};
     bool has_all = true;
+    size_t either = 0, seen = 0, refuted = 0;
     for (size_t s = 0; s < RIVAL_SIGNS; s++) {
         const struct rival_sign *sign = &table[which].sign[s];
         if (sign->kind == SIGN_END)
@@ -211,7 +226,14 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
         out->contradicted += says == VERDICT_NOT_SUPPORTED;
         out->not_measurable += v == VERDICT_NOT_MEASURABLE;
         has_all = has_all && (!is_wanted || says == VERDICT_SUPPORTED);
+        if (is_alternative(sign->kind)) {
+            either++;
+            seen += says == VERDICT_SUPPORTED;
+            refuted += v != VERDICT_NOT_MEASURABLE && says != VERDICT_SUPPORTED;
+        }
     }
+    out->contradicted += either > 0 && refuted == either;
+    has_all = has_all && (either == 0 || seen > 0);
     out->verdict = out->contradicted > 0 ? VERDICT_NOT_SUPPORTED
                    : has_all             ? VERDICT_SUPPORTED
                                          : VERDICT_NOT_MEASURABLE;

@@ -11,7 +11,8 @@
  *     R7   responses are drawn at another temperature than is logged
  *     R8   template or EOS handled wrongly
  *     R9   the reference is over-fitted
- *     R10  KL rises because responses are longer, nothing else
+ *     R10  KL rises because responses are longer, nothing else - or may be
+ *          longer, where the limit on their length rises
  *     R11  the way losses are added up favours length
  *     R12  the prompts changed
  *     R13  the spot-check is noise
@@ -28,7 +29,7 @@
  *
  * Rank: bugs (R4, R7, R8, R15) that are supported come first, since they spoil
  * the inputs of all others; then the supported ones, causes of their own before
- * what merely let them happen (R3); then by signs against, signs for.  Ties
+ * what merely let them happen (R3, R6); then by signs against, signs for.  Ties
  * keep the order above and are named, with the cheapest experiment that would
  * part them.
  */
@@ -46,13 +47,16 @@ enum {
 
 /* What a row's verdict says of a rival. */
 enum rival_sign_kind {
-    SIGN_END,       // ends a list
-    SIGN_WANTS,     // must be supported; refuted speaks against
-    SIGN_WANTS_NOT, // must be refuted; supported speaks against
-    SIGN_HELPS,     // supported speaks for
-    SIGN_HELPS_NOT, // refuted speaks for
-    SIGN_BARS,      // supported speaks against
-    SIGN_BARS_NOT,  // refuted speaks against
+    SIGN_END,        // ends a list
+    SIGN_WANTS,      // must be supported; refuted speaks against
+    SIGN_WANTS_NOT,  // must be refuted; supported speaks against
+    SIGN_EITHER,     // of all such, and the next, one must be there; all
+                     // of them missing speaks against
+    SIGN_EITHER_NOT, // the same, there when the row is refuted
+    SIGN_HELPS,      // supported speaks for
+    SIGN_HELPS_NOT,  // refuted speaks for
+    SIGN_BARS,       // supported speaks against
+    SIGN_BARS_NOT,   // refuted speaks against
 };
 
 struct rival_sign {
