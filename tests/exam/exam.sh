@@ -16,6 +16,8 @@
 #     OUT/stages/STAGE-HASH/   what `plumb` made; `done` is written last
 #     OUT/runs/CASE-CHAIN.RUN  key: set, case, seeds, blind name, stages
 #     OUT/blind/NAME/          what the diagnosis sees, and diagnosis.json
+#     OUT/placebo/ID.json      permutations
+#     OUT.json                 the result
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +25,9 @@ page=$here/../../docs/exam.md
 : "${PLUMB:=build/release/plumb}"
 : "${GRADE:=build/release/tests/exam/exam_grade}"
 : "${JOBS:=$(nproc)}"
-resamples=400
+resamples=400         # bootstrap resamples of a diagnosis
+placebo_resamples=200 # of one permutation
+permutations=100      # of each of the two kinds, over the runs of a set
 tab=$(printf '\t')
 
 say() {
@@ -129,9 +133,31 @@ stage() {
     printf '%s\n' "$2" >"$dir/key"
 }
 
-# finish BEGIN: the stage is done; the seconds it took, and by which program.
+# CPU seconds of all that this worker has called so far, in $cpu.
+cpu() {
+    times >"$dir/times.now"
+    cpu=$(awk 'NR == 2 {
+        for (i = 1; i <= 2; i++) {
+            split($i, t, /[ms]/)
+            sum += 60 * t[1] + t[2]
+        }
+        printf "%.1f", sum
+    }' "$dir/times.now")
+    rm "$dir/times.now"
+}
+
+begin() {
+    cpu
+    begun=$cpu
+    wall=$(date +%s)
+}
+
+# The stage is done: CPU seconds, seconds, and by which program.
 finish() {
-    echo "$(($(date +%s) - $1)) $program" >"$dir/done"
+    cpu
+    awk -v a="$begun" -v b="$cpu" -v wall="$(($(date +%s) - wall))" \
+        -v program="$program" \
+        'BEGIN { printf "%.1f %d %s\n", b - a, wall, program }' >"$dir/done"
     exec 9>&-
 }
 
@@ -151,13 +177,13 @@ work() {
 make_sft() {
     key="seed=$chain $(value world.demos 12000) $(of sft)"
     if stage sft "$key"; then
-        begin=$(date +%s)
+        begin
         call world tokenizer --out "$dir/desk"
         call world demos --demos "$(value world.demos 12000)" --seed "$chain" \
             --out "$dir/demos.jsonl"
         work sft --data "$dir/demos.jsonl" --tokenizer "$dir/desk" \
             --out "$dir/sft" --seed "$chain" $(of sft) --resume
-        finish "$begin"
+        finish
     fi
     sft=$dir
 }
@@ -167,7 +193,7 @@ make_reward() {
     key="seed=$chain ${sft##*/} $(value world.rank_prompts 4200) \
 $(of rater) $(of reward)"
     if stage reward "$key"; then
-        begin=$(date +%s)
+        begin
         call world tickets --split ranking --seed "$chain" \
             --tickets "$(value world.rank_prompts 4200)" \
             --out "$dir/prompts.jsonl"
@@ -178,7 +204,7 @@ $(of rater) $(of reward)"
             $(of rater) --out "$dir/rankings.jsonl"
         work reward --data "$dir/rankings.jsonl" --model "$sft/sft" \
             --out "$dir/reward" --seed "$chain" $(of reward) --resume
-        finish "$begin"
+        finish
     fi
     reward=$dir
 }
@@ -188,7 +214,7 @@ make_ppo() {
     key="seed=$seed ${sft##*/} ${reward##*/} $(value world.intents '') \
 $(value world.mix_shift 0) $(of ppo)"
     if stage ppo "$key"; then
-        begin=$(date +%s)
+        begin
         batch=$(value ppo.batch 64)
         call world tickets --split ppo --seed "$seed" \
             --tickets $((batch * $(value ppo.iterations 60))) \
@@ -197,7 +223,7 @@ $(value world.mix_shift 0) $(of ppo)"
         work ppo --model "$sft/sft" --reward-model "$reward/reward" \
             --prompts "$dir/prompts.jsonl" --out "$dir/ppo" --seed "$seed" \
             $(of ppo) --resume
-        finish "$begin"
+        finish
     fi
     ppo=$dir
 }
@@ -207,13 +233,10 @@ $(value world.mix_shift 0) $(of ppo)"
 # shellcheck disable=SC2046
 make_eval() {
     if stage eval "seed=$seed ${ppo##*/} $(of eval probe)"; then
-        begin=$(date +%s)
+        begin
         work eval "$ppo" --seed "$seed" $(of eval)
-        middle=$(date +%s)
         work probe "$ppo" --seed "$seed" $(of probe)
-        echo "eval $((middle - begin)) probe $(($(date +%s) - middle))" \
-            >"$dir/times"
-        finish "$begin"
+        finish
     fi
     evaluated=$dir
 }
@@ -221,10 +244,10 @@ make_eval() {
 # shellcheck disable=SC2046
 make_votes() {
     if stage votes "seed=$seed ${evaluated##*/} $(of panel)"; then
-        begin=$(date +%s)
+        begin
         call world judge --panel careful --data "$ppo/eval/samples.jsonl" \
             --seed "$seed" $(of panel) --out "$dir/spotcheck.jsonl"
-        finish "$begin"
+        finish
     fi
     votes=$dir
 }
@@ -305,12 +328,43 @@ diagnose_one() {
     echo "$program $resamples" >"$d/diagnosed"
 }
 
+# placebo_one ID NUMBER SEED: NUMBER permutations of a run, unless they were
+# made with these programs from this diagnosis.
+placebo_one() {
+    read -r _ _ _ _ _ name _ <"$OUT/runs/$1"
+    d=$OUT/blind/$name
+    mark="$(cat "$d/diagnosed") $2 $3 $placebo_resamples"
+    [ "$(cat "$OUT/placebo/$1.mark" 2>/dev/null)" != "$mark" ] || return 0
+    "$GRADE" placebo "$d" "$2" "$placebo_resamples" "$3" \
+        "$OUT/placebo/$1.json"
+    echo "$mark" >"$OUT/placebo/$1.mark"
+}
+
+# The runs whose samples are permuted, as arguments of placebo_one: those that
+# learned nothing, and the first healthy ones and the demos of each chain.
+list_placebo() {
+    for kind in 'placebo-' '(healthy-[0-9]*[.]1$|demo-)'; do
+        for set in $sets; do
+            awk -v set="$set" '$1 == set { print $2 "-" $3 "." $4 }' \
+                "$OUT/list" | grep -F -x -f "$OUT/made" |
+                grep -E "^$kind" | awk -v all="$permutations" '
+                    { id[NR] = $0 }
+                    END {
+                        for (i = 1; i <= NR; i++)
+                            print id[i], int(all * i / NR) - \
+                                int(all * (i - 1) / NR), i
+                    }'
+        done
+    done
+}
+
 # ---- all of them ------------------------------------------------------------
 
 quick=
 sets='calibration graded'
 can_make=yes
-if [ "${1:-}" = --one ] || [ "${1:-}" = --diagnose ]; then
+case ${1:-} in
+--one | --diagnose | --placebo)
     # A worker: what it needs was exported.
     quick=$EXAM_QUICK threads=$EXAM_THREADS program=$EXAM_PROGRAM
     step=$1
@@ -318,12 +372,14 @@ if [ "${1:-}" = --one ] || [ "${1:-}" = --diagnose ]; then
     case $step in
     --one) one "$@" ;;
     --diagnose) diagnose_one "$@" ;;
+    --placebo) placebo_one "$@" ;;
     esac
     exit
-fi
+    ;;
+esac
 while [ $# -gt 0 ]; do
     case $1 in
-    --quick) quick=yes sets=quick ;;
+    --quick) quick=yes sets=quick permutations=4 ;;
     --calibrate) sets=calibration ;;
     --grade) can_make= ;;
     --*) die "$1: there are --quick, --calibrate and --grade" ;;
@@ -339,7 +395,7 @@ threads=1
 [ "$JOBS" -gt 1 ] || threads=0
 export PLUMB GRADE OUT EXAM_QUICK="$quick" EXAM_THREADS="$threads" \
     EXAM_PROGRAM="$program"
-mkdir -p "$OUT/stages" "$OUT/runs" "$OUT/blind"
+mkdir -p "$OUT/stages" "$OUT/runs" "$OUT/blind" "$OUT/placebo"
 
 for set in $sets; do
     list_runs "$set"
@@ -355,6 +411,10 @@ fi
 awk '{ print $2 "-" $3 "." $4 }' "$OUT/list" | while read -r id; do
     [ ! -e "$OUT/runs/$id" ] || echo "$id"
 done >"$OUT/made"
-xargs -P "$JOBS" -L 1 "$0" --diagnose <"$OUT/made" || failed=1
+[ ! -s "$OUT/made" ] ||
+    xargs -P "$JOBS" -L 1 "$0" --diagnose <"$OUT/made" || failed=1
+list_placebo >"$OUT/permuted"
+[ ! -s "$OUT/permuted" ] ||
+    xargs -P "$JOBS" -L 1 "$0" --placebo <"$OUT/permuted" || failed=1
 "$GRADE" grade "$OUT" || failed=1
 [ "$failed" = 0 ] || die 'not everything succeeded, see above'
