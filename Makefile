@@ -11,12 +11,14 @@ RELEASE := build/release
 PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: help build demo check real real-quick real-full bench \
+.PHONY: help build demo check exam real real-quick real-full bench \
 	bench-scenarios install format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, say where the report is'
 	@echo 'make check            build release and sanitizer trees, run every fast test'
+	@echo 'make exam             plant every fault, diagnose blind, grade (docs/exam.md;'
+	@echo '                      EXAM=--quick, --calibrate, --grade)'
 	@echo 'make real             the same on a real model and real data (DATA=DIR;'
 	@echo '                      about an hour; real-quick, real-full)'
 	@echo 'make build            $(PLUMB)'
@@ -51,6 +53,12 @@ check:
 	@cmake --build --preset dev -j $(JOBS)
 	ctest --preset release -j $(JOBS) -LE slow
 	ctest --preset dev -j $(JOBS) -LE 'slow|release'
+
+# Every explanation planted and diagnosed blind: docs/exam.md.
+exam: build
+	@tools/setup.sh check
+	@cmake --build --preset release --target exam_grade -j $(JOBS)
+	PLUMB=$(PLUMB) tests/exam/exam.sh $(EXAM)
 
 bench:
 	@tools/setup.sh build

@@ -25,7 +25,7 @@ page=$here/../../docs/exam.md
 : "${PLUMB:=build/release/plumb}"
 : "${GRADE:=build/release/tests/exam/exam_grade}"
 : "${JOBS:=$(nproc)}"
-resamples=400         # bootstrap resamples of a diagnosis
+resamples=1000        # bootstrap resamples of a diagnosis
 placebo_resamples=200 # of one permutation
 permutations=100      # of each of the two kinds, over the runs of a set
 tab=$(printf '\t')
@@ -121,6 +121,11 @@ value() {
 
 # ---- stages -----------------------------------------------------------------
 
+# has NAME KEY: was it made?
+has() {
+    [ -e "$OUT/stages/$1-$(printf '%s\n' "$1 $2" | hash_text)/done" ]
+}
+
 # stage NAME KEY: its directory in $dir; true when it is yet to be made.  Two
 # workers may want the same one: the second waits for the first.
 stage() {
@@ -188,20 +193,29 @@ make_sft() {
     sft=$dir
 }
 
-# shellcheck disable=SC2046
-make_reward() {
-    key="seed=$chain ${sft##*/} $(value world.rank_prompts 4200) \
-$(of rater) $(of reward)"
-    if stage reward "$key"; then
+make_candidates() {
+    key="seed=$chain ${sft##*/} $(value world.rank_prompts 4200)"
+    if stage candidates "$key"; then
         begin
         call world tickets --split ranking --seed "$chain" \
             --tickets "$(value world.rank_prompts 4200)" \
             --out "$dir/prompts.jsonl"
-        [ -s "$dir/candidates.jsonl" ] ||
-            work generate -m "$sft/sft" --prompts "$dir/prompts.jsonl" \
-                --samples 4 --seed "$chain" --out "$dir/candidates.jsonl"
-        call world rank --data "$dir/candidates.jsonl" --seed "$chain" \
-            $(of rater) --out "$dir/rankings.jsonl"
+        work generate -m "$sft/sft" --prompts "$dir/prompts.jsonl" \
+            --samples 4 --seed "$chain" --out "$dir/candidates.jsonl"
+        finish
+    fi
+    candidates=$dir
+}
+
+# shellcheck disable=SC2046
+make_reward() {
+    wanted="seed=$chain ${sft##*/} $(value world.rank_prompts 4200) \
+$(of rater) $(of reward)"
+    has reward "$wanted" || make_candidates
+    if stage reward "$wanted"; then
+        begin
+        call world rank --data "$candidates/candidates.jsonl" \
+            --seed "$chain" $(of rater) --out "$dir/rankings.jsonl"
         work reward --data "$dir/rankings.jsonl" --model "$sft/sft" \
             --out "$dir/reward" --seed "$chain" $(of reward) --resume
         finish
@@ -308,10 +322,13 @@ one() {
     make_ppo
     make_eval
     make_votes
-    name=$(echo "$id ${votes##*/} ${ppo##*/}" | hash_text)
+    # Another list of what is planted is another blindness.
+    name=$(echo "$id ${votes##*/} ${ppo##*/} $(planted_keys)" | hash_text)
     key="$set $case $chain $4 $seed $name ${sft##*/} ${reward##*/} \
 ${ppo##*/} ${evaluated##*/} ${votes##*/}"
-    if [ "$(cat "$OUT/runs/$id" 2>/dev/null)" != "$key" ]; then
+    was=$(cut -d ' ' -f 6 "$OUT/runs/$id" 2>/dev/null || true)
+    if [ "$was" != "$name" ]; then
+        [ -z "$was" ] || rm -rf "$OUT/blind/${was:?}"
         blind
         echo "$key" >"$OUT/runs/$id"
     fi
