@@ -44,6 +44,8 @@ struct panel_config cmd_world_panel(const struct world_values *w)
         .n_policy = (size_t)w->pairs,
         .n_placebo = (size_t)w->placebo_pairs,
         .n_twice = (size_t)w->twice,
+        .first = (size_t)w->first,
+        .is_skipping = w->skip_same,
         .n_judges = (size_t)w->judges,
         .tau = w->judge_tau,
         .tau_axis = w->judge_tau_axis,

@@ -150,6 +150,7 @@ struct heldout_config demo_heldout(const struct demo *d)
         .scenario = scenario[d->o->v.demo.scenario],
         .n_prompts = e->n_prompts,
         .samples = e->samples,
+        .curve_samples = e->curve_samples,
         .max_new = e->max_new > 0 ? e->max_new : d->o->v.ppo.max_new,
         .temperature = e->temperature,
         .top_p = e->top_p,

@@ -107,6 +107,13 @@ static const struct option first[] = {
     INT("panel.twice", world.twice, "128", 0, 1000000,
         "spot-check: pairs judged a second time",
         FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
+    INT("panel.first", world.first, "0", 0, 1000000000,
+        "spot-check: number of the first pair, which is a prompt's; rounds of "
+        "votes that begin at different ones meet different prompts",
+        FOR_WORLD, RECORDED),
+    BOOL("panel.skip_same", world.skip_same, "false",
+         "spot-check: pass over pairs whose replies are the same text",
+         FOR_WORLD, RECORDED),
     INT("panel.judges", world.judges, "4", 1, 16, "spot-check: judges",
         FOR_WORLD | FOR_DEMO | FOR_WHATIF, RECORDED),
     REAL("panel.choice_noise", world.judge_tau, "0.4", 1e-6, 100,
@@ -322,6 +329,10 @@ static const struct option last[] = {
          "serving top-p (nucleus), evaluated beside 1", FOR_EVAL, RECORDED),
     BOOL("eval.curve", eval.curve, "true",
          "evaluate every checkpoint, not only the last", FOR_EVAL, RECORDED),
+    BOOL("eval.curve_samples", eval.curve_samples, "false",
+         "keep every checkpoint's replies, beside the reference's, for people "
+         "to compare (eval/checkpoints/)",
+         FOR_EVAL, RECORDED),
 
     /* probes */
     TEXT("probe.probes", probe.probes, NULL,

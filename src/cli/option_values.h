@@ -32,7 +32,8 @@ struct world_values {
     const char *data, *reference;
     int panel; // enum world_panel
     struct rater_config rater;
-    int64_t pairs, placebo_pairs, twice, judges;
+    int64_t pairs, placebo_pairs, twice, first, judges;
+    bool skip_same;
     double judge_tau, judge_tau_axis, judge_tie_margin;
     double judge_side_bias, judge_length_bias;
     const char *intents; // with commas between, or NULL: all
@@ -48,7 +49,7 @@ struct eval_values {
     const char *model, *reference, *reward_model, *gold_model, *prompts;
     int64_t n_prompts, samples, best_of, max_new;
     double temperature, top_p;
-    bool curve;
+    bool curve, curve_samples;
 };
 
 struct probe_values {

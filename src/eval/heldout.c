@@ -46,24 +46,6 @@ static enum status draw_both(struct both *out, const struct setup *s,
     return stopped(context, err);
 }
 
-static enum status write_samples(const struct both *b, const struct setup *s,
-                                 const char *name, struct err *err)
-{
-    enum status status = OK;
-    char path[FILE_PATH_MAX];
-    struct buf text;
-    buf_init(&text, (size_t)4 << 30);
-    TRY_DONE(heldout_files_path(path, s->config->project, name, err));
-    for (size_t p = 0; p < (size_t)s->config->n_prompts; p++) {
-        TRY_DONE(draw_write(&text, &b->policy, s, p, "policy", err));
-        TRY_DONE(draw_write(&text, &b->reference, s, p, "reference", err));
-    }
-    TRY_DONE(file_write(path, text.data, text.len, err));
-done:
-    buf_free(&text);
-    return status;
-}
-
 /* The policy's unit of reward; one that brought none is measured in the
  * reference's.  Weak gold always is. */
 static void find_scales(struct setup *s, const struct draw *reference)
@@ -97,8 +79,8 @@ static bool has_serving(const struct heldout_config *c)
 static enum status make_place(const char *project, struct err *err)
 {
     static const char *const name[] = {"settings.json", "heldout.json",
-                                       "curve.json", "serving.jsonl",
-                                       "samples.jsonl"};
+                                       "curve.json",    HELDOUT_CHECKPOINTS,
+                                       "serving.jsonl", "samples.jsonl"};
     char path[FILE_PATH_MAX];
     TRY(heldout_files_path(path, project, NULL, err));
     TRY(file_make_dir(path, err));
@@ -131,9 +113,11 @@ enum status heldout_sample(const struct heldout_config *c,
     both_scale(&training, &s);
     both_scale(&serving, &s);
     TRY_DONE(make_place(c->project, err));
-    TRY_DONE(write_samples(&training, &s, "samples.jsonl", err));
+    TRY_DONE(heldout_files_write_samples("samples.jsonl", &s, &training.policy,
+                                         &training.reference, err));
     if (has_serving(c))
-        TRY_DONE(write_samples(&serving, &s, "serving.jsonl", err));
+        TRY_DONE(heldout_files_write_samples(
+            "serving.jsonl", &s, &serving.policy, &serving.reference, err));
     TRY_DONE(heldout_files_write_settings(&s, err));
 done:
     both_free(&training);

@@ -61,6 +61,7 @@ struct heldout_config {
     const char *scenario;     // recorded, or NULL
     int64_t n_prompts;        // the first so many of the file
     int64_t samples;          // replies per prompt and model
+    bool curve_samples;       // keep the replies that a curve draws
     int64_t best_of;          // above 1: for the policy stands the reference's
                               // best of so many samples by the reward model
     int64_t max_new;
@@ -102,6 +103,13 @@ enum status heldout_sample(const struct heldout_config *c,
  * eos_rate, fillers, and weak_gold with a gold model, with their intervals, and
  * the trend of kl_sequence (stat/trend.h).  Needs settings.json, for the units
  * of reward and weak gold.
+ *
+ * With curve_samples also eval/checkpoints/000010.jsonl of every checkpoint, in
+ * the form of samples.jsonl: beside the policy's reply to a prompt the
+ * reference's that was drawn with the same random numbers.  While a policy has
+ * hardly moved the two are often the same text, and where they part, what
+ * differs is what the policy did: for people who compare such pairs fewer of
+ * them tell more than pairs of independent draws.
  */
 enum status heldout_curve(const struct heldout_config *c,
                           const struct context *context,

@@ -14,9 +14,10 @@
 struct curve {
     int64_t *step; // [m]
     size_t m;
-    size_t n;      // prompts
-    double *kl;    // [m*n] nats per reply
-    bool has_gold; // there is a weak gold
+    size_t n;              // prompts
+    double *kl;            // [m*n] nats per reply
+    bool has_gold;         // there is a weak gold
+    struct draw reference; // with curve_samples: its replies, drawn alike
     struct bootstrap plan;
 };
 
@@ -90,6 +91,33 @@ static enum status draw_point(struct draw *out, const struct setup *s,
     return status;
 }
 
+/* The replies of the point as a file, beside the reference's. */
+static enum status keep_samples(const struct draw *d, const struct curve *c,
+                                size_t point, const struct setup *s,
+                                struct err *err)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, HELDOUT_CHECKPOINTS "/%06lld.jsonl",
+                   (long long)c->step[point]);
+    return heldout_files_write_samples(name, s, d, &c->reference, err);
+}
+
+/* What every point's replies stand beside. */
+static enum status draw_reference(struct curve *c, const struct setup *s,
+                                  const struct context *context,
+                                  struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    const struct sampling how = {
+        .temperature = 1, .top_p = 1, .max_new = (size_t)s->config->max_new};
+    TRY(heldout_files_path(path, s->config->project, HELDOUT_CHECKPOINTS, err));
+    TRY(file_make_dir(path, err));
+    TRY(draw_replies(&c->reference, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
+                     context, err));
+    draw_scale(&c->reference, s);
+    return OK;
+}
+
 static enum status put_points(struct json_writer *w, struct curve *curve,
                               const struct setup *s,
                               const struct context *context, struct err *err)
@@ -111,6 +139,8 @@ static enum status put_points(struct json_writer *w, struct curve *curve,
         TRY_DONE(draw_point(&d, s, curve->step[i], context, err));
         draw_scale(&d, s);
         TRY_DONE(put_point(w, &d, curve, i, &x, err));
+        if (curve->reference.samples > 0 && curve->step[i] > 0)
+            TRY_DONE(keep_samples(&d, curve, i, s, err));
         draw_free(&d);
     }
     context_progress(context, (double)curve->m, (double)curve->m, "checkpoint",
@@ -191,6 +221,8 @@ enum status heldout_curve(const struct heldout_config *c,
     TRY_DONE(point_list(&curve.step, &curve.m, c->run, err));
     TRY_DONE(mem_multiply(&points, curve.m, curve.n, err));
     TRY_DONE(MEM_NEW(curve.kl, points, err));
+    if (c->curve_samples)
+        TRY_DONE(draw_reference(&curve, &s, context, err));
     json_writer_init(&w, &text, true);
     json_open(&w, '{');
     json_field_text(&w, "schema", "plumb.curve/1");
@@ -204,6 +236,7 @@ enum status heldout_curve(const struct heldout_config *c,
 done:
     mem_free(curve.step);
     mem_free(curve.kl);
+    draw_free(&curve.reference);
     buf_free(&text);
     setup_close(&s);
     return status;

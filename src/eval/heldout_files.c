@@ -24,6 +24,26 @@ enum status heldout_files_write(const char *project, const char *name,
     return file_write(path, text->data, text->len, err);
 }
 
+enum status heldout_files_write_samples(const char *name, const struct setup *s,
+                                        const struct draw *policy,
+                                        const struct draw *reference,
+                                        struct err *err)
+{
+    enum status status = OK;
+    char path[FILE_PATH_MAX];
+    struct buf text;
+    buf_init(&text, (size_t)4 << 30);
+    TRY_DONE(heldout_files_path(path, s->config->project, name, err));
+    for (size_t p = 0; p < (size_t)s->config->n_prompts; p++) {
+        TRY_DONE(draw_write(&text, policy, s, p, "policy", err));
+        TRY_DONE(draw_write(&text, reference, s, p, "reference", err));
+    }
+    TRY_DONE(file_write(path, text.data, text.len, err));
+done:
+    buf_free(&text);
+    return status;
+}
+
 /* A model's place as seen from the project, so that a project that is moved
  * or made twice has the same bytes. */
 static enum status put_path(struct json_writer *w, const char *key,

@@ -20,7 +20,11 @@
 #define PLUMB_EVAL_HELDOUT_FILES_H
 
 #include "base/file.h"
+#include "eval/draw.h"
 #include "eval/setup.h"
+
+/* The folder of a curve's samples, in project/eval. */
+#define HELDOUT_CHECKPOINTS "checkpoints"
 
 /* project/eval/name, or project/eval when name is NULL. */
 enum status heldout_files_path(char out[FILE_PATH_MAX], const char *project,
@@ -32,6 +36,12 @@ enum status heldout_files_write_settings(const struct setup *s,
 
 /* ERR_MISSING when nothing was sampled yet.  Free with json_free(). */
 enum status heldout_files_read_settings(struct json **out, const char *project,
+                                        struct err *err) MUST_CHECK;
+
+/* Write both models' samples, prompt by prompt, as rows of samples.jsonl. */
+enum status heldout_files_write_samples(const char *name, const struct setup *s,
+                                        const struct draw *policy,
+                                        const struct draw *reference,
                                         struct err *err) MUST_CHECK;
 
 /* Write a document whole; `text` is what a json_writer made. */

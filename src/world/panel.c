@@ -48,9 +48,10 @@ static enum status check_config(const struct panel_config *c, size_t n,
     if (c->n_judges < 1 || c->n_judges > JUDGES_MAX)
         return err_set(err, ERR_ARG, "%zu judges, wanted 1..%d", c->n_judges,
                        (int)JUDGES_MAX);
-    if (c->n_policy > UINT32_MAX / 2 || c->n_placebo > UINT32_MAX / 2)
-        return err_set(err, ERR_ARG, "%zu and %zu pairs are too many",
-                       c->n_policy, c->n_placebo);
+    if (c->n_policy > UINT32_MAX / 8 || c->n_placebo > UINT32_MAX / 8 ||
+        c->first > UINT32_MAX / 4)
+        return err_set(err, ERR_ARG, "%zu and %zu pairs from %zu are too many",
+                       c->n_policy, c->n_placebo, c->first);
     if (c->n_twice > c->n_policy + c->n_placebo)
         return err_set(err, ERR_ARG, "%zu pairs to be judged twice of %zu",
                        c->n_twice, c->n_policy + c->n_placebo);
@@ -122,6 +123,12 @@ static const char *choose(const double v[2], double tie_margin)
     return v[0] > v[1] ? "A" : "B";
 }
 
+static bool is_same(const struct pair *p)
+{
+    return strcmp(p->sample[0]->text, p->sample[1]->text) == 0 &&
+           p->sample[0]->is_eos == p->sample[1]->is_eos;
+}
+
 static void judge_visit(struct visit *out, const struct pair *p,
                         const struct panel_config *c, uint64_t seed,
                         size_t number)
@@ -132,19 +139,18 @@ static void judge_visit(struct visit *out, const struct pair *p,
              pair);
     out->side[0] = rng_below(&r, 2);
     out->side[1] = 1 - out->side[0];
-    bool is_same = strcmp(p->sample[0]->text, p->sample[1]->text) == 0 &&
-                   p->sample[0]->is_eos == p->sample[1]->is_eos;
+    bool same = is_same(p);
     double v[2];
     double noise[4];
     for (size_t i = 0; i < 2; i++) {
         const struct judgement *truth = &p->truth[out->side[i]];
-        if (i == 0 || !is_same) {
+        if (i == 0 || !same) {
             noise[3] = c->tau * rng_gumbel(&r);
             for (size_t k = 0; k < 3; k++)
                 noise[k] = c->tau_axis * rng_normal(&r);
         }
         v[i] = truth->gold + c->length_bias * (double)truth->tokens + noise[3];
-        if (i == 0 && !is_same)
+        if (i == 0 && !same)
             v[i] += c->side_bias;
         panel_mark(&out->marks[i], truth, noise);
     }
@@ -201,11 +207,10 @@ static void write_visit(struct buf *out, const struct pair *p,
     buf_putc(out, '\n');
 }
 
-/* Find the two samples of a pair and judge them. */
+/* Find the two samples of a pair. */
 static enum status pair_init(struct pair *p, const struct panel_prompt *prompt,
-                             size_t n, struct err *err)
+                             size_t n, size_t round, struct err *err)
 {
-    size_t round = p->number / n;
     const struct panel_prompt *own = &prompt[p->number % n];
     p->prompt = own;
     p->index[0] = p->is_placebo ? 2 * round + 1 : round;
@@ -223,9 +228,46 @@ static enum status pair_init(struct pair *p, const struct panel_prompt *prompt,
                        p->index[0]);
     p->sample[0] = &tested[p->index[0]];
     p->sample[1] = &own->reference[p->index[1]];
+    return OK;
+}
+
+static enum status judge_pair(struct buf *out, struct pair *p,
+                              const struct panel_config *c, uint64_t seed,
+                              struct err *err)
+{
+    struct visit v;
     for (size_t i = 0; i < 2; i++)
-        TRY(judge_reply(&p->truth[i], own->ticket, p->sample[i]->text,
+        TRY(judge_reply(&p->truth[i], p->prompt->ticket, p->sample[i]->text,
                         p->sample[i]->is_eos, err));
+    for (size_t visit = 1; visit <= (p->is_twice ? 2u : 1u); visit++) {
+        judge_visit(&v, p, c, seed, visit);
+        write_visit(out, p, &v, visit);
+    }
+    return OK;
+}
+
+/* The pairs of one kind. */
+static enum status judge_kind(struct buf *out,
+                              const struct panel_prompt *prompt, size_t n,
+                              const struct panel_config *c, bool is_placebo,
+                              uint64_t seed, struct err *err)
+{
+    size_t total = c->n_policy + c->n_placebo;
+    size_t wanted = is_placebo ? c->n_placebo : c->n_policy;
+    size_t at = is_placebo ? c->n_policy : 0;
+    for (size_t k = 0, made = 0; made < wanted && (k < n || !c->is_skipping);
+         k++) {
+        struct pair p = {.is_placebo = is_placebo, .number = c->first + k};
+        size_t i = at + made;
+        p.judge = p.number % c->n_judges;
+        /* True for n_twice of the total values of i, evenly spread. */
+        p.is_twice = (i + 1) * c->n_twice / total > i * c->n_twice / total;
+        TRY(pair_init(&p, prompt, n, k / n, err));
+        if (c->is_skipping && is_same(&p))
+            continue;
+        TRY(judge_pair(out, &p, c, seed, err));
+        made++;
+    }
     return OK;
 }
 
@@ -234,19 +276,7 @@ enum status panel_spotcheck(struct buf *out, const struct panel_prompt *prompt,
                             uint64_t seed, struct err *err)
 {
     TRY(check_config(c, n, err));
-    size_t total = c->n_policy + c->n_placebo;
-    for (size_t i = 0; i < total; i++) {
-        struct pair p = {.is_placebo = i >= c->n_policy};
-        struct visit v;
-        p.number = p.is_placebo ? i - c->n_policy : i;
-        p.judge = p.number % c->n_judges;
-        /* True for n_twice of the total values of i, evenly spread. */
-        p.is_twice = (i + 1) * c->n_twice / total > i * c->n_twice / total;
-        TRY(pair_init(&p, prompt, n, err));
-        for (size_t visit = 1; visit <= (p.is_twice ? 2u : 1u); visit++) {
-            judge_visit(&v, &p, c, seed, visit);
-            write_visit(out, &p, &v, visit);
-        }
-    }
+    TRY(judge_kind(out, prompt, n, c, false, seed, err));
+    TRY(judge_kind(out, prompt, n, c, true, seed, err));
     return buf_status(out, err);
 }

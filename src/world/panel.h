@@ -53,6 +53,8 @@ struct panel_config {
     size_t n_policy;  // policy pairs
     size_t n_placebo; // placebo pairs
     size_t n_twice;   // pairs judged twice, spread evenly over both kinds
+    size_t first;     // number of the first pair of each kind
+    bool is_skipping; // pass over pairs whose two texts are the same
     size_t n_judges;  // 1..16; pair p is judge p % n_judges'
     double tau;       // noise of the overall choice, > 0
     double tau_axis;  // noise of directness, correctness and length, >= 0
@@ -83,8 +85,13 @@ struct panel_prompt {
 /*
  * Judge pairs and append one JSON line for each visit.
  *
- * Pair p of a kind takes prompt p % n and round k = p / n: policy[k] beside
- * reference[k], or reference[2k+1] (the stand-in) beside reference[2k].
+ * Pair p of a kind, counted from `first`, takes prompt p % n and round
+ * k = (p - first) / n: policy[k] beside reference[k], or reference[2k+1] (the
+ * stand-in) beside reference[2k].  So spot-checks of several checkpoints, each
+ * with another `first`, ask about different prompts as long as there are any.
+ * Pairs that are passed over have their numbers too and are made up for by
+ * later ones, as far as the round goes: whoever skips sees every prompt once at
+ * most, and may get fewer pairs than were asked for.
  *
  *     {"schema":"plumb.spotcheck/1","pair_id":"policy-000017",
  *      "kind":"policy","prompt_id":"heldout-000017","prompt":"...",
