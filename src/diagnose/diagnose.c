@@ -31,6 +31,7 @@ const char *diagnose_verdict(enum diagnosis_verdict v)
 void diagnose_free(struct diagnosis *d)
 {
     leads_free(&d->leads);
+    warning_log_free(&d->warning);
 }
 
 struct rows diagnose_rows(const struct diagnosis *d)
@@ -164,6 +165,7 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
 {
     enum status status = OK;
     struct diagnosis *d = out;
+    const struct warning_plan watch = warning_plan_default();
     *d = (struct diagnosis){.verdict = DIAGNOSIS_INCONCLUSIVE};
     find_contradictions(d, e);
     TRY_DONE(gates_judge(d->gate, e, err));
@@ -177,6 +179,7 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
     const struct rows rows = diagnose_rows(d);
     rivals_judge(d->rival, &rows);
     d->verdict = conclude(d);
+    TRY_DONE(warning_watch(&d->warning, e, &watch, err));
 done:
     if (status != OK)
         diagnose_free(d);

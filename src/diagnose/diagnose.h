@@ -27,6 +27,7 @@
 #define PLUMB_DIAGNOSE_DIAGNOSE_H
 
 #include "diagnose/rivals.h"
+#include "diagnose/warning.h"
 
 enum diagnosis_verdict {
     DIAGNOSIS_INCONCLUSIVE,
@@ -48,6 +49,7 @@ struct diagnosis {
     struct leads leads;
     struct rival rival[RIVALS]; // by rank
     enum diagnosis_verdict verdict;
+    struct warning_log warning; // what would have been said during the run
     /* Files that do not fit each other: what the configuration says against
      * what the rollouts have. */
     char contradiction[CONTRADICTIONS_MAX][FINDING_TEXT_MAX];

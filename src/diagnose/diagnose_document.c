@@ -122,6 +122,7 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
         write_rival(w, &d->rival[i], d->rival);
     json_close(w, ']');
     write_rows(w, "leads", d->leads.row, d->leads.n);
+    warning_write(w, &d->warning);
     json_close(w, '}');
 }
 
@@ -181,6 +182,7 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
     put_rows(out, "may the numbers be believed", d->gate, GATES);
     put_rows(out, "what happened", d->observed, OBSERVED);
     put_rows(out, "why", d->mechanism, MECHANISMS);
+    warning_say(out, &d->warning);
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
     for (size_t i = 0; i < e->n_loss; i++)

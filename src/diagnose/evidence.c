@@ -236,6 +236,16 @@ static enum status read_votes(struct evidence *e, struct err *err)
                 status, &reason, err);
 }
 
+static enum status read_checkpoints(struct evidence *e, struct err *err)
+{
+    struct err reason;
+    enum status status = evidence_read_checkpoints(e, &reason);
+    if (status != OK)
+        e->n_spot = 0;
+    return lose(e, "human/checkpoints", "blind spot-checks of eval/checkpoints",
+                status, &reason, err);
+}
+
 static enum status read_rollouts(struct evidence *e, struct err *err)
 {
     struct err reason;
@@ -281,6 +291,7 @@ static enum status read_all(struct evidence *e, struct err *err)
     TRY(read_metrics(e, err));
     TRY(read_replies(e, err));
     TRY(read_votes(e, err));
+    TRY(read_checkpoints(e, err));
     TRY(read_rollouts(e, err));
     TRY(read_probes(e, err));
     return number_prompts(e, err);
@@ -313,6 +324,7 @@ void evidence_free(struct evidence *e)
     mem_free(e->place);
     mem_free(e->reply);
     mem_free(e->vote);
+    mem_free(e->spot);
     mem_free(e->rollout);
     mem_free(e->step);
     mem_free(e->ends_sentence);

@@ -10,11 +10,13 @@
  *     eval/curve.json                       held-out measures by checkpoint
  *     human/spotcheck.jsonl                 blind votes, placebo pairs among
  *                                           them
+ *     human/checkpoints/000010.jsonl        votes on the policy of iteration 10,
+ *     eval/checkpoints/000010.jsonl         and the replies they are about
  *     reward/eval/heldout.json              the reward model's own accuracy
  *     probes/NAME.json                      what only models can answer
  *
- * Any of them may be absent or damaged: it is then on the list of what is
- * lost, with the reason and the command that would make it, and all that rests
+ * Any of them may be absent or damaged: it is then (but for votes on
+ * checkpoints, which nobody need ask for) on the list of what is lost, with the reason and the command that would make it, and all that rests
  * on it is not measurable.  Nothing is guessed in its place.
  *
  * Memory.  Of a held-out reply and of a vote all numbers are kept, of a
@@ -70,6 +72,15 @@ struct evidence_vote {
     double too_long, too_long_other; // 1 or 0
     double tokens, tokens_other;
     size_t reply, reply_other; // in evidence.reply, SIZE_MAX: not among them
+};
+
+/* A first vote on a pair of a checkpoint's reply and the reference's. */
+struct evidence_spot {
+    int64_t step;    // the checkpoint's iteration
+    size_t place;    // in the order they were read
+    double win;      // the policy's reply preferred: 1, 1/2, 0
+    double d_score;  // policy's minus reference's
+    double d_tokens; // the same
 };
 
 /* A response of a training batch, reduced.  NaN where the trace lacks it. */
@@ -175,6 +186,8 @@ struct evidence {
     struct evidence_vote *vote;
     size_t n_vote, room_vote;
     size_t votes_strange; // votes on replies that are not among these: left out
+    struct evidence_spot *spot; // by iteration, then in their files' order
+    size_t n_spot, room_spot;
 
     /* Exact KL of the first EVIDENCE_TOKENS_MAX tokens of the policy's held-out
      * replies, token by token. */

@@ -16,8 +16,14 @@ enum status evidence_read_replies(struct evidence *e, const char *path,
                                   struct err *err) MUST_CHECK;
 enum status evidence_read_votes(struct evidence *e, const char *path,
                                 struct err *err) MUST_CHECK;
+enum status evidence_read_checkpoints(struct evidence *e,
+                                      struct err *err) MUST_CHECK;
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
                                    struct err *err) MUST_CHECK;
+
+/* Which side the tested reply is on, what kind of pair it is, and who won. */
+enum status evidence_read_sides(struct evidence_vote *v, const struct json *row,
+                                const char *what, struct err *err) MUST_CHECK;
 
 /* A text that lives as long as the evidence. */
 enum status evidence_keep(const char **out, struct evidence *e,

@@ -103,9 +103,8 @@ static double read_direct(const struct json *row, bool left)
                        (double)NAN);
 }
 
-/* Which side the tested reply is on, what kind of pair it is, and who won. */
-static enum status read_sides(struct evidence_vote *v, const struct json *row,
-                              const char *what, struct err *err)
+enum status evidence_read_sides(struct evidence_vote *v, const struct json *row,
+                                const char *what, struct err *err)
 {
     static const struct word choices[] = {
         {"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
@@ -151,7 +150,7 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                              struct err *err)
 {
     struct evidence_vote v = {.is_placebo = false};
-    TRY(read_sides(&v, row, what, err));
+    TRY(evidence_read_sides(&v, row, what, err));
     TRY(read_names(&v, r->e, row, what, err));
     const struct json *tested = json_get(row, v.is_left ? "left" : "right");
     const struct json *other = json_get(row, v.is_left ? "right" : "left");

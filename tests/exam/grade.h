@@ -47,6 +47,7 @@ struct exam_run {
     int chain, run;
     bool is_diagnosed;
     const char *blind, *verdict, *top, *tied; // tied: NULL, with none
+    const char *ppo;                          // stage, beside which eval/ lies
     size_t answer;                            // 0..EXAM_ANSWERS-1
     double *estimate;                         // [exam.row.n], NaN: not there
     size_t n_estimate;

@@ -188,10 +188,13 @@ static enum status find_blind(struct exam *e, struct exam_run *r,
     TRY_DONE(file_read(&text, path, err));
     buf_putc(&text, '\0');
     TRY_DONE(buf_status(&text, err));
-    if (cut(field, text.data, ' ') < 6)
+    size_t n = cut(field, text.data, ' ');
+    if (n < 6)
         status = err_set(err, ERR_FORMAT, "%s: no blind name", path);
     else
         status = keep(&r->blind, e, field[5], err);
+    if (status == OK && n > 8)
+        status = keep(&r->ppo, e, field[8], err);
 done:
     buf_free(&text);
     return status;

@@ -1,0 +1,194 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "diagnose/evidence_internal.h"
+#include "io/jsonl.h"
+
+/* A reply that a vote may be about. */
+struct known {
+    uint64_t hash; // of its text
+    double score, tokens;
+};
+
+/* One checkpoint: its replies by what a vote calls them, and its votes. */
+struct reading {
+    struct evidence *e;
+    const char *path;
+    int64_t step;
+    struct names name; // "heldout-000017 policy 0"
+    struct known *known;
+    size_t room;
+    size_t strange; // votes on other replies
+};
+
+#define NAME_MAX_LEN 512
+
+static enum status name_reply(char out[NAME_MAX_LEN], const char *prompt,
+                              const char *which, int64_t sample,
+                              const char *what, struct err *err)
+{
+    int n = snprintf(out, NAME_MAX_LEN, "%s %s %lld", prompt, which,
+                     (long long)sample);
+    if (n < 0 || n >= NAME_MAX_LEN)
+        return err_set(err, ERR_LIMIT, "%s: a prompt's id of %zu bytes", what,
+                       strlen(prompt));
+    return OK;
+}
+
+static enum status add_reply(void *ctx, const struct json *row, size_t line,
+                             struct err *err)
+{
+    struct reading *r = ctx;
+    char name[NAME_MAX_LEN];
+    const char *prompt, *which, *text;
+    struct known k = {.hash = 0};
+    size_t index;
+    (void)line;
+    TRY(json_need_text(&prompt, row, "prompt_id", "row", err));
+    TRY(json_need_text(&which, row, "which", "row", err));
+    TRY(json_need_text(&text, row, "response", "row", err));
+    k.hash = names_hash(text);
+    k.score = json_number(json_get(row, "score"), (double)NAN);
+    k.tokens = json_number(json_get(row, "len"), (double)NAN);
+    TRY(name_reply(name, prompt, which, json_int(json_get(row, "sample"), 0),
+                   "row", err));
+    TRY(names_add(&r->name, &index, name, err));
+    if (index >= r->room) {
+        size_t room = 2 * index + 512;
+        struct known *grown = mem_grow(r->known, r->room, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu replies", room);
+        r->known = grown;
+        r->room = room;
+    }
+    r->known[index] = k;
+    return OK;
+}
+
+/* The reply on one side of a vote; NULL when the samples do not hold it. */
+static enum status find_reply(const struct known **out, const struct reading *r,
+                              const char *prompt, const struct json *side,
+                              struct err *err)
+{
+    char name[NAME_MAX_LEN];
+    TRY(name_reply(name, prompt, json_text(json_get(side, "source"), "?"),
+                   json_int(json_get(side, "sample"), -1), "vote", err));
+    size_t index = names_find(&r->name, name);
+    *out = index != SIZE_MAX ? &r->known[index] : NULL;
+    if (*out != NULL &&
+        (*out)->hash != names_hash(json_text(json_get(side, "response"), "")))
+        *out = NULL;
+    return OK;
+}
+
+static enum status make_room(struct evidence *e, struct err *err)
+{
+    if (e->n_spot < e->room_spot)
+        return OK;
+    size_t room = e->room_spot > 0 ? 2 * e->room_spot : 256;
+    struct evidence_spot *grown =
+        mem_grow(e->spot, e->n_spot, room, sizeof *grown);
+    if (grown == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
+    e->spot = grown;
+    e->room_spot = room;
+    return OK;
+}
+
+static enum status add_vote(void *ctx, const struct json *row, size_t line,
+                            struct err *err)
+{
+    struct reading *r = ctx;
+    struct evidence *e = r->e;
+    struct evidence_vote v = {.is_placebo = false};
+    const struct known *tested, *other;
+    const char *prompt;
+    char what[32];
+    (void)snprintf(what, sizeof what, "row %zu", line);
+    TRY(json_need_text(&prompt, row, "prompt_id", what, err));
+    TRY(evidence_read_sides(&v, row, what, err));
+    if (v.is_placebo || json_int(json_get(row, "visit"), 1) != 1)
+        return OK;
+    TRY(find_reply(&tested, r, prompt,
+                   json_get(row, v.is_left ? "left" : "right"), err));
+    TRY(find_reply(&other, r, prompt,
+                   json_get(row, v.is_left ? "right" : "left"), err));
+    if (tested == NULL || other == NULL) {
+        r->strange++;
+        return OK;
+    }
+    TRY(make_room(e, err));
+    e->spot[e->n_spot++] =
+        (struct evidence_spot){.step = r->step,
+                               .win = v.win,
+                               .d_score = tested->score - other->score,
+                               .d_tokens = tested->tokens - other->tokens};
+    return OK;
+}
+
+static enum status read_checkpoint(struct evidence *e, const char *name,
+                                   int64_t step, struct err *err)
+{
+    enum status status = OK;
+    char dir[FILE_PATH_MAX], votes[FILE_PATH_MAX], samples[FILE_PATH_MAX];
+    struct reading r = {.e = e, .step = step};
+    TRY(file_join(dir, e->project, "human/checkpoints", err));
+    TRY(file_join(votes, dir, name, err));
+    TRY(file_join(dir, e->project, "eval/checkpoints", err));
+    TRY(file_join(samples, dir, name, err));
+    TRY_DONE(jsonl_read(samples, add_reply, &r, err));
+    TRY_DONE(jsonl_read(votes, add_vote, &r, err));
+    if (r.strange > 0)
+        status = err_set(err, ERR_MISMATCH,
+                         "%s: %zu votes are about replies that "
+                         "eval/checkpoints/%s does not hold",
+                         name, r.strange, name);
+done:
+    names_free(&r.name);
+    mem_free(r.known);
+    return status;
+}
+
+/* "000010.jsonl" is iteration 10; anything else is somebody's own file. */
+static bool read_step(int64_t *out, const char *name)
+{
+    char *end;
+    long long step = strtoll(name, &end, 10);
+    *out = step;
+    return end != name && strcmp(end, ".jsonl") == 0 && step > 0 &&
+           step < INT32_MAX;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const struct evidence_spot *x = a, *y = b;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+enum status evidence_read_checkpoints(struct evidence *e, struct err *err)
+{
+    enum status status = OK;
+    struct file_list list = {.n = 0};
+    char dir[FILE_PATH_MAX];
+    int64_t step;
+    TRY(file_join(dir, e->project, "human/checkpoints", err));
+    if (!file_is_dir(dir))
+        return OK;
+    TRY(file_list(&list, dir, err));
+    for (size_t i = 0; i < list.n; i++)
+        if (read_step(&step, list.name[i]))
+            TRY_DONE(read_checkpoint(e, list.name[i], step, err));
+    /* Names of equal width are in order already; others may not be. */
+    for (size_t i = 0; i < e->n_spot; i++)
+        e->spot[i].place = i;
+    if (e->n_spot > 0)
+        qsort(e->spot, e->n_spot, sizeof *e->spot, ascending);
+done:
+    file_list_free(&list);
+    return status;
+}

@@ -1,0 +1,347 @@
+#include "diagnose/warning.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct warning_plan warning_plan_default(void)
+{
+    return (struct warning_plan){.nats = 10,
+                                 .least = 0.3,
+                                 .prior = 50,
+                                 .window = 5,
+                                 .votes_each = SIZE_MAX};
+}
+
+static const char *const names[WARNING_SIGNALS] = {
+    [WARNING_SPENT] = "kl_spent",
+    [WARNING_EARNED] = "kl_earned",
+    [WARNING_ACCURACY] = "accuracy",
+    [WARNING_ACCURACY_LONGER] = "accuracy_longer",
+    [WARNING_ACCURACY_SHORTER] = "accuracy_shorter",
+    [WARNING_ACCURACY_VOTES] = "accuracy_votes",
+    [WARNING_WIN_RATE] = "win_rate",
+    [WARNING_LENGTH_RATIO] = "length_ratio",
+    [WARNING_SCORE_GAIN] = "score_gain",
+    [WARNING_EOS_RATIO] = "eos_ratio",
+    [WARNING_SCORE_LENGTH] = "score_length_correlation",
+    [WARNING_PADDING_PAID] = "padding_paid",
+};
+
+const char *warning_signal_name(enum warning_signal signal)
+{
+    return names[signal];
+}
+
+/* A mean that grows; NaN is no value. */
+struct mean {
+    double sum;
+    size_t n;
+};
+
+static void mean_add(struct mean *m, double x)
+{
+    if (isnan(x))
+        return;
+    m->sum += x;
+    m->n++;
+}
+
+static double mean_of(const struct mean *m)
+{
+    return m->n > 0 ? m->sum / (double)m->n : (double)NAN;
+}
+
+/* ---- before the run ----------------------------------------------------- */
+
+static double held_out_accuracy(const struct evidence *e, const char *key)
+{
+    return json_number(json_get(json_get(e->reward_heldout, key), "estimate"),
+                       (double)NAN);
+}
+
+/* What the reference's own replies are worth when padded. */
+static double padding_paid(const struct evidence *e)
+{
+    const struct table *t = &e->probe[PROBE_EDITS];
+    const char *const *which = table_texts(t, "which");
+    const char *const *edit = table_texts(t, "edit");
+    const double *before = table_numbers(t, "before");
+    const double *after = table_numbers(t, "after");
+    struct mean m = {.n = 0};
+    if (which == NULL || edit == NULL || before == NULL || after == NULL)
+        return (double)NAN;
+    for (size_t i = 0; i < t->n; i++)
+        if (which[i] != NULL && strcmp(which[i], "reference") == 0 &&
+            edit[i] != NULL && strcmp(edit[i], "pad") == 0)
+            mean_add(&m, after[i] - before[i]);
+    return mean_of(&m);
+}
+
+static void find_before(struct warning *out, const struct evidence *e,
+                        struct mean *tokens, struct mean *score)
+{
+    out->signal[WARNING_ACCURACY_LONGER] =
+        held_out_accuracy(e, "accuracy_chosen_longer");
+    out->signal[WARNING_ACCURACY_SHORTER] =
+        held_out_accuracy(e, "accuracy_chosen_shorter");
+    out->signal[WARNING_PADDING_PAID] = padding_paid(e);
+    for (size_t i = 0; i < e->n_reply; i++)
+        if (!e->reply[i].is_policy) {
+            mean_add(tokens, e->reply[i].tokens);
+            mean_add(score, e->reply[i].score);
+        }
+}
+
+/* ---- up to iteration k -------------------------------------------------- */
+
+/* Sums over the responses of the last iterations. */
+struct batch {
+    struct mean kl, k1, tokens, score;
+    double p_eos, p_eos_ref;
+    double xx, yy, xy; // of tokens and score, about the first of each
+    double x0, y0;
+};
+
+static void add_response(struct batch *b, const struct evidence_rollout *r)
+{
+    double x = (double)r->tokens, y = (double)r->score;
+    if (b->tokens.n == 0) {
+        b->x0 = x;
+        b->y0 = y;
+    }
+    mean_add(&b->kl, (double)r->kl);
+    mean_add(&b->k1, (double)r->k1);
+    mean_add(&b->tokens, x);
+    mean_add(&b->score, y);
+    b->p_eos += (double)r->p_eos;
+    b->p_eos_ref += (double)r->p_eos_ref;
+    b->xx += (x - b->x0) * (x - b->x0);
+    b->yy += (y - b->y0) * (y - b->y0);
+    b->xy += (x - b->x0) * (y - b->y0);
+}
+
+static double correlation(const struct batch *b)
+{
+    double n = (double)b->tokens.n;
+    double x = mean_of(&b->tokens) - b->x0, y = mean_of(&b->score) - b->y0;
+    double vx = b->xx / n - x * x, vy = b->yy / n - y * y;
+    return vx > 0 && vy > 0 ? (b->xy / n - x * y) / sqrt(vx * vy) : (double)NAN;
+}
+
+static void find_batch(struct warning *out, const struct evidence *e, int64_t k,
+                       const struct warning_plan *plan)
+{
+    struct batch b = {.kl = {.n = 0}};
+    struct mean tokens = {.n = 0}, score = {.n = 0};
+    for (size_t i = 0; i < e->n_rollout; i++) {
+        int64_t step = e->step[e->rollout[i].step].step;
+        if (step <= k && step > k - plan->window)
+            add_response(&b, &e->rollout[i]);
+    }
+    find_before(out, e, &tokens, &score);
+    double kl = mean_of(&b.kl);
+    out->signal[WARNING_SPENT] = isnan(kl) ? mean_of(&b.k1) : kl;
+    out->signal[WARNING_LENGTH_RATIO] = mean_of(&b.tokens) / mean_of(&tokens);
+    out->signal[WARNING_SCORE_GAIN] = mean_of(&b.score) - mean_of(&score);
+    out->signal[WARNING_EOS_RATIO] =
+        b.p_eos_ref > 0 ? b.p_eos / b.p_eos_ref : (double)NAN;
+    out->signal[WARNING_SCORE_LENGTH] = correlation(&b);
+}
+
+struct votes {
+    size_t chose, won; // for the policy
+    size_t told, right;
+};
+
+static struct votes count_votes(struct warning *out, const struct evidence *e,
+                                int64_t k, const struct warning_plan *plan)
+{
+    struct votes v = {.chose = 0};
+    size_t of_checkpoint = 0;
+    for (size_t i = 0; i < e->n_spot && e->spot[i].step <= k; i++) {
+        const struct evidence_spot *s = &e->spot[i];
+        of_checkpoint =
+            i > 0 && e->spot[i - 1].step == s->step ? of_checkpoint + 1 : 1;
+        if (of_checkpoint > plan->votes_each)
+            continue;
+        out->votes++;
+        if (!(s->win > 0.5 || s->win < 0.5))
+            continue;
+        v.chose++;
+        v.won += s->win > 0.5;
+        /* A reward model that sees no difference has not chosen. */
+        if (!(s->d_score > 0 || s->d_score < 0))
+            continue;
+        v.told++;
+        v.right += (s->d_score > 0) == (s->win > 0.5);
+    }
+    return v;
+}
+
+void warning_at(struct warning *out, const struct evidence *e, int64_t k,
+                const struct warning_plan *plan)
+{
+    *out = (struct warning){.iteration = k};
+    find_batch(out, e, k, plan);
+    struct votes v = count_votes(out, e, k, plan);
+    double *s = out->signal;
+    double w0 = s[WARNING_ACCURACY_LONGER];
+    /* Not fmin(), which passes over a NaN. */
+    if (!(s[WARNING_ACCURACY_SHORTER] >= w0))
+        w0 = s[WARNING_ACCURACY_SHORTER];
+    s[WARNING_ACCURACY_VOTES] =
+        v.told > 0 ? (double)v.right / (double)v.told : (double)NAN;
+    s[WARNING_WIN_RATE] =
+        v.chose > 0 ? (double)v.won / (double)v.chose : (double)NAN;
+    double w =
+        (plan->prior * w0 + (double)v.right) / (plan->prior + (double)v.told);
+    s[WARNING_ACCURACY] = w;
+    double earned = plan->nats * (w - 0.5);
+    s[WARNING_EARNED] = earned < plan->least ? plan->least : earned;
+    out->level = s[WARNING_SPENT] / s[WARNING_EARNED];
+    out->is_alarm = out->level >= 1;
+}
+
+/* ---- a whole run -------------------------------------------------------- */
+
+enum status warning_watch(struct warning_log *out, const struct evidence *e,
+                          const struct warning_plan *plan, struct err *err)
+{
+    struct warning_log log = {.n = e->n_step, .alarm = SIZE_MAX};
+    TRY(MEM_NEW(log.at, log.n, err));
+    for (size_t i = 0; i < log.n; i++) {
+        warning_at(&log.at[i], e, e->step[i].step, plan);
+        if (log.at[i].is_alarm && log.alarm == SIZE_MAX)
+            log.alarm = i;
+    }
+    if (log.n == 0)
+        log.needs = "ppo/rollouts";
+    else if (isnan(log.at[log.n - 1].signal[WARNING_ACCURACY]))
+        log.needs = "reward/eval/heldout.json";
+    else if (isnan(log.at[log.n - 1].level))
+        log.needs = "log-probabilities in ppo/rollouts";
+    *out = log;
+    return OK;
+}
+
+void warning_log_free(struct warning_log *log)
+{
+    mem_free(log->at);
+    *log = (struct warning_log){.alarm = SIZE_MAX};
+}
+
+/* The iteration that is told of: the alarm's, else the last. */
+static const struct warning *told(const struct warning_log *log)
+{
+    if (log->n == 0)
+        return NULL;
+    return &log->at[log->alarm != SIZE_MAX ? log->alarm : log->n - 1];
+}
+
+static void put_signals(struct json_writer *w, const struct warning *at)
+{
+    json_put_key(w, "signals");
+    json_open(w, '[');
+    for (size_t i = 0; at != NULL && i < WARNING_SIGNALS; i++) {
+        json_open(w, '{');
+        json_field_text(w, "name", names[i]);
+        json_field_number(w, "value", at->signal[i]);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void put_series(struct json_writer *w, const char *key,
+                       const struct warning_log *log,
+                       double (*value)(const struct warning *))
+{
+    json_put_key(w, key);
+    json_open(w, '[');
+    for (size_t i = 0; i < log->n; i++)
+        json_put_number(w, value(&log->at[i]));
+    json_close(w, ']');
+}
+
+static double iteration_of(const struct warning *at)
+{
+    return (double)at->iteration;
+}
+
+static double level_of(const struct warning *at)
+{
+    return at->level;
+}
+
+static double spent_of(const struct warning *at)
+{
+    return at->signal[WARNING_SPENT];
+}
+
+static double earned_of(const struct warning *at)
+{
+    return at->signal[WARNING_EARNED];
+}
+
+void warning_write(struct json_writer *w, const struct warning_log *log)
+{
+    const struct warning *at = told(log);
+    json_put_key(w, "warning");
+    json_open(w, '{');
+    json_put_key(w, "alarm_at");
+    if (log->alarm != SIZE_MAX)
+        json_put_int(w, log->at[log->alarm].iteration);
+    else
+        json_put_null(w);
+    json_field_int(w, "iterations", (int64_t)log->n);
+    json_field_int(w, "budget", at != NULL ? (int64_t)at->votes : 0);
+    json_field_text(w, "needs", log->needs);
+    put_signals(w, at);
+    json_put_key(w, "columns");
+    json_open(w, '{');
+    put_series(w, "iteration", log, iteration_of);
+    put_series(w, "level", log, level_of);
+    put_series(w, "kl_spent", log, spent_of);
+    put_series(w, "kl_earned", log, earned_of);
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+/* The largest level; 0 of nothing. */
+static double highest(const struct warning_log *log)
+{
+    double most = 0;
+    for (size_t i = 0; i < log->n; i++)
+        most = log->at[i].level > most ? log->at[i].level : most;
+    return most;
+}
+
+void warning_say(struct buf *out, const struct warning_log *log)
+{
+    const struct warning *at = told(log);
+    if (at == NULL || log->needs != NULL) {
+        buf_printf(out, "no alarm can be told of without %s\n", log->needs);
+        return;
+    }
+    if (log->alarm != SIZE_MAX)
+        buf_printf(out,
+                   "an alarm would have been raised at iteration %lld of %lld: "
+                   "%.2f nats spent, %.2f earned\n",
+                   (long long)at->iteration,
+                   (long long)log->at[log->n - 1].iteration,
+                   at->signal[WARNING_SPENT], at->signal[WARNING_EARNED]);
+    else
+        buf_printf(out,
+                   "no alarm would have been raised in %zu iterations: at "
+                   "most %.0f %% of what was earned was spent\n",
+                   log->n, 100 * highest(log));
+    buf_printf(out,
+               "  the reward model is right on %.0f %% of the pairs it is "
+               "worse at, ",
+               100 * at->signal[WARNING_ACCURACY]);
+    if (at->votes > 0)
+        buf_printf(out, "%zu votes counted in\n", at->votes);
+    else
+        buf_puts(out, "without votes\n");
+}
