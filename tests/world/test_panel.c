@@ -196,6 +196,75 @@ static void test_counts(void **state)
     RIG_RATE(t.kind[1].on_left, 512, 0.5);
 }
 
+/* What a round of votes that begins elsewhere asked about. */
+struct asked {
+    const struct stage *s;
+    size_t n, first; // rows, and the number of the first pair
+    bool had[N];
+};
+
+static enum status take_asked(void *ctx, const struct json *row, size_t line,
+                              struct err *err)
+{
+    struct asked *a = ctx;
+    (void)line;
+    (void)err;
+    const char *pair = json_text(json_get(row, "pair_id"), "");
+    const char *left =
+        json_text(json_get(json_get(row, "left"), "response"), "");
+    const char *right =
+        json_text(json_get(json_get(row, "right"), "response"), "");
+    size_t number = 0;
+    assert_int_equal(sscanf(pair, "policy-%zu", &number), 1);
+    if (a->n++ == 0)
+        a->first = number;
+    assert_string_equal(json_text(json_get(row, "prompt_id"), ""),
+                        a->s->id[number % N]);
+    assert_false(a->had[number % N]);
+    assert_string_not_equal(left, right);
+    a->had[number % N] = true;
+    return OK;
+}
+
+/* From the 300th prompt on, once around, without pairs of one text: every
+ * third prompt's. */
+static void test_first_and_skip(void **state)
+{
+    struct stage *s = *state;
+    struct panel_prompt panel[N];
+    struct panel_config c = panel_default();
+    size_t differ = 0;
+    c.n_policy = 350;
+    c.n_placebo = c.n_twice = 0;
+    c.first = 300;
+    c.is_skipping = true;
+    memcpy(panel, s->panel, sizeof panel);
+    for (size_t i = 0; i < N; i++) {
+        if (i % 3 == 0)
+            panel[i].policy = panel[i].reference;
+        /* Two draws may be the same by chance. */
+        differ +=
+            strcmp(panel[i].policy[0].text, panel[i].reference[0].text) != 0;
+    }
+    assert_true(differ < 270 && differ > 250);
+    for (int round = 0; round < 2; round++) {
+        struct asked a = {.s = s};
+        struct buf b;
+        struct err err;
+        buf_init(&b, 64 << 20);
+        assert_int_equal(panel_spotcheck(&b, panel, N, &c, 1, &err), OK);
+        assert_int_equal(
+            jsonl_parse(b.data, b.len, "panel", take_asked, &a, &err), OK);
+        buf_free(&b);
+        /* All there are; then as many as wanted. */
+        assert_int_equal(a.n, round == 0 ? differ : 20);
+        assert_int_equal(a.first, 301);
+        for (size_t i = 0; i < N; i += 3)
+            assert_false(a.had[i]);
+        c.n_policy = 20;
+    }
+}
+
 /* The same law on both sides: nobody is favoured, in either kind. */
 static void test_fair(void **state)
 {
@@ -453,7 +522,7 @@ int main(void)
         cmocka_unit_test(test_verbose),   cmocka_unit_test(test_marks),
         cmocka_unit_test(test_tastes),    cmocka_unit_test(test_bradley_terry),
         cmocka_unit_test(test_same_text), cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses),   cmocka_unit_test(test_first_and_skip),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
