@@ -179,6 +179,17 @@ static enum status read_documents(struct evidence *e, struct err *err)
                          "plumb reward", err);
 }
 
+/* Re-runs are made after a diagnosis: without them nothing is lost. */
+static enum status read_whatif(struct evidence *e, struct err *err)
+{
+    static const char what[] = "whatif/result.json";
+    char path[FILE_PATH_MAX];
+    TRY(file_join(path, e->project, what, err));
+    if (!file_exists(path))
+        return OK;
+    return read_document(&e->whatif, e, what, "plumb whatif", err);
+}
+
 static enum status read_metrics(struct evidence *e, struct err *err)
 {
     char path[FILE_PATH_MAX];
@@ -288,6 +299,7 @@ static enum status read_all(struct evidence *e, struct err *err)
     TRY(read_settings(e, "reward", "reward/config.yaml", err));
     TRY(read_settings(e, "sft", "sft/config.yaml", err));
     TRY(read_documents(e, err));
+    TRY(read_whatif(e, err));
     TRY(read_metrics(e, err));
     TRY(read_replies(e, err));
     TRY(read_votes(e, err));
@@ -340,6 +352,7 @@ void evidence_free(struct evidence *e)
     json_free(e->settings);
     json_free(e->curve);
     json_free(e->reward_heldout);
+    json_free(e->whatif);
     for (size_t i = 0; i < PROBES; i++)
         table_free(&e->probe[i]);
     arena_free(&e->arena);

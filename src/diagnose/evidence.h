@@ -14,6 +14,8 @@
  *     eval/checkpoints/000010.jsonl         and the replies they are about
  *     reward/eval/heldout.json              the reward model's own accuracy
  *     probes/NAME.json                      what only models can answer
+ *     whatif/result.json                    what changes did, once re-run; not
+ *                                           missed where it is absent
  *
  * Any of them may be absent or damaged: it is then (but for votes on
  * checkpoints, which nobody need ask for) on the list of what is lost, with the reason and the command that would make it, and all that rests
@@ -206,7 +208,8 @@ struct evidence {
 
     struct run_table metrics;                       // n == 0: absent
     struct json *settings, *curve, *reward_heldout; // NULL: absent
-    struct table probe[PROBES];                     // json NULL: absent
+    struct json *whatif;
+    struct table probe[PROBES]; // json NULL: absent
 
     struct evidence_loss loss[EVIDENCE_LOSSES_MAX];
     size_t n_loss;
