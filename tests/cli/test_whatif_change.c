@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include <string.h>
 
 #include "cli/whatif_change.h"
+#include "diagnose/remedy_table.h"
 
 static struct err err;
 
@@ -156,12 +158,39 @@ static void test_refused(void **state)
     refuses("bounded=tanh", "is none of none|sigmoid");
 }
 
+/* Whatever a diagnosis recommends can be tried as it says: its name is read,
+ * and means the settings that its lines of configuration show. */
+static void test_recommended(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < remedy_row_count; i++) {
+        const struct remedy_row *r = &remedy_rows[i];
+        struct whatif_change c;
+        char text[WHATIF_NAME_MAX];
+        if (r->command != NULL)
+            continue;
+        bool has_value = r->value != REMEDY_VALUE_NONE;
+        (void)snprintf(text, sizeof text, "%s%s%s", r->id, has_value ? "=" : "",
+                       !has_value         ? ""
+                       : r->fixed != NULL ? r->fixed
+                                          : "2");
+        reads(&c, text);
+        assert_string_equal(c.name, text);
+        assert_string_equal(c.set[0].key, r->key[0]);
+        for (size_t k = 0; k < 2 && r->key[k] != NULL && k < c.n_set; k++) {
+            assert_string_equal(c.set[k].key, r->key[k]);
+            if (r->to[k] != NULL && *r->to[k] != '\0')
+                assert_string_equal(c.set[k].text, r->to[k]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),    cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_stages),  cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_recommended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
