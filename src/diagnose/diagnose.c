@@ -160,6 +160,13 @@ static enum diagnosis_verdict conclude(const struct diagnosis *d)
     return is_paradox(d) ? DIAGNOSIS_PARADOX : DIAGNOSIS_OTHER;
 }
 
+static enum remedy_purpose purpose_of(enum diagnosis_verdict v)
+{
+    return v == DIAGNOSIS_HEALTHY        ? REMEDY_CHECK
+           : v == DIAGNOSIS_INCONCLUSIVE ? REMEDY_MEASURE
+                                         : REMEDY_REPAIR;
+}
+
 enum status diagnose(struct diagnosis *out, const struct evidence *e,
                      struct err *err)
 {
@@ -180,6 +187,8 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
     rivals_judge(d->rival, &rows);
     d->verdict = conclude(d);
     TRY_DONE(warning_watch(&d->warning, e, &watch, err));
+    TRY_DONE(remedies_choose(d->remedy, &d->n_remedies, e, &rows, d->rival,
+                             purpose_of(d->verdict), err));
 done:
     if (status != OK)
         diagnose_free(d);

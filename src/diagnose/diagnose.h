@@ -26,8 +26,8 @@
 #ifndef PLUMB_DIAGNOSE_DIAGNOSE_H
 #define PLUMB_DIAGNOSE_DIAGNOSE_H
 
-#include "diagnose/rivals.h"
 #include "diagnose/warning.h"
+#include "diagnose/remedies.h"
 
 enum diagnosis_verdict {
     DIAGNOSIS_INCONCLUSIVE,
@@ -54,6 +54,8 @@ struct diagnosis {
      * what the rollouts have. */
     char contradiction[CONTRADICTIONS_MAX][FINDING_TEXT_MAX];
     size_t n_contradictions;
+    struct remedy remedy[REMEDIES]; // two, whatever the verdict
+    size_t n_remedies;
 };
 
 /* ERR_MEMORY is the only failure; free with diagnose_free(). */

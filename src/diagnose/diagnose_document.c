@@ -123,6 +123,7 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
     json_close(w, ']');
     write_rows(w, "leads", d->leads.row, d->leads.n);
     warning_write(w, &d->warning);
+    remedies_write(w, d->remedy, d->n_remedies);
     json_close(w, '}');
 }
 
@@ -183,6 +184,7 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
     put_rows(out, "what happened", d->observed, OBSERVED);
     put_rows(out, "why", d->mechanism, MECHANISMS);
     warning_say(out, &d->warning);
+    remedies_summary(out, d->remedy, d->n_remedies);
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
     for (size_t i = 0; i < e->n_loss; i++)

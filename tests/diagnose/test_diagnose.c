@@ -145,7 +145,8 @@ static void test_document(void **state)
     } lists[] = {{"gates", 7, "V1"},
                  {"observations", 6, "S1"},
                  {"mechanisms", 9, "a1"},
-                 {"rivals", 16, NULL}};
+                 {"rivals", 16, NULL},
+                 {"remedies", 2, NULL}};
     static const char *const members[] = {"id",   "verdict", "estimate", "low",
                                           "high", "n",       "needs"};
     struct toy t = toy_paradox(dir);
