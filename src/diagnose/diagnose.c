@@ -32,6 +32,7 @@ void diagnose_free(struct diagnosis *d)
 {
     leads_free(&d->leads);
     warning_log_free(&d->warning);
+    strata_free(&d->strata);
 }
 
 struct rows diagnose_rows(const struct diagnosis *d)
@@ -185,6 +186,10 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
     TRY_DONE(correct(d, err));
     const struct rows rows = diagnose_rows(d);
     rivals_judge(d->rival, &rows);
+    TRY_DONE(strata_judge(&d->strata, e, err));
+    const struct estimate win =
+        measures_find(&d->observed[OBSERVED_LESS_DIRECT].detail, "win_rate");
+    ship_judge(&d->ship, e, &win);
     d->verdict = conclude(d);
     TRY_DONE(warning_watch(&d->warning, e, &watch, err));
     TRY_DONE(remedies_choose(d->remedy, &d->n_remedies, e, &rows, d->rival,

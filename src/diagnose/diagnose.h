@@ -28,6 +28,8 @@
 
 #include "diagnose/warning.h"
 #include "diagnose/remedies.h"
+#include "diagnose/ship.h"
+#include "diagnose/strata.h"
 
 enum diagnosis_verdict {
     DIAGNOSIS_INCONCLUSIVE,
@@ -48,6 +50,8 @@ struct diagnosis {
     struct finding gate[GATES], observed[OBSERVED], mechanism[MECHANISMS];
     struct leads leads;
     struct rival rival[RIVALS]; // by rank
+    struct strata strata; // by the prompts' tags
+    struct ship ship;     // which checkpoint
     enum diagnosis_verdict verdict;
     struct warning_log warning; // what would have been said during the run
     /* Files that do not fit each other: what the configuration says against
@@ -58,7 +62,8 @@ struct diagnosis {
     size_t n_remedies;
 };
 
-/* ERR_MEMORY is the only failure; free with diagnose_free(). */
+/* ERR_MEMORY is the only failure; the evidence must outlive it.  Free with
+ * diagnose_free(). */
 enum status diagnose(struct diagnosis *out, const struct evidence *e,
                      struct err *err) MUST_CHECK;
 void diagnose_free(struct diagnosis *d);

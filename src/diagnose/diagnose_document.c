@@ -124,6 +124,10 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
     write_rows(w, "leads", d->leads.row, d->leads.n);
     warning_write(w, &d->warning);
     remedies_write(w, d->remedy, d->n_remedies);
+    json_put_key(w, "tags");
+    strata_write(w, &d->strata);
+    json_put_key(w, "ship");
+    ship_write(w, &d->ship);
     json_close(w, '}');
 }
 
