@@ -84,6 +84,11 @@ void finding_judge(struct finding *f, const struct estimate *e, double null,
                      "an effect is there, but whether it reaches %.3g is not "
                      "decided; about %.0f prompts would decide it (now %zu)",
                      effect, finding_enough(e, e->estimate, effect), e->n);
+    } else if (effect == null) {
+        finding_lack(f,
+                     "the interval covers no effect (%.3g); one of the size "
+                     "seen would show with about %.0f prompts (now %zu)",
+                     null, finding_enough(e, null, e->estimate), e->n);
     } else {
         finding_lack(f,
                      "the interval covers both no effect (%.3g) and one worth "
