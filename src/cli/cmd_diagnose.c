@@ -4,6 +4,8 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "diagnose/diagnose.h"
+#include "report/essay_page.h"
+#include "report/report.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
@@ -24,22 +26,44 @@ static bool is_wanted(const struct diagnosis *d, enum diagnose_fail_on what)
     return false;
 }
 
-/* diagnosis.json of the project, or the file that --out names. */
-static enum status save(const struct buf *document, const struct evidence *e,
-                        const struct options *o, struct err *err)
+/* diagnosis.json and report.html of the project, or, with the project left
+ * alone, the file that --out names. */
+static enum status save(const struct buf *document, const struct diagnosis *d,
+                        const struct evidence *e, const struct options *o,
+                        struct err *err)
 {
     char path[FILE_PATH_MAX];
     const char *out = o->v.common.out;
     if (out != NULL)
         return file_write(out, buf_text(document), document->len, err);
     TRY(file_join(path, e->project, "diagnosis.json", err));
-    return file_write(path, buf_text(document), document->len, err);
+    TRY(file_write(path, buf_text(document), document->len, err));
+    return report_write(e->project, d, e, err);
+}
+
+/* The essay as Markdown, where --essay wants it. */
+static enum status save_essay(const struct diagnosis *d,
+                              const struct evidence *e, const char *path,
+                              struct err *err)
+{
+    struct essay y;
+    struct buf text;
+    TRY(essay_build(&y, d, e, err));
+    buf_init(&text, DOCUMENT_MAX);
+    essay_page_markdown(&text, &y);
+    enum status status = buf_status(&text, err);
+    if (status == OK)
+        status = file_write(path, buf_text(&text), text.len, err);
+    buf_free(&text);
+    essay_free(&y);
+    return status;
 }
 
 static enum status tell(const struct diagnosis *d, const struct evidence *e,
                         const struct options *o, struct err *err)
 {
     enum status status = OK;
+    char path[FILE_PATH_MAX];
     struct buf document, text;
     struct json_writer w;
     buf_init(&document, DOCUMENT_MAX);
@@ -48,8 +72,14 @@ static enum status tell(const struct diagnosis *d, const struct evidence *e,
     diagnose_write(&w, d, e);
     buf_putc(&document, '\n');
     TRY_DONE(buf_status(&document, err));
-    TRY_DONE(save(&document, e, o, err));
+    TRY_DONE(save(&document, d, e, o, err));
+    if (o->v.diagnose.essay != NULL)
+        TRY_DONE(save_essay(d, e, o->v.diagnose.essay, err));
     diagnose_summary(&text, d, e);
+    if (o->v.common.out == NULL) {
+        TRY_DONE(file_join(path, e->project, "report.html", err));
+        buf_printf(&text, "\nThe report: %s\n", path);
+    }
     TRY_DONE(terminal_print(o->v.common.json ? &document : &text, err));
 done:
     buf_free(&document);

@@ -159,7 +159,7 @@ static enum status evaluate(struct evaluated *p, const struct options *o,
     if (status == OK)
         status = heldout_summary(p->at.project, err);
     if (status == OK)
-        status = report_write(p->at.project, err);
+        status = report_write(p->at.project, NULL, NULL, err);
     if (status == OK)
         session_tell_cost(&s);
     session_close(&s);

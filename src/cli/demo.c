@@ -194,7 +194,7 @@ static enum status evaluate(const struct demo *d, struct err *err)
     TRY(heldout_curve(&c, &d->session->context, err));
     TRY(spotcheck(d, err));
     TRY(heldout_summary(d->dir, err));
-    return report_write(d->dir, err);
+    return report_write(d->dir, NULL, NULL, err);
 }
 
 /* What only the models can answer. */

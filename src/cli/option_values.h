@@ -67,6 +67,7 @@ enum diagnose_fail_on {
 struct diagnose_values {
     int fail_on; // enum diagnose_fail_on
     int64_t resamples;
+    const char *essay; // Markdown file, or NULL
 };
 
 struct whatif_values {

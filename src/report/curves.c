@@ -242,8 +242,8 @@ static void plot_drift(struct html *h, enum drift kind,
 
 /* Gao, Schulman and Hilton's axes: what was optimised and what was meant,
  * against the square root of the distance travelled. */
-static enum status draw_drift(struct html *h, const struct inputs *in,
-                              struct err *err)
+enum status curves_drift(struct html *h, const struct inputs *in,
+                         struct err *err)
 {
     enum status status = OK;
     struct columns score = {.n = 0};
@@ -274,7 +274,7 @@ done:
 }
 
 enum status curves_write(struct html *h, const struct inputs *in,
-                         struct err *err)
+                         bool has_drift, struct err *err)
 {
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "How it came about");
@@ -290,8 +290,10 @@ enum status curves_write(struct html *h, const struct inputs *in,
     html_open(h, "div", "class", "figures", NULL);
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         TRY(draw(h, in, &figures[i], err));
-    TRY(draw_drift(h, in, err));
-    TRY(sections_lengths(h, in, err));
+    if (!has_drift) {
+        TRY(curves_drift(h, in, err));
+        TRY(sections_lengths(h, in, err));
+    }
     html_close(h, "div");
     html_close(h, "section");
     return OK;

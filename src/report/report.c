@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "report/accuracy.h"
 #include "report/curves.h"
+#include "report/essay_page.h"
+#include "report/evidence_tables.h"
 #include "report/html.h"
 #include "report/inputs.h"
 #include "report/replies.h"
@@ -25,21 +27,68 @@ static void head(struct html *h)
     html_raw(h, "</style></head>\n<body><main>\n");
 }
 
-static void foot(struct html *h, const struct inputs *in)
+static void foot(struct html *h, const char *version)
 {
     html_open(h, "footer", NULL);
-    html_printf(h, "Written by plumb %s from the files named above.",
-                json_text(json_get(in->heldout, "plumb_version"), "?"));
+    html_printf(h, "Written by plumb %s from the files named above.", version);
     html_close(h, "footer");
     html_raw(h, "</main></body></html>\n");
 }
 
-static enum status page(struct html *h, const struct inputs *in,
-                        struct err *err)
+/* Where on the page things are. */
+static void contents(struct html *h, const struct diagnosis *d)
 {
-    head(h);
-    sections_summary(h, in);
-    TRY(curves_write(h, in, err));
+    const struct {
+        const char *id, *name;
+        bool is_there;
+    } part[] = {
+        {"#essay", "Essay", true},
+        {"#remedies", "Changes", d->remedy[0].id != NULL},
+        {"#evidence", "Evidence", true},
+        {"#rivals", "Rivals", true},
+        {"#mind", "What would change our mind", true},
+        {"#tags", "Tags", d->strata.n > 0},
+        {"#ship", "Checkpoint", true},
+        {"#evaluation", "Evaluation", true},
+    };
+    html_open(h, "nav", NULL);
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        if (!part[i].is_there)
+            continue;
+        html_open(h, "a", "href", part[i].id, NULL);
+        html_text(h, part[i].name);
+        html_close(h, "a");
+    }
+    html_close(h, "nav");
+}
+
+static enum status diagnosis_part(struct html *h, const struct diagnosis *d,
+                                  const struct evidence *e,
+                                  const struct inputs *in, struct err *err)
+{
+    struct essay y;
+    contents(h, d);
+    TRY(essay_build(&y, d, e, err));
+    enum status status = essay_page_html(h, &y, in, err);
+    if (status == OK) {
+        evidence_tables_remedies(h, d);
+        evidence_tables_rows(h, &y);
+    }
+    essay_free(&y);
+    TRY(status);
+    evidence_tables_rivals(h, d);
+    evidence_tables_mind(h, d);
+    evidence_tables_tags(h, d);
+    evidence_tables_ship(h, d);
+    return OK;
+}
+
+static enum status evaluation_part(struct html *h, const struct inputs *in,
+                                   bool is_below, struct err *err)
+{
+    html_open(h, "div", "id", "evaluation", NULL);
+    sections_summary(h, in, is_below);
+    TRY(curves_write(h, in, is_below, err));
     TRY(replies_write(h, in, err));
     accuracy_write(h, in);
     sections_panel(h, in);
@@ -48,30 +97,58 @@ static enum status page(struct html *h, const struct inputs *in,
     tables_sources(h, in);
     tables_numbers(h, in);
     tables_config(h, in);
-    foot(h, in);
-    assert(h->depth == 0);
-    return buf_status(h->out, err);
+    html_close(h, "div");
+    return OK;
+}
+
+/* Why the evaluation is not on the page. */
+static void evaluation_lost(struct html *h, const struct err *why)
+{
+    html_open(h, "section", "id", "evaluation", NULL);
+    html_element(h, "h2", NULL, "The evaluation");
+    html_open(h, "p", NULL);
+    html_printf(h, "It is not shown: %s.", why->text);
+    html_close(h, "p");
+    html_close(h, "section");
 }
 
 enum status report_page(struct buf *out, const char *project_dir,
+                        const struct diagnosis *d, const struct evidence *e,
                         struct err *err)
 {
     struct inputs in;
     struct html h;
-    TRY(inputs_read(&in, project_dir, err));
+    struct err why;
+    enum status status = inputs_read(&in, project_dir, &why);
+    bool is_read = status == OK;
+    if (!is_read && (d == NULL || status == ERR_MEMORY)) {
+        *err = why;
+        return status;
+    }
     html_init(&h, out);
-    enum status status = page(&h, &in, err);
-    inputs_free(&in);
-    return status;
+    head(&h);
+    status =
+        d != NULL ? diagnosis_part(&h, d, e, is_read ? &in : NULL, err) : OK;
+    if (status == OK && is_read)
+        status = evaluation_part(&h, &in, d != NULL, err);
+    else if (status == OK)
+        evaluation_lost(&h, &why);
+    foot(&h, is_read ? json_text(json_get(in.heldout, "plumb_version"), "?")
+                     : PLUMB_VERSION);
+    assert(status != OK || h.depth == 0);
+    if (is_read)
+        inputs_free(&in);
+    return status == OK ? buf_status(out, err) : status;
 }
 
-enum status report_write(const char *project_dir, struct err *err)
+enum status report_write(const char *project_dir, const struct diagnosis *d,
+                         const struct evidence *e, struct err *err)
 {
     enum status status = OK;
     char path[FILE_PATH_MAX];
     struct buf out;
     buf_init(&out, PAGE_MAX);
-    TRY_DONE(report_page(&out, project_dir, err));
+    TRY_DONE(report_page(&out, project_dir, d, e, err));
     TRY_DONE(file_join(path, project_dir, "report.html", err));
     TRY_DONE(file_write(path, out.data, out.len, err));
 done:

@@ -27,7 +27,7 @@ static enum verdict observation(const struct inputs *in, const char *key)
 }
 
 /* The first sentence a reader sees, one clause an observation. */
-static void headline(struct html *h, const struct inputs *in)
+static void headline(struct html *h, const struct inputs *in, bool is_below)
 {
     static const char *const reward[] = {
         "The reward did not go up",
@@ -73,11 +73,12 @@ static void headline(struct html *h, const struct inputs *in)
     };
     enum inputs_judge judge = inputs_judged_by(in);
     bool is_longer = observation(in, "verbosity_up") == VERDICT_YES;
-    html_open(h, "h1", NULL);
+    const char *level = is_below ? "h2" : "h1";
+    html_open(h, level, NULL);
     html_printf(h, "%s; %s; %s.", reward[observation(in, "reward_up")],
                 human[judge][is_longer][observation(in, "human_down")],
                 drift[observation(in, "kl_up")]);
-    html_close(h, "h1");
+    html_close(h, level);
 }
 
 static void lede(struct html *h, const struct inputs *in)
@@ -274,10 +275,10 @@ static void card_drift(struct html *h, const struct inputs *in)
     html_close(h, "section");
 }
 
-void sections_summary(struct html *h, const struct inputs *in)
+void sections_summary(struct html *h, const struct inputs *in, bool is_below)
 {
     html_open(h, "header", NULL);
-    headline(h, in);
+    headline(h, in, is_below);
     lede(h, in);
     html_close(h, "header");
     html_open(h, "div", "class", "cards", NULL);

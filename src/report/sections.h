@@ -12,9 +12,10 @@
 #include "report/html.h"
 #include "report/inputs.h"
 
-/* Headline and the three observations.  Whose judgement they tell of is
+/* Headline and the three observations; `is_below` an essay, whose title is the
+ * page's, the headline is a section's.  Whose judgement they tell of is
  * inputs_judged_by(); where nobody judged, that is said and nothing shown. */
-void sections_summary(struct html *h, const struct inputs *in);
+void sections_summary(struct html *h, const struct inputs *in, bool is_below);
 
 /* How long replies are: one <figure>, nothing without samples. */
 enum status sections_lengths(struct html *h, const struct inputs *in,

@@ -105,7 +105,54 @@ static const char *const sheet[] = {
     "'Liberation Mono',monospace;overflow-wrap:break-word}\n",
     ".configs{display:grid;grid-template-columns:repeat(auto-fit,"
     "minmax(280px,1fr));gap:8px 32px}\n",
+    "nav{display:flex;flex-wrap:wrap;gap:.2em 1.2em;font-size:.85rem;"
+    "margin:-8px 0 2.2em;padding-bottom:.8em;"
+    "border-bottom:1px solid var(--rule)}nav a{color:var(--soft);"
+    "text-decoration:none}nav a:hover{color:var(--ink);"
+    "text-decoration:underline}\n",
+    ".essay h1{font-size:2.3rem;max-width:26ch;margin-bottom:.7em}\n",
+    ".essay h2{border:0;padding:0;margin:0 0 .45em;font-size:1.2rem}\n",
+    ".essay .prose p{font-size:1.06rem;line-height:1.68;max-width:64ch;"
+    "margin:0 0 .9em;hyphens:manual}\n",
+    ".essay .prose p.stand{font-size:1.2rem;line-height:1.6;"
+    "max-width:60ch}\n",
+    ".part{margin:2.4em 0 0}.part.two{display:grid;"
+    "grid-template-columns:minmax(0,1fr) 370px;gap:12px 44px;"
+    "align-items:start}\n",
+    ".beside svg text{font-size:13px}.beside svg .legend{font-size:12px}"
+    "svg .name{fill:var(--ink)}.beside svg .name{font-size:14px}"
+    ".beside{display:grid;gap:14px}.beside "
+    "h3{font-size:.92rem}"
+    ".beside figcaption{font-size:.82rem}\n",
+    "a.num{color:inherit;text-decoration:underline dotted var(--c1);"
+    "text-decoration-thickness:1.5px;text-underline-offset:.22em;"
+    "font-variant-numeric:tabular-nums}a.num:hover,a.num:focus{"
+    "color:var(--c1);text-decoration-style:solid}\n",
+    ".prose a.num{font-weight:600}\n",
+    "tr:target,.card:target,p:target{outline:2px solid var(--c1);"
+    "outline-offset:2px}\n",
+    "tr,section,.card,p{scroll-margin-top:16px}\n",
+    "td.claim{min-width:19em}.leads "
+    "th:first-child{min-width:6.5em;overflow-wrap:anywhere}td.from{min-width:"
+    "11em;font-size:.82rem;"
+    "color:var(--soft)}td.signs{min-width:10em}td .chip{margin:0;"
+    "white-space:nowrap;font-weight:600;font-size:.74rem}\n",
+    ".told{color:var(--soft)}td.holds{font-weight:650}"
+    "td.holds .ci{font-weight:400}.other{color:var(--c0)}\n",
+    ".pairs{display:grid;grid-template-columns:1fr 1fr;gap:16px}"
+    ".pairs .card h3{margin:0 0 .4em;font-size:1.05rem}\n",
+    "pre{background:var(--page);border:1px solid var(--rule);"
+    "border-radius:6px;padding:.6em .8em;overflow-x:auto;margin:.6em 0;"
+    "font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"
+    "'Liberation Mono',monospace}\n",
+    "details summary{cursor:pointer;font-weight:650;margin:1.6em 0 .4em}"
+    "details h3{display:none}\n",
+    ".bar.s0{fill:var(--c0)}.bar.s1{fill:var(--c1)}.bar.s2{fill:var(--c2)}"
+    ".bar.s3{fill:var(--c3)}.whisker{stroke:var(--ink);stroke-width:1.6}\n",
     "footer{margin-top:3em;font-size:.85rem;color:var(--soft)}\n",
+    "@media(max-width:900px){.part.two{grid-template-columns:minmax(0,1fr)}"
+    ".essay h1{font-size:1.75rem}.essay .prose p.stand{font-size:1.1rem}"
+    ".beside{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}}\n",
     "@media(max-width:760px){body{font-size:16px}main{padding:24px 16px "
     "48px}h1{font-size:1.55rem}.cards,.figures,.sides{"
     "grid-template-columns:minmax(0,1fr)}.pair{padding:14px}"
@@ -115,7 +162,7 @@ static const char *const sheet[] = {
     "body{font-size:10.5pt}main{max-width:none;padding:0}"
     ".cards{grid-template-columns:repeat(3,1fr)}"
     ".figures,.sides{grid-template-columns:1fr 1fr}"
-    ".card,figure,.pair,tr,li{break-inside:avoid}"
+    ".card,figure,.pair,tr,li,.prose p{break-inside:avoid}"
     "h2,h3,.note{break-after:avoid}.wide{overflow:visible}"
     ".card .big{font-size:20pt}.chip.yes{"
     "-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n",

@@ -275,7 +275,7 @@ void tables_config(struct html *h, const struct inputs *in)
     static const char *const title[] = {"Demonstrations (sft)",
                                         "Reward model (reward)",
                                         "Policy optimisation (ppo)"};
-    html_open(h, "section", NULL);
+    html_open(h, "section", "id", "row-set", NULL);
     html_element(h, "h2", NULL, "Configuration");
     html_open(h, "div", "class", "configs", NULL);
     for (size_t i = 3; i-- > 0;) {

@@ -172,7 +172,7 @@ static int close_project(void **state)
 static void render(struct buf *page)
 {
     buf_init(page, 1 << 24);
-    must(report_page(page, dir, &err));
+    must(report_page(page, dir, NULL, NULL, &err));
 }
 
 static void assert_has(const struct buf *page, const char *text)
@@ -341,7 +341,7 @@ static void test_same_bytes(void **state)
     struct buf one;
     struct buf two;
     render(&one);
-    must(report_write(dir, &err));
+    must(report_write(dir, NULL, NULL, &err));
     buf_init(&two, 1 << 24);
     must(file_read(&two, place("report.html"), &err));
     assert_int_equal(one.len, two.len);
@@ -362,7 +362,7 @@ static void test_memory(void **state)
         struct buf page;
         buf_init(&page, 1 << 24);
         mem_fail_at(at);
-        status = report_page(&page, dir, &err);
+        status = report_page(&page, dir, NULL, NULL, &err);
         bool is_reached = mem_count() > at;
         mem_fail_at(-1);
         if (is_reached)
@@ -473,10 +473,10 @@ static void test_missing_files(void **state)
     buf_free(&page);
     put_text("eval/samples.jsonl", "{\"prompt_id\":3}\n");
     buf_init(&page, 1 << 24);
-    assert_int_equal(report_page(&page, dir, &err), ERR_FORMAT);
+    assert_int_equal(report_page(&page, dir, NULL, NULL, &err), ERR_FORMAT);
     must(file_remove(place("eval/heldout.json"), &err));
     must(file_remove(place("report.html"), &err));
-    assert_int_equal(report_write(dir, &err), ERR_MISSING);
+    assert_int_equal(report_write(dir, NULL, NULL, &err), ERR_MISSING);
     assert_non_null(strstr(err.text, "plumb eval"));
     assert_false(file_exists(place("report.html")));
     buf_free(&page);

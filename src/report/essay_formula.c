@@ -1,0 +1,56 @@
+/* The penalty as textbooks print it, and why it must not be typed in. */
+#include <string.h>
+
+#include "report/essay_internal.h"
+
+#define STAT(ref, form) essay_stat(y, ref, form).text
+
+/* How the run's penalty gets into the gradient. */
+static const char *way(const char *mode)
+{
+    static const struct {
+        const char *mode, *way;
+    } ways[] = {
+        {"k1_reward", "into the reward, as a constant of the sampled token, "
+                      "where the expected gradient is that of the KL"},
+        {"k2_loss", "half its square into the loss, where the expected "
+                    "gradient is that of the KL"},
+        {"k3_loss", "as the estimator k3 into the loss, where the expected "
+                    "gradient is that of the KL in the other direction"},
+    };
+    for (size_t i = 0; mode != NULL && i < sizeof ways / sizeof *ways; i++)
+        if (strcmp(mode, ways[i].mode) == 0)
+            return ways[i].way;
+    return NULL;
+}
+
+void essay_formula(struct essay *y)
+{
+    const char *mode = evidence_text(y->e, "ppo", "ppo.kl_mode");
+    const char *in = way(mode);
+    essay_open(y, "The formula, taken literally", ESSAY_NO_FIGURE);
+    essay_tell(
+        y, "Course texts subtract beta times the log-ratio from PPO's clipped "
+           "utility and differentiate the whole. Typed in like that it does "
+           "nothing: the reference has no parameters to move, and the mean of "
+           "the gradient of log \xCF\x80 under \xCF\x80 itself is that of the "
+           "sum of all probabilities, which is one. What is left, whatever "
+           "beta is, is noise.");
+    if (in != NULL)
+        essay_say(y, "V7",
+                  "This run puts it %s; hence without reward the KL fell to %s "
+                  "what it was.",
+                  in, STAT("V7.run", FORM_TIMES));
+    if (mode != NULL && strcmp(mode, "k1_loss") == 0)
+        essay_deny(y, "V7",
+                   "This run does just that, and without reward its KL stayed "
+                   "at %s what it was.",
+                   STAT("V7.run", FORM_TIMES));
+    essay_say(y, "V1",
+              "They also write the reference below the policy in PPO's ratio, "
+              "where the policy that drew the sample belongs; else the clip "
+              "would act on the distance from the reference. This run has it "
+              "right: before each update the ratio is one to within %s, "
+              "wherever the reference is by then.",
+              STAT("V1", FORM_PLAIN));
+}
