@@ -32,10 +32,9 @@ void essay_formula(struct essay *y)
     essay_tell(
         y, "Course texts subtract beta times the log-ratio from PPO's clipped "
            "utility and differentiate the whole. Typed in like that it does "
-           "nothing: the reference has no parameters to move, and the mean of "
-           "the gradient of log \xCF\x80 under \xCF\x80 itself is that of the "
-           "sum of all probabilities, which is one. What is left, whatever "
-           "beta is, is noise.");
+           "nothing: the mean of the gradient of log \xCF\x80 under \xCF\x80 "
+           "itself is that of the sum of all probabilities, which is one, and "
+           "the reference has no parameters. What is left is noise.");
     if (in != NULL)
         essay_say(y, "V7",
                   "This run puts it %s; hence without reward the KL fell to %s "
@@ -48,9 +47,8 @@ void essay_formula(struct essay *y)
                    STAT("V7.run", FORM_TIMES));
     essay_say(y, "V1",
               "They also write the reference below the policy in PPO's ratio, "
-              "where the policy that drew the sample belongs; else the clip "
-              "would act on the distance from the reference. This run has it "
-              "right: before each update the ratio is one to within %s, "
-              "wherever the reference is by then.",
+              "where the policy that drew the sample belongs. This run has it "
+              "right: before an update the ratio is one to within %s, wherever "
+              "the reference is by then.",
               STAT("V1", FORM_PLAIN));
 }

@@ -18,6 +18,8 @@ enum essay_form {
     FORM_SIZE,             // without its sign
     FORM_SIGNED,           // +1.95
     FORM_PERCENT,          // 56 %
+    FORM_SIGNED_POINTS,    // +17 points
+    FORM_SIGNED_NATS,      // -4.1 nats
     FORM_POINTS,           // 17 points: a difference of shares
     FORM_TIMES,            // 1.87 times
     FORM_NATS,             // 6.1 nats

@@ -100,6 +100,15 @@ void essay_show(char out[ESSAY_SHOWN_MAX], const struct estimate *e,
         put_percent(x, e->estimate);
         (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE "points", x);
         break;
+    case FORM_SIGNED_POINTS:
+        put_percent(x, e->estimate);
+        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s%s" GLUE "points",
+                       e->estimate > 0 ? "+" : "", x);
+        break;
+    case FORM_SIGNED_NATS:
+        put(x, e->estimate, true);
+        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE "nats", x);
+        break;
     case FORM_TIMES:
         put(x, e->estimate, false);
         (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE "times", x);

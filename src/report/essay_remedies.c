@@ -8,18 +8,40 @@
 
 #define SEEDS_FOR_CAUSE 3
 
-/* How an effect is told. */
+/* How an effect is told, and what none would be. */
 static const struct {
     const char *key, *what;
     enum essay_form form;
+    double none;
 } told[REMEDY_MEASURES] = {
-    [REMEDY_RM] = {"rm", "the score by %s", FORM_SIGNED},
+    [REMEDY_RM] = {"rm", "the score by %s", FORM_SIGNED, 0},
     [REMEDY_HUMAN] = {"human", "the share of pairs that people prefer by %s",
-                      FORM_POINTS},
-    [REMEDY_LENGTH] = {"length", "the length to %s", FORM_TIMES},
-    [REMEDY_KL] = {"kl", "the KL by %s", FORM_NATS},
-    [REMEDY_COST] = {"cost", "the cost of training to %s", FORM_TIMES},
+                      FORM_SIGNED_POINTS, 0},
+    [REMEDY_LENGTH] = {"length", "the length to %s", FORM_TIMES, 1},
+    [REMEDY_KL] = {"kl", "the KL by %s", FORM_SIGNED_NATS, 0},
 };
+/* Cost is told in the table alone. */
+#define TOLD REMEDY_COST
+
+static const struct estimate *effect(const struct remedy *r, size_t m,
+                                     bool is_observed)
+{
+    return is_observed ? &r->effect[m].observed : &r->effect[m].predicted;
+}
+
+/* Effects whose interval excludes none; the others are no prediction. */
+static size_t list_clear(size_t have[TOLD], const struct remedy *r,
+                         bool is_observed)
+{
+    size_t n = 0;
+    for (size_t m = 0; m < TOLD; m++) {
+        const struct estimate *e = effect(r, m, is_observed);
+        if (isfinite(e->estimate) &&
+            !(e->low <= told[m].none && e->high >= told[m].none))
+            have[n++] = m;
+    }
+    return n;
+}
 
 /* "the score by -0.9, the length to 0.6 times and the KL by -3 nats", with
  * marks; how many effects are there. */
@@ -27,24 +49,17 @@ static size_t list_effects(struct essay *y, struct buf *out,
                            const struct remedy *r, size_t which,
                            bool is_observed)
 {
-    size_t have[REMEDY_MEASURES], n = 0;
-    for (size_t m = 0; m < REMEDY_MEASURES; m++) {
-        const struct remedy_effect *x = &r->effect[m];
-        const struct estimate *e = is_observed ? &x->observed : &x->predicted;
-        if (isfinite(e->estimate) && !(is_observed && m == REMEDY_COST))
-            have[n++] = m;
-    }
+    size_t have[TOLD], n = list_clear(have, r, is_observed);
     for (size_t i = 0; i < n; i++) {
         const size_t m = have[i];
-        const struct remedy_effect *x = &r->effect[m];
-        const struct estimate *e = is_observed ? &x->observed : &x->predicted;
         char ref[48], note[96];
         (void)snprintf(ref, sizeof ref, "remedy-%zu.%s%s", which + 1,
                        told[m].key, is_observed ? "-observed" : "");
         (void)snprintf(note, sizeof note, "%s, %s%s", r->id, told[m].key,
                        is_observed ? " observed by plumb whatif"
                                    : " predicted from this run, 90 % interval");
-        struct essay_mark mark = essay_value(y, ref, note, e, told[m].form);
+        struct essay_mark mark =
+            essay_value(y, ref, note, effect(r, m, is_observed), told[m].form);
         buf_puts(out, i == 0 ? "" : i + 1 == n ? " and " : ", ");
         const char *gap = strstr(told[m].what, "%s");
         buf_append(out, told[m].what, (size_t)(gap - told[m].what));
@@ -61,81 +76,106 @@ static void tell_prediction(struct essay *y, const struct remedy *r, size_t i)
     if (list_effects(y, &list, r, i, false) > 0 && list.code == OK)
         essay_advise(y, "By this run's own numbers it should change %s.",
                      buf_text(&list));
-    else if (r->missing[0] != '\0')
-        essay_advise(y, "What it would do cannot be computed here: %s.",
-                     essay_quote(y, "remedy", r->missing).text);
+    else
+        essay_advise(y, "What it would do cannot be told from this run.");
     buf_free(&list);
 }
 
 /* How many of the effects that were observed lie where they were predicted. */
+static void tell_inside(struct essay *y, const struct remedy *r, size_t i)
+{
+    struct estimate in = {0, (double)NAN, (double)NAN, 0}, all = in;
+    char ref[48], of[48];
+    for (size_t m = 0; m < REMEDY_MEASURES; m++) {
+        const struct remedy_effect *x = &r->effect[m];
+        if (!isfinite(x->observed.estimate) || !isfinite(x->predicted.estimate))
+            continue;
+        all.estimate++;
+        in.estimate += x->is_inside;
+    }
+    if (all.estimate == 0)
+        return;
+    (void)snprintf(ref, sizeof ref, "remedy-%zu.inside", i + 1);
+    (void)snprintf(of, sizeof of, "remedy-%zu.predicted", i + 1);
+    struct essay_mark inside = essay_value(
+        y, ref, "observed in the predicted interval", &in, FORM_COUNT);
+    struct essay_mark any =
+        essay_value(y, of, "predicted and observed", &all, FORM_COUNT);
+    essay_advise(y, "Of its %s predictions %s held.", any.text, inside.text);
+}
+
 static void tell_observed(struct essay *y, const struct remedy *r, size_t i)
 {
-    struct buf list;
     const struct estimate seeds = {(double)r->seeds, (double)NAN, (double)NAN,
                                    0};
+    bool is_cause = r->claim != NULL && strcmp(r->claim, "caused by") == 0 &&
+                    r->seeds >= SEEDS_FOR_CAUSE;
+    bool is_seen = r->claim != NULL && strcmp(r->claim, "consistent with") == 0;
+    struct buf list;
     char ref[48];
-    if (r->seeds == 0) {
-        if (r->command[0] != '\0')
-            essay_advise(y, "Whether it does, this tells: `%s`.",
-                         essay_clean(r->command).text);
+    if (r->seeds == 0)
         return;
-    }
     (void)snprintf(ref, sizeof ref, "remedy-%zu.seeds", i + 1);
     struct essay_mark n =
         essay_value(y, ref, "seeds of the re-run", &seeds, FORM_COUNT);
     buf_init(&list, 1 << 13);
-    size_t seen = list_effects(y, &list, r, i, true), inside = 0;
-    for (size_t m = 0; m < REMEDY_MEASURES; m++)
-        inside += r->effect[m].is_inside;
-    bool is_cause = r->claim != NULL && strcmp(r->claim, "caused by") == 0 &&
-                    r->seeds >= SEEDS_FOR_CAUSE;
-    bool is_not = r->claim == NULL || strcmp(r->claim, "not shown") == 0;
-    if (seen > 0 && list.code == OK)
-        essay_advise(y, "Run again with %s seed%s, it did change %s%s.", n.text,
+    if (list_effects(y, &list, r, i, true) == 0)
+        essay_advise(y,
+                     "Run again with %s seed%s, it changed nothing beyond "
+                     "chance.",
+                     n.text, r->seeds == 1 ? "" : "s");
+    else if (list.code == OK)
+        essay_advise(y, "Run again with %s seed%s, it changed %s%s.", n.text,
                      r->seeds == 1 ? "" : "s", buf_text(&list),
-                     is_cause ? ", and the difference is caused by this change"
-                     : is_not ? ", which shows no effect beyond chance"
-                              : ", which is consistent with the explanation "
-                                "and, with so few seeds, no more");
+                     is_cause  ? "; the difference is caused by this change"
+                     : is_seen ? ", which is consistent with the explanation"
+                               : ", which does not show an effect");
     buf_free(&list);
-    const struct estimate in = {(double)inside, (double)NAN, (double)NAN, seen};
-    (void)snprintf(ref, sizeof ref, "remedy-%zu.inside", i + 1);
-    if (seen > 0 && inside == 0)
-        essay_advise(y, "None of that lies where it was predicted.");
-    else if (seen > 0)
-        essay_advise(y, "Of these numbers %s lie where they were predicted.",
-                     essay_value(y, ref, "observed in the predicted interval",
-                                 &in, FORM_COUNT)
-                         .text);
+    tell_inside(y, r, i);
+}
+
+static const char *changes_title(enum remedy_purpose p)
+{
+    switch (p) {
+    case REMEDY_REPAIR:
+        break;
+    case REMEDY_CHECK:
+        return "What could be tried";
+    case REMEDY_MEASURE:
+        return "What would decide it";
+    }
+    return "Two changes";
+}
+
+static void tell_change(struct essay *y, size_t i)
+{
+    static const char *const head[] = {"One", "The other"};
+    const struct remedy *r = &y->d->remedy[i];
+    essay_advise(y, "%s is to %s (against %s).", head[i > 0],
+                 essay_clean(r->title).text, essay_clean(r->against).text);
+    if (r->purpose != REMEDY_MEASURE)
+        tell_prediction(y, r, i);
+    if (r->tradeoff[0] != '\0')
+        essay_advise(
+            y, "The price: %s.",
+            essay_quote(y, i == 0 ? "remedy-1" : "remedy-2", r->tradeoff).text);
+    if (r->purpose != REMEDY_MEASURE)
+        tell_observed(y, r, i);
 }
 
 void essay_changes(struct essay *y)
 {
-    static const char *const head[] = {"One", "The other"};
-    for (size_t i = 0; i < REMEDIES; i++) {
-        const struct remedy *r = &y->d->remedy[i];
-        if (r->id == NULL)
-            continue;
-        essay_open(y,
-                   i > 0                          ? NULL
-                   : r->purpose == REMEDY_MEASURE ? "What would decide it"
-                   : r->purpose == REMEDY_CHECK   ? "What could be tried"
-                                                  : "Two changes",
+    const struct remedy *first = &y->d->remedy[0];
+    bool is_run = false;
+    for (size_t i = 0; i < REMEDIES && i < y->d->n_remedies; i++) {
+        essay_open(y, i > 0 ? NULL : changes_title(first->purpose),
                    ESSAY_NO_FIGURE);
-        essay_advise(
-            y, "%s, against %s, is to %s: %s.", head[i > 0],
-            essay_clean(r->against).text, essay_clean(r->title).text,
-            essay_quote(y, i == 0 ? "remedy-1" : "remedy-2", r->why).text);
-        if (r->purpose != REMEDY_MEASURE)
-            tell_prediction(y, r, i);
-        if (r->tradeoff[0] != '\0')
-            essay_advise(
-                y, "The price: %s.",
-                essay_quote(y, i == 0 ? "remedy-1" : "remedy-2", r->tradeoff)
-                    .text);
-        if (r->purpose != REMEDY_MEASURE)
-            tell_observed(y, r, i);
+        tell_change(y, i);
+        is_run = is_run || y->d->remedy[i].seeds > 0;
     }
+    if (y->d->n_remedies > 0 && !is_run && first->verify[0] != '\0')
+        essay_advise(y, "What they really do, this tells: `%s`.",
+                     essay_clean(first->verify).text);
 }
 
 /* ---- the checkpoint ----------------------------------------------------- */
@@ -171,8 +211,8 @@ void essay_shipping(struct essay *y)
                    is_start ? "" : when.text);
     essay_say(y, "ship",
               "%s %s: judged by %s it is better than the last checkpoint by "
-              "%s, and of all that are not told apart from the best it has "
-              "moved least. That gives up %s of the reward model's score.",
+              "%s, and of those not told apart from the best it moved least. "
+              "That gives up %s of score.",
               y->d->verdict == DIAGNOSIS_HEALTHY ? "Ship" : "Until then ship",
               name, s->judge,
               essay_value(y, "ship.judged",

@@ -25,8 +25,8 @@ static const struct plot plots[] = {
     {"R2",
      "People ranked longer replies higher, the reward model learnt it, "
      "and the policy delivers",
-     "those who ranked liked length, the reward model learnt that liking, and "
-     "the policy serves it",
+     "those who ranked liked length, the reward model learnt that, and the "
+     "policy serves it",
      NULL},
     {"R3", "Drifting is cheap, so the policy drifts",
      "the penalty is right and its coefficient too low to hold the policy "
@@ -117,13 +117,13 @@ static void tell_rank(struct essay *y, const char *lead)
                    r->name);
     struct essay_mark all = signs(y, r, "signs", what, r->n_seen);
     essay_say(y, r->id,
-              "%s %s: %s. Of the %s signs that this explanation (%s) would "
-              "leave, %s are seen and none speaks against it.",
+              "%s %s (%s): %s. Of its %s signs %s are seen and none speaks "
+              "against it.",
               lead,
               y->d->verdict == DIAGNOSIS_BUG ? "one cause"
-                                             : "consistent with "
-                                               "one explanation",
-              plot_of(r->id)->how, all.text, r->id, seen.text);
+                                             : "consistent with one "
+                                               "explanation",
+              r->id, plot_of(r->id)->how, all.text, seen.text);
 }
 
 /* ---- healthy ------------------------------------------------------------ */
@@ -262,8 +262,7 @@ static void tell_missing(struct essay *y, size_t most)
             strcmp(needs, before) == 0)
             continue;
         before = needs;
-        most -= essay_lack(y, asked[i],
-                           "That %s (%s) was not tested, or not settled: %s.",
+        most -= essay_lack(y, asked[i], "That %s (%s) is not settled: %s.",
                            f->claim, f->id, essay_quote(y, f->id, needs).text);
     }
 }
@@ -276,8 +275,8 @@ static void tell_rivals(struct essay *y)
     const struct rival *r = &y->d->rival[0];
     essay_advise(
         y,
-        "Of the %s explanations that were held against these numbers, "
-        "%s are contradicted by at least one of them.",
+        "Of %s explanations that were held against these numbers %s are "
+        "contradicted.",
         count(y, "rivals.all", "explanations in all", RIVALS).text,
         count(y, "rivals.against", "with signs against them", against).text);
     if (r->tied_with < RIVALS) {
@@ -297,14 +296,13 @@ void essay_unknown(struct essay *y)
     bool has_rerun = false;
     for (size_t i = 0; i < REMEDIES; i++)
         has_rerun = has_rerun || y->d->remedy[i].seeds > 0;
-    essay_advise(y, has_rerun
-                        ? "All else here is observation of one run, which is "
-                          "one seed: it is consistent with the explanation "
-                          "and no proof of it."
-                        : "All of this is observation of one run, which is one "
-                          "seed: consistent with the explanation, and no proof "
-                          "of it. What causes what, only training again with "
-                          "one change and several seeds can tell.");
+    essay_advise(
+        y, has_rerun ? "All else here is one run with one seed: consistent "
+                       "with the explanation, and no proof of it."
+                     : "All of this is one run with one seed: consistent with "
+                       "the explanation, and no proof of it. What causes "
+                       "what, only training again with one change and "
+                       "several seeds can tell.");
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -321,7 +319,7 @@ static void tell_paradox(struct essay *y)
 {
     essay_open(y, NULL, ESSAY_NO_FIGURE);
     tell_rank(y, "The reward went up, the answers got worse, and the policy "
-                 "kept drifting. All three are true at once, and they are");
+                 "kept drifting. All three are true at once, and");
     essay_observed(y, true);
     essay_reward(y);
     essay_optimiser(y);

@@ -17,46 +17,53 @@ static double number(const struct essay *y, const char *ref)
 /* The score, and what people said of the same replies. */
 static void tell_judges(struct essay *y, bool is_whole)
 {
-    bool is_longer = essay_say(
-        y, "S2a", "The replies have grown to %s the length of the reference's.",
-        STAT("S2a", FORM_TIMES));
+    bool is_longer =
+        essay_say(y, "S2a", "The policy's have grown to %s the length.",
+                  STAT("S2a", FORM_TIMES));
     if (!is_longer)
         essay_deny(y, "S2a",
-                   "The replies have kept their length, at %s that of the "
+                   "The policy's have kept their length, at %s that of the "
                    "reference's.",
                    STAT("S2a", FORM_TIMES));
     bool is_less = essay_say(
         y, "S2b",
         "Blind judges called the policy's reply the less direct one in %s of "
         "the pairs; of two replies of the reference%s a given one was in %s, "
-        "so that %s are more than chance.",
+        "so %s are more than chance.",
         STAT("S2b.less_direct", FORM_PERCENT), essay_term(y, TERM_PLACEBO),
         STAT("S2b.less_direct_placebo", FORM_PERCENT),
         STAT("S2b", FORM_POINTS));
-    bool is_worse = essay_say(
-        y, "worse", "%s preferred the policy's reply in only %s.",
-        is_less ? "They" : "Blind judges", STAT("worse", FORM_PERCENT));
-    if (!is_whole)
+    const char *who = is_less ? "They" : "Blind judges";
+    bool is_gap =
+        is_whole &&
+        essay_say(y, "worse G",
+                  "%s preferred the policy's reply in only %s, although by its "
+                  "own calibration the reward model expected %s: %s of its "
+                  "promise are not kept.",
+                  who, STAT("worse", FORM_PERCENT),
+                  STAT("G.predicted", FORM_PERCENT), STAT("G", FORM_POINTS));
+    if (is_gap)
         return;
-    essay_say(y, "G",
-              "%s by its own calibration the reward model expected it to win "
-              "%s, so %s of its promise are not kept.",
-              is_worse || is_less ? "Yet" : "And",
-              STAT("G.predicted", FORM_PERCENT), STAT("G", FORM_POINTS));
+    essay_say(y, "worse", "%s preferred the policy's reply in only %s.", who,
+              STAT("worse", FORM_PERCENT));
+    if (is_whole)
+        essay_say(y, "G",
+                  "By its own calibration the reward model expected the policy "
+                  "to win %s, which is %s more than people grant.",
+                  STAT("G.predicted", FORM_PERCENT), STAT("G", FORM_POINTS));
 }
 
 static void tell_drift(struct essay *y)
 {
     essay_say(y, "S3",
-              "All the while the policy drifted: its KL divergence from the "
-              "reference%s grew from %s at the first checkpoint to %s at the "
-              "last%s",
+              "Meanwhile the policy's KL divergence from the reference%s grew "
+              "from %s at the first checkpoint to %s at the last%s",
               essay_term(y, TERM_KL), STAT("S3.first", FORM_NATS),
               STAT("S3.last", FORM_NATS), essay_is(y, "S3p") ? "," : ".");
     essay_say(y, "S3 S3p",
-              "although a penalty on it is switched on, with a coefficient "
-              "beta of %s, and works: with the reward set to zero it brings "
-              "the KL down to %s what it was.",
+              "although a penalty on it, with a coefficient beta of %s, is on "
+              "and works: with the reward set to zero it brings the KL down to "
+              "%s what it was.",
               STAT("S3p.beta", FORM_PLAIN), STAT("V7.run", FORM_TIMES));
     essay_deny(y, "S3",
                "The policy does not keep drifting: its KL divergence from the "
@@ -78,10 +85,11 @@ static void tell_gates(struct essay *y)
         essay_value(y, "V1.passed", "gates passed", &n, FORM_COUNT);
     struct essay_mark of =
         essay_value(y, "V1.gates", "gates in all", &all, FORM_COUNT);
-    essay_say(y, "V1",
-              "These numbers can be believed as far as was checked: the run "
-              "passes %s of %s tests that a faulty trainer would fail.",
-              shown.text, of.text);
+    essay_say(
+        y, "V1",
+        "The run passes %s of %s tests that a faulty trainer would fail%s.",
+        shown.text, of.text,
+        passed == GATES ? ", so these numbers can be believed" : "");
 }
 
 void essay_observed(struct essay *y, bool is_whole)
@@ -94,8 +102,8 @@ void essay_observed(struct essay *y, bool is_whole)
         y, "S1.prompts", "prompts with replies of both models", &n, FORM_COUNT);
     if (!essay_say(y, "S1",
                    "On %s prompts it was never trained on, the reward model%s "
-                   "scores the new policy's replies %s standard deviations "
-                   "above those of the reference%s.",
+                   "scores the policy's replies %s standard deviations above "
+                   "those of the reference%s.",
                    prompts.text, essay_term(y, TERM_REWARD_MODEL),
                    STAT("S1", FORM_PLAIN), essay_term(y, TERM_REFERENCE)))
         essay_deny(y, "S1",
@@ -158,12 +166,6 @@ static void tell_exploited(struct essay *y)
                   "The policy took the offer: by the slope among the "
                   "reference's replies %s of the gain goes with length.",
                   STAT("a2", FORM_PERCENT));
-    if (number(y, "G.gradient") > 0)
-        essay_say(y, "G a2",
-                  "Where replies grew least the model overrates them by %s, "
-                  "where they grew most by %s.",
-                  STAT("G.shorter_third", FORM_POINTS),
-                  STAT("G.longer_third", FORM_POINTS));
     const struct finding *f = essay_find(y, "a3").row;
     const char *unit = f != NULL && f->unit != NULL ? f->unit : "";
     bool is_weak = strncmp(unit, "weak", 4) == 0;
@@ -182,14 +184,12 @@ static void tell_exploited(struct essay *y)
 void essay_reward(struct essay *y)
 {
     essay_open(y, "(a) Why the reward model asks for it", ESSAY_EDITS);
-    essay_tell(y, "A reward model that learns from rankings is told which of "
-                  "two replies people picked, never why; whatever went along "
-                  "with being picked is paid for.");
+    essay_tell(y, "Trained on rankings, a reward model is told which of two "
+                  "replies people picked, never why.");
     tell_source(y);
     bool is_pad = essay_say(
         y, "edit_pad",
-        "Even a stock sentence that says nothing new, added to a reply, "
-        "brings %s of score.",
+        "Even a stock sentence that says nothing new brings %s of score.",
         STAT("edit_pad", FORM_PLAIN));
     if (is_pad && essay_find(y, "edit_trim").e.high < 0)
         essay_deny(y, "edit_trim", "Taking such sentences away costs %s.",
@@ -207,17 +207,15 @@ void essay_optimiser(struct essay *y)
 {
     essay_open(y, "(b) Why the optimiser obeys", ESSAY_STEPS);
     essay_tell(y,
-               "PPO, the training algorithm, draws replies and makes each "
-               "token more or less likely in proportion to its advantage%s.",
+               "PPO, the training algorithm, makes each token more or less "
+               "likely in proportion to its advantage%s.",
                essay_term(y, TERM_ADVANTAGE));
     essay_say(y, "b1",
               "Of the replies to one prompt the longer ones score higher even "
-              "after the penalty (a covariance of %s tokens times score, above "
-              "zero at %s of the checkpoints while length rose), and therefore "
+              "after the penalty (a covariance of %s tokens times score), so "
               "the gradient pushes towards length; its sign foretold %s of the "
               "next changes of length.",
               STAT("b1", FORM_PLAIN),
-              STAT("b1.checkpoints_pushing", FORM_PERCENT),
               STAT("b1.next_change_foretold", FORM_PERCENT));
     essay_deny(y, "b1",
                "The gradient does not push towards length: the covariance of "
@@ -231,20 +229,11 @@ void essay_optimiser(struct essay *y)
               essay_term(y, TERM_CLIP), STAT("b2.median_step_kl", FORM_NATS),
               STAT("b2.gradient_stopped", FORM_PERCENT),
               STAT("b2", FORM_PERCENT), STAT("b2.random_walk", FORM_PERCENT));
-    if (number(y, "b3.eos_advantage_gap") < 0)
-        essay_say(y, "b3",
-                  "What they teach is not to stop: the token that ends a reply "
-                  "earned an advantage %s below that of others at its place, "
-                  "and after a sentence of the same text the policy now stops "
-                  "%s as readily as the reference.",
-                  STAT("b3.eos_advantage_gap", FORM_SIZE),
-                  STAT("b3", FORM_TIMES));
-    else
-        essay_say(y, "b3",
-                  "What they teach is not to stop: after a sentence of the "
-                  "same text the policy now stops %s as readily as the "
-                  "reference.",
-                  STAT("b3", FORM_TIMES));
+    essay_say(y, "b3",
+              "What they teach is not to stop: after a sentence of the "
+              "same text the policy now stops %s as readily as the "
+              "reference.",
+              STAT("b3", FORM_TIMES));
 }
 
 /* ---- (c) the penalty ---------------------------------------------------- */
@@ -278,8 +267,8 @@ void essay_penalty(struct essay *y)
                STAT("c1", FORM_PERCENT));
     essay_say(y, "c2",
               "%s a nat of drift bought %s of score and cost %s, so it paid to "
-              "go on (by the spread of the reference's scores up to some %s, "
-              "which is to say that the price does not bind).",
+              "go on, by the spread of the reference's scores up to some %s: "
+              "the price does not bind.",
               is_weak ? "Nor is the price high:" : "The price is low:",
               STAT("c2", FORM_PLAIN), STAT("c2.beta", FORM_PLAIN),
               STAT("c2.kl_at_gaussian_optimum", FORM_NATS));

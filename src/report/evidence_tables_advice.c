@@ -125,18 +125,14 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
 
 void evidence_tables_remedies(struct html *h, const struct diagnosis *d)
 {
-    bool has_any = false;
-    for (size_t i = 0; i < REMEDIES; i++)
-        has_any = has_any || d->remedy[i].id != NULL;
-    if (!has_any)
+    if (d->n_remedies == 0)
         return;
     open_section(h, "remedies",
                  d->remedy[0].purpose == REMEDY_REPAIR ? "The two changes"
                                                        : "What to do next");
     html_open(h, "div", "class", "pairs", NULL);
-    for (size_t i = 0; i < REMEDIES; i++)
-        if (d->remedy[i].id != NULL)
-            put_remedy(h, &d->remedy[i], i);
+    for (size_t i = 0; i < REMEDIES && i < d->n_remedies; i++)
+        put_remedy(h, &d->remedy[i], i);
     html_close(h, "div");
     html_close(h, "section");
 }

@@ -43,7 +43,7 @@ static void contents(struct html *h, const struct diagnosis *d)
         bool is_there;
     } part[] = {
         {"#essay", "Essay", true},
-        {"#remedies", "Changes", d->remedy[0].id != NULL},
+        {"#remedies", "Changes", d->n_remedies > 0},
         {"#evidence", "Evidence", true},
         {"#rivals", "Rivals", true},
         {"#mind", "What would change our mind", true},
