@@ -12,7 +12,7 @@ PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .PHONY: help build demo check exam real real-quick real-full bench \
-	bench-scenarios install format tidy fuzz clean
+	bench-scenarios acceptance install format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, say where the report is'
@@ -24,6 +24,8 @@ help:
 	@echo 'make build            $(PLUMB)'
 	@echo 'make bench            speed of this machine, against the oneDNN ceiling'
 	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
+	@echo 'make acceptance       published results in small, each with its figure and'
+	@echo '                      its criterion (docs/acceptance.md; an hour)'
 	@echo 'make install          to $(PREFIX) (PREFIX=...)'
 	@echo 'make format tidy fuzz clean'
 
@@ -73,6 +75,12 @@ bench:
 bench-scenarios: build
 	@tools/setup.sh check
 	bench/scenarios.sh $(PLUMB)
+
+acceptance:
+	@tools/setup.sh check
+	@cmake --preset release --log-level=WARNING > /dev/null
+	@cmake --build --preset release -j $(JOBS)
+	bench/acceptance/run.sh $(RELEASE)
 
 install: build
 	@cmake --build --preset release --target man

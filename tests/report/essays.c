@@ -119,8 +119,10 @@ void essays_make(struct diagnosis *d, enum diagnosis_verdict v,
         d->mechanism[i] = row(&mechanisms[i], VERDICT_SUPPORTED);
     d->mechanism[MECHANISM_OVEROPTIMISED].unit = "gold, end minus start";
     for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
-        struct finding *f = leads_add(&d->leads, leads[i].id, "", "", "");
-        assert_non_null(f);
+        struct finding *f;
+        struct err err;
+        assert_int_equal(
+            leads_add(&f, &d->leads, leads[i].id, "", "", "", &err), OK);
         *f = row(&leads[i], strcmp(leads[i].id, "edit_trim") == 0
                                 ? VERDICT_NOT_SUPPORTED
                                 : VERDICT_SUPPORTED);
