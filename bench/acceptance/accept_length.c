@@ -9,8 +9,8 @@
  *         DIR/sSEED-{56,60,63,only}/eval/samples.jsonl, DIR/taste-{56,60,63}
  *
  * Win rates are exact probabilities of that noise, paired by prompt and sample,
- * under a judge who has the annotators' taste and under one who has none.  Asked
- * for, three seeds together:
+ * under a judge who has the annotators' taste and under one who has none.
+ * Asked for, three seeds together:
  *
  *     biased judge: the policy of length alone gains, above one half, 75 % of
  *     what the reward model's policy gains, at each taste

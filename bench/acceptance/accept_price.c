@@ -6,10 +6,10 @@
  * Policies that rest at their optimum lie on one curve of mean score R and KL,
  * whose slope dR/dKL is beta: at rest the gradient of R is beta times that of
  * KL, whatever the policy can express.  Between neighbouring prices the slope
- * is measured as a secant, with the same prompts for both.  A secant is the mean
- * of beta over the KL between the two; of the curve of normal scores, KL = sd^2
- * / (2 beta^2), that is the harmonic mean 2 / (1/beta1 + 1/beta2), to which it
- * is compared.  Asked for: within 25 %.
+ * is measured as a secant, with the same prompts for both.  A secant is the
+ * mean of beta over the KL between the two; of the curve of normal scores, KL =
+ * sd^2 / (2 beta^2), that is the harmonic mean 2 / (1/beta1 + 1/beta2), to
+ * which it is compared.  Asked for: within 25 %.
  */
 #include <math.h>
 #include <stdio.h>
