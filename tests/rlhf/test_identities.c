@@ -190,6 +190,7 @@ static void test_true_gradients(void **state)
 static void test_gradient_of_each_mode(void **state)
 {
     (void)state;
+    double worst = 0.0;
     for (uint32_t i = 0; i < PROBLEMS; i++) {
         double z[ACTIONS], ref[ACTIONS], logp[ACTIONS];
         double reverse[ACTIONS], forward[ACTIONS];
@@ -210,8 +211,14 @@ static void test_gradient_of_each_mode(void **state)
             assert_near(k2_loss[v], k1_reward[v], 1e-12);
             assert_near(k3_loss[v], forward[v], 1e-12);
             assert_near(k3_reward[v], reverse[v] - forward[v], 1e-12);
+            worst = fmax(worst, fabs(k1_reward[v] - reverse[v]));
+            worst = fmax(worst, fabs(k2_loss[v] - k1_reward[v]));
+            worst = fmax(worst, fabs(k3_loss[v] - forward[v]));
+            worst = fmax(worst, fabs(k3_reward[v] - reverse[v] + forward[v]));
         }
+        worst = fmax(worst, sqrt(dot(k1_loss, k1_loss)));
     }
+    print_message("gradients of five modes: within %.1e\n", worst);
 }
 
 static double relative_norm(enum kl_mode mode, uint32_t i, double drift)

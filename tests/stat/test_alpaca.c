@@ -297,6 +297,7 @@ static void test_own_fit(void **state)
     double raw[MODELS_MAX];
     double away[MODELS_MAX];
     size_t n = 0;
+    double worst = 0;
     printf("%-42s %6s %8s %6s %6s %6s\n", "model", "win", "LC", "ours", "diff",
            "phi");
     for (size_t m = 0; m < world.n_models; m++) {
@@ -310,15 +311,18 @@ static void test_own_fit(void **state)
         away[n] = fabs(ours[n] - theirs[n]);
         printf("%-42s %6.2f %8.2f %6.2f %6.2f %6.2f\n", model->name, raw[n],
                theirs[n], ours[n], ours[n] - theirs[n], fit.phi);
-        if (strcmp(model->name, "gpt4_gamed") != 0)
+        if (strcmp(model->name, "gpt4_gamed") != 0) {
             assert_true(away[n] < 3);
+            worst = fmax(worst, away[n]);
+        }
         n++;
     }
     double rho = spearman(ours, theirs, n);
     double rho_raw = spearman(raw, theirs, n);
-    printf("%zu models: median distance %.2f points, Spearman %.3f (of the "
+    printf("%zu models: distance %.2f points at most but for gpt4_gamed, "
+           "median %.2f, Spearman %.3f (of the "
            "plain win rate: %.3f)\n",
-           n, summary_median(away, n), rho, rho_raw);
+           n, worst, summary_median(away, n), rho, rho_raw);
     assert_true(rho >= 0.97 && rho > rho_raw);
 }
 

@@ -92,14 +92,17 @@ static void check_published(const double *wins, const double *published,
                             size_t n)
 {
     double strength[8];
-    double sum = 0;
+    double sum = 0, worst = 0;
     struct err err;
     assert_true(n <= 8);
     assert_int_equal(winrate_bradley_terry(strength, wins, n, &err), OK);
     for (size_t i = 0; i < n; i++)
         sum += exp(strength[i]);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         assert_near(exp(strength[i]) / sum, published[i], 1e-6);
+        worst = fmax(worst, fabs(exp(strength[i]) / sum - published[i]));
+    }
+    print_message("evalica: %zu strengths within %.1e\n", n, worst);
 }
 
 static void test_evalica(void **state)
