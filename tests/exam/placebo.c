@@ -61,15 +61,14 @@ void placebo_permute(struct evidence *to, const struct evidence *e,
 
 static const struct {
     const char *id;
-    bool is_observed;
     int row;
-    bool is_in_verdict; // counts for a false verdict
+    bool is_observed, is_in_verdict; // a mechanism else; counts for a verdict
 } looked_at[] = {
-    {"S1", true, OBSERVED_REWARD_UP, true},
-    {"S2a", true, OBSERVED_LONGER, true},
-    {"S2b", true, OBSERVED_LESS_DIRECT, true},
-    {"G", true, OBSERVED_GAP, false},
-    {"a2", false, MECHANISM_EXPLOITED, false},
+    {"S1", OBSERVED_REWARD_UP, true, true},
+    {"S2a", OBSERVED_LONGER, true, true},
+    {"S2b", OBSERVED_LESS_DIRECT, true, true},
+    {"G", OBSERVED_GAP, true, false},
+    {"a2", MECHANISM_EXPLOITED, false, false},
 };
 enum {
     LOOKED_AT = sizeof looked_at / sizeof *looked_at,
