@@ -7,10 +7,10 @@
 
 struct warning_plan warning_plan_default(void)
 {
-    return (struct warning_plan){.nats = 10,
-                                 .least = 0.3,
+    return (struct warning_plan){.nats = 15,
+                                 .least = 0.25,
                                  .prior = 50,
-                                 .window = 5,
+                                 .window = 3,
                                  .votes_each = SIZE_MAX};
 }
 

@@ -70,6 +70,40 @@ holds jq -se '.[-5:] | map(."kl/sequence") | add / length
 # plumb eval on the project prints the same measures.
 expect 0 eval two --json --n-prompts 32 --samples 2
 holds jq -e '.schema and .rm_delta and .kl_sequence' out
+# As if live: replies of every checkpoint, rounds of votes on them, an alarm or
+# none; without the votes too, and with nothing of what came after.
+expect 0 eval two --n-prompts 32 --samples 2 --set eval.curve_samples=true
+mkdir two/human/checkpoints
+first=0
+for round in two/eval/checkpoints/*.jsonl; do
+    expect 0 world judge --panel careful --data "$round" --set panel.pairs=8 \
+        --set panel.placebo_pairs=0 --set panel.twice=0 \
+        --set panel.skip_same=true --set panel.first=$first \
+        --out "two/human/checkpoints/${round##*/}"
+    first=$((first + 8))
+done
+holds [ "$first" -gt 8 ]
+expect 0 diagnose two --json --resamples 100
+holds jq -e '.warning | (.columns.level | length) == .iterations and
+    .iterations > 4 and .needs == null and
+    (.budget > 0 or .alarm_at < 20)' out
+jq -c '.warning.columns.kl_spent[:4]' out >spent
+expect 0 diagnose two --resamples 100
+says out 'would have been raised'
+rm -r two/human/checkpoints
+for rollouts in two/ppo/rollouts/*; do
+    case $rollouts in
+    */00000[1-4].*) ;;
+    *) rm "$rollouts" ;;
+    esac
+done
+expect 0 diagnose two --json --resamples 100
+holds jq -e '.warning.iterations == 4 and .warning.budget == 0' out
+jq -c '.warning.columns.kl_spent' out >truncated
+holds cmp spent truncated
+expect 0 diagnose two --resamples 100
+says out 'without votes'
+
 expect 0 inspect two --json
 holds jq -e '.kind == "project" and .sft.complete and .reward.complete and
     .ppo.complete' out

@@ -17,6 +17,7 @@
 #     OUT/runs/CASE-CHAIN.RUN  key: set, case, seeds, blind name, stages
 #     OUT/blind/NAME/          what the diagnosis sees, and diagnosis.json
 #     OUT/placebo/ID.json      permutations
+#     OUT/early_warning.json   alarms as if live
 #     OUT.json                 the result
 set -eu
 
@@ -257,10 +258,19 @@ make_eval() {
 
 # shellcheck disable=SC2046
 make_votes() {
-    if stage votes "seed=$seed ${evaluated##*/} $(of panel)"; then
+    if stage votes "seed=$seed ${evaluated##*/} $(of panel) $(base round)"; then
         begin
         call world judge --panel careful --data "$ppo/eval/samples.jsonl" \
             --seed "$seed" $(of panel) --out "$dir/spotcheck.jsonl"
+        # Of each checkpoint others, so that a round meets other prompts.
+        first=0
+        mkdir -p "$dir/checkpoints"
+        for f in "$ppo"/eval/checkpoints/*.jsonl; do
+            call world judge --panel careful --data "$f" --seed "$seed" \
+                $(of panel) $(base round | sed 's/[^ ]*=/--set &/g') \
+                --set panel.first=$first --out "$dir/checkpoints/${f##*/}"
+            first=$((first + 32))
+        done
         finish
     fi
     votes=$dir
@@ -305,6 +315,12 @@ blind() {
     jq 'del(.scenario)' "$ppo/eval/settings.json" >"$d/eval/settings.json"
     jq 'del(.checkpoints[].gold)' "$ppo/eval/curve.json" >"$d/eval/curve.json"
     ln "$votes/spotcheck.jsonl" "$d/human/"
+    mkdir "$d/eval/checkpoints" "$d/human/checkpoints"
+    ln "$votes"/checkpoints/* "$d/human/checkpoints/"
+    for f in "$ppo"/eval/checkpoints/*.jsonl; do
+        jq -c '{prompt_id, which, sample, response, len, score}' "$f" \
+            >"$d/eval/checkpoints/${f##*/}"
+    done
     for f in "$ppo"/probes/*.json; do
         [ "${f##*/}" = summary.json ] || ln "$f" "$d/probes/"
     done
@@ -433,5 +449,6 @@ done >"$OUT/made"
 list_placebo >"$OUT/permuted"
 [ ! -s "$OUT/permuted" ] ||
     xargs -P "$JOBS" -L 1 "$0" --placebo <"$OUT/permuted" || failed=1
+"$GRADE" warn "$OUT" || failed=1
 "$GRADE" grade "$OUT" || failed=1
 [ "$failed" = 0 ] || die 'not everything succeeded, see above'

@@ -15,6 +15,7 @@
  *                      blind name, stages
  *     blind/NAME/diagnosis.json
  *     placebo/ID.json  permutations, where they were made (placebo.h)
+ *     early_warning.json  alarms as if live, where they were told (warn.h)
  *
  * A run is right when its first explanation is one of the accepted ones (the
  * word "none": the verdict is inconclusive) and its verdict is one of those
@@ -63,6 +64,7 @@ struct exam {
     struct json *placebo[EXAM_CASES];
     const char *placebo_set[EXAM_CASES];
     size_t n_placebo;
+    struct json *early_warning; // what warn.h wrote; NULL: nothing yet
 };
 
 /* ERR_MISSING, ERR_FORMAT naming file and line, ERR_MEMORY. */

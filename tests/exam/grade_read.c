@@ -233,6 +233,15 @@ static enum status read_placebo(struct exam *e, const struct exam_run *r,
     return OK;
 }
 
+static enum status read_warning(struct exam *e, const char *dir,
+                                struct err *err)
+{
+    char path[FILE_PATH_MAX];
+    TRY(file_join(path, dir, "early_warning.json", err));
+    return file_exists(path) ? json_read(&e->early_warning, path, TEXT_MAX, err)
+                             : OK;
+}
+
 enum status exam_read(struct exam *out, const char *dir, struct err *err)
 {
     enum status status = OK;
@@ -244,6 +253,7 @@ enum status exam_read(struct exam *out, const char *dir, struct err *err)
         TRY_DONE(read_run(e, &e->run[i], dir, err));
         TRY_DONE(read_placebo(e, &e->run[i], dir, err));
     }
+    TRY_DONE(read_warning(e, dir, err));
 done:
     if (status != OK)
         exam_free(e);
@@ -256,6 +266,7 @@ void exam_free(struct exam *e)
         mem_free(e->run[i].estimate);
     for (size_t i = 0; i < e->n_placebo; i++)
         json_free(e->placebo[i]);
+    json_free(e->early_warning);
     mem_free(e->run);
     names_free(&e->row);
     arena_free(&e->arena);

@@ -162,7 +162,12 @@ enum status exam_write(struct json_writer *w, const struct exam *e,
     json_close(w, '}');
     /* What is said of the exam is said of the graded seeds. */
     put_counts(w, e, "graded");
-    put_unmeasured(w, "early_warning", "not part of this exam yet");
+    if (e->early_warning != NULL) {
+        json_put_key(w, "early_warning");
+        json_put_node(w, e->early_warning);
+    } else {
+        put_unmeasured(w, "early_warning", "exam_grade warn has not run");
+    }
     put_unmeasured(w, "whatif_coverage", "not part of this exam yet");
     json_put_key(w, "sets");
     json_open(w, '{');

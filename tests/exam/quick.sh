@@ -17,7 +17,9 @@ holds jq -e --argjson n "$runs" '.schema == "plumb.exam/1" and
     .false_alarm_rate == null and .placebo_rate == null and
     .sets.quick.top1.n + .sets.quick.false_alarm_rate.n == $n and
     .sets.quick.placebo_rate.n == 4 and
-    .early_warning == null and .early_warning_missing != null' exam.json
+    .early_warning.sets.quick.runs[0].best != null and
+    (.early_warning.sets.quick.budget | map(.votes_each) == [0, 2, 4, 8, 16, 32]
+        and .[0].votes == 0 and .[5].votes > 0)' exam.json
 for d in exam/blind/*; do
     holds jq -e '.schema == "plumb.diagnosis/1" and (.rivals | length == 16) and
         .top_rival == .rivals[0].id' "$d/diagnosis.json"

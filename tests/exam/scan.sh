@@ -41,6 +41,7 @@ while read -r file; do
     ppo/config.yaml | ppo/metrics.jsonl | ppo/rollouts/*.jsonl.zst) ;;
     eval/settings.json | eval/samples.jsonl | eval/curve.json) ;;
     human/spotcheck.jsonl | probes/*.json) ;;
+    eval/checkpoints/*.jsonl | human/checkpoints/*.jsonl) ;;
     diagnosis.json | diagnosed | log) continue ;;
     *) found "${file#"$directory"/} is not for a diagnosis" ;;
     esac

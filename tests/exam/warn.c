@@ -100,28 +100,50 @@ static void note(struct warn_run *r, size_t budget, const struct warning_log *l)
             break;
         if (!(at->level <= r->level[budget]))
             r->level[budget] = at->level;
-        for (size_t s = 0; budget == WARN_MAIN && s < WARNING_SIGNALS; s++) {
-            double x = turned(s, at->signal[s]);
-            if (!(x <= r->signal[s]) && !isnan(x))
-                r->signal[s] = x;
-        }
     }
+}
+
+static enum status keep_series(struct warn_run *r, const struct warning_log *l,
+                               struct err *err)
+{
+    r->n = l->n;
+    TRY(MEM_NEW(r->t, l->n, err));
+    TRY(MEM_NEW(r->series, l->n, err));
+    for (size_t i = 0; i < l->n; i++) {
+        const struct warning *at = &l->at[i];
+        r->t[i] = (double)at->iteration;
+        for (size_t s = 0; s < WARNING_SIGNALS; s++)
+            r->series[i][s] = turned(s, at->signal[s]);
+        r->series[i][WARNING_SIGNALS] = at->level;
+    }
+    return OK;
 }
 
 enum status warn_watch(struct warn_run *out, const struct evidence *e,
                        struct err *err)
 {
-    for (size_t s = 0; s < WARNING_SIGNALS; s++)
-        out->signal[s] = (double)NAN;
     for (size_t b = 0; b < WARN_BUDGETS; b++) {
         struct warning_log log;
         struct warning_plan plan = warning_plan_default();
         plan.votes_each = warn_budget[b];
         TRY(warning_watch(&log, e, &plan, err));
         note(out, b, &log);
+        enum status status = OK;
+        if (b == WARN_MAIN)
+            status = keep_series(out, &log, err);
         warning_log_free(&log);
+        TRY(status);
     }
     return OK;
+}
+
+void warn_run_free(struct warn_run *r)
+{
+    mem_free(r->t);
+    mem_free(r->series);
+    r->t = NULL;
+    r->series = NULL;
+    r->n = 0;
 }
 
 static enum status read_run(struct warn_run *out, const char *dir,
@@ -160,8 +182,8 @@ enum status warn_read(struct warn *out, const struct exam *e, const char *dir,
         struct warn_run *run = &w.run[w.n];
         run->run = r;
         run->is_healthy = strcmp(e->item[r->at].counts, "healthy") == 0;
-        TRY_DONE(read_run(run, dir, err));
         w.n++;
+        TRY_DONE(read_run(run, dir, err));
     }
     *out = w;
 done:
@@ -172,13 +194,15 @@ done:
 
 void warn_free(struct warn *w)
 {
+    for (size_t i = 0; i < w->n; i++)
+        warn_run_free(&w->run[i]);
     mem_free(w->run);
     *w = (struct warn){.n = 0};
 }
 
 /* ---- counts ------------------------------------------------------------- */
 
-static int in_set(const struct warn_run *r, const char *set)
+static bool in_set(const struct warn_run *r, const char *set)
 {
     return strcmp(r->run->set, set) == 0;
 }
@@ -240,5 +264,71 @@ done:
     mem_free(lead);
     mem_free(sick);
     mem_free(healthy);
+    return status;
+}
+
+/* ---- one signal alone --------------------------------------------------- */
+
+static bool is_over(const struct warn_run *r, size_t i)
+{
+    return r->truth.is_sick && r->t[i] >= r->truth.half_at;
+}
+
+/* The most alarming value while an alarm would do; NaN of nothing. */
+static double peak(const struct warn_run *r, size_t signal)
+{
+    double most = (double)NAN;
+    for (size_t i = 0; i < r->n && !is_over(r, i); i++)
+        if (!(r->series[i][signal] <= most) && !isnan(r->series[i][signal]))
+            most = r->series[i][signal];
+    return most;
+}
+
+/* Iterations between the first value above a threshold and half; -INFINITY when
+ * there is none in time. */
+static double lead_above(const struct warn_run *r, size_t signal,
+                         double threshold)
+{
+    for (size_t i = 0; i < r->n && !is_over(r, i); i++)
+        if (r->series[i][signal] > threshold)
+            return r->truth.half_at - r->t[i];
+    return -(double)INFINITY;
+}
+
+enum status warn_alone(struct warn_alone *out, const struct warn *w,
+                       const char *set, size_t signal, struct err *err)
+{
+    enum status status = OK;
+    struct warn_alone a = {.lead = (double)NAN};
+    double *sick = NULL, *healthy = NULL, *lead = NULL;
+    double threshold = -(double)INFINITY;
+    size_t n_sick = 0, n_healthy = 0;
+    TRY_DONE(MEM_NEW(sick, w->n, err));
+    TRY_DONE(MEM_NEW(healthy, w->n, err));
+    TRY_DONE(MEM_NEW(lead, w->n, err));
+    for (size_t i = 0; i < w->n; i++) {
+        const struct warn_run *r = &w->run[i];
+        if (!in_set(r, set) || r->truth.is_sick || !r->is_healthy)
+            continue;
+        double most = peak(r, signal);
+        healthy[n_healthy++] = most;
+        threshold = most > threshold ? most : threshold;
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        const struct warn_run *r = &w->run[i];
+        if (!in_set(r, set) || !r->truth.is_sick)
+            continue;
+        lead[n_sick] = lead_above(r, signal, threshold);
+        a.in_time.k += isfinite(lead[n_sick]);
+        sick[n_sick++] = peak(r, signal);
+    }
+    a.in_time.n = n_sick;
+    a.lead = median_lead(lead, n_sick);
+    a.auc = exam_auc(sick, n_sick, healthy, n_healthy);
+    *out = a;
+done:
+    mem_free(sick);
+    mem_free(healthy);
+    mem_free(lead);
     return status;
 }

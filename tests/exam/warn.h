@@ -52,17 +52,21 @@ struct warn_run {
     double level[WARN_BUDGETS]; // the highest while an alarm would do: before
                                 // half_at of a sick run, else at all
     size_t votes[WARN_BUDGETS]; // read by the end
-    double signal[WARNING_SIGNALS]; // the most alarming value in that time, its
-                                    // sign turned where low alarms
+    /* At the main budget, every iteration's signals, and the level behind them;
+     * the sign is turned where low values alarm. */
+    double (*series)[WARNING_SIGNALS + 1]; // [n]
+    double *t;                             // [n]
+    size_t n;
 };
 
 /* From curve.json.  ERR_FORMAT: fewer than two points, or no gold. */
 enum status warn_read_truth(struct warn_truth *out, const struct json *curve,
                             const char *path, struct err *err) MUST_CHECK;
 
-/* A run's alarms at every budget. */
+/* A run's alarms at every budget; warn_run_free() what it made. */
 enum status warn_watch(struct warn_run *out, const struct evidence *e,
                        struct err *err) MUST_CHECK;
+void warn_run_free(struct warn_run *r);
 
 struct warn {
     struct warn_run *run;
@@ -86,6 +90,20 @@ struct warn_counts {
 };
 enum status warn_count(struct warn_counts *out, const struct warn *w,
                        const char *set, size_t budget,
+                       struct err *err) MUST_CHECK;
+
+/*
+ * One signal alone, or the level (WARNING_SIGNALS), with the threshold at its
+ * most alarming value in any healthy run of the set: no false alarm by choice,
+ * and chosen in hindsight, which flatters it.
+ */
+struct warn_alone {
+    double auc; // of its most alarming value while an alarm would do
+    struct exam_share in_time;
+    double lead; // median, as above
+};
+enum status warn_alone(struct warn_alone *out, const struct warn *w,
+                       const char *set, size_t signal,
                        struct err *err) MUST_CHECK;
 
 /* early_warning.json, and what is printed. */

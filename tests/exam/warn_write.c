@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "exam/warn.h"
 
 /* Levels at which the ROC is told. */
@@ -31,30 +30,10 @@ static void count_level(struct exam_share *caught, struct exam_share *wrong,
     }
 }
 
-/* How well each signal alone, at its most alarming, would have told. */
-static enum status find_signals(double auc[WARNING_SIGNALS],
-                                const struct warn *all, const char *set,
-                                struct err *err)
+/* A signal's name; the level stands behind them. */
+static const char *name_of(size_t signal)
 {
-    enum status status = OK;
-    double *sick = NULL, *healthy = NULL;
-    TRY_DONE(MEM_NEW(sick, all->n, err));
-    TRY_DONE(MEM_NEW(healthy, all->n, err));
-    for (size_t s = 0; s < WARNING_SIGNALS; s++) {
-        size_t n_sick = 0, n_healthy = 0;
-        for (size_t i = 0; i < all->n; i++) {
-            const struct warn_run *r = &all->run[i];
-            if (is_in(r, set) && r->truth.is_sick)
-                sick[n_sick++] = r->signal[s];
-            else if (is_in(r, set) && r->is_healthy)
-                healthy[n_healthy++] = r->signal[s];
-        }
-        auc[s] = exam_auc(sick, n_sick, healthy, n_healthy);
-    }
-done:
-    mem_free(sick);
-    mem_free(healthy);
-    return status;
+    return signal < WARNING_SIGNALS ? warning_signal_name(signal) : "level";
 }
 
 /* ---- early_warning.json ------------------------------------------------- */
@@ -139,20 +118,22 @@ static void put_run(struct json_writer *w, const struct warn_run *r)
 static enum status put_set(struct json_writer *w, const struct warn *all,
                            const char *set, struct err *err)
 {
-    double auc[WARNING_SIGNALS];
     struct warn_counts c;
     TRY(warn_count(&c, all, set, WARN_MAIN, err));
-    TRY(find_signals(auc, all, set, err));
     json_field_int(w, "votes_each", (int64_t)warn_budget[WARN_MAIN]);
     put_counts(w, &c);
     put_roc(w, all, set);
     TRY(put_budgets(w, all, set, err));
     json_put_key(w, "signals");
     json_open(w, '[');
-    for (size_t s = 0; s < WARNING_SIGNALS; s++) {
+    for (size_t s = 0; s <= WARNING_SIGNALS; s++) {
+        struct warn_alone a;
+        TRY(warn_alone(&a, all, set, s, err));
         json_open(w, '{');
-        json_field_text(w, "name", warning_signal_name(s));
-        json_field_number(w, "auc", auc[s]);
+        json_field_text(w, "name", name_of(s));
+        json_field_number(w, "auc", a.auc);
+        put_share(w, "in_time", &a.in_time);
+        json_field_number(w, "lead", a.lead);
         json_close(w, '}');
     }
     json_close(w, ']');
@@ -279,13 +260,26 @@ static enum status say_budgets(struct buf *out, const struct warn *all,
     return OK;
 }
 
+static enum status say_alone(struct buf *out, const struct warn *all,
+                             const char *set, struct err *err)
+{
+    buf_puts(out, "  one signal alone, from where no healthy run is\n"
+                  "                              caught in time   median lead "
+                  "  AUC\n");
+    for (size_t s = 0; s <= WARNING_SIGNALS; s++) {
+        struct warn_alone a;
+        TRY(warn_alone(&a, all, set, s, err));
+        buf_printf(out, "    %-26s %7zu of %-3zu   %11.1f   %.3f\n", name_of(s),
+                   a.in_time.k, a.in_time.n, a.lead, a.auc);
+    }
+    return OK;
+}
+
 static enum status say_set(struct buf *out, const struct warn *all,
                            const char *set, struct err *err)
 {
-    double auc[WARNING_SIGNALS];
     struct warn_counts c;
     TRY(warn_count(&c, all, set, WARN_MAIN, err));
-    TRY(find_signals(auc, all, set, err));
     buf_printf(out, "early warning, %s runs, %zu votes a checkpoint\n", set,
                warn_budget[WARN_MAIN]);
     say_runs(out, all, set);
@@ -295,10 +289,7 @@ static enum status say_set(struct buf *out, const struct warn *all,
     say_share(out, "planted, gold not fallen: alarm", &c.planted);
     say_roc(out, all, set, c.auc);
     TRY(say_budgets(out, all, set, err));
-    buf_puts(out, "  each signal alone, AUC\n");
-    for (size_t s = 0; s < WARNING_SIGNALS; s++)
-        buf_printf(out, "    %-26s %.3f\n", warning_signal_name(s), auc[s]);
-    return OK;
+    return say_alone(out, all, set, err);
 }
 
 enum status warn_print(struct buf *out, const struct warn *all, struct err *err)
