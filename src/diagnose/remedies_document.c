@@ -113,7 +113,9 @@ void remedies_summary(struct buf *out, const struct remedy *r, size_t n)
         put_effect(out, &r[i], REMEDY_LENGTH, "length", true, 1);
         put_effect(out, &r[i], REMEDY_KL, "KL", false, 1);
         if (!isfinite(r[i].effect[REMEDY_RM].predicted.estimate))
-            buf_printf(out, "  %s", r[i].command);
+            buf_printf(out, "  %s",
+                       r[i].purpose == REMEDY_MEASURE ? r[i].command
+                                                      : r[i].missing);
         buf_putc(out, '\n');
     }
     if (r[0].verify[0] != '\0' || (n > 1 && r[1].verify[0] != '\0'))

@@ -66,26 +66,18 @@ static bool find_best(struct point *best, size_t *at, const struct evidence *e,
 struct remedy_wanted remedy_human_wanted(const struct remedy_path *p)
 {
     double end = p->all.end * p->all.end;
-    struct remedy_wanted w = {end / 2, -1, (double)NAN, (double)NAN,
+    struct remedy_wanted w = {end / 2, (double)NAN, (double)NAN,
                               gold_key(p->e)};
-    struct point best, now, last;
+    struct point best, now;
     size_t at = 0;
     if (w.key == NULL || !find_best(&best, &at, p->e, w.key))
         return w;
     w.best = best.iteration;
-    last = best;
     for (size_t i = at + 1; i < point_count(p->e); i++) {
-        if (!point_at(&now, p->e, i, w.key))
+        if (!point_at(&now, p->e, i, w.key) || !is_worse(&now, &best))
             continue;
-        if (!is_worse(&now, &best)) {
-            last = now;
-            continue;
-        }
         w.worse = now.iteration;
-        w.iteration = (int64_t)last.iteration;
-        /* From the start on it only got worse: half way to where that is
-         * told, since no KL at all is no training. */
-        w.kl = last.kl > 0 ? last.kl : now.kl / 2;
+        w.kl = (best.kl + now.kl) / 2;
         break;
     }
     return w;

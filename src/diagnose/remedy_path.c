@@ -120,17 +120,27 @@ static size_t points_of(const struct remedy_path *p)
     return p->push.m < POINTS_MAX ? p->push.m : POINTS_MAX;
 }
 
+/* Where point i of these begins in a grid; of very many checkpoints some are
+ * passed over, never the last. */
+static size_t row_of(const struct remedy_path *p, size_t i)
+{
+    size_t points = points_of(p);
+    size_t c = points > 1 ? i * (p->push.m - 1) / (points - 1) : 0;
+    return c * p->push.n_prompts;
+}
+
 static struct remedy_curve curve_of(const struct remedy_path *p,
                                     const size_t *index, size_t n)
 {
-    double d[POINTS_MAX], score[POINTS_MAX], length[POINTS_MAX];
-    size_t np = p->push.n_prompts, m = points_of(p);
+    double d[POINTS_MAX] = {0}, score[POINTS_MAX] = {0};
+    double length[POINTS_MAX] = {0};
+    size_t m = points_of(p);
     for (size_t i = 0; i < m; i++) {
-        d[i] = sqrt(fmax(0, mean_of(p->kl + i * np, index, n)));
-        score[i] =
-            mean_of(p->score + i * np, index, n) - (i > 0 ? score[0] : 0);
-        length[i] = log(mean_of(p->tokens + i * np, index, n)) -
-                    (i > 0 ? length[0] : 0);
+        size_t at = row_of(p, i);
+        d[i] = sqrt(fmax(0, mean_of(p->kl + at, index, n)));
+        score[i] = mean_of(p->score + at, index, n) - (i > 0 ? score[0] : 0);
+        length[i] =
+            log(mean_of(p->tokens + at, index, n)) - (i > 0 ? length[0] : 0);
     }
     struct remedy_fit r = remedy_curve_fit(d + 1, score + 1, NULL, m - 1);
     struct remedy_fit l = remedy_curve_fit(d + 1, length + 1, NULL, m - 1);
@@ -148,7 +158,7 @@ static double share_fitted(const struct remedy_path *p)
 {
     double left = 0, all = 0, start = (double)NAN;
     for (size_t i = 0; i < points_of(p); i++) {
-        size_t at = i * p->push.n_prompts;
+        size_t at = row_of(p, i);
         double d = sqrt(fmax(0, mean_of(p->kl + at, NULL, p->push.n_prompts)));
         double y = mean_of(p->score + at, NULL, p->push.n_prompts);
         if (i == 0)

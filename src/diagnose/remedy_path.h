@@ -108,14 +108,15 @@ enum status remedy_human_on_path(struct estimate *out, bool *by_gold,
 
 /*
  * How far to go.  Gold (else weak gold) at each checkpoint against its best:
- * the last checkpoint before the first one behind the best whose difference
- * excludes 0 (the two intervals added as if independent).  Without gold, or
- * when none is told from the best, half of the KL at the end.
+ * half way, in KL, between the best and the first one behind it whose
+ * difference excludes 0 (the two intervals added as if independent): the best
+ * alone is a matter of luck among points that cannot be told apart.  Without
+ * gold, or when none is told from the best, half of the KL at the end.
  */
 struct remedy_wanted {
     double kl;          // nats a reply; NaN: not even the end is known
-    int64_t iteration;  // of that checkpoint, -1: half of the end
-    double best, worse; // iterations of the best and of the first told worse
+    double best, worse; // iterations of the best and of the first told worse,
+                        // NaN: none is
     const char *key;    // "gold", "weak_gold" or NULL
 };
 struct remedy_wanted remedy_human_wanted(const struct remedy_path *p);

@@ -1,7 +1,6 @@
 #include "diagnose/remedy_value.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -273,12 +272,11 @@ static void say_wanted(struct remedy *r, const struct remedy_sources *s)
 {
     const struct remedy_wanted *w = &s->wanted;
     double end = s->path.all.end * s->path.all.end;
-    if (w->iteration >= 0)
+    if (isfinite(w->worse))
         append(r->why, sizeof r->why,
-               "; %s is told from its best (iteration %.0f) at iteration %.0f, "
-               "so %.2g nats are wanted, as at iteration %" PRId64
-               " (now %.2g)",
-               w->key, w->best, w->worse, w->kl, w->iteration, end);
+               "; %s is best at iteration %.0f and told from that at iteration "
+               "%.0f, so half way is wanted, %.2g nats (now %.2g)",
+               w->key, w->best, w->worse, w->kl, end);
     else
         append(r->why, sizeof r->why,
                "; %s, so half of the KL is wanted, %.2g of %.2g nats",

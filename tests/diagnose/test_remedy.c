@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "diagnose/remedy_verified.h"
 #include "eval/files.h"
 #include "made.h"
@@ -340,6 +341,28 @@ static void test_document(void **state)
     buf_free(&out);
 }
 
+/* Any allocation may be refused: that is said, and nothing is kept. */
+static void test_short_of_memory(void **state)
+{
+    (void)state;
+    struct made *m = made_new(dir);
+    enum status status = ERR_MEMORY;
+    made_rank(m, "R1", "R3");
+    for (long k = 0; status != OK; k++) {
+        struct remedy r[REMEDIES];
+        struct err err;
+        size_t n = 99;
+        assert_true(k < 10000);
+        mem_fail_at(k);
+        status = remedies_choose(r, &n, &m->e, &m->rows, m->rival,
+                                 REMEDY_REPAIR, &err);
+        mem_fail_at(-1);
+        if (status != OK)
+            assert_int_equal(status, ERR_MEMORY);
+        assert_int_equal(n, status == OK ? REMEDIES : 0);
+    }
+}
+
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -353,6 +376,7 @@ int main(void)
         WITH_DIR(test_text),
         WITH_DIR(test_verified),
         WITH_DIR(test_document),
+        WITH_DIR(test_short_of_memory),
         cmocka_unit_test(test_verified_by_one_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
