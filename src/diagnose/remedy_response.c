@@ -369,6 +369,9 @@ static void find_reasons(struct remedy_response *r)
     r->judges_r = within_one(by * correlation(r, C_WR, C_WW, C_VR, NULL, n));
     r->judges_tokens =
         within_one(by * correlation(r, C_WT, C_WW, C_VT, NULL, n));
+    double c = r->tokens_r, t = r->judges_tokens;
+    r->judges_rest =
+        within_one((r->judges_r - t * c) / sqrt((1 - c * c) * (1 - t * t)));
     r->reason_off =
         isfinite(r->tokens_r)
             ? NULL

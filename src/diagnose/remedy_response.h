@@ -56,7 +56,10 @@ struct remedy_response {
     size_t n;
     /* of all prompts: correlations with r of tokens, of judges with both */
     double tokens_r, judges_r, judges_tokens;
-    double token_slope;                     // of r on tokens within prompts
+    double token_slope; // of r on tokens within prompts
+    /* of judges with what is left of r when length is taken off it: partial
+     * correlation given tokens; near 0 the remedy leaves nothing */
+    double judges_rest;
     const char *reason_off, *reason_judges; // why not, or NULL
 };
 

@@ -11,6 +11,7 @@ const struct remedy_row remedy_rows[] = {
      .key = {"reward.length_residual"},
      .to = {"true"},
      .model = REMEDY_MODEL_LENGTH_OFF,
+     .condition = REMEDY_IF_REST,
      .target = REMEDY_LENGTH,
      .is_reward_side = true,
      .tradeoff = "length that is needed gets no credit either, so replies that "
@@ -21,6 +22,7 @@ const struct remedy_row remedy_rows[] = {
      .key = {"reward.heads"},
      .to = {"2"},
      .model = REMEDY_MODEL_LENGTH_OFF,
+     .condition = REMEDY_IF_REST,
      .target = REMEDY_LENGTH,
      .is_reward_side = true,
      .tradeoff = "about a point of accuracy on rankings, and length that is "
@@ -82,6 +84,7 @@ const struct remedy_row remedy_rows[] = {
      .key = {"ppo.length_penalty"},
      .value = REMEDY_VALUE_TOKEN,
      .model = REMEDY_MODEL_LENGTH_OFF,
+     .condition = REMEDY_IF_REST,
      .target = REMEDY_LENGTH,
      .is_reward_side = true,
      .tradeoff = "one price for every prompt, needed length included; too high "
@@ -294,7 +297,7 @@ const struct remedy_row remedy_rows[] = {
 const size_t remedy_row_count = sizeof remedy_rows / sizeof *remedy_rows;
 
 #define PRICE "beta", "kl-budget", "kl-stop"
-#define LENGTH "residual", "two-heads", "length-penalty", "balance"
+#define LENGTH "residual", "two-heads", "length-penalty", "relabel", "balance"
 
 static const struct remedy_answer answers[] = {
     {"R0", {"best-of"}, {"interpolate"}},

@@ -47,6 +47,8 @@ enum remedy_condition {
     REMEDY_ALWAYS,
     REMEDY_IF_DESK,    // careful raters are at hand: the support desk
     REMEDY_IF_PENALTY, // the KL penalty is not known to be broken
+    REMEDY_IF_REST,    // judges do not dislike what is left of the score when
+                       // length is taken off it, as far as is known
     REMEDY_IF_SET,     // the setting is recorded and is another
 };
 
@@ -70,7 +72,7 @@ extern const size_t remedy_row_count;
 const struct remedy_row *remedy_table_find(const char *id);
 
 enum {
-    REMEDY_CHOICES = 5
+    REMEDY_CHOICES = 6
 };
 
 /* Ids in order of preference; the first list is against the rival itself, the

@@ -223,6 +223,8 @@ static bool meets(const struct remedy_row *row, const struct remedy_sources *s)
         return is_desk(s->e);
     case REMEDY_IF_PENALTY:
         return acts == NULL || acts->verdict != VERDICT_NOT_SUPPORTED;
+    case REMEDY_IF_REST:
+        return !(s->response.judges_rest < 0);
     case REMEDY_IF_SET:
         return evidence_text(s->e, stage_of(row->key[0]), row->key[0]) != NULL;
     }
@@ -306,6 +308,12 @@ void remedy_value_say(struct remedy *r, const struct remedy_row *row,
         append(r->why, sizeof r->why,
                "; score and tokens correlate by %.2f within prompts",
                s->response.tokens_r);
+    if (row->model == REMEDY_MODEL_LENGTH_OFF &&
+        isfinite(s->response.judges_rest))
+        append(r->why, sizeof r->why,
+               ", and what is left of it agrees with those who spot-check by "
+               "%.2f",
+               s->response.judges_rest);
     if (row->model == REMEDY_MODEL_JUDGES ||
         row->model == REMEDY_MODEL_JUDGES_HALF)
         append(r->why, sizeof r->why,

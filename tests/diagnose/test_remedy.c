@@ -153,6 +153,42 @@ static void test_earlier_checkpoint(void **state)
     assert_non_null(strstr(r[0].missing, "nothing in this run"));
 }
 
+/* Replies 1 and 2 differ by 10 tokens and by 0.8 + 3 * 0.6 / sqrt 3 of score,
+ * more than their length is worth.  Judges who prefer the first dislike what is
+ * left of the score, and another reward for it would be no remedy. */
+static void test_rest_that_nobody_wants(void **state)
+{
+    (void)state;
+    make_desk();
+    for (int likes = 0; likes < 2; likes++) {
+        struct remedy r[REMEDIES];
+        struct made *m = made_new(dir);
+        for (size_t p = 0; p < MADE_PROMPTS; p++) {
+            size_t base = 2 * MADE_EACH * p;
+            /* Length alone is of no taste: 0 and 2 win alike. */
+            m->vote[m->e.n_vote++] =
+                (struct evidence_vote){.prompt = p,
+                                       .pair = p,
+                                       .is_placebo = true,
+                                       .visit = 1,
+                                       .win = p % 2 == 0 ? 1 : 0,
+                                       .reply = base,
+                                       .reply_other = base + 2};
+            m->vote[m->e.n_vote++] =
+                (struct evidence_vote){.prompt = p,
+                                       .pair = p,
+                                       .is_placebo = true,
+                                       .visit = 1,
+                                       .win = likes,
+                                       .reply = base + 2,
+                                       .reply_other = base + 1};
+        }
+        made_rank(m, "R1", NULL);
+        made_choose(r, m, REMEDY_REPAIR);
+        assert_string_equal(r[0].name, likes ? "residual" : "relabel");
+    }
+}
+
 static void test_healthy(void **state)
 {
     (void)state;
@@ -370,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DIR(test_every_rival),
         WITH_DIR(test_conditions),
+        WITH_DIR(test_rest_that_nobody_wants),
         WITH_DIR(test_healthy),
         WITH_DIR(test_earlier_checkpoint),
         WITH_DIR(test_inconclusive),

@@ -97,6 +97,13 @@ static void test_judges(void **state)
     respond(x, m, REMEDY_JUDGES, 1);
     c /= sqrt(sin(half_pi * 0.8));
     files_near(x[REMEDY_RM].estimate, 2 * (c - 1), 1e-12);
+    /* Both features differ alike in these pairs: (c - 0.8 c) / sqrt((1 - 0.64)
+     * (1 - c^2)). */
+    struct remedy_response r;
+    struct err err;
+    files_must(remedy_response_open(&r, &m->e, &err), &err);
+    files_near(r.judges_rest, 0.2 * c / sqrt(0.36 * (1 - c * c)), 1e-12);
+    remedy_response_close(&r);
     m->e.n_vote = 0;
     respond(x, m, REMEDY_JUDGES, 1);
     assert_true(isnan(x[REMEDY_RM].estimate));
