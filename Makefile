@@ -11,11 +11,13 @@ RELEASE := build/release
 PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: help build demo check exam real real-quick real-full bench \
+.PHONY: help build demo story check exam real real-quick real-full bench \
 	bench-scenarios acceptance install format tidy fuzz clean
 
 help:
-	@echo 'make demo             build, run the whole loop, say where the report is'
+	@echo 'make demo             build, run the whole loop, diagnose it'
+	@echo 'make story            the demo, both changes that its diagnosis asks for'
+	@echo '                      over 3 seeds, and docs/essay.md of their numbers'
 	@echo 'make check            build release and sanitizer trees, run every fast test'
 	@echo 'make exam             plant every fault, diagnose blind, grade (docs/exam.md;'
 	@echo '                      EXAM=--quick, --calibrate, --grade)'
@@ -36,6 +38,12 @@ build:
 
 demo: build
 	$(PLUMB) demo --scenario $(SCENARIO) --seed $(SEED) --out $(OUT) --overwrite
+
+# Stopped anywhere, it goes on when called again.
+story: build
+	@tools/setup.sh check
+	SCENARIO=$(SCENARIO) SEED=$(SEED) \
+		tools/story.sh $(PLUMB) $(OUT) docs/essay.md
 
 # The same story on real input: recipes/support-smollm2/README.md.
 real: build

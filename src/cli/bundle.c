@@ -40,19 +40,13 @@ static const struct preset_row weak_rm[] = {
 
 /* The whole path in well under a minute; too small to show the result. */
 static const struct preset_row quick[] = {
-    {"world.demos", "4000"},
-    {"sft.epochs", "3"},
-    {"world.rank_prompts", "1200"},
-    {"reward.epochs", "1"},
-    {"ppo.iterations", "20"},
-    {"ppo.norm_prompts", "64"},
-    {"ppo.save_every", "4"},
-    {"eval.n_prompts", "64"},
-    {"probe.n_prompts", "32"},
-    {"probe.training_prompts", "64"},
-    {"probe.demos", "200"},
-    {"probe.push_prompts", "16"},
-    END,
+    {"world.demos", "4000"},        {"sft.epochs", "3"},
+    {"world.rank_prompts", "1200"}, {"reward.epochs", "1"},
+    {"ppo.iterations", "20"},       {"ppo.norm_prompts", "64"},
+    {"ppo.save_every", "4"},        {"eval.n_prompts", "64"},
+    {"probe.n_prompts", "32"},      {"probe.training_prompts", "64"},
+    {"probe.demos", "200"},         {"probe.push_prompts", "16"},
+    {"diagnose.resamples", "500"},  END,
 };
 
 bool bundle_is_chooser(const char *key)

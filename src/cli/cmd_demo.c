@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "cli/demo.h"
 #include "cli/record.h"
-#include "eval/heldout.h"
 
 #define HELDOUT_MAX ((size_t)64 << 20)
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -13,8 +12,8 @@
 /* What a demo leaves, in the order in which it is removed: demo.yaml is
  * written first and goes last, so without it the others are not ours. */
 static const char *const parts[] = {
-    "report.html", "probes", "eval",  "ppo",       "reward",
-    "human",       "sft",    "world", "demo.yaml",
+    "report.html", "diagnosis.json", "whatif", "probes", "eval",      "ppo",
+    "reward",      "human",          "sft",    "world",  "demo.yaml",
 };
 static const size_t n_parts = sizeof parts / sizeof *parts;
 
@@ -85,9 +84,9 @@ done:
     return status;
 }
 
-/* eval/heldout.json with the time the run took. */
+/* eval/heldout.json with the verdict and the time the run took. */
 static void put_document(struct buf *out, const struct json *heldout,
-                         double seconds)
+                         const struct demo *demo, double seconds)
 {
     struct json_writer w;
     json_writer_init(&w, out, true);
@@ -97,27 +96,27 @@ static void put_document(struct buf *out, const struct json *heldout,
         json_put_key(&w, json_key(it));
         json_put_node(&w, json_value(it));
     }
+    json_field_text(&w, "verdict", demo->verdict);
+    json_field_text(&w, "top_rival", demo->top_rival);
     json_field_number(&w, "seconds", seconds);
     json_close(&w, '}');
     buf_putc(out, '\n');
 }
 
-static enum status show(const struct options *o, const char *dir,
-                        double seconds, struct err *err)
+static enum status show(const struct demo *demo, double seconds,
+                        struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct json *heldout;
     struct buf out;
-    TRY(file_join(path, dir, "eval/heldout.json", err));
+    if (!demo->o->v.common.json) {
+        buf_printf(demo->summary, "%.0f seconds.\n", seconds);
+        return terminal_print(demo->summary, err);
+    }
+    TRY(file_join(path, demo->dir, "eval/heldout.json", err));
     TRY(json_read(&heldout, path, HELDOUT_MAX, err));
     buf_init(&out, HELDOUT_MAX);
-    if (o->v.common.json) {
-        put_document(&out, heldout, seconds);
-    } else {
-        heldout_table(&out, heldout);
-        buf_printf(&out, "\n%.0f seconds.  The report: %s/report.html\n",
-                   seconds, dir);
-    }
+    put_document(&out, heldout, demo, seconds);
     enum status status = terminal_print(&out, err);
     buf_free(&out);
     json_free(heldout);
@@ -151,18 +150,22 @@ static enum status check_settings(const struct options *o, struct err *err)
 enum status cmd_demo(struct options *o, struct err *err)
 {
     const char *dir = o->v.common.out != NULL ? o->v.common.out : "plumb-demo";
-    struct demo demo = {.o = o, .dir = dir};
+    struct buf summary;
+    struct demo demo = {.o = o, .dir = dir, .summary = &summary};
     int lock = -1;
     double started = terminal_now();
     TRY(check_settings(o, err));
     TRY(file_make_dir(dir, err));
     TRY(run_lock(&lock, dir, err));
+    buf_init(&summary, HELDOUT_MAX);
     enum status status = take_directory(o, dir, err);
     if (status == OK)
         status = record(o, dir, err);
     if (status == OK)
         status = run_all(&demo, err);
     run_unlock(lock);
-    TRY(status);
-    return show(o, dir, terminal_now() - started, err);
+    if (status == OK)
+        status = show(&demo, terminal_now() - started, err);
+    buf_free(&summary);
+    return status;
 }

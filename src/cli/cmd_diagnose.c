@@ -2,10 +2,9 @@
 
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/diagnosing.h"
 #include "cli/terminal.h"
-#include "diagnose/diagnose.h"
 #include "report/essay_page.h"
-#include "report/report.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
@@ -26,29 +25,13 @@ static bool is_wanted(const struct diagnosis *d, enum diagnose_fail_on what)
     return false;
 }
 
-/* diagnosis.json and report.html of the project, or, with the project left
- * alone, the file that --out names. */
-static enum status save(const struct buf *document, const struct diagnosis *d,
-                        const struct evidence *e, const struct options *o,
-                        struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    const char *out = o->v.common.out;
-    if (out != NULL)
-        return file_write(out, buf_text(document), document->len, err);
-    TRY(file_join(path, e->project, "diagnosis.json", err));
-    TRY(file_write(path, buf_text(document), document->len, err));
-    return report_write(e->project, d, e, err);
-}
-
 /* The essay as Markdown, where --essay wants it. */
-static enum status save_essay(const struct diagnosis *d,
-                              const struct evidence *e, const char *path,
+static enum status save_essay(const struct diagnosing *g, const char *path,
                               struct err *err)
 {
     struct essay y;
     struct buf text;
-    TRY(essay_build(&y, d, e, err));
+    TRY(essay_build(&y, &g->d, &g->e, err));
     buf_init(&text, DOCUMENT_MAX);
     essay_page_markdown(&text, &y);
     enum status status = buf_status(&text, err);
@@ -59,27 +42,33 @@ static enum status save_essay(const struct diagnosis *d,
     return status;
 }
 
-static enum status tell(const struct diagnosis *d, const struct evidence *e,
+/* diagnosis.json and report.html of the project, or, with the project left
+ * alone, the file that --out names. */
+static enum status save(const struct diagnosing *g, const struct buf *document,
                         const struct options *o, struct err *err)
 {
+    const char *out = o->v.common.out;
+    if (out != NULL)
+        TRY(file_write(out, buf_text(document), document->len, err));
+    else
+        TRY(diagnosing_save(g, err));
+    return o->v.diagnose.essay != NULL ? save_essay(g, o->v.diagnose.essay, err)
+                                       : OK;
+}
+
+static enum status tell(const struct diagnosing *g, const struct options *o,
+                        struct err *err)
+{
     enum status status = OK;
-    char path[FILE_PATH_MAX];
     struct buf document, text;
-    struct json_writer w;
     buf_init(&document, DOCUMENT_MAX);
     buf_init(&text, DOCUMENT_MAX);
-    json_writer_init(&w, &document, true);
-    diagnose_write(&w, d, e);
-    buf_putc(&document, '\n');
-    TRY_DONE(buf_status(&document, err));
-    TRY_DONE(save(&document, d, e, o, err));
-    if (o->v.diagnose.essay != NULL)
-        TRY_DONE(save_essay(d, e, o->v.diagnose.essay, err));
-    diagnose_summary(&text, d, e);
-    if (o->v.common.out == NULL) {
-        TRY_DONE(file_join(path, e->project, "report.html", err));
-        buf_printf(&text, "\nThe report: %s\n", path);
-    }
+    TRY_DONE(diagnosing_document(&document, g, err));
+    TRY_DONE(save(g, &document, o, err));
+    if (o->v.common.out == NULL)
+        TRY_DONE(diagnosing_summary(&text, g, err));
+    else
+        diagnose_summary(&text, &g->d, &g->e);
     TRY_DONE(terminal_print(o->v.common.json ? &document : &text, err));
 done:
     buf_free(&document);
@@ -92,18 +81,13 @@ enum status cmd_diagnose(struct options *o, struct err *err)
     const struct diagnose_values *v = &o->v.diagnose;
     const struct bootstrap plan = {.seed = (uint64_t)o->v.common.seed,
                                    .resamples = (size_t)v->resamples};
-    struct evidence e;
-    struct diagnosis d;
-    TRY(evidence_read(&e, o->operand[0], &plan, err));
-    enum status status = diagnose(&d, &e, err);
-    if (status == OK) {
-        status = tell(&d, &e, o, err);
-        if (status == OK && is_wanted(&d, (enum diagnose_fail_on)v->fail_on))
-            status = err_set(err, ERR_FOUND, "%s: the verdict is %s (%s)",
-                             o->operand[0], diagnose_verdict(d.verdict),
-                             d.rival[0].id);
-        diagnose_free(&d);
-    }
-    evidence_free(&e);
+    struct diagnosing g;
+    TRY(diagnosing_open(&g, o->operand[0], &plan, err));
+    enum status status = tell(&g, o, err);
+    if (status == OK && is_wanted(&g.d, (enum diagnose_fail_on)v->fail_on))
+        status =
+            err_set(err, ERR_FOUND, "%s: the verdict is %s (%s)", o->operand[0],
+                    diagnose_verdict(g.d.verdict), g.d.rival[0].id);
+    diagnosing_close(&g);
     return status;
 }

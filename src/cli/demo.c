@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/diagnosing.h"
 #include "cli/probing.h"
 #include "cli/speaker.h"
 #include "eval/heldout.h"
@@ -212,7 +213,26 @@ static enum status probe(const struct demo *d, struct err *err)
     return status;
 }
 
-enum status demo_run(const struct demo *d, struct err *err)
+/* Why, from all these files, and the report that opens with it. */
+static enum status diagnose_it(struct demo *d, struct err *err)
+{
+    const struct bootstrap plan = {.seed = (uint64_t)d->o->v.common.seed,
+                                   .resamples =
+                                       (size_t)d->o->v.diagnose.resamples};
+    struct diagnosing g;
+    context_stage(&d->session->context, "diagnose",
+                  "what happened, why, and what would help");
+    TRY(diagnosing_open(&g, d->dir, &plan, err));
+    enum status status = diagnosing_save(&g, err);
+    if (status == OK)
+        status = diagnosing_summary(d->summary, &g, err);
+    d->verdict = diagnose_verdict(g.d.verdict);
+    d->top_rival = g.d.rival[0].id;
+    diagnosing_close(&g);
+    return status;
+}
+
+enum status demo_run(struct demo *d, struct err *err)
 {
     struct option_values *v = &d->o->v;
     const char *path;
@@ -234,5 +254,6 @@ enum status demo_run(const struct demo *d, struct err *err)
     TRY(demo_path(&v->ppo.prompts, d, "world/ppo_prompts.jsonl", err));
     TRY(train(d, FOR_PPO, "ppo", cmd_ppo_run, err));
     TRY(evaluate(d, err));
-    return probe(d, err);
+    TRY(probe(d, err));
+    return diagnose_it(d, err);
 }

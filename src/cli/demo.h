@@ -6,22 +6,26 @@
  *                held out
  *     D/sft/     supervised fine-tuning
  *     D/human/   candidates, rankings, spot-checks
- *     D/reward/  D/ppo/  D/eval/  D/report.html  D/probes/
+ *     D/reward/  D/ppo/  D/eval/  D/probes/  D/diagnosis.json  D/report.html
  */
 #ifndef PLUMB_CLI_DEMO_H
 #define PLUMB_CLI_DEMO_H
 
+#include "base/buf.h"
 #include "cli/session.h"
 #include "world/mix.h"
 
 struct demo {
     struct options *o;
     struct session *session;
-    const char *dir; // the project
+    const char *dir;     // the project
+    struct buf *summary; // the diagnosis on one screen, appended
+    /* What it came to. */
+    const char *verdict, *top_rival;
 };
 
 /* All stages; a finished one is passed over when the run is resumed. */
-enum status demo_run(const struct demo *d, struct err *err) MUST_CHECK;
+enum status demo_run(struct demo *d, struct err *err) MUST_CHECK;
 
 /* The mix of the prompts that PPO trains on.  ERR_ARG when it is none, or when
  * it drifts over a file that PPO would shuffle. */

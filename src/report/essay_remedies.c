@@ -151,15 +151,19 @@ static void tell_change(struct essay *y, size_t i)
 {
     static const char *const head[] = {"One", "The other"};
     const struct remedy *r = &y->d->remedy[i];
-    essay_advise(y, "%s is to %s (against %s).", head[i > 0],
-                 essay_clean(r->title).text, essay_clean(r->against).text);
-    if (r->purpose != REMEDY_MEASURE)
+    bool is_question = r->purpose == REMEDY_MEASURE;
+    essay_advise(y, "%s is to %s (%s %s).", head[i > 0],
+                 essay_clean(r->title).text, is_question ? "about" : "against",
+                 essay_clean(r->against).text);
+    if (is_question && r->command[0] != '\0')
+        essay_advise(y, "It is done by `%s`.", essay_clean(r->command).text);
+    if (!is_question)
         tell_prediction(y, r, i);
     if (r->tradeoff[0] != '\0')
         essay_advise(
             y, "The price: %s.",
             essay_quote(y, i == 0 ? "remedy-1" : "remedy-2", r->tradeoff).text);
-    if (r->purpose != REMEDY_MEASURE)
+    if (!is_question)
         tell_observed(y, r, i);
 }
 

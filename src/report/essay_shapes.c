@@ -117,13 +117,14 @@ static void tell_rank(struct essay *y, const char *lead)
                    r->name);
     struct essay_mark all = signs(y, r, "signs", what, r->n_seen);
     essay_say(y, r->id,
-              "%s %s (%s): %s. Of its %s signs %s are seen and none speaks "
+              "%s %s (%s): %s. Of its %s signs %s %s seen and none speaks "
               "against it.",
               lead,
               y->d->verdict == DIAGNOSIS_BUG ? "one cause"
                                              : "consistent with one "
                                                "explanation",
-              r->id, plot_of(r->id)->how, all.text, seen.text);
+              r->id, plot_of(r->id)->how, all.text, seen.text,
+              r->supported == 1 ? "is" : "are");
 }
 
 /* ---- healthy ------------------------------------------------------------ */
@@ -200,6 +201,8 @@ static void tell_bug(struct essay *y)
                      "itself first: mend this, train again, then ask again.",
                      p->spoils);
     }
+    if (strcmp(r->id, "R4") == 0)
+        essay_formula(y);
     essay_observed(y, false);
 }
 
@@ -216,12 +219,13 @@ static void tell_running(struct essay *y)
         char what[160];
         (void)snprintf(what, sizeof what, "%s (%s), signs", r->id, r->name);
         essay_advise(y,
-                     "%s: %s. Of its %s signs %s are seen, %s could not be "
+                     "%s: %s. Of its %s signs %s %s seen, %s could not be "
                      "measured, and none speaks against it; more would be told "
                      "by `%s`.",
                      r->id, plot_of(r->id)->how,
                      signs(y, r, "signs", what, r->n_seen).text,
                      signs(y, r, "seen", what, r->supported).text,
+                     r->supported == 1 ? "is" : "are",
                      signs(y, r, "open", what, r->not_measurable).text,
                      r->experiment);
         told++;
@@ -236,8 +240,8 @@ static void tell_running(struct essay *y)
 
 /* Rows that a reader would ask for, in the story's order. */
 static const char *const asked[] = {
-    "S1", "S2a", "S2b", "S3", "S3p", "G",  "V7", "a1",
-    "a2", "a3",  "b1",  "b2", "b3",  "c1", "c2",
+    "S1", "S2a", "S2b", "S3", "G",  "V7", "a1",
+    "a2", "a3",  "b1",  "b2", "b3", "c1", "c2",
 };
 
 static bool is_told(const struct essay *y, const char *row)
@@ -257,12 +261,12 @@ static void tell_missing(struct essay *y, size_t most)
     for (size_t i = 0; i < sizeof asked / sizeof *asked && most > 0; i++) {
         const char *needs = essay_needs(y, asked[i]);
         const struct finding *f = essay_find(y, asked[i]).row;
-        /* S3p rests on V7: one need is told once. */
+        /* Rows that rest on one another have one need: it is told once. */
         if (f == NULL || needs[0] == '\0' || is_told(y, asked[i]) ||
             strcmp(needs, before) == 0)
             continue;
         before = needs;
-        most -= essay_lack(y, asked[i], "That %s (%s) is not settled: %s.",
+        most -= essay_lack(y, asked[i], "Whether %s (%s) is open: %s.",
                            f->claim, f->id, essay_quote(y, f->id, needs).text);
     }
 }
