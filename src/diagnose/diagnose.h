@@ -26,10 +26,10 @@
 #ifndef PLUMB_DIAGNOSE_DIAGNOSE_H
 #define PLUMB_DIAGNOSE_DIAGNOSE_H
 
-#include "diagnose/warning.h"
 #include "diagnose/remedies.h"
 #include "diagnose/ship.h"
 #include "diagnose/strata.h"
+#include "diagnose/warning.h"
 
 enum diagnosis_verdict {
     DIAGNOSIS_INCONCLUSIVE,
@@ -50,8 +50,8 @@ struct diagnosis {
     struct finding gate[GATES], observed[OBSERVED], mechanism[MECHANISMS];
     struct leads leads;
     struct rival rival[RIVALS]; // by rank
-    struct strata strata; // by the prompts' tags
-    struct ship ship;     // which checkpoint
+    struct strata strata;       // by the prompts' tags
+    struct ship ship;           // which checkpoint
     enum diagnosis_verdict verdict;
     struct warning_log warning; // what would have been said during the run
     /* Files that do not fit each other: what the configuration says against

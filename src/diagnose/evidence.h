@@ -10,16 +10,17 @@
  *     eval/curve.json                       held-out measures by checkpoint
  *     human/spotcheck.jsonl                 blind votes, placebo pairs among
  *                                           them
- *     human/checkpoints/000010.jsonl        votes on the policy of iteration 10,
- *     eval/checkpoints/000010.jsonl         and the replies they are about
+ *     human/checkpoints/000010.jsonl        votes on the policy of iteration
+ *     eval/checkpoints/000010.jsonl         10, and the replies they are about
  *     reward/eval/heldout.json              the reward model's own accuracy
  *     probes/NAME.json                      what only models can answer
  *     whatif/result.json                    what changes did, once re-run; not
  *                                           missed where it is absent
  *
- * Any of them may be absent or damaged: it is then (but for votes on
- * checkpoints, which nobody need ask for) on the list of what is lost, with the reason and the command that would make it, and all that rests
- * on it is not measurable.  Nothing is guessed in its place.
+ * Any of them may be absent or damaged: it is then on the list of what is
+ * lost (but for votes on checkpoints, which nobody need ask for), with the
+ * reason and the command that would make it, and all that rests on it is not
+ * measurable.  Nothing is guessed in its place.
  *
  * Memory.  Of a held-out reply and of a vote all numbers are kept, of a
  * rollout's response a fixed few (its tokens are reduced while they stream by),

@@ -42,7 +42,7 @@ while read -r file; do
     eval/settings.json | eval/samples.jsonl | eval/curve.json) ;;
     human/spotcheck.jsonl | probes/*.json) ;;
     eval/checkpoints/*.jsonl | human/checkpoints/*.jsonl) ;;
-    diagnosis.json | diagnosed | log) continue ;;
+    diagnosis.json | report.html | diagnosed | log) continue ;;
     *) found "${file#"$directory"/} is not for a diagnosis" ;;
     esac
     unpacked "$file" | grep -qi -e gold -e '"ticket"' -e '"help"' \
