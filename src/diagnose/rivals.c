@@ -239,12 +239,15 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
                                          : VERDICT_NOT_MEASURABLE;
 }
 
-/* 0 is the first class. */
+/* 0 is the first class.  "Nothing is wrong" stands behind whatever is. */
 static int class_of(const struct rival *r)
 {
-    if (r->verdict == VERDICT_SUPPORTED)
-        return r->is_bug ? 0 : r->is_permissive ? 2 : 1;
-    return r->verdict == VERDICT_NOT_MEASURABLE ? 3 : 4;
+    if (r->verdict == VERDICT_NOT_SUPPORTED)
+        return 5;
+    if (r->verdict == VERDICT_NOT_MEASURABLE)
+        return 4;
+    bool is_healthy = strcmp(r->id, "R0") == 0;
+    return r->is_bug ? 0 : r->is_permissive ? 3 : is_healthy ? 2 : 1;
 }
 
 /* Share of its signs that are seen, so that long lists do not win by length. */
@@ -277,7 +280,7 @@ void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
     for (size_t i = 0; i < RIVALS; i++) {
         out[i].rank = i + 1;
         if (i > 0 && class_of(&out[i]) == class_of(&out[i - 1]) &&
-            class_of(&out[i]) < 3 &&
+            class_of(&out[i]) < 4 &&
             out[i].contradicted == out[i - 1].contradicted &&
             share_for(&out[i]) == share_for(&out[i - 1])) {
             out[i].tied_with = i - 1;

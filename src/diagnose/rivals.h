@@ -28,10 +28,10 @@
  *     not measurable  otherwise
  *
  * Rank: bugs (R4, R7, R8, R15) that are supported come first, since they spoil
- * the inputs of all others; then the supported ones, causes of their own before
- * what merely let them happen (R3, R6); then by signs against, signs for.  Ties
- * keep the order above and are named, with the cheapest experiment that would
- * part them.
+ * the inputs of all others; then the supported ones: causes of their own, then
+ * the healthy run (R0), then what merely lets others happen (R3, R6); then by
+ * signs against, signs for.  Ties keep the order above and are named, with the
+ * cheapest experiment that would part them.
  */
 #ifndef PLUMB_DIAGNOSE_RIVALS_H
 #define PLUMB_DIAGNOSE_RIVALS_H
