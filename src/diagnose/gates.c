@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "diagnose/metric.h"
 #include "diagnose/rate.h"
 
 #define ROLLOUTS "ppo/rollouts"
@@ -27,16 +28,6 @@ static void lack_rollouts(struct finding *f, const struct evidence *e)
                  lost != NULL ? lost->command : "plumb ppo");
 }
 
-/* The largest value of a metric over the run; NaN without. */
-static double largest(const struct run_table *t, const char *name)
-{
-    size_t c = run_table_find(t, name);
-    double most = (double)NAN;
-    for (size_t i = 0; c != SIZE_MAX && i < t->n; i++)
-        most = fmax(most, t->value[i * t->columns + c]);
-    return most;
-}
-
 static struct finding judge_ratio(const struct evidence *e)
 {
     struct finding f =
@@ -45,8 +36,10 @@ static struct finding judge_ratio(const struct evidence *e)
     const char *precision = evidence_text(e, "ppo", "precision");
     double bound =
         precision != NULL && strcmp(precision, "bf16") == 0 ? 2e-2 : 1e-4;
-    double most = fmax(largest(&e->metrics, "ratio/first_error"),
-                       largest(&e->metrics, "ratio/sampler_error"));
+    struct metric_column first = metric_find(&e->metrics, "ratio/first_error");
+    struct metric_column sampler =
+        metric_find(&e->metrics, "ratio/sampler_error");
+    double most = fmax(metric_largest(&first), metric_largest(&sampler));
     for (size_t i = 0; i < e->n_step; i++)
         most = fmax(most, e->step[i].sampler_error);
     judge_bound(&f, most, e->n_step > 0 ? e->n_step : e->metrics.n, bound);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "diagnose/metric.h"
 #include "stat/concentration.h"
 #include "stat/decompose.h"
 #include "stat/klprice.h"
@@ -379,28 +380,15 @@ done:
     return status;
 }
 
-static double last_metric(const struct run_table *t, const char *name)
-{
-    size_t c = run_table_find(t, name);
-    return c != SIZE_MAX && t->n > 0 ? t->value[(t->n - 1) * t->columns + c]
-                                     : (double)NAN;
-}
-
-static double first_metric(const struct run_table *t, const char *name)
-{
-    size_t c = run_table_find(t, name);
-    return c != SIZE_MAX && t->n > 0 ? t->value[c] : (double)NAN;
-}
-
 /* beta in units of raw reward: times what scores were divided by, where that
  * moved. */
 static enum status add_beta_path(struct leads *leads, const struct evidence *e,
                                  struct err *err)
 {
-    const char *normaliser = "score/normaliser";
+    struct metric_column normaliser =
+        metric_find(&e->metrics, "score/normaliser");
     double first = evidence_beta_first(e), last = evidence_beta(e);
-    double by = last_metric(&e->metrics, normaliser) /
-                first_metric(&e->metrics, normaliser);
+    double by = metric_last(&normaliser) / metric_first(&normaliser);
     struct finding *f;
     TRY(leads_add(&f, leads, "beta_path", "the price of KL decayed",
                   "beta at the end over beta at the start",
@@ -426,9 +414,11 @@ static enum status add_beta_path(struct leads *leads, const struct evidence *e,
 static enum status add_estimators(struct leads *leads, const struct evidence *e,
                                   struct err *err)
 {
-    double exact = last_metric(&e->metrics, "kl/sequence");
-    double k3 = last_metric(&e->metrics, "kl/k3_sequence");
-    double k1 = last_metric(&e->metrics, "objective/kl");
+    struct metric_column column[] = {metric_find(&e->metrics, "kl/sequence"),
+                                     metric_find(&e->metrics, "kl/k3_sequence"),
+                                     metric_find(&e->metrics, "objective/kl")};
+    double exact = metric_last(&column[0]);
+    double k3 = metric_last(&column[1]), k1 = metric_last(&column[2]);
     struct finding *f;
     TRY(leads_add(&f, leads, "estimators", "k3 misleads at this drift",
                   "k3 over exact KL in the last batch", "ppo/metrics.jsonl",

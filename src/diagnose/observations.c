@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/metric.h"
 #include "diagnose/push.h"
 #include "diagnose/rate.h"
 #include "stat/trend.h"
@@ -405,13 +406,13 @@ static enum status series_of_curve(struct series *s, const struct evidence *e,
 static enum status series_of_metrics(struct series *s, const struct evidence *e,
                                      struct err *err)
 {
-    size_t c = run_table_find(&e->metrics, "kl/sequence");
-    if (c == SIZE_MAX)
+    struct metric_column column = metric_find(&e->metrics, "kl/sequence");
+    if (column.value == NULL)
         return OK;
     TRY(MEM_NEW(s->t, e->metrics.n, err));
     TRY(MEM_NEW(s->y, e->metrics.n, err));
     for (size_t i = 0; i < e->metrics.n; i++) {
-        double kl = e->metrics.value[i * e->metrics.columns + c];
+        double kl = metric_at(&column, i);
         if (isnan(kl))
             continue;
         s->t[s->m] = (double)e->metrics.step[i];

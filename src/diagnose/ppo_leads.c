@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/mem.h"
+#include "diagnose/metric.h"
 #include "diagnose/rate.h"
 #include "stat/regress.h"
 #include "stat/trend.h"
@@ -251,20 +252,6 @@ static enum status add_value(struct leads *leads, const struct evidence *e,
 
 /* ---- the rest ----------------------------------------------------------- */
 
-static double metric_mean(const struct run_table *t, const char *name)
-{
-    size_t c = run_table_find(t, name);
-    double sum = 0, n = 0;
-    for (size_t i = 0; c != SIZE_MAX && i < t->n; i++) {
-        double x = t->value[i * t->columns + c];
-        if (isnan(x))
-            continue;
-        sum += x;
-        n++;
-    }
-    return sum / n;
-}
-
 static enum status add_clip(struct leads *leads, const struct evidence *e,
                             struct err *err)
 {
@@ -277,7 +264,8 @@ static enum status add_clip(struct leads *leads, const struct evidence *e,
                   "share of tokens whose gradient it stops",
                   "ppo/metrics.jsonl", err));
     for (size_t i = 0; i < 4; i++) {
-        x[i] = metric_mean(&e->metrics, cell[i]);
+        struct metric_column share = metric_find(&e->metrics, cell[i]);
+        x[i] = metric_mean(&share);
         finding_add_number(f, cell[i], x[i], e->metrics.n);
     }
     f->e.estimate = x[0] + x[1];

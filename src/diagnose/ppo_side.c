@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/metric.h"
 #include "diagnose/ppo_leads.h"
 #include "diagnose/push.h"
 #include "diagnose/rate.h"
@@ -154,36 +155,6 @@ static enum status judge_pushes(struct finding *out, const struct evidence *e,
 
 /* ---- b2 ----------------------------------------------------------------- */
 
-/* A metric's column; NULL-like when absent. */
-struct column {
-    const struct run_table *t;
-    size_t c;
-};
-
-static struct column column_of(const struct run_table *t, const char *name)
-{
-    return (struct column){t, run_table_find(t, name)};
-}
-
-static double value_of(const struct column *x, size_t i)
-{
-    return x->c != SIZE_MAX ? x->t->value[i * x->t->columns + x->c]
-                            : (double)NAN;
-}
-
-static double mean_of(const struct column *x)
-{
-    double sum = 0, n = 0;
-    for (size_t i = 0; i < x->t->n; i++) {
-        double v = value_of(x, i);
-        if (isnan(v))
-            continue;
-        sum += v;
-        n++;
-    }
-    return sum / n;
-}
-
 struct coherence {
     double index, walk; // I, and that of a random walk of as many steps
     double step;        // median KL of a step
@@ -195,20 +166,20 @@ struct coherence {
 static enum status find_coherence(struct coherence *out,
                                   const struct run_table *t, struct err *err)
 {
-    struct column kl = column_of(t, "kl/sequence");
-    struct column step = column_of(t, "kl/step");
+    struct metric_column kl = metric_find(t, "kl/sequence");
+    struct metric_column step = metric_find(t, "kl/step");
     double *y = NULL;
     enum status status = OK;
     *out = (struct coherence){.index = (double)NAN};
-    if (kl.c == SIZE_MAX || step.c == SIZE_MAX || t->n < 3)
+    if (kl.value == NULL || step.value == NULL || t->n < 3)
         return OK;
     TRY(MEM_NEW(y, t->n, err));
     for (size_t i = 0; i < t->n; i++)
-        y[i] = value_of(&kl, i);
+        y[i] = metric_at(&kl, i);
     size_t end = push_rise_end(y, t->n);
     double last = y[end], sum = 0;
     for (size_t i = 1; i <= end; i++) {
-        double k = fmax(value_of(&step, i), 0);
+        double k = fmax(metric_at(&step, i), 0);
         sum += sqrt(k);
         y[i - 1] = k;
     }
@@ -226,11 +197,13 @@ static enum status judge_clip(struct finding *out, const struct evidence *e,
     struct finding f = finding_new(
         "b2", "the clip bounds the step, not the drift",
         "coherence of the steps: 1 is a straight line", "ppo/metrics.jsonl");
-    struct column above = column_of(&e->metrics, "clip/positive_above");
-    struct column below = column_of(&e->metrics, "clip/negative_below");
+    struct metric_column above =
+        metric_find(&e->metrics, "clip/positive_above");
+    struct metric_column below =
+        metric_find(&e->metrics, "clip/negative_below");
     struct coherence c;
     TRY(find_coherence(&c, &e->metrics, err));
-    double stopped = mean_of(&above) + mean_of(&below);
+    double stopped = metric_mean(&above) + metric_mean(&below);
     f.e.estimate = c.index;
     f.e.n = c.steps;
     finding_add_number(&f, "random_walk", c.walk, c.steps);

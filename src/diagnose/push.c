@@ -32,14 +32,6 @@ static enum status find_points(struct push *p, const double *step,
     return OK;
 }
 
-static bool all_finite(const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return false;
-    return true;
-}
-
 enum status push_read(struct push *out, const struct evidence *e,
                       struct err *err)
 {
@@ -58,7 +50,7 @@ enum status push_read(struct push *out, const struct evidence *e,
     };
     *out = (struct push){.n = 0};
     if (step == NULL || id == NULL || p.score == NULL || p.tokens == NULL ||
-        p.k1 == NULL || p.kl == NULL || !all_finite(step, p.n))
+        p.k1 == NULL || p.kl == NULL || !summary_all_finite(step, p.n))
         return OK;
     TRY_DONE(find_points(&p, step, err));
     TRY_DONE(MEM_NEW(p.prompt, p.n, err));

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -30,6 +29,14 @@ double summary_sd(const double *x, size_t n)
     for (size_t i = 0; i < n; i++)
         sum += (x[i] - mean) * (x[i] - mean);
     return sqrt(sum / (double)(n - 1));
+}
+
+bool summary_all_finite(const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
 }
 
 static int ascending(const void *a, const void *b)

@@ -18,6 +18,7 @@
 #ifndef PLUMB_STAT_SUMMARY_H
 #define PLUMB_STAT_SUMMARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,9 @@ double summary_mean(const double *x, size_t n);
 
 /* Deviation with n - 1; NaN below two values. */
 double summary_sd(const double *x, size_t n);
+
+/* Is none of them NaN or infinite? */
+bool summary_all_finite(const double *x, size_t n);
 
 /* Ascending, in place. */
 void summary_sort(double *x, size_t n);

@@ -164,14 +164,6 @@ static void bootstrap_interval(struct trend *fit, struct scratch *s,
     fit->slope.high = fmax(fit->slope.high, high);
 }
 
-static bool all_finite(const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i]))
-            return false;
-    return true;
-}
-
 enum status trend_fit(struct trend *out, const double *t, const double *y,
                       size_t m, size_t n, const struct bootstrap *plan,
                       struct err *err)
@@ -183,7 +175,8 @@ enum status trend_fit(struct trend *out, const double *t, const double *y,
                         .p = (double)NAN,
                         .tau = (double)NAN};
     fit.slope.n = m;
-    if (m < 2 || n == 0 || !all_finite(t, m) || !all_finite(y, m * n)) {
+    if (m < 2 || n == 0 || !summary_all_finite(t, m) ||
+        !summary_all_finite(y, m * n)) {
         *out = fit;
         return OK;
     }
