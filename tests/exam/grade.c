@@ -103,6 +103,7 @@ struct exam_counts exam_count(const struct exam *e, const char *set)
         if (strcmp(r->set, set) != 0)
             continue;
         c.n++;
+        c.diagnosed += r->is_diagnosed;
         tally(&c.right_verdict, exam_is_right(e, r));
         if (strcmp(counts, "top1") == 0) {
             tally(&c.top1, exam_is_right(e, r));

@@ -24,7 +24,7 @@ struct exam_counts {
     struct exam_share idle;    // alarms where nothing was learned
     struct exam_share placebo; // permutations with a false finding
     struct exam_share placebo_verdict;
-    size_t n; // runs
+    size_t n, diagnosed; // runs
 };
 struct exam_counts exam_count(const struct exam *e, const char *set);
 

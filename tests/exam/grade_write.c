@@ -65,6 +65,8 @@ static void put_counts(struct json_writer *w, const struct exam *e,
                        const char *set)
 {
     struct exam_counts c = exam_count(e, set);
+    json_field_int(w, "wanted", (int64_t)c.n);
+    json_field_int(w, "diagnosed", (int64_t)c.diagnosed);
     put_matrix(w, e, set);
     put_share(w, "top1", &c.top1);
     put_share(w, "first_ranked", &c.first);
@@ -263,7 +265,8 @@ enum status exam_print(struct buf *out, const struct exam *e, struct err *err)
         struct exam_counts c = exam_count(e, exam_sets[i]);
         if (c.n == 0)
             continue;
-        buf_printf(out, "%s: %zu runs\n", exam_sets[i], c.n);
+        buf_printf(out, "%s: %zu runs, %zu of them diagnosed\n", exam_sets[i],
+                   c.n, c.diagnosed);
         print_runs(out, e, exam_sets[i]);
         print_matrix(out, e, exam_sets[i]);
         print_share(out, "first answer accepted, verdict fits", &c.top1);

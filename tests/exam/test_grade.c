@@ -134,6 +134,7 @@ static void test_counts(void **state)
     files_must(exam_read(&e, dir, &err), &err);
     struct exam_counts c = exam_count(&e, "graded");
     assert_int_equal(c.n, 9);
+    assert_int_equal(c.diagnosed, 8);
     /* R1-3.1 alone: 4.1 has the wrong verdict, 5.1 none, R12 another answer. */
     share(&c.top1, 1, 4);
     share(&c.first, 2, 4);
