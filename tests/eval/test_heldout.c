@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -295,69 +294,6 @@ static struct estimate estimate_of(const struct json *doc, const char *key)
     return measures_read_estimate(need(doc, key));
 }
 
-/* The rows of one checkpoint's file. */
-struct kept {
-    size_t policy, reference, alike; // alike: the same text at both
-    char response[4096];             // the policy's, of the last prompt
-};
-
-static enum status take_kept(void *ctx, const struct json *row, size_t line,
-                             struct err *e)
-{
-    struct kept *k = ctx;
-    (void)line;
-    (void)e;
-    bool is_policy =
-        strcmp(json_text(json_get(row, "which"), ""), "policy") == 0;
-    const char *text = json_text(json_get(row, "response"), "");
-    assert_int_equal(json_int(json_get(row, "sample"), -1), 0);
-    assert_true(json_is_number(json_get(row, "score")));
-    assert_true(json_is_array(json_get(row, "kl")) == is_policy);
-    if (is_policy) {
-        k->policy++;
-        (void)snprintf(k->response, sizeof k->response, "%s", text);
-    } else {
-        k->reference++;
-        k->alike += strcmp(k->response, text) == 0 ? 1 : 0;
-    }
-    return OK;
-}
-
-/* Every checkpoint's replies are kept beside the reference's, drawn with the
- * same random numbers: a policy that has hardly moved says the same.  The curve
- * stays as it was, and another evaluation takes them away. */
-static void test_curve_samples(void **state)
-{
-    (void)state;
-    struct desk d = shared;
-    struct heldout_config c = config(&d);
-    char without[65], with[65];
-    c.curve_samples = false;
-    must(heldout_sample(&c, &d.context, &err));
-    must(heldout_curve(&c, &d.context, &err));
-    desk_hash(without, &d, "eval/curve.json");
-    assert_false(file_exists(desk_path(&d, "eval/checkpoints")));
-    c = config(&d);
-    must(heldout_curve(&c, &d.context, &err));
-    desk_hash(with, &d, "eval/curve.json");
-    assert_string_equal(with, without);
-    for (int i = 1; i <= 3; i++) {
-        char name[64];
-        struct kept k = {.policy = 0};
-        (void)snprintf(name, sizeof name, "eval/checkpoints/%06d.jsonl", i);
-        must(jsonl_read(desk_path(&d, name), take_kept, &k, &err));
-        assert_int_equal(k.policy, PROMPTS);
-        assert_int_equal(k.reference, PROMPTS);
-        if (i == 1)
-            assert_true(k.alike > 0);
-    }
-    assert_false(file_exists(desk_path(&d, "eval/checkpoints/000000.jsonl")));
-    c = config(&d);
-    must(heldout_sample(&c, &d.context, &err));
-    assert_false(file_exists(desk_path(&d, "eval/checkpoints")));
-    evaluate(&d);
-}
-
 /* A run without a rubric, judged by a second reward model - here the first one
  * in a tokenizer of its own, which therefore must agree with it on all. */
 static void test_weak_gold(void **state)
@@ -622,7 +558,6 @@ int main(void)
         cmocka_unit_test(test_weak_gold),
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_curve_starts_at_the_start),
-        cmocka_unit_test(test_curve_samples),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_reference_as_policy),
         cmocka_unit_test(test_scale_of_every_checkpoint),

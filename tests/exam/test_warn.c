@@ -54,7 +54,7 @@ static void test_truth(void **state)
     t = truth_of(from_start, 3, 0.5);
     assert_true(t.is_sick && t.best_at == 0);
     files_near(t.half_at, 10, 1e-12);
-    /* A dip before the best is no loss; a loss within the margin no sickness. */
+    /* A dip before the best is no loss, one within the margin no sickness. */
     const double rise[] = {2, 1, 3, 2.9};
     t = truth_of(rise, 4, 0.2);
     assert_false(t.is_sick);
