@@ -63,12 +63,14 @@ const struct command command_table[] = {
      "say why the reward went up while the answers got worse, or that it "
      "did not",
      "Reads what the stages, the evaluation, people and plumb probe left in "
-     "the project, never a model, and writes diagnosis.json: gates that the "
-     "numbers must pass, what happened, why (reward model, optimiser, KL "
-     "penalty), and the rival explanations by rank.  Every row is supported, "
-     "not supported or not measurable, with its interval; the last says what "
-     "is missing.  What is not there is named with the command that makes "
-     "it.",
+     "the project, never a model, and writes diagnosis.json and report.html: "
+     "gates that the numbers must pass, what happened, why (reward model, "
+     "optimiser, KL penalty), the rival explanations by rank, and two changes "
+     "with what they should do.  Every row is supported, not supported or not "
+     "measurable, with its interval; the last says what is missing.  What is "
+     "not there is named with the command that makes it.  The report opens "
+     "with all of it as an essay, which --essay writes as Markdown.  With "
+     "--out the document goes there and the project is left alone.",
      "plumb diagnose plumb-demo --fail-on bug", cmd_diagnose},
     {"whatif", FOR_WHATIF, "RUN", 1, 1,
      "train again with one change and compare, prompt by prompt",

@@ -77,7 +77,8 @@ static void tell_prediction(struct essay *y, const struct remedy *r, size_t i)
         essay_advise(y, "By this run's own numbers it should change %s.",
                      buf_text(&list));
     else
-        essay_advise(y, "What it would do cannot be told from this run.");
+        essay_advise(y, "By this run's own numbers its effects are not told "
+                        "from none.");
     buf_free(&list);
 }
 
@@ -125,11 +126,14 @@ static void tell_observed(struct essay *y, const struct remedy *r, size_t i)
                      "chance.",
                      n.text, r->seeds == 1 ? "" : "s");
     else if (list.code == OK)
-        essay_advise(y, "Run again with %s seed%s, it changed %s%s.", n.text,
-                     r->seeds == 1 ? "" : "s", buf_text(&list),
-                     is_cause  ? "; the difference is caused by this change"
-                     : is_seen ? ", which is consistent with the explanation"
-                               : ", which does not show an effect");
+        essay_advise(
+            y, "Run again with %s seed%s, it changed %s%s.", n.text,
+            r->seeds == 1 ? "" : "s", buf_text(&list),
+            is_cause ? "; the effect that it is meant for is caused by this "
+                       "change"
+            : is_seen
+                ? ", which is consistent with the explanation"
+                : ", which does not show the effect that it is meant for");
     buf_free(&list);
     tell_inside(y, r, i);
 }

@@ -125,7 +125,7 @@ enum status concentration_shares(struct estimate *out, size_t classes,
     size_t cells = 0, prompts = 0;
     double *sum = NULL;
     unsigned char *has = NULL;
-    assert(prompt != NULL || n_prompts == n);
+    assert(n == 0 || prompt != NULL || n_prompts == n);
     TRY_DONE(mem_multiply(&cells, n_prompts, classes, err));
     TRY_DONE(MEM_NEW(sum, cells, err));
     TRY_DONE(MEM_NEW(has, n_prompts, err));

@@ -27,7 +27,7 @@ enum status sorted_build(struct sorted *out, const double *x,
 {
     enum status status = OK;
     struct item *item = NULL;
-    assert(prompt != NULL || n_prompts == n);
+    assert(n == 0 || prompt != NULL || n_prompts == n);
     *out = (struct sorted){.n_prompts = n_prompts};
     TRY_DONE(MEM_NEW(item, n, err));
     TRY_DONE(MEM_NEW(out->x, n, err));

@@ -8,7 +8,8 @@ export SOURCE_DATE_EPOCH
 expect 0 demo --quick --out one --threads 1 --json
 cp out one.json
 holds jq -e '.schema and .plumb_version and .seed == 1 and
-    .scenario == "paradox" and .seconds > 0' one.json
+    .scenario == "paradox" and .seconds > 0 and (.verdict | length > 0) and
+    (.top_rival | test("^R[0-9]+$"))' one.json
 for measure in rm_delta gold_delta rm_win_rate gold_win_rate length_ratio \
     repetition_delta kl_trend; do
     holds jq -e --arg m "$measure" '.[$m] | has("estimate") and has("low") and
@@ -24,7 +25,8 @@ for probe in edits pairs gradient relaxation prefixes reference push; do
     holds jq -e '.schema == "plumb.probe/1"' "one/probes/$probe.json"
 done
 for path in sft/config.yaml reward/config.yaml ppo/config.yaml \
-    ppo/metrics.jsonl human/spotcheck.jsonl eval/heldout.json report.html; do
+    ppo/metrics.jsonl human/spotcheck.jsonl eval/heldout.json \
+    diagnosis.json report.html; do
     holds [ -s "one/$path" ]
 done
 holds sh -c 'ls one/ppo/checkpoints/*/model.safetensors >/dev/null'
@@ -35,7 +37,14 @@ holds sh -c '! grep -qE "(src|href)=.https?:|@import|<script" one/report.html'
 
 expect 0 demo --quick --out two --threads 2
 says out "report.html"
-holds diff -r -x LOCK -x timing.jsonl -x 'events.out.*' one two
+says out "what happened"
+holds diff -r -x LOCK -x timing.jsonl -x 'events.out.*' -x diagnosis.json \
+    -x report.html one two
+# The diagnosis names commands for its own project.
+for path in diagnosis.json report.html; do
+    sed 's/plumb \([a-z]*\) two/plumb \1 one/g' "two/$path" >as-one
+    holds cmp as-one "one/$path"
+done
 # With time standing still the event files are the same too, but for speeds.
 
 # What is there is not overwritten by accident; resuming finds it done.

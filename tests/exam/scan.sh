@@ -45,7 +45,7 @@ while read -r file; do
     diagnosis.json | report.html | diagnosed | log) continue ;;
     *) found "${file#"$directory"/} is not for a diagnosis" ;;
     esac
-    unpacked "$file" | grep -qi -e gold -e '"ticket"' -e '"help"' \
+    unpacked "$file" | grep -qi -e gold -e '"ticket":' -e '"help":' \
         -e '"world/' && found "${file#"$directory"/} knows what people do not"
     unpacked "$file" | grep -q -f "$list" &&
         found "${file#"$directory"/} names a setting that is planted"

@@ -132,13 +132,27 @@ static void test_classes(void **state)
     mem_fail_at(-1);
 }
 
+/* No tokens at all, as of a file that is not there, whatever the prompts. */
+static void test_no_tokens(void **state)
+{
+    (void)state;
+    struct estimate e[3];
+    struct concentration c;
+    assert_int_equal(
+        concentration_shares(e, 3, NULL, NULL, NULL, 0, 7, &plan, &err), OK);
+    assert_true(isnan(e[0].estimate));
+    assert_int_equal(e[0].n, 0);
+    assert_int_equal(concentration_measure(&c, NULL, NULL, 0, 7, &plan, &err),
+                     OK);
+    assert_true(isnan(c.gini.estimate));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_closed_forms),
-        cmocka_unit_test(test_odd_values),
-        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_arrays),     cmocka_unit_test(test_closed_forms),
+        cmocka_unit_test(test_odd_values), cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_no_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
