@@ -59,7 +59,7 @@ static const struct {
 
 static void put_effects(struct html *h, const struct remedy *r)
 {
-    open_table(h, "<thead><tr><th>Effect, changed against unchanged</th>"
+    open_table(h, "<thead><tr><th>Effect</th>"
                   "<th class=\"n\">Predicted, 90 %</th>"
                   "<th class=\"n\">Observed, 95 %</th><th>Inside</th></tr>"
                   "</thead>\n");
@@ -80,16 +80,26 @@ static void put_effects(struct html *h, const struct remedy *r)
     close_table(h);
 }
 
+/* A clause with its first letter a capital one. */
+static void put_capital(struct html *h, const char *text)
+{
+    if (text[0] >= 'a' && text[0] <= 'z')
+        html_printf(h, "%c%s", text[0] - 'a' + 'A', text + 1);
+    else
+        html_text(h, text);
+}
+
 static void put_remedy(struct html *h, const struct remedy *r, size_t i)
 {
     char id[32];
     (void)snprintf(id, sizeof id, "row-remedy-%zu", i + 1);
     html_open(h, "div", "class", "card", "id", id, NULL);
     html_open(h, "h3", NULL);
-    html_printf(h, "%zu. %s", i + 1, r->title != NULL ? r->title : r->id);
+    html_printf(h, "%zu. ", i + 1);
+    put_capital(h, r->title != NULL ? r->title : r->id);
     html_close(h, "h3");
     html_open(h, "p", "class", "note", NULL);
-    html_printf(h, "Against %s. %s", r->against, r->why);
+    html_printf(h, "Against %s. %s.", r->against, r->why);
     html_close(h, "p");
     if (r->change[0] != '\0') {
         html_open(h, "pre", NULL);
@@ -104,8 +114,8 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
     if (r->purpose != REMEDY_MEASURE)
         put_effects(h, r);
     html_open(h, "p", NULL);
-    html_element(h, "b", NULL, "What it gives up. ");
-    html_text(h, r->tradeoff);
+    html_element(h, "b", NULL, "What it gives up: ");
+    html_printf(h, "%s.", r->tradeoff);
     html_close(h, "p");
     if (r->missing[0] != '\0') {
         html_open(h, "p", "class", "note", NULL);
@@ -114,8 +124,10 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
     }
     html_open(h, "p", "class", "note", NULL);
     if (r->seeds > 0)
-        html_printf(h, "Run again with %zu seed%s: %s.", r->seeds,
-                    r->seeds == 1 ? "" : "s",
+        html_printf(h,
+                    "Run again with %zu seed%s. The word for the effect that "
+                    "it is meant for: %s.",
+                    r->seeds, r->seeds == 1 ? "" : "s",
                     r->claim != NULL ? r->claim : "not shown");
     else
         html_text(h, "Not run again yet.");

@@ -139,7 +139,9 @@ static const char *const sheet[] = {
     "white-space:nowrap;font-weight:600;font-size:.74rem}\n",
     ".told{color:var(--soft)}td.holds{font-weight:650}"
     "td.holds .ci{font-weight:400}.other{color:var(--c0)}\n",
-    ".pairs{display:grid;grid-template-columns:1fr 1fr;gap:16px}"
+    ".pairs{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:"
+    "16px}"
+    ".pairs .card{min-width:0}.pairs .ci{display:block}"
     ".pairs .card h3{margin:0 0 .4em;font-size:1.05rem}\n",
     "pre{background:var(--page);border:1px solid var(--rule);"
     "border-radius:6px;padding:.6em .8em;overflow-x:auto;margin:.6em 0;"
@@ -150,7 +152,8 @@ static const char *const sheet[] = {
     ".bar.s0{fill:var(--c0)}.bar.s1{fill:var(--c1)}.bar.s2{fill:var(--c2)}"
     ".bar.s3{fill:var(--c3)}.whisker{stroke:var(--ink);stroke-width:1.6}\n",
     "footer{margin-top:3em;font-size:.85rem;color:var(--soft)}\n",
-    "@media(max-width:900px){.part.two{grid-template-columns:minmax(0,1fr)}"
+    "@media(max-width:900px){.part.two,.pairs{"
+    "grid-template-columns:minmax(0,1fr)}"
     ".essay h1{font-size:1.75rem}.essay .prose p.stand{font-size:1.1rem}"
     ".beside{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}}\n",
     "@media(max-width:760px){body{font-size:16px}main{padding:24px 16px "
