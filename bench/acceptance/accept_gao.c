@@ -1,7 +1,7 @@
 /*
  * accept_gao.c - over-optimisation by PPO on a language model (G9).
  *
- *     accept_gao DIR       DIR/sSEED-nPROMPTS/bBETA/eval/curve.json
+ *     accept_gao DIR       DIR/sSEED-nPROMPTS/bBETA/heldout/eval/curve.json
  *
  * Held-out score, gold and KL at every fifth iteration; each point is the mean
  * over three seeds, its deviation that of the prompts' bootstrap.  Asked for:
@@ -72,7 +72,8 @@ static void read_curve(struct curve *c, const char *dir, int n, int seed,
     struct json *root;
     struct err err;
     double first = 0;
-    (void)snprintf(name, sizeof name, "s%d-n%d/b%s/eval", seed + 1, n, beta);
+    (void)snprintf(name, sizeof name, "s%d-n%d/b%s/heldout/eval", seed + 1, n,
+                   beta);
     accept_must(
         json_read(&root, accept_path(dir, name, "curve.json"), FILE_MAX, &err),
         &err);

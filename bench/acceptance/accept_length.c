@@ -6,7 +6,8 @@
  *         SHARE of the pairs: utility = gold + taste * tokens, noise RATER_TAU
  *         (Bradley-Terry); JUDGED is what `plumb world judge` writes
  *     accept_length report DIR
- *         DIR/sSEED-{56,60,63,only}/eval/samples.jsonl, DIR/taste-{56,60,63}
+ *         DIR/sSEED-{56,60,63,only}/heldout/eval/samples.jsonl,
+ *         DIR/taste-{56,60,63}
  *
  * Win rates are exact probabilities of that noise, paired by prompt and sample,
  * under a judge who has the annotators' taste and under one who has none.
@@ -137,7 +138,7 @@ static void read_policy(struct policy *p, const char *dir, const char *what,
     for (int s = 0; s < SEEDS; s++) {
         char name[64];
         size_t at = (size_t)s * ACCEPT_PROMPTS;
-        (void)snprintf(name, sizeof name, "s%d-%s/eval", s + 1, what);
+        (void)snprintf(name, sizeof name, "s%d-%s/heldout/eval", s + 1, what);
         accept_read(&replies, accept_path(dir, name, "samples.jsonl"));
         win_rates(p->win + at, &replies, taste);
         win_rates(p->win_gold + at, &replies, 0);
@@ -158,7 +159,7 @@ static double not_length(double each[SEEDS], const char *dir, const char *what)
         struct decompose_length d;
         struct bootstrap plan = {.seed = 1};
         struct err err;
-        (void)snprintf(name, sizeof name, "s%d-%s/eval", s + 1, what);
+        (void)snprintf(name, sizeof name, "s%d-%s/heldout/eval", s + 1, what);
         accept_read(&replies, accept_path(dir, name, "samples.jsonl"));
         struct decompose_replies r = {.n = replies.n,
                                       .n_prompts = replies.n_prompts,

@@ -1,7 +1,8 @@
 /*
  * accept_price.c - reward is bought at beta a nat, on a language model (G6).
  *
- *     accept_price DIR BETA...        DIR/bBETA/eval/samples.jsonl, ascending
+ *     accept_price DIR BETA...      DIR/bBETA/heldout/eval/samples.jsonl,
+ *                                   prices ascending
  *
  * Policies that rest at their optimum lie on one curve of mean score R and KL,
  * whose slope dR/dKL is beta: at rest the gradient of R is beta times that of
@@ -52,7 +53,7 @@ static void read_policy(struct policy *p, const char *dir, const char *beta)
     double reference[ACCEPT_PROMPTS];
     char name[64];
     p->beta = strtod(beta, NULL);
-    (void)snprintf(name, sizeof name, "b%s/eval", beta);
+    (void)snprintf(name, sizeof name, "b%s/heldout/eval", beta);
     accept_read(&replies, accept_path(dir, name, "samples.jsonl"));
     accept_means(p->score, &replies, replies.score, true);
     accept_means(reference, &replies, replies.score, false);

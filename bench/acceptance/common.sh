@@ -27,10 +27,7 @@ once() {
         rm -rf "${OUT:?}/$name" "$OUT/$name.done"
         printf '%s\n' "$*" >"$OUT/$name.begun"
     fi
-    case $1 in
-    sft | reward | ppo) set -- "$@" --resume ;;
-    eval) set -- "$@" --overwrite ;;
-    esac
+    case $1 in sft | reward | ppo) set -- "$@" --resume ;; esac
     "$PLUMB" "$@" --out "$OUT/$name" --threads 1 --quiet >"$OUT/$name.log" 2>&1 || {
         cat "$OUT/$name.log" >&2
         return 1

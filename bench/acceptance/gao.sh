@@ -37,7 +37,7 @@ one() {
             --prompts "$OUT/base/prompts.jsonl" --save-every 5 \
             --trace-every 0 --seed "$seed" \
             --beta "$(awk "BEGIN { print $beta * $within }")"
-        once "$dir/b$beta/eval" eval "$OUT/$dir/b$beta/ppo" --n-prompts 256 \
+        once "$dir/b$beta/heldout" eval "$OUT/$dir/b$beta/ppo" --n-prompts 256 \
             --samples 1
         echo "gao: seed $seed, $n prompts, beta $beta" >&2
     done

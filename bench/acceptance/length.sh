@@ -16,7 +16,7 @@ train() {
     once "$1/ppo" ppo --model "$OUT/base/sft" --reward-model "$OUT/$1/reward" \
         --prompts "$OUT/base/prompts.jsonl" --save-every 0 --trace-every 0 \
         --beta 0.04 --seed "$2"
-    once "$1/eval" eval "$OUT/$1/ppo" --n-prompts 256 --samples 4 --no-curve
+    once "$1/heldout" eval "$OUT/$1/ppo" --n-prompts 256 --samples 4 --no-curve
     echo "length: $1" >&2
 }
 

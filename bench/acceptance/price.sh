@@ -12,7 +12,7 @@ one() {
         --reward-model "$OUT/price/reward" \
         --prompts "$OUT/base/prompts.jsonl" --iterations 120 --save-every 20 \
         --trace-every 0 --beta "$1"
-    once "price/b$1/eval" eval "$OUT/price/b$1/ppo" --n-prompts 256 --samples 8
+    once "price/b$1/heldout" eval "$OUT/price/b$1/ppo" --n-prompts 256 --samples 8
     echo "price: beta $1" >&2
 }
 
