@@ -34,8 +34,8 @@ static const char *const names[] = {"V1",          "V2",
                                     "concentrated"};
 
 /* A run of which this is said: ids with + for supported, - for not supported;
- * all else is not measurable.  They stand among the leads: rows are looked up by
- * id wherever they are. */
+ * all else is not measurable.  They stand among the leads: rows are looked up
+ * by id wherever they are. */
 static void judge(struct rival out[RIVALS], const char *said)
 {
     static struct finding row[sizeof names / sizeof *names];
