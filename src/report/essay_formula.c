@@ -39,12 +39,12 @@ void essay_formula(struct essay *y)
         essay_say(y, "V7",
                   "This run puts it %s; hence without reward the KL fell to %s "
                   "what it was.",
-                  in, STAT("V7.run", FORM_TIMES));
+                  in, STAT("V7", FORM_TIMES));
     if (mode != NULL && strcmp(mode, "k1_loss") == 0)
         essay_deny(y, "V7",
                    "This run does just that, and without reward its KL stayed "
                    "at %s what it was.",
-                   STAT("V7.run", FORM_TIMES));
+                   STAT("V7", FORM_TIMES));
     essay_say(y, "V1",
               "They also write the reference below the policy in PPO's ratio, "
               "where the policy that drew the sample belongs. This run has it "

@@ -64,7 +64,7 @@ static void tell_drift(struct essay *y)
               "although a penalty on it, with a coefficient beta of %s, is on "
               "and works: with the reward set to zero it brings the KL down to "
               "%s what it was.",
-              STAT("S3p.beta", FORM_PLAIN), STAT("V7.run", FORM_TIMES));
+              STAT("S3p.beta", FORM_PLAIN), STAT("V7", FORM_TIMES));
     essay_deny(y, "S3",
                "The policy does not keep drifting: its KL divergence from the "
                "reference%s changes by %s an iteration.",
@@ -234,6 +234,13 @@ void essay_optimiser(struct essay *y)
               "same text the policy now stops %s as readily as the "
               "reference.",
               STAT("b3", FORM_TIMES));
+    essay_say(y, "update_eos",
+              "Taken apart, an update shows the hand that does it: what comes "
+              "of the reward alone would change the log-probability of "
+              "stopping by %s thousandths an iteration, what comes of the "
+              "penalty by %s.",
+              STAT("update_eos", FORM_SIGNED),
+              STAT("update_eos.penalty", FORM_SIGNED));
 }
 
 /* ---- (c) the penalty ---------------------------------------------------- */
@@ -261,6 +268,10 @@ void essay_penalty(struct essay *y)
         y, "c1", "%sthe penalty takes back only %s of the score's push.",
         is_ledger || essay_is(y, "length_price") ? "Therefore " : "Here ",
         STAT("c1", FORM_PERCENT));
+    essay_say(y, "c1 update_kl",
+              "In the update itself its gradient is %s as long as the "
+              "reward's.",
+              STAT("update_kl", FORM_TIMES));
     essay_deny(y, "c1",
                "It is no light charge: the penalty takes back %s of the "
                "score's push.",

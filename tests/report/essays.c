@@ -25,7 +25,7 @@ static const struct made gates[GATES] = {
     {"V4", 1.001, 0.99, 1.01, 1, {NULL}, {0}},
     {"V5", 0.0136, -0.002, 0.03, 0.05, {NULL}, {0}},
     {"V6", 0.012, NAN, NAN, 0.05, {NULL}, {0}},
-    {"V7", 1, NAN, NAN, NAN, {"run", "twin"}, {0.302, 0.304}},
+    {"V7", 0.302, 0.27, 0.34, NAN, {"twin"}, {0.304}},
 };
 static const struct made observed[OBSERVED] = {
     {"S1", 1.951, 1.88, 2.02, 0.1, {NULL}, {0}},
@@ -89,6 +89,8 @@ static const struct made leads[] = {
      0.5,
      {"sentence_end", "tokens_at_sentence_end"},
      {0.8225, 0.0737}},
+    {"update_eos", -0.031, -0.068, -0.001, NAN, {"penalty"}, {0.01}},
+    {"update_kl", 0.11, 0.09, 0.13, 0.25, {NULL}, {0}},
     {"length_price", 0.242, NAN, NAN, NAN, {"kl"}, {6.13}},
 };
 
