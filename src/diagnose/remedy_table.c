@@ -303,7 +303,7 @@ static const struct remedy_answer answers[] = {
     {"R0", {"best-of"}, {"interpolate"}},
     {"R1", {LENGTH}, {PRICE}},
     {"R2", {"relabel", LENGTH}, {PRICE}},
-    {"R3", {PRICE}, {LENGTH}},
+    {"R3", {PRICE}, {"fresh-labels", "ensemble"}},
     {"R4", {"k1-reward", "k2-loss"}, {"kl-stop"}},
     {"R5", {"ppo.beta_end", "ppo.score_norm", "beta"}, {"kl-budget"}},
     {"R6", {"ppo.value_freeze", "lambda"}, {"lambda", "kl-budget", "kl-stop"}},

@@ -55,7 +55,7 @@ static void test_every_rival(void **state)
         {"R1", NULL, NULL, NULL, "residual", "beta=0.5"},
         {"R2", "R3", NULL, NULL, "relabel", "beta=0.5"},
         {"R2", "R1", NULL, NULL, "relabel", "beta=0.5"},
-        {"R3", NULL, NULL, NULL, "beta=0.5", "residual"},
+        {"R3", NULL, NULL, NULL, "beta=0.5", "fresh-labels"},
         {"R3", "R1", NULL, NULL, "beta=0.5", "residual"},
         {"R4", "R3", "ppo.kl_mode", "k3_reward", "k1-reward", "kl-stop=2"},
         {"R4", NULL, "ppo.kl_mode", "k1_reward", "k2-loss", "kl-stop=2"},
