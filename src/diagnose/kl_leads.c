@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "diagnose/metric.h"
+#include "diagnose/rate.h"
 #include "stat/concentration.h"
 #include "stat/decompose.h"
 #include "stat/klprice.h"
@@ -126,6 +127,46 @@ static enum status add_eos_paid(struct leads *leads, const struct evidence *e,
                 "in the second half the penalty %s an EOS token %.4f of score "
                 "on average",
                 paid > 0 ? "pays" : "charges", fabs(paid / tokens));
+    return OK;
+}
+
+static const char *const decile_name[EVIDENCE_DECILES] = {
+    "tenth_1", "tenth_2", "tenth_3", "tenth_4", "tenth_5",
+    "tenth_6", "tenth_7", "tenth_8", "tenth_9", "tenth_10"};
+
+/* What is charged and what is paid back, and where along a response the
+ * difference falls, in the second half of the iterations. */
+static enum status add_paid(struct leads *leads, const struct evidence *e,
+                            struct err *err)
+{
+    double net[EVIDENCE_DECILES] = {0}, all = 0;
+    struct estimate share = summary_nothing();
+    struct finding *f;
+    struct rate r;
+    char text[64];
+    enum status status = rate_open(&r, e->n_step, err);
+    for (size_t i = e->n_step / 2; status == OK && i < e->n_step; i++)
+        for (size_t d = 0; d < EVIDENCE_DECILES; d++) {
+            const struct evidence_ledger *l = &e->step[i].by_decile[d];
+            rate_add(&r, i, l->paid, l->charged);
+            net[d] += l->charged - l->paid;
+            all += l->charged - l->paid;
+        }
+    if (status == OK)
+        status = rate_estimate(&share, &r, &e->plan, err);
+    rate_close(&r);
+    TRY(status);
+    TRY(leads_add(&f, leads, "paid", "the penalty pays back what it charges",
+                  "score paid over score charged", "ppo/rollouts", err));
+    for (size_t d = 0; d < EVIDENCE_DECILES && all != 0; d++)
+        finding_add_number(f, decile_name[d], net[d] / all, e->n_step);
+    judge_above(f, &share, 0.25, "no penalty in the reward of the rollouts");
+    finding_say(f,
+                "of what the penalty charges it pays back %s on other tokens; "
+                "of the difference %.0f %% falls on the first tenth of a "
+                "response and %.0f %% on the last",
+                finding_percent(text, &share), 100 * net[0] / all,
+                100 * net[EVIDENCE_DECILES - 1] / all);
     return OK;
 }
 
@@ -480,6 +521,7 @@ enum status kl_leads(struct leads *leads, const struct evidence *e,
     TRY(add_ledger(leads, e, err));
     TRY(add_concentrated(leads, e, err));
     TRY(add_eos_paid(leads, e, err));
+    TRY(add_paid(leads, e, err));
     TRY(add_length_share(leads, e, p, err));
     TRY(add_limit(leads, e, err));
     TRY(add_length_price(leads, e, err));

@@ -7,6 +7,9 @@
  *     concentrated  Gini and the shares of the top 5 % and 20 % of tokens
  *     eos_paid      what the penalty pays an EOS token, on average: a policy
  *                   that stops less than its reference is paid for stopping
+ *     paid          what the penalty pays back, where a token is less likely
+ *                   than under the reference, over what it charges; and where
+ *                   along a response the difference falls, in tenths
  *     length_share  of the rise of KL since the first checkpoint behind the
  *                   start, the part that is more tokens and not more KL a token
  *                   (Kitagawa); beside it the KL of the first tokens alone
