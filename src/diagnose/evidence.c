@@ -10,7 +10,6 @@
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 /* Tokens that "the first" means when no reference says how long a reply is. */
-#define M_FIRST 32
 
 static const struct {
     const char *name, *file;
@@ -314,7 +313,7 @@ enum status evidence_read(struct evidence *out, const char *path,
 {
     enum status status = OK;
     struct evidence *e = out;
-    *e = (struct evidence){.plan = summary_plan(plan), .m_first = M_FIRST};
+    *e = (struct evidence){.plan = summary_plan(plan)};
     TRY_DONE(file_need(path, err));
     TRY_DONE(find_project(e, path, err));
     TRY_DONE(read_all(e, err));

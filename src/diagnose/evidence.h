@@ -54,9 +54,7 @@ struct evidence_reply {
     double score, score_raw;
     double tokens;
     double gold, weak_gold;
-    double k1, kl;      // policy: sums over tokens, nats
-    double kl_first;    // policy: exact KL of the first evidence.m_first tokens
-    double kl_boundary; // policy: of the states behind a sentence's end
+    double k1, kl; // policy: sums over tokens, nats
     double feature[FEATURES];
 };
 
@@ -94,22 +92,18 @@ struct evidence_rollout {
     uint32_t sample;
     bool is_eos;
     float tokens;
-    float score, score_raw, gold;
-    float k1, kl, kl_first;    // sums over tokens
+    float score, score_raw;
+    float k1, kl;              // sums over tokens
     float reward_kl, entropy;  // sums
-    float value_first;         // of the state before the first token
     float value_error;         // mean over tokens of return - value, where a
                                // return is what is paid from the token on
-    float advantage_first;     // of the first token, before whitening
     float advantage_white;     // mean over tokens
     float advantage_white_eos; // of the EOS token
     float eos_gap;             // that minus the mean of other tokens at the
                                // same place (bins of EVIDENCE_BIN tokens) in
                                // the same iteration
     float p_eos, p_eos_ref;    // sums over states
-    float p_eos_ref_end;       // at the state where it ended
     float measure;             // sum of exp(-k1): as many as tokens, on average
-    float surprise;            // sum of -logp - entropy: 0 on average
     float feature[FEATURES];
 };
 
@@ -198,7 +192,6 @@ struct evidence {
     size_t *token_prompt, *token_class; // enum evidence_class
     size_t n_token, room_token;
 
-    double m_first;      // tokens that kl_first covers: the reference's median
     bool *ends_sentence; // [n_vocab] tokens whose text ends in . ? ! or a line
     size_t n_vocab;      // as held-out replies show them; 0: they do not
     struct names rollout_prompt;

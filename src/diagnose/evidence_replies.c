@@ -8,6 +8,16 @@
 struct reading {
     struct evidence *e;
     const char *path;
+    /* Tokens beside e->token_kl, and which replies they are of: their classes
+     * wait for the file's end, when all sentence ends are known. */
+    int32_t *token;
+    struct span *span;
+    size_t n_span, room_span;
+};
+
+struct span {
+    size_t first, n; // in e->token_kl
+    bool is_eos;
 };
 
 static double number(const struct json *row, const char *key)
@@ -15,13 +25,13 @@ static double number(const struct json *row, const char *key)
     return json_number(json_get(row, key), (double)NAN);
 }
 
-/* The first m entries of an array of numbers; NaN when it is not there. */
-static double sum_first(const struct json *array, double m)
+/* Of an array of numbers; NaN when it is not there. */
+static double sum_of(const struct json *array)
 {
     if (!json_is_array(array))
         return (double)NAN;
     double sum = 0;
-    for (size_t i = 0; i < json_size(array) && (double)i < m; i++)
+    for (size_t i = 0; i < json_size(array); i++)
         sum += json_number(json_at(array, i), (double)NAN);
     return sum;
 }
@@ -84,12 +94,66 @@ static enum status read_row(struct evidence_reply *out, struct evidence *e,
     r.score_raw = number(row, "score_raw");
     r.gold = number(row, "gold");
     r.weak_gold = number(row, "weak_gold");
-    r.kl = sum_first(json_get(row, "kl"), INFINITY);
-    r.k1 = sum_first(json_get(row, "logp"), INFINITY) -
-           sum_first(json_get(row, "logp_ref"), INFINITY);
-    r.kl_first = (double)NAN;
+    r.kl = sum_of(json_get(row, "kl"));
+    r.k1 = sum_of(json_get(row, "logp")) - sum_of(json_get(row, "logp_ref"));
     TRY(learn_ends(e, json_get(row, "tokens"), json_get(row, "pieces"), err));
     *out = r;
+    return OK;
+}
+
+static enum status make_room(struct reading *g, size_t n, struct err *err)
+{
+    struct evidence *e = g->e;
+    if (g->n_span == g->room_span) {
+        size_t room = g->room_span > 0 ? 2 * g->room_span : 256;
+        struct span *grown = mem_grow(g->span, g->n_span, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu replies", room);
+        g->span = grown;
+        g->room_span = room;
+    }
+    if (e->n_token + n <= e->room_token)
+        return OK;
+    size_t room = 2 * (e->n_token + n);
+    double *kl = mem_grow(e->token_kl, e->n_token, room, sizeof *kl);
+    if (kl != NULL)
+        e->token_kl = kl;
+    size_t *prompt =
+        mem_grow(e->token_prompt, e->n_token, room, sizeof *prompt);
+    if (prompt != NULL)
+        e->token_prompt = prompt;
+    size_t *kind = mem_grow(e->token_class, e->n_token, room, sizeof *kind);
+    if (kind != NULL)
+        e->token_class = kind;
+    int32_t *token = mem_grow(g->token, e->n_token, room, sizeof *token);
+    if (token != NULL)
+        g->token = token;
+    if (kl == NULL || prompt == NULL || kind == NULL || token == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: %zu tokens", room);
+    e->room_token = room;
+    return OK;
+}
+
+/* Keep a policy reply's KL token by token; of the replies that are past
+ * EVIDENCE_TOKENS_MAX nothing. */
+static enum status keep_tokens(struct reading *g,
+                               const struct evidence_reply *r,
+                               const struct json *row, struct err *err)
+{
+    struct evidence *e = g->e;
+    const struct json *kl = json_get(row, "kl");
+    const struct json *tokens = json_get(row, "tokens");
+    size_t n = json_size(kl);
+    if (!r->is_policy || n == 0 || json_size(tokens) != n ||
+        n > EVIDENCE_TOKENS_MAX - e->n_token)
+        return OK;
+    TRY(make_room(g, n, err));
+    g->span[g->n_span++] = (struct span){e->n_token, n, r->is_eos};
+    for (size_t t = 0; t < n; t++) {
+        e->token_kl[e->n_token] = json_number(json_at(kl, t), (double)NAN);
+        e->token_prompt[e->n_token] = r->prompt;
+        g->token[e->n_token++] = (int32_t)json_int(json_at(tokens, t), -1);
+    }
     return OK;
 }
 
@@ -114,128 +178,46 @@ static enum status add_reply(void *ctx, const struct json *row, size_t line,
         read_row(&e->reply[e->n_reply], e, row, buf_text(&what), err);
     buf_free(&what);
     if (status == OK)
+        status = keep_tokens(reading, &e->reply[e->n_reply], row, err);
+    if (status == OK)
         e->n_reply++;
     return status;
 }
 
-/* The reference's median length, which the second pass cuts at. */
-static enum status find_m_first(struct evidence *e, struct err *err)
+/* What each kept token is; all sentence ends are known by now. */
+static enum status classify(const struct reading *g, struct err *err)
 {
-    double *tokens = NULL;
-    size_t n = 0;
-    TRY(MEM_NEW(tokens, e->n_reply, err));
-    for (size_t i = 0; i < e->n_reply; i++)
-        if (!e->reply[i].is_policy)
-            tokens[n++] = e->reply[i].tokens;
-    double median = summary_median(tokens, n);
-    mem_free(tokens);
-    if (isfinite(median) && median >= 1)
-        e->m_first = floor(median);
-    return OK;
-}
-
-/* The second pass, when median and sentence ends are known: what of a reply's
- * KL lies where. */
-struct second {
-    struct evidence *e;
-    size_t at; // the reply
-    int32_t *token;
-    bool *repeated;
-    uint64_t *gram;
-    size_t room;
-};
-
-static void second_free(struct second *s)
-{
-    mem_free(s->token);
-    mem_free(s->repeated);
-    mem_free(s->gram);
-}
-
-static enum status make_room(struct second *s, size_t n, struct err *err)
-{
-    struct evidence *e = s->e;
-    if (n > s->room) {
-        second_free(s);
-        *s = (struct second){.e = e, .at = s->at};
-        TRY(MEM_NEW(s->token, 2 * n, err));
-        TRY(MEM_NEW(s->repeated, 2 * n, err));
-        TRY(MEM_NEW(s->gram, 4 * n, err));
-        s->room = 2 * n;
+    struct evidence *e = g->e;
+    enum status status = OK;
+    bool *repeated = NULL;
+    uint64_t *gram = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < g->n_span; i++)
+        longest = g->span[i].n > longest ? g->span[i].n : longest;
+    TRY_DONE(MEM_NEW(repeated, longest, err));
+    TRY_DONE(MEM_NEW(gram, 2 * longest, err));
+    for (size_t i = 0; i < g->n_span; i++) {
+        const struct span *s = &g->span[i];
+        const int32_t *token = g->token + s->first;
+        evidence_find_repeats(repeated, gram, token, s->n);
+        for (size_t t = 0; t < s->n; t++)
+            e->token_class[s->first + t] = evidence_class_of(
+                e, t, s->n, s->is_eos, t > 0 ? token[t - 1] : -1, repeated[t]);
     }
-    size_t want = e->n_token + n;
-    if (want <= e->room_token)
-        return OK;
-    size_t room = 2 * want;
-    double *kl = mem_grow(e->token_kl, e->n_token, room, sizeof *kl);
-    if (kl != NULL)
-        e->token_kl = kl;
-    size_t *prompt =
-        mem_grow(e->token_prompt, e->n_token, room, sizeof *prompt);
-    if (prompt != NULL)
-        e->token_prompt = prompt;
-    size_t *kind = mem_grow(e->token_class, e->n_token, room, sizeof *kind);
-    if (kind != NULL)
-        e->token_class = kind;
-    if (kl == NULL || prompt == NULL || kind == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory: %zu tokens", room);
-    e->room_token = room;
-    return OK;
-}
-
-static void place_tokens(struct second *s, struct evidence_reply *r,
-                         const struct json *kl, size_t n)
-{
-    struct evidence *e = s->e;
-    r->kl_boundary = e->n_vocab > 0 ? 0 : (double)NAN;
-    for (size_t t = 0; t < n; t++) {
-        double x = json_number(json_at(kl, t), (double)NAN);
-        enum evidence_class kind = evidence_class_of(
-            e, t, n, r->is_eos, t > 0 ? s->token[t - 1] : -1, s->repeated[t]);
-        bool is_boundary =
-            t > 0 && evidence_class_of(e, t, n + 1, false, s->token[t - 1],
-                                       false) == EVIDENCE_BOUNDARY;
-        if (is_boundary)
-            r->kl_boundary += x;
-        if (e->n_token == EVIDENCE_TOKENS_MAX)
-            continue;
-        e->token_kl[e->n_token] = x;
-        e->token_prompt[e->n_token] = r->prompt;
-        e->token_class[e->n_token++] = kind;
-    }
-}
-
-static enum status add_places(void *ctx, const struct json *row, size_t line,
-                              struct err *err)
-{
-    struct second *s = ctx;
-    const struct json *kl = json_get(row, "kl");
-    const struct json *tokens = json_get(row, "tokens");
-    size_t n = json_size(kl);
-    if (s->at == s->e->n_reply)
-        return err_set(err, ERR_FORMAT, "line %zu was not there a moment ago",
-                       line);
-    struct evidence_reply *r = &s->e->reply[s->at++];
-    r->kl_first = sum_first(kl, s->e->m_first);
-    r->kl_boundary = (double)NAN;
-    if (!r->is_policy || n == 0 || json_size(tokens) != n)
-        return OK;
-    TRY(make_room(s, n, err));
-    for (size_t t = 0; t < n; t++)
-        s->token[t] = (int32_t)json_int(json_at(tokens, t), -1);
-    evidence_find_repeats(s->repeated, s->gram, s->token, n);
-    place_tokens(s, r, kl, n);
-    return OK;
+done:
+    mem_free(repeated);
+    mem_free(gram);
+    return status;
 }
 
 enum status evidence_read_replies(struct evidence *e, const char *path,
                                   struct err *err)
 {
     struct reading reading = {.e = e, .path = path};
-    struct second second = {.e = e};
-    TRY(jsonl_read(path, add_reply, &reading, err));
-    TRY(find_m_first(e, err));
-    enum status status = jsonl_read(path, add_places, &second, err);
-    second_free(&second);
+    enum status status = jsonl_read(path, add_reply, &reading, err);
+    if (status == OK)
+        status = classify(&reading, err);
+    mem_free(reading.token);
+    mem_free(reading.span);
     return status;
 }

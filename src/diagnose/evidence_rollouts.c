@@ -78,13 +78,13 @@ static enum status make_room(struct gathering *g, size_t len, struct err *err)
 
 /* ---- one response ------------------------------------------------------- */
 
-/* Sum of the first m of an array that may be absent. */
-static double sum_of(const float *x, size_t n, double m)
+/* Of an array that may be absent. */
+static double sum_of(const float *x, size_t n)
 {
     double sum = 0;
     if (x == NULL)
         return (double)NAN;
-    for (size_t t = 0; t < n && (double)t < m; t++)
+    for (size_t t = 0; t < n; t++)
         sum += (double)x[t];
     return sum;
 }
@@ -159,24 +159,16 @@ static void reduce(struct evidence_rollout *out, const struct gathering *g,
     }
     out->k1 = (float)k1;
     out->measure = (float)measure;
-    out->kl = (float)sum_of(r->kl, n, INFINITY);
-    out->kl_first = (float)sum_of(r->kl, n, g->e->m_first);
-    out->reward_kl = (float)sum_of(r->reward_kl, n, INFINITY);
-    out->entropy = (float)sum_of(r->entropy, n, INFINITY);
-    out->surprise =
-        (float)(-sum_of(r->logp, n, INFINITY) - (double)out->entropy);
-    out->value_first = (float)at(r->value, 0);
+    out->kl = (float)sum_of(r->kl, n);
+    out->reward_kl = (float)sum_of(r->reward_kl, n);
+    out->entropy = (float)sum_of(r->entropy, n);
     out->value_error = (float)(error / (double)n);
-    out->advantage_first = (float)at(r->advantage, 0);
-    out->advantage_white =
-        (float)(sum_of(r->advantage_white, n, INFINITY) / (double)n);
-    out->p_eos = (float)sum_of(r->p_eos, n, INFINITY);
-    out->p_eos_ref = (float)sum_of(r->p_eos_ref, n, INFINITY);
-    out->advantage_white_eos = out->p_eos_ref_end = out->eos_gap = (float)NAN;
-    if (r->is_eos) {
+    out->advantage_white = (float)(sum_of(r->advantage_white, n) / (double)n);
+    out->p_eos = (float)sum_of(r->p_eos, n);
+    out->p_eos_ref = (float)sum_of(r->p_eos_ref, n);
+    out->advantage_white_eos = out->eos_gap = (float)NAN;
+    if (r->is_eos)
         out->advantage_white_eos = (float)at(r->advantage_white, n - 1);
-        out->p_eos_ref_end = (float)at(r->p_eos_ref, n - 1);
-    }
 }
 
 static enum status name_row(struct evidence_rollout *out, struct evidence *e,
@@ -217,7 +209,6 @@ static enum status add_row(struct gathering *g, struct evidence_step *s,
     out->tokens = (float)r->len;
     out->score = (float)r->score;
     out->score_raw = (float)r->score_raw;
-    out->gold = (float)v->extra[0];
     find_returns(g, r);
     evidence_find_repeats(g->repeated, g->gram, r->token, r->len);
     reduce(out, g, r);
@@ -302,10 +293,9 @@ static enum status read_rows(struct gathering *g, struct trace_reader *reader,
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
                                    struct err *err)
 {
-    static const char *const names[] = {"gold"};
     struct trace_reader *reader = NULL;
     struct gathering g = {.e = e};
-    TRY(trace_reader_open_run(&reader, run, names, 1, err));
+    TRY(trace_reader_open_run(&reader, run, NULL, 0, err));
     enum status status = read_rows(&g, reader, err);
     trace_reader_close(reader);
     gathering_free(&g);
