@@ -262,7 +262,7 @@ static void test_bugs(void **state)
 static void test_others(void **state)
 {
     (void)state;
-    char id[8];
+    char id[16];
     for (int i = 1; i < RIVALS; i++) {
         struct diagnosis d;
         struct essay y;
