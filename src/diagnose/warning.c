@@ -9,7 +9,7 @@ struct warning_plan warning_plan_default(void)
 {
     return (struct warning_plan){.nats = 15,
                                  .least = 0.25,
-                                 .prior = 50,
+                                 .prior = 200,
                                  .window = 3,
                                  .votes_each = SIZE_MAX};
 }
@@ -232,19 +232,22 @@ void warning_log_free(struct warning_log *log)
     *log = (struct warning_log){.alarm = SIZE_MAX};
 }
 
-/* The iteration that is told of: the alarm's, else the last. */
+/* The iteration that is told of: the alarm's, else the last; without any one
+ * of which nothing is known. */
 static const struct warning *told(const struct warning_log *log)
 {
+    static const struct warning nothing = {.level = (double)NAN};
     if (log->n == 0)
-        return NULL;
+        return &nothing;
     return &log->at[log->alarm != SIZE_MAX ? log->alarm : log->n - 1];
 }
 
-static void put_signals(struct json_writer *w, const struct warning *at)
+static void put_signals(struct json_writer *w, const struct warning *at,
+                        bool is_there)
 {
     json_put_key(w, "signals");
     json_open(w, '[');
-    for (size_t i = 0; at != NULL && i < WARNING_SIGNALS; i++) {
+    for (size_t i = 0; is_there && i < WARNING_SIGNALS; i++) {
         json_open(w, '{');
         json_field_text(w, "name", names[i]);
         json_field_number(w, "value", at->signal[i]);
@@ -295,9 +298,9 @@ void warning_write(struct json_writer *w, const struct warning_log *log)
     else
         json_put_null(w);
     json_field_int(w, "iterations", (int64_t)log->n);
-    json_field_int(w, "budget", at != NULL ? (int64_t)at->votes : 0);
+    json_field_int(w, "budget", (int64_t)at->votes);
     json_field_text(w, "needs", log->needs);
-    put_signals(w, at);
+    put_signals(w, at, log->n > 0);
     json_put_key(w, "columns");
     json_open(w, '{');
     put_series(w, "iteration", log, iteration_of);
@@ -320,7 +323,7 @@ static double highest(const struct warning_log *log)
 void warning_say(struct buf *out, const struct warning_log *log)
 {
     const struct warning *at = told(log);
-    if (at == NULL || log->needs != NULL) {
+    if (log->needs != NULL) {
         buf_printf(out, "no alarm can be told of without %s\n", log->needs);
         return;
     }

@@ -182,12 +182,18 @@ static void test_votes(void **state)
     evidence_free(&e);
 }
 
+static bool is_number(double a, double b)
+{
+    return isnan(a) ? isnan(b) : a == b && signbit(a) == signbit(b);
+}
+
 static bool is_same(const struct warning *a, const struct warning *b)
 {
     bool same = a->iteration == b->iteration && a->is_alarm == b->is_alarm &&
-                a->votes == b->votes &&
-                memcmp(&a->level, &b->level, sizeof a->level) == 0;
-    return same && memcmp(a->signal, b->signal, sizeof a->signal) == 0;
+                a->votes == b->votes && is_number(a->level, b->level);
+    for (size_t i = 0; i < WARNING_SIGNALS; i++)
+        same = same && is_number(a->signal[i], b->signal[i]);
+    return same;
 }
 
 /* Whatever comes later, what was said stays, bit for bit. */

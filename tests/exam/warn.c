@@ -235,7 +235,8 @@ enum status warn_count(struct warn_counts *out, const struct warn *w,
                        const char *set, size_t budget, struct err *err)
 {
     enum status status = OK;
-    struct warn_counts c = {.lead = (double)NAN};
+    struct warn_counts c = {.lowest_sick = (double)NAN,
+                            .highest_healthy = (double)NAN};
     double *lead = NULL, *sick = NULL, *healthy = NULL;
     size_t n_sick = 0, n_healthy = 0, n = 0;
     TRY_DONE(MEM_NEW(lead, w->n, err));
@@ -252,8 +253,12 @@ enum status warn_count(struct warn_counts *out, const struct warn *w,
             double d = r->truth.half_at - r->alarm_at[budget];
             lead[n_sick] = d > 0 ? d : -(double)INFINITY;
             sick[n_sick++] = r->level[budget];
+            if (!(r->level[budget] >= c.lowest_sick))
+                c.lowest_sick = r->level[budget];
         } else if (r->is_healthy) {
             healthy[n_healthy++] = r->level[budget];
+            if (!(r->level[budget] <= c.highest_healthy))
+                c.highest_healthy = r->level[budget];
         }
     }
     c.votes = n > 0 ? c.votes / (double)n : 0;

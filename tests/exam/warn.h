@@ -82,10 +82,13 @@ struct warn_counts {
     struct exam_share in_time;     // of sick runs
     struct exam_share late;        // of sick runs, an alarm after half
     struct exam_share false_alarm; // of healthy runs
-    struct exam_share planted;     // of other runs in which gold has not fallen
-    double lead;                   // median over sick runs; a run without an
-        // alarm in time counts as a lead of -infinity
-    double auc;   // of level: sick against healthy
+    struct exam_share planted;     // of other runs: gold has not fallen
+    /* Median over sick runs; no alarm in time is a lead of -INFINITY. */
+    double lead;
+    double auc; // of level: sick against healthy
+    /* Levels, NaN of no run: an alarm from any level between the two would
+     * have caught all and alarmed nobody, where they are in this order. */
+    double highest_healthy, lowest_sick;
     double votes; // mean number read by the end of a run
 };
 enum status warn_count(struct warn_counts *out, const struct warn *w,

@@ -60,6 +60,8 @@ static void put_counts(struct json_writer *w, const struct warn_counts *c)
     put_share(w, "alarms_where_gold_has_not_fallen", &c->planted);
     json_field_number(w, "lead", c->lead);
     json_field_number(w, "auc", c->auc);
+    json_field_number(w, "highest_healthy_level", c->highest_healthy);
+    json_field_number(w, "lowest_sick_level", c->lowest_sick);
     json_field_number(w, "votes", c->votes);
 }
 
@@ -246,16 +248,17 @@ static void say_roc(struct buf *out, const struct warn *all, const char *set,
 static enum status say_budgets(struct buf *out, const struct warn *all,
                                const char *set, struct err *err)
 {
-    buf_puts(out, "  votes a checkpoint   a run   caught in time   median "
-                  "lead   false alarms   AUC\n");
+    buf_puts(out, "  votes a checkpoint  a run  in time   lead  false alarms  "
+                  "healthy to  sick from    AUC\n");
     for (size_t b = 0; b < WARN_BUDGETS; b++) {
         struct warn_counts c;
         TRY(warn_count(&c, all, set, b, err));
         buf_printf(out,
-                   "  %18zu %7.0f   %7zu of %-3zu   %11.1f   %6zu of %-4zu"
-                   " %6.3f\n",
+                   "  %18zu %6.0f  %2zu of %-2zu %6.1f  %5zu of %-3zu  "
+                   "%10.2f  %9.2f  %5.3f\n",
                    warn_budget[b], c.votes, c.in_time.k, c.in_time.n, c.lead,
-                   c.false_alarm.k, c.false_alarm.n, c.auc);
+                   c.false_alarm.k, c.false_alarm.n, c.highest_healthy,
+                   c.lowest_sick, c.auc);
     }
     return OK;
 }
