@@ -18,13 +18,21 @@ static const struct finding *row_of(const struct essay *y, const char *id)
     return rivals_row(&rows, id);
 }
 
+static const struct rival *rival_of(const struct diagnosis *d, const char *id)
+{
+    for (size_t i = 0; i < RIVALS; i++)
+        if (d->rival[i].id != NULL && strcmp(d->rival[i].id, id) == 0)
+            return &d->rival[i];
+    return NULL;
+}
+
 enum verdict essay_verdict(const struct essay *y, const char *row)
 {
     const struct finding *f = row_of(y, row);
-    for (size_t i = 0; f == NULL && i < RIVALS; i++)
-        if (y->d->rival[i].id != NULL && strcmp(y->d->rival[i].id, row) == 0)
-            return y->d->rival[i].verdict;
-    return f != NULL ? f->verdict : VERDICT_NOT_MEASURABLE;
+    if (f != NULL)
+        return f->verdict;
+    const struct rival *r = rival_of(y->d, row);
+    return r != NULL ? r->verdict : VERDICT_NOT_MEASURABLE;
 }
 
 bool essay_is(const struct essay *y, const char *row)
