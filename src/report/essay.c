@@ -1,5 +1,6 @@
 #include "report/essay.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 static const struct finding *row_of(const struct essay *y, const char *id)
 {
+    assert(y->d != NULL);
     const struct rows rows = diagnose_rows(y->d);
     if (strcmp(id, "ship") == 0)
         return &y->d->ship.row;
