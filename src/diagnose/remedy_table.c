@@ -155,7 +155,8 @@ const struct remedy_row remedy_rows[] = {
      .tradeoff = FIX "may need a lower beta, whose unit no longer moves"},
     /* ---- no training, or less ---- */
     {.id = "best-of",
-     .title = "no PPO: the best of 8 reference replies by the reward model",
+     .title =
+         "take the best of 8 reference replies by the reward model, no PPO",
      .key = {"eval.best_of"},
      .value = REMEDY_VALUE_FIXED,
      .fixed = "8",

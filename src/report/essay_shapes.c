@@ -266,8 +266,8 @@ static void tell_missing(struct essay *y, size_t most)
             strcmp(needs, before) == 0)
             continue;
         before = needs;
-        most -= essay_lack(y, asked[i], "Whether %s (%s) is open: %s.",
-                           f->claim, f->id, essay_quote(y, f->id, needs).text);
+        most -= essay_lack(y, asked[i], "Open is %s, \"%s\": %s.", f->id,
+                           f->claim, essay_quote(y, f->id, needs).text);
     }
 }
 

@@ -21,9 +21,9 @@ static void tell_judges(struct essay *y, bool is_whole)
         essay_say(y, "S2a", "The policy's have grown to %s the length.",
                   STAT("S2a", FORM_TIMES));
     if (!is_longer)
-        essay_deny(y, "S2a",
-                   "The policy's have kept their length, at %s that of the "
-                   "reference's.",
+        essay_deny(y, "S2a", "The policy's %s, at %s the reference's.",
+                   essay_find(y, "S2a").e.high < 1 ? "have become shorter"
+                                                   : "have kept their length",
                    STAT("S2a", FORM_TIMES));
     bool is_less = essay_say(
         y, "S2b",
