@@ -9,9 +9,9 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 
-# one SEED PROMPTS EPOCHS: a reward model and its policies.
+# one BETA SEED PROMPTS EPOCHS: a policy, behind its reward model.
 one() {
-    seed=$1 n=$2 epochs=$3
+    beta=$1 seed=$2 n=$3 epochs=$4
     dir=gao/s$seed-n$n
     mkdir -p "$OUT/$dir"
     tail -n "+$(((seed - 1) * 1400 + 1))" "$OUT/base/candidates.jsonl" |
@@ -31,16 +31,14 @@ one() {
         (map((add / length) as $m | map((. - $m) * (. - $m)) | add) | add)
         / (map(length - 1) | add) / $all | sqrt' "$OUT/$dir/scores.jsonl")
     echo "$within" >"$OUT/$dir/within"
-    for beta in 0 0.05 0.2; do
-        once "$dir/b$beta/ppo" ppo --model "$OUT/base/sft" \
-            --reward-model "$OUT/$dir/reward" \
-            --prompts "$OUT/base/prompts.jsonl" --save-every 5 \
-            --trace-every 0 --seed "$seed" \
-            --beta "$(awk "BEGIN { print $beta * $within }")"
-        once "$dir/b$beta/heldout" eval "$OUT/$dir/b$beta/ppo" --n-prompts 256 \
-            --samples 1
-        echo "gao: seed $seed, $n prompts, beta $beta" >&2
-    done
+    once "$dir/b$beta/ppo" ppo --model "$OUT/base/sft" \
+        --reward-model "$OUT/$dir/reward" \
+        --prompts "$OUT/base/prompts.jsonl" --iterations 40 --save-every 5 \
+        --trace-every 0 --seed "$seed" \
+        --beta "$(awk "BEGIN { print $beta * $within }")"
+    once "$dir/b$beta/heldout" eval "$OUT/$dir/b$beta/ppo" --n-prompts 256 \
+        --samples 1
+    echo "gao: seed $seed, $n prompts, beta $beta" >&2
 }
 
 case ${1:-} in
@@ -51,9 +49,13 @@ one)
     ;;
 *)
     make_base
-    for seed in 1 2 3; do
-        printf '%s\n' "$seed 84 48" "$seed 334 12" "$seed 1334 3"
-    done | in_parallel
+    # The reward models are made with the first price, each once.
+    for beta in 0 0.05 0.2; do
+        for seed in 1 2 3; do
+            printf '%s\n' "$beta $seed 84 48" "$beta $seed 334 12" \
+                "$beta $seed 1334 3"
+        done | in_parallel
+    done
     "$TOOLS/accept_gao" "$OUT/gao"
     ;;
 esac

@@ -10,9 +10,9 @@ betas='0.02 0.05 0.1 0.2 0.35 0.5 0.7 1'
 one() {
     once "price/b$1/ppo" ppo --model "$OUT/base/sft" \
         --reward-model "$OUT/price/reward" \
-        --prompts "$OUT/base/prompts.jsonl" --iterations 120 --save-every 20 \
+        --prompts "$OUT/base/prompts.jsonl" --iterations 80 --save-every 20 \
         --trace-every 0 --beta "$1"
-    once "price/b$1/heldout" eval "$OUT/price/b$1/ppo" --n-prompts 256 --samples 8
+    once "price/b$1/heldout" eval "$OUT/price/b$1/ppo" --n-prompts 256 --samples 4
     echo "price: beta $1" >&2
 }
 
