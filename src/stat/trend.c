@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -164,9 +165,9 @@ static void bootstrap_interval(struct trend *fit, struct scratch *s,
     fit->slope.high = fmax(fit->slope.high, high);
 }
 
-enum status trend_fit(struct trend *out, const double *t, const double *y,
-                      size_t m, size_t n, const struct bootstrap *plan,
-                      struct err *err)
+static enum status fit_points(struct trend *out, const double *t,
+                              const double *y, size_t m, size_t n,
+                              const struct bootstrap *plan, struct err *err)
 {
     struct trend fit = {.slope = summary_nothing(),
                         .intercept = (double)NAN,
@@ -206,5 +207,41 @@ enum status trend_fit(struct trend *out, const double *t, const double *y,
     *out = fit;
 done:
     scratch_free(&s);
+    return status;
+}
+
+/* Point b of TREND_MOST is the mean of points m b / TREND_MOST and on. */
+static void average(double *short_t, double *short_y, const double *t,
+                    const double *y, size_t m, size_t n)
+{
+    for (size_t b = 0; b < TREND_MOST; b++) {
+        size_t first = m * b / TREND_MOST, end = m * (b + 1) / TREND_MOST;
+        double count = (double)(end - first);
+        for (size_t c = first; c < end; c++) {
+            short_t[b] += t[c] / count;
+            for (size_t i = 0; i < n; i++)
+                short_y[b * n + i] += y[c * n + i] / count;
+        }
+    }
+}
+
+enum status trend_fit(struct trend *out, const double *t, const double *y,
+                      size_t m, size_t n, const struct bootstrap *plan,
+                      struct err *err)
+{
+    enum status status = OK;
+    double *short_t = NULL, *short_y = NULL;
+    size_t cells;
+    if (m <= TREND_MOST || m > SIZE_MAX / TREND_MOST)
+        return fit_points(out, t, y, m, n, plan, err);
+    TRY_DONE(mem_multiply(&cells, TREND_MOST, n, err));
+    TRY_DONE(MEM_NEW(short_t, TREND_MOST, err));
+    TRY_DONE(MEM_NEW(short_y, cells, err));
+    average(short_t, short_y, t, y, m, n);
+    TRY_DONE(fit_points(out, short_t, short_y, TREND_MOST, n, plan, err));
+    out->slope.n = m;
+done:
+    mem_free(short_t);
+    mem_free(short_y);
     return status;
 }

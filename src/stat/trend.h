@@ -24,6 +24,11 @@
 /* Points below which no interval is given. */
 #define TREND_MIN 4
 
+/* A longer series is averaged into so many points first, neighbours with
+ * neighbours: the slopes of all pairs of thousands of iterations would take
+ * minutes, and neighbours are what the resampled blocks hold together anyway. */
+#define TREND_MOST 128
+
 struct trend {
     struct estimate slope; // per unit of t; n is the number of points
     double intercept;      // median(y) - slope * median(t)

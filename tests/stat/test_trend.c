@@ -133,6 +133,39 @@ static void test_null(void **state)
     assert_in_range(held, 184, RUNS);
 }
 
+/* A long series is the series of its averages: of a straight line the same
+ * line, and the noise of three prompts in blocks as somebody would average them
+ * by hand. */
+static void test_long(void **state)
+{
+    (void)state;
+    enum {
+        M = 3 * TREND_MOST,
+        N = 3
+    };
+    static double t[M], y[M * N], mean_t[TREND_MOST], mean_y[TREND_MOST * N];
+    const struct bootstrap plan = {.seed = 3, .resamples = 200};
+    struct trend whole, blocks;
+    struct err err;
+    struct rng rng;
+    rng_init(&rng, 5, RNG_TEST, 0, 0);
+    for (size_t c = 0; c < M; c++) {
+        t[c] = 2 * (double)c;
+        mean_t[c / 3] += t[c] / 3;
+        for (size_t i = 0; i < N; i++) {
+            y[c * N + i] = 1 + 0.25 * t[c] + rng_normal(&rng);
+            mean_y[c / 3 * N + i] += y[c * N + i] / 3;
+        }
+    }
+    assert_int_equal(trend_fit(&whole, t, y, M, N, &plan, &err), OK);
+    assert_int_equal(
+        trend_fit(&blocks, mean_t, mean_y, TREND_MOST, N, &plan, &err), OK);
+    assert_int_equal(whole.slope.n, M);
+    assert_true(fabs(whole.slope.estimate - blocks.slope.estimate) < 1e-12);
+    assert_true(fabs(whole.slope.low - blocks.slope.low) < 1e-12);
+    assert_true(whole.slope.low < 0.25 && 0.25 < whole.slope.high);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -164,8 +197,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scipy),      cmocka_unit_test(test_straight_line),
         cmocka_unit_test(test_few_points), cmocka_unit_test(test_prompts_widen),
-        cmocka_unit_test(test_null),       cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_null),       cmocka_unit_test(test_long),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
