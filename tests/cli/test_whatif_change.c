@@ -185,12 +185,38 @@ static void test_recommended(void **state)
     }
 }
 
+/* So can what would tell more of an explanation; X stands for a number. */
+static void test_experiments(void **state)
+{
+    (void)state;
+    static const char option[] = "--change ";
+    const struct rows none = {.leads = NULL};
+    struct rival rival[RIVALS];
+    size_t n = 0;
+    rivals_judge(rival, &none);
+    for (size_t i = 0; i < RIVALS; i++) {
+        struct whatif_change c;
+        const char *at = strstr(rival[i].experiment, option);
+        char text[64];
+        if (at == NULL)
+            continue;
+        (void)snprintf(text, sizeof text, "%s", at + strlen(option));
+        size_t len = strlen(text);
+        if (len > 1 && strcmp(text + len - 2, "=X") == 0)
+            text[len - 1] = '1';
+        reads(&c, text);
+        n++;
+    }
+    assert_true(n > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_remedies),
-        cmocka_unit_test(test_stages),  cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_recommended),
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_stages),      cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_recommended),
+        cmocka_unit_test(test_experiments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
