@@ -9,7 +9,6 @@
 #include "io/settings.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
-/* Tokens that "the first" means when no reference says how long a reply is. */
 
 static const struct {
     const char *name, *file;
