@@ -80,6 +80,9 @@ double remedy_curve_stop(const struct remedy_curve *c, enum remedy_stop how,
     case REMEDY_STOP_PRICE:
         d = x + c->gamma > 0 ? c->alpha / (2 * (x + c->gamma))
                              : (double)INFINITY;
+        /* Where no score was gained a price leads back to the start. */
+        if (d < 0)
+            d = 0;
         /* A run that did not come as far as its price allows comes no further
          * by a dearer one. */
         return x >= beta || !isfinite(d) ? fmin(d, c->end) : d;
@@ -243,6 +246,8 @@ static double cost_at(const struct asking *q, const struct remedy_curve *c,
         double kl = 0, tokens = (double)s->tokens;
         for (int k = 0; k < EVIDENCE_CLASSES; k++)
             kl += s->by_class[k].kl;
+        if (isnan(kl)) // the rollouts do not say how far an iteration was
+            return (double)NAN;
         double now = sqrt(fmax(0, kl / (double)s->responses));
         double ratio =
             exp(remedy_curve_length(c, d) - remedy_curve_length(c, now));
