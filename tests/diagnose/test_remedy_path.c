@@ -74,6 +74,9 @@ static void test_stops(void **state)
     files_near(remedy_curve_stop(&c, REMEDY_STOP_PRICE, 0.05, 0.02), 3, 1e-12);
     /* Cheaper than now: the curve goes on. */
     files_near(remedy_curve_stop(&c, REMEDY_STOP_PRICE, 0.025, 0.05), 4, 1e-12);
+    /* Where the score fell along the way, a price leads back to the start. */
+    const struct remedy_curve falling = {.alpha = -1, .gamma = 0.1, .end = 3};
+    files_near(remedy_curve_stop(&falling, REMEDY_STOP_PRICE, 0.4, 0.02), 0, 0);
     files_near(remedy_curve_stop(&c, REMEDY_STOP_TARGET, 4, 0.02), 2, 1e-12);
     files_near(remedy_curve_stop(&c, REMEDY_STOP_TARGET, 16, 0.02), 3, 1e-12);
     files_near(remedy_curve_stop(&c, REMEDY_STOP_END, 4, 0.02), 2, 1e-12);
