@@ -96,7 +96,8 @@ static void judge_curve(struct ship *s)
     char what[64], best[64], text[64];
     f->e = gain;
     f->null = f->effect = 0;
-    if (s->chosen.iteration == s->last.iteration) {
+    s->is_last = s->chosen.iteration == s->last.iteration;
+    if (s->is_last) {
         f->e = (struct estimate){0, 0, 0, s->last.judged.n};
         f->verdict = VERDICT_NOT_SUPPORTED;
     } else {
@@ -132,12 +133,14 @@ static void judge_votes(struct ship *s, const struct evidence *e,
     s->judge = "blind votes";
     s->candidates = 2;
     s->alike = is_better || win->high < 0.5 ? 1 : 2;
-    s->last = m > 0 ? point(json_at(list, m - 1), "")
-                    : (struct ship_point){.iteration = (double)NAN};
+    s->last = point(m > 0 ? json_at(list, m - 1) : NULL, "");
     s->last.judged = *win;
-    s->chosen = is_better ? s->last
-                : m > 0   ? point(json_at(list, 0), "")
-                          : (struct ship_point){.iteration = 0};
+    s->is_last = is_better;
+    s->chosen = s->last;
+    if (!is_better) {
+        s->chosen = point(m > 0 ? json_at(list, 0) : NULL, "");
+        s->chosen.iteration = 0;
+    }
     s->best = win->estimate > 0.5 ? s->last : s->chosen;
     s->furthest = s->alike == 2 ? s->last : s->chosen;
     f->data = "human/spotcheck.jsonl";

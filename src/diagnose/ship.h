@@ -3,9 +3,9 @@
  *
  * Candidates are the points of eval/curve.json, iteration 0 - the model that
  * the run began with - among them: "ship the reference" is a possible answer.
- * They are judged by the best measure that every one of them has: people's win
- * rate ("human_win_rate"), else the gold rubric ("gold"), else a second reward
- * model ("weak_gold").  The score the policy was trained for never decides,
+ * They are judged by the first of these that two of them have at least: people's
+ * win rate ("human_win_rate"), the gold rubric ("gold"), a second reward model
+ * ("weak_gold"); a point without it is no candidate.  The score the policy was trained for never decides,
  * since it is what is in doubt.
  *
  * Rule.  Of many noisy estimates the largest is larger than its truth, so the
@@ -44,6 +44,7 @@ struct ship {
     const char *measure; // "gold"; NULL: nothing to choose by
     const char *judge;   // in words, "the gold rubric"
     struct ship_point chosen, best, furthest, last;
+    bool is_last;             // the chosen one is the last
     size_t candidates, alike; // in all; not told apart from the best
     double score_given_up;    // last minus chosen
 };

@@ -72,8 +72,14 @@ static size_t list_effects(struct essay *y, struct buf *out,
 static void tell_prediction(struct essay *y, const struct remedy *r, size_t i)
 {
     struct buf list;
+    bool is_predicted = false;
+    for (size_t m = 0; m < TOLD; m++)
+        is_predicted =
+            is_predicted || isfinite(r->effect[m].predicted.estimate);
     buf_init(&list, 1 << 13);
-    if (list_effects(y, &list, r, i, false) > 0 && list.code == OK)
+    if (!is_predicted)
+        essay_advise(y, "What it would change, this run cannot say.");
+    else if (list_effects(y, &list, r, i, false) > 0 && list.code == OK)
         essay_advise(y, "By this run's own numbers it should change %s.",
                      buf_text(&list));
     else
@@ -201,7 +207,7 @@ void essay_shipping(struct essay *y)
                    essay_quote(y, "ship", s->row.needs).text);
         return;
     }
-    if (s->chosen.iteration == s->last.iteration) {
+    if (s->is_last) {
         essay_deny(y, "ship",
                    "The last checkpoint can be shipped: judged by %s, none "
                    "with less drift is as good.",
@@ -219,14 +225,14 @@ void essay_shipping(struct essay *y)
                    is_start ? "" : when.text);
     essay_say(y, "ship",
               "%s %s: judged by %s it is better than the last checkpoint by "
-              "%s, and of those not told apart from the best it moved least. "
-              "That gives up %s of score.",
+              "%s, and of those not told apart from the best it moved least.",
               y->d->verdict == DIAGNOSIS_HEALTHY ? "Ship" : "Until then ship",
               name, s->judge,
               essay_value(y, "ship.judged",
                           "judged there minus at the last checkpoint",
                           &s->row.e, FORM_INTERVAL)
-                  .text,
+                  .text);
+    essay_say(y, "ship", "That gives up %s of score.",
               essay_value(y, "ship.score",
                           "score at the last checkpoint minus there", &given,
                           FORM_PLAIN)

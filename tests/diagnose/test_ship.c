@@ -145,6 +145,9 @@ static void test_votes(void **state)
         ship_judge(&s, &e, &cases[i].win);
         assert_string_equal(s.measure, "votes");
         assert_int_equal(s.row.verdict, cases[i].verdict);
+        assert_int_equal(s.is_last, cases[i].iteration > 0);
+        assert_true(isnan(s.score_given_up));
+        assert_true(isnan(s.chosen.kl.estimate));
         /* A curve that nobody judged still tells which iterations these are. */
         char text[] =
             "{\"checkpoints\":[{\"iteration\":0},{\"iteration\":20}]}";
