@@ -279,8 +279,54 @@ static const struct finding *row_of(const struct diagnosis *d, const char *id)
     return rivals_row(&rows, id);
 }
 
+/* Rows without which a paradox would be another verdict; of two that may stand
+ * for each other, the other one. */
+static const struct {
+    const char *row, * or ;
+} paradox_rows[] = {
+    {"S1", NULL}, {"S2a", "S2b"}, {"S2b", "S2a"}, {"S3", NULL}, {"S3p", NULL},
+    {"a1", "a2"}, {"a2", "a1"},   {"b1", NULL},   {"c1", "c2"}, {"c2", "c1"},
+};
+#define N_PARADOX_ROWS (sizeof paradox_rows / sizeof *paradox_rows)
+
+static bool is_supported(const struct diagnosis *d, const char *id)
+{
+    const struct finding *f = row_of(d, id);
+    return f != NULL && f->verdict == VERDICT_SUPPORTED;
+}
+
+static bool is_alternative(const struct rival_seen *s)
+{
+    return s->sign.kind == SIGN_EITHER || s->sign.kind == SIGN_EITHER_NOT;
+}
+
+/* Does the verdict fall with this row alone? */
+static bool is_needed(const struct diagnosis *d, const char *id)
+{
+    const struct rival *r = &d->rival[0];
+    size_t either = 0;
+    for (size_t i = 0; i < r->n_seen; i++)
+        either +=
+            is_alternative(&r->seen[i]) && r->seen[i].says == VERDICT_SUPPORTED;
+    for (size_t i = 0; i < r->n_seen; i++) {
+        const struct rival_seen *s = &r->seen[i];
+        if (strcmp(s->sign.row, id) == 0 &&
+            (s->sign.kind == SIGN_WANTS || s->sign.kind == SIGN_WANTS_NOT ||
+             (is_alternative(s) && either == 1)))
+            return true;
+    }
+    for (size_t i = 0; d->verdict == DIAGNOSIS_PARADOX && i < N_PARADOX_ROWS;
+         i++)
+        if (strcmp(paradox_rows[i].row, id) == 0 &&
+            (paradox_rows[i].or == NULL ||
+             !is_supported(d, paradox_rows[i].or)))
+            return true;
+    return false;
+}
+
 /* The opposite of what a row says, from its bound. */
-static void put_opposite(struct html *h, const struct finding *f)
+static void put_opposite(struct html *h, const struct diagnosis *d,
+                         const struct finding *f)
 {
     double bound = isfinite(f->effect) ? f->effect : f->null;
     char link[64];
@@ -289,7 +335,8 @@ static void put_opposite(struct html *h, const struct finding *f)
     html_open(h, "a", "class", "num", "href", link, NULL);
     html_text(h, f->id);
     html_close(h, "a");
-    html_printf(h, ": %s (%s).", f->claim, verdict_words(f->verdict));
+    html_printf(h, ": %s (%s%s).", f->claim, verdict_words(f->verdict),
+                is_needed(d, f->id) ? ", needed" : "");
     if (isfinite(bound) && isfinite(f->e.estimate)) {
         bool is_above = f->e.estimate > bound;
         html_printf(h, " It stands at %s. %s %s %s would turn it over.",
@@ -299,10 +346,6 @@ static void put_opposite(struct html *h, const struct finding *f)
     }
     html_close(h, "li");
 }
-
-/* Rows without which a paradox would be another verdict. */
-static const char *const paradox_rows[] = {"S1", "S2a", "S2b", "S3", "S3p",
-                                           "a1", "a2",  "b1",  "c1", "c2"};
 
 static bool is_sign(const struct rival *r, const char *id)
 {
@@ -314,12 +357,17 @@ static bool is_sign(const struct rival *r, const char *id)
 
 static void put_experiments(struct html *h, const struct diagnosis *d)
 {
+    static const char rerun[] = "plumb whatif ";
     const struct rival *r = &d->rival[0];
+    bool is_rerun = strncmp(r->experiment, rerun, strlen(rerun)) == 0;
     html_open(h, "li", NULL);
-    html_printf(h, "%s, %s: tried by ", r->id, r->name);
+    html_printf(h, "%s, %s: %s ", r->id, r->name,
+                is_rerun ? "tried by" : "more would be told by");
     html_element(h, "code", NULL, r->experiment);
-    html_text(h, " over three seeds. An effect that is not shown takes the "
-                 "cause out of the explanation.");
+    html_text(h, is_rerun ? " over three seeds. Where the interval over seeds "
+                            "excludes the effect that is expected of it, the "
+                            "cause goes out of the explanation."
+                          : ".");
     html_close(h, "li");
     for (size_t i = 0; i < RIVALS; i++) {
         const struct rival *a = &d->rival[i];
@@ -342,8 +390,9 @@ void evidence_tables_mind(struct html *h, const struct diagnosis *d)
     open_section(h, "mind", "What would change our mind");
     html_open(h, "p", "class", "note", NULL);
     html_printf(h,
-                "The verdict is %s, by %s. It rests on these rows; the "
-                "opposite of any would bring it down.",
+                "The verdict is %s, by %s. It rests on these rows: the "
+                "opposite of one that is needed would bring it down, of "
+                "another weaken it.",
                 d->verdict == DIAGNOSIS_OTHER ? "another pathology"
                                               : diagnose_verdict(d->verdict),
                 r->id);
@@ -352,14 +401,13 @@ void evidence_tables_mind(struct html *h, const struct diagnosis *d)
     for (size_t i = 0; i < r->n_seen; i++) {
         const struct finding *f = row_of(d, r->seen[i].sign.row);
         if (f != NULL && r->seen[i].says == VERDICT_SUPPORTED)
-            put_opposite(h, f);
+            put_opposite(h, d, f);
     }
-    for (size_t i = 0; d->verdict == DIAGNOSIS_PARADOX &&
-                       i < sizeof paradox_rows / sizeof *paradox_rows;
+    for (size_t i = 0; d->verdict == DIAGNOSIS_PARADOX && i < N_PARADOX_ROWS;
          i++) {
-        const struct finding *f = row_of(d, paradox_rows[i]);
+        const struct finding *f = row_of(d, paradox_rows[i].row);
         if (f != NULL && f->verdict == VERDICT_SUPPORTED && !is_sign(r, f->id))
-            put_opposite(h, f);
+            put_opposite(h, d, f);
     }
     put_experiments(h, d);
     html_close(h, "ul");

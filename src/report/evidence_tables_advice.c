@@ -89,6 +89,20 @@ static void put_capital(struct html *h, const char *text)
         html_text(h, text);
 }
 
+static void put_rerun(struct html *h, const struct remedy *r)
+{
+    html_open(h, "p", "class", "note", NULL);
+    if (r->seeds > 0)
+        html_printf(h,
+                    "Run again with %zu seed%s. The word for the effect that "
+                    "it is meant for: %s.",
+                    r->seeds, r->seeds == 1 ? "" : "s",
+                    r->claim != NULL ? r->claim : "not shown");
+    else
+        html_text(h, "Not run again yet.");
+    html_close(h, "p");
+}
+
 static void put_remedy(struct html *h, const struct remedy *r, size_t i)
 {
     char id[32];
@@ -99,7 +113,9 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
     put_capital(h, r->title != NULL ? r->title : r->id);
     html_close(h, "h3");
     html_open(h, "p", "class", "note", NULL);
-    html_printf(h, "Against %s. %s.", r->against, r->why);
+    html_printf(h, "%s %s: %s.",
+                r->purpose == REMEDY_REPAIR ? "Against" : "About", r->against,
+                r->why);
     html_close(h, "p");
     if (r->change[0] != '\0') {
         html_open(h, "pre", NULL);
@@ -119,19 +135,12 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
     html_close(h, "p");
     if (r->missing[0] != '\0') {
         html_open(h, "p", "class", "note", NULL);
-        html_printf(h, "Not predicted: %s", r->missing);
+        put_capital(h, r->missing);
+        html_text(h, ".");
         html_close(h, "p");
     }
-    html_open(h, "p", "class", "note", NULL);
-    if (r->seeds > 0)
-        html_printf(h,
-                    "Run again with %zu seed%s. The word for the effect that "
-                    "it is meant for: %s.",
-                    r->seeds, r->seeds == 1 ? "" : "s",
-                    r->claim != NULL ? r->claim : "not shown");
-    else
-        html_text(h, "Not run again yet.");
-    html_close(h, "p");
+    if (r->purpose != REMEDY_MEASURE)
+        put_rerun(h, r);
     html_close(h, "div");
 }
 
