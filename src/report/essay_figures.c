@@ -22,7 +22,7 @@ static void close_figure(struct html *h, const char *caption)
     html_close(h, "figure");
 }
 
-static const struct finding *lead(const struct essay *y, const char *id)
+static const struct finding *row_of(const struct essay *y, const char *id)
 {
     const struct rows rows = diagnose_rows(y->d);
     return rivals_row(&rows, id);
@@ -42,7 +42,7 @@ static size_t list_edits(struct bars_row row[BARS_MAX], const struct essay *y)
     };
     size_t n = 0;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
-        const struct finding *f = lead(y, edits[i].id);
+        const struct finding *f = row_of(y, edits[i].id);
         if (f != NULL && isfinite(f->e.estimate))
             row[n++] = (struct bars_row){edits[i].label, {f->e}};
     }
@@ -98,10 +98,13 @@ static enum status draw_steps(struct html *h, const struct essay *y,
                             .series = series,
                             .n = 2,
                             .zero = true};
-    open_figure(h, "Small steps, one way");
+    const struct finding *f = row_of(y, "b2");
+    open_figure(h, f != NULL && f->verdict == VERDICT_SUPPORTED
+                       ? "Small steps, one way"
+                       : "A step, and all of them");
     chart_plot(h, &c);
-    close_figure(h, "The clip bounds the lower line. Nothing bounds the upper "
-                    "one but the penalty.");
+    close_figure(h, "A clip acts on the lower line alone. What holds the upper "
+                    "one is the penalty.");
     mem_free(all);
     return OK;
 }
@@ -127,7 +130,7 @@ static struct estimate percent(struct estimate e)
 
 static void draw_ledger(struct html *h, const struct essay *y)
 {
-    const struct finding *f = lead(y, "ledger");
+    const struct finding *f = row_of(y, "ledger");
     struct bars_row row[N_CLASSES];
     double n[EVIDENCE_CLASSES] = {0};
     for (size_t i = 0; i < y->e->n_token; i++)
@@ -152,7 +155,7 @@ static void draw_ledger(struct html *h, const struct essay *y)
     open_figure(h, "What the penalty is charged for");
     bars_plot(h, &b);
     close_figure(h, "Where a sentence has ended, the choice is to stop or to "
-                    "go on. Nearly all else is free.");
+                    "go on.");
 }
 
 /* ---- the price ---------------------------------------------------------- */
@@ -192,7 +195,7 @@ static enum status draw_price(struct html *h, const struct essay *y,
     open_figure(h, "A nat's price and what it buys");
     chart_plot(h, &c);
     close_figure(h, "Score gained since the start over KL, held-out prompts. "
-                    "While it is above beta, drifting pays.");
+                    "Below beta the drift has cost more than it brought.");
     mem_free(all);
     return OK;
 }
@@ -215,7 +218,7 @@ static bool has(enum essay_figure figure, const struct essay *y,
         return column(y, "kl/sequence") != SIZE_MAX &&
                column(y, "kl/step") != SIZE_MAX;
     case ESSAY_LEDGER:
-        f = lead(y, "ledger");
+        f = row_of(y, "ledger");
         return f != NULL && isfinite(f->e.estimate) && y->e->n_token > 0;
     case ESSAY_PRICE:
         return json_size(json_get(y->e->curve, "checkpoints")) > 2 &&

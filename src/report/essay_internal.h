@@ -113,6 +113,8 @@ enum verdict essay_verdict(const struct essay *y, const char *row);
 bool essay_is(const struct essay *y, const char *row);     // supported
 bool essay_is_not(const struct essay *y, const char *row); // not supported
 const char *essay_needs(const struct essay *y, const char *row);
+/* Which of its two marks S2b stands on: "direct" or "correct". */
+const char *essay_mark_of(const struct essay *y); // essay_story.c
 
 /* ---- paragraphs --------------------------------------------------------- */
 

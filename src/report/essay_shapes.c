@@ -133,9 +133,9 @@ static void tell_absent(struct essay *y)
 {
     essay_open(y, "What was looked for and not found", ESSAY_NO_FIGURE);
     essay_deny(y, "S2b",
-               "Blind judges do not call the policy's replies less direct than "
-               "a placebo's: the excess is %s.",
-               STAT("S2b", FORM_INTERVAL_POINTS));
+               "Blind judges do not call the policy's replies less %s than a "
+               "placebo's: the excess is %s.",
+               essay_mark_of(y), STAT("S2b", FORM_INTERVAL_POINTS));
     essay_deny(y, "worse",
                "Nor do they prefer the reference: the policy wins %s of their "
                "pairs.",

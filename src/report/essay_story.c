@@ -12,7 +12,31 @@ static double number(const struct essay *y, const char *ref)
     return essay_find(y, ref).e.estimate;
 }
 
+const char *essay_mark_of(const struct essay *y)
+{
+    const struct finding *f = essay_find(y, "S2b").row;
+    bool is_correct =
+        f != NULL && f->unit != NULL && strstr(f->unit, "less correct") != NULL;
+    return is_correct ? "correct" : "direct";
+}
+
 /* ---- what happened ------------------------------------------------------ */
+
+/* S2b in the mark that carries it. */
+static bool tell_less(struct essay *y)
+{
+    const char *mark = essay_mark_of(y);
+    char share[32], placebo[48];
+    (void)snprintf(share, sizeof share, "S2b.less_%s", mark);
+    (void)snprintf(placebo, sizeof placebo, "S2b.less_%s_placebo", mark);
+    return essay_say(
+        y, "S2b",
+        "Blind judges called the policy's reply the less %s one in %s of the "
+        "pairs; of two replies of the reference%s a given one was in %s, so %s "
+        "are more than chance.",
+        mark, STAT(share, FORM_PERCENT), essay_term(y, TERM_PLACEBO),
+        STAT(placebo, FORM_PERCENT), STAT("S2b", FORM_POINTS));
+}
 
 /* The score, and what people said of the same replies. */
 static void tell_judges(struct essay *y, bool is_whole)
@@ -25,14 +49,7 @@ static void tell_judges(struct essay *y, bool is_whole)
                    essay_find(y, "S2a").e.high < 1 ? "have become shorter"
                                                    : "have kept their length",
                    STAT("S2a", FORM_TIMES));
-    bool is_less = essay_say(
-        y, "S2b",
-        "Blind judges called the policy's reply the less direct one in %s of "
-        "the pairs; of two replies of the reference%s a given one was in %s, "
-        "so %s are more than chance.",
-        STAT("S2b.less_direct", FORM_PERCENT), essay_term(y, TERM_PLACEBO),
-        STAT("S2b.less_direct_placebo", FORM_PERCENT),
-        STAT("S2b", FORM_POINTS));
+    bool is_less = tell_less(y);
     const char *who = is_less ? "They" : "Blind judges";
     bool is_gap =
         is_whole &&
@@ -55,16 +72,21 @@ static void tell_judges(struct essay *y, bool is_whole)
 
 static void tell_drift(struct essay *y)
 {
-    essay_say(y, "S3",
-              "Meanwhile the policy's KL divergence from the reference%s grew "
-              "from %s at the first checkpoint to %s at the last%s",
-              essay_term(y, TERM_KL), STAT("S3.first", FORM_NATS),
-              STAT("S3.last", FORM_NATS), essay_is(y, "S3p") ? "," : ".");
-    essay_say(y, "S3 S3p",
-              "although a penalty on it, with a coefficient beta of %s, is on "
-              "and works: with the reward set to zero it brings the KL down to "
-              "%s what it was.",
-              STAT("S3p.beta", FORM_PLAIN), STAT("V7", FORM_TIMES));
+    bool is_told = essay_say(
+        y, "S3 S3p",
+        "Meanwhile the policy's KL divergence from the reference%s grew from "
+        "%s at the first checkpoint to %s at the last, although a penalty on "
+        "it, with a coefficient beta of %s, is on and works: with the reward "
+        "set to zero it brings the KL down to %s what it was.",
+        essay_term(y, TERM_KL), STAT("S3.first", FORM_NATS),
+        STAT("S3.last", FORM_NATS), STAT("S3p.beta", FORM_PLAIN),
+        STAT("V7", FORM_TIMES));
+    if (!is_told)
+        essay_say(y, "S3",
+                  "Meanwhile the policy's KL divergence from the reference%s "
+                  "grew from %s at the first checkpoint to %s at the last.",
+                  essay_term(y, TERM_KL), STAT("S3.first", FORM_NATS),
+                  STAT("S3.last", FORM_NATS));
     essay_deny(y, "S3",
                "The policy does not keep drifting: its KL divergence from the "
                "reference%s changes by %s an iteration.",
@@ -152,7 +174,8 @@ static void tell_source(struct essay *y)
 
 static void tell_exploited(struct essay *y)
 {
-    bool is_more = number(y, "a2") > 1;
+    bool is_more =
+        number(y, "a2") > 1 && isfinite(number(y, "a2.share_policy_slopes"));
     if (is_more)
         essay_say(y, "a2",
                   "The policy took the offer: by the slope among the "
@@ -230,7 +253,7 @@ void essay_optimiser(struct essay *y)
               STAT("b2.gradient_stopped", FORM_PERCENT),
               STAT("b2", FORM_PERCENT), STAT("b2.random_walk", FORM_PERCENT));
     essay_say(y, "b3",
-              "What they teach is not to stop: after a sentence of the "
+              "What PPO's steps teach is not to stop: after a sentence of the "
               "same text the policy now stops %s as readily as the "
               "reference.",
               STAT("b3", FORM_TIMES));
@@ -276,12 +299,12 @@ void essay_penalty(struct essay *y)
                "It is no light charge: the penalty takes back %s of the "
                "score's push.",
                STAT("c1", FORM_PERCENT));
-    essay_say(y, "c2",
-              "%s a nat of drift bought %s of score and cost %s, so it paid to "
-              "go on, by the spread of the reference's scores up to some %s: "
-              "the price does not bind.",
+    essay_say(y, "c2", "%s a nat of drift bought %s of score and cost %s.",
               is_weak ? "Nor is the price high:" : "The price is low:",
-              STAT("c2", FORM_PLAIN), STAT("c2.beta", FORM_PLAIN),
+              STAT("c2", FORM_PLAIN), STAT("c2.beta", FORM_PLAIN));
+    essay_say(y, "c2",
+              "By the spread of the reference's scores it paid to go on up to "
+              "some %s: the price does not bind.",
               STAT("c2.kl_at_gaussian_optimum", FORM_NATS));
     essay_deny(y, "c2",
                "The price is not too low: a nat of drift bought %s of score "
