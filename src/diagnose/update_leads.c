@@ -19,7 +19,7 @@ static enum status add_eos(struct leads *leads, const struct json *doc,
     char text[64], other[64];
     TRY(leads_add(&f, leads, "update_eos",
                   "the reward's part of an update makes stopping rarer",
-                  "change of log P(EOS), thousandths, an iteration", GRADIENT,
+                  "change of log P(EOS), thousandths, a plain step", GRADIENT,
                   err));
     struct estimate thousandths = {1e3 * reward.estimate, 1e3 * reward.low,
                                    1e3 * reward.high, reward.n};
@@ -42,8 +42,8 @@ static enum status add_eos(struct leads *leads, const struct json *doc,
                      "smaller save_every",
                      finding_enough(&reward, 0, reward.estimate), reward.n);
     finding_say(f,
-                "an update's reward part alone would change log P(EOS) by %s "
-                "thousandths, its penalty part by %s",
+                "a plain step along an update's reward part would change log "
+                "P(EOS) by %s thousandths, along its penalty part by %s",
                 finding_number(text, &thousandths, 3),
                 finding_number(other, &back, 3));
     return OK;

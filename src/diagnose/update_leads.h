@@ -4,8 +4,10 @@
  * eval/probe_gradient.c), read as leads.
  *
  *     update_eos   the reward's part lowers the probability of stopping: the
- *                  first-order change of log P(EOS) that it alone would make
- *                  in an iteration, averaged over iterations
+ *                  first-order change of log P(EOS) that a plain gradient
+ *                  step along it would make (rlhf/ppo_split.h), averaged over
+ *                  iterations.  Adam's steps are of another length: the sign
+ *                  is what counts, and one part beside another
  *     update_kl    the penalty's part is small: its norm over the reward
  *                  part's, below UPDATE_SMALL
  *
