@@ -266,6 +266,10 @@ static struct finding judge_penalty(const struct evidence *e)
         (size_t)json_number(json_get(json_get(doc, "share"), "n"), 1)};
     f.null = 1;
     finding_add_number(&f, "twin", twin, f.e.n);
+    finding_add_number(&f, "beta",
+                       json_number(json_get(doc, "beta"), NAN) *
+                           json_number(json_get(doc, "beta_scale"), NAN),
+                       f.e.n);
     if (strcmp(class, "acts") == 0)
         f.verdict = VERDICT_SUPPORTED;
     else if (strcmp(class, "weak") == 0 || strcmp(class, "inert") == 0 ||

@@ -27,7 +27,8 @@
  *                             trained: not one in two has a whitened advantage
  *                             of exactly 0
  *     V7  the penalty acts    zero-reward relaxation (probes/relaxation.json):
- *                             class "acts"
+ *                             class "acts"; asked at the coefficient "beta",
+ *                             which may be above the run's own
  *
  * Bounds are those of the research notes' F0, but where chance has a say a gate
  * fails at four standard errors: at 95 % one healthy run in twenty would be

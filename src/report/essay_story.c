@@ -87,6 +87,12 @@ static void tell_drift(struct essay *y)
                   "grew from %s at the first checkpoint to %s at the last.",
                   essay_term(y, TERM_KL), STAT("S3.first", FORM_NATS),
                   STAT("S3.last", FORM_NATS));
+    /* A weak price is raised for the question, which is of the gradient. */
+    if (is_told && number(y, "V7.beta") > number(y, "S3p.beta"))
+        essay_say(y, "V7",
+                  "(That was asked at a beta of %s: it tells that the penalty "
+                  "pulls, not how hard.)",
+                  STAT("V7.beta", FORM_PLAIN));
     essay_deny(y, "S3",
                "The policy does not keep drifting: its KL divergence from the "
                "reference%s changes by %s an iteration.",
@@ -258,10 +264,11 @@ void essay_optimiser(struct essay *y)
               "reference.",
               STAT("b3", FORM_TIMES));
     essay_say(y, "update_eos",
-              "Taken apart, an update shows the hand that does it: what comes "
-              "of the reward alone would change the log-probability of "
-              "stopping by %s thousandths an iteration, what comes of the "
-              "penalty by %s.",
+              "Taken apart, an update's gradient says the same: along what "
+              "comes of the reward alone stopping becomes rarer (its "
+              "log-probability changes by %s thousandths in a plain step, of "
+              "which the sign counts and not the size), along what comes of "
+              "the penalty it changes by %s.",
               STAT("update_eos", FORM_SIGNED),
               STAT("update_eos.penalty", FORM_SIGNED));
 }
@@ -303,8 +310,8 @@ void essay_penalty(struct essay *y)
               is_weak ? "Nor is the price high:" : "The price is low:",
               STAT("c2", FORM_PLAIN), STAT("c2.beta", FORM_PLAIN));
     essay_say(y, "c2",
-              "By the spread of the reference's scores it paid to go on up to "
-              "some %s: the price does not bind.",
+              "Were scores normal with the spread of the reference's, it would "
+              "pay to go on up to some %s: the price does not bind.",
               STAT("c2.kl_at_gaussian_optimum", FORM_NATS));
     essay_deny(y, "c2",
                "The price is not too low: a nat of drift bought %s of score "
