@@ -1,8 +1,6 @@
 #include "diagnose/remedies.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "diagnose/remedy_value.h"
@@ -200,18 +198,6 @@ static enum status take_measurements(struct choosing *c, struct err *err)
 
 /* ---- in words ----------------------------------------------------------- */
 
-static void append(char *out, size_t room, const char *fmt, ...)
-    ERR_PRINTF(3, 4);
-static void append(char *out, size_t room, const char *fmt, ...)
-{
-    size_t at = strlen(out);
-    va_list args;
-    va_start(args, fmt);
-    if (at < room)
-        (void)vsnprintf(out + at, room - at, fmt, args);
-    va_end(args);
-}
-
 /* The rival, and the supported statements of the side that it changes. */
 static void say_against(struct remedy *r, const struct pick *p,
                         const struct rows *rows)
@@ -225,15 +211,15 @@ static void say_against(struct remedy *r, const struct pick *p,
                          p->row->model == REMEDY_MODEL_STOP;
     r->against[0] = '\0';
     if (!p->is_beside)
-        append(r->against, sizeof r->against, "%s", p->rival->id);
+        remedy_value_append(r->against, sizeof r->against, "%s", p->rival->id);
     for (size_t i = 0; is_about_them && list[i] != NULL; i++) {
         const struct finding *f = rivals_row(rows, list[i]);
         if (f != NULL && f->verdict == VERDICT_SUPPORTED)
-            append(r->against, sizeof r->against, "%s%s",
-                   r->against[0] != '\0' ? " " : "", list[i]);
+            remedy_value_append(r->against, sizeof r->against, "%s%s",
+                                r->against[0] != '\0' ? " " : "", list[i]);
     }
     if (r->against[0] == '\0')
-        append(r->against, sizeof r->against, "%s", p->rival->id);
+        remedy_value_append(r->against, sizeof r->against, "%s", p->rival->id);
 }
 
 static void say_why(struct remedy *r, const struct pick *p,
@@ -242,20 +228,22 @@ static void say_why(struct remedy *r, const struct pick *p,
     const struct rival *v = p->rival;
     r->why[0] = '\0';
     if (r->purpose == REMEDY_MEASURE)
-        append(r->why, sizeof r->why,
-               "%s (%s) stands first and is not decided: %zu of its signs "
-               "are for it, %zu against, %zu cannot be measured",
-               v->id, v->name, v->supported, v->contradicted,
-               v->not_measurable);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "%s (%s) stands first and is not decided: %zu of its signs "
+            "are for it, %zu against, %zu cannot be measured",
+            v->id, v->name, v->supported, v->contradicted, v->not_measurable);
     else if (r->purpose == REMEDY_CHECK)
-        append(r->why, sizeof r->why,
-               "nothing is found wrong; this tells, without another training "
-               "run, what is left to gain");
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "nothing is found wrong; this tells, without another training "
+            "run, what is left to gain");
     else
-        append(r->why, sizeof r->why,
-               "%s%s (%s): %zu of its signs are for it, %zu against",
-               p->is_beside ? "beside the remedy of " : "", v->id, v->name,
-               v->supported, v->contradicted);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "%s%s (%s): %zu of its signs are for it, %zu against",
+            p->is_beside ? "beside the remedy of " : "", v->id, v->name,
+            v->supported, v->contradicted);
     remedy_value_say(r, p->row, p->value, s);
 }
 
@@ -274,11 +262,12 @@ static enum status write_remedy(struct remedy *r, const struct pick *p,
         r->effect[m].predicted = r->effect[m].observed = summary_nothing();
     say_against(r, p, s->rows);
     say_why(r, p, s);
-    append(r->tradeoff, sizeof r->tradeoff, "%s", row->tradeoff);
+    remedy_value_append(r->tradeoff, sizeof r->tradeoff, "%s", row->tradeoff);
     remedy_value_write(r, row, p->text, s->e);
     if (r->purpose == REMEDY_MEASURE) {
-        append(r->missing, sizeof r->missing,
-               "a measurement changes nothing; there is nothing to predict");
+        remedy_value_append(
+            r->missing, sizeof r->missing,
+            "a measurement changes nothing; there is nothing to predict");
         return OK;
     }
     TRY(remedy_predict_effects(r, row, p->value, s, err));
@@ -293,11 +282,13 @@ static void write_verify(struct remedy out[REMEDIES], const struct evidence *e)
     remedy_value_quote(project, e->project);
     for (size_t i = 0; i < REMEDIES; i++)
         if (out[i].name[0] != '\0')
-            append(changes, sizeof changes, " --change %s", out[i].name);
+            remedy_value_append(changes, sizeof changes, " --change %s",
+                                out[i].name);
     for (size_t i = 0; i < REMEDIES && changes[0] != '\0'; i++)
         if (out[i].name[0] != '\0')
-            append(out[i].verify, sizeof out[i].verify,
-                   "plumb whatif %s%s --seeds 3", project, changes);
+            remedy_value_append(out[i].verify, sizeof out[i].verify,
+                                "plumb whatif %s%s --seeds 3", project,
+                                changes);
 }
 
 enum status remedies_choose(struct remedy out[REMEDIES], size_t *n,

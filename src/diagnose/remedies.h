@@ -59,6 +59,7 @@ struct remedy_effect {
 enum {
     REMEDIES = 2,
     REMEDY_TEXT_MAX = 512,
+    REMEDY_COMMAND_MAX = 2 * FILE_PATH_MAX + REMEDY_TEXT_MAX, // two paths
     REMEDY_NAME_MAX = 120
 };
 
@@ -81,10 +82,10 @@ struct remedy {
     /* NAME[=VALUE] as plumb whatif takes it and as result.json names it; "" of
      * a measurement. */
     char name[REMEDY_NAME_MAX];
-    char change[REMEDY_TEXT_MAX];  // lines "- ppo.beta: 0.02", "+ ppo.beta: .2"
-    char command[REMEDY_TEXT_MAX]; // this one alone
-    char verify[REMEDY_TEXT_MAX];  // both remedies in one result.json
-    char why[REMEDY_TEXT_MAX];     // the numbers it was chosen by
+    char change[REMEDY_TEXT_MAX]; // lines "- ppo.beta: 0.02", "+ ppo.beta: .2"
+    char command[REMEDY_COMMAND_MAX]; // this one alone
+    char verify[REMEDY_COMMAND_MAX];  // both remedies in one result.json
+    char why[REMEDY_TEXT_MAX];        // the numbers it was chosen by
     char tradeoff[REMEDY_TEXT_MAX];
     char missing[REMEDY_TEXT_MAX]; // what kept effects from being predicted, ""
     struct remedy_effect effect[REMEDY_MEASURES];

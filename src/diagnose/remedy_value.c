@@ -258,9 +258,7 @@ enum status remedy_value_find(bool *applies, double *value, char text[32],
 
 /* ---- in words ----------------------------------------------------------- */
 
-static void append(char *out, size_t room, const char *fmt, ...)
-    ERR_PRINTF(3, 4);
-static void append(char *out, size_t room, const char *fmt, ...)
+void remedy_value_append(char *out, size_t room, const char *fmt, ...)
 {
     size_t at = strlen(out);
     va_list args;
@@ -275,16 +273,18 @@ static void say_wanted(struct remedy *r, const struct remedy_sources *s)
     const struct remedy_wanted *w = &s->wanted;
     double end = s->path.all.end * s->path.all.end;
     if (isfinite(w->worse))
-        append(r->why, sizeof r->why,
-               "; %s is best at iteration %.0f and told from that at iteration "
-               "%.0f, so half way is wanted, %.2g nats (now %.2g)",
-               w->key, w->best, w->worse, w->kl, end);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; %s is best at iteration %.0f and told from that at iteration "
+            "%.0f, so half way is wanted, %.2g nats (now %.2g)",
+            w->key, w->best, w->worse, w->kl, end);
     else
-        append(r->why, sizeof r->why,
-               "; %s, so half of the KL is wanted, %.2g of %.2g nats",
-               w->key != NULL ? "no checkpoint is told from the best"
-                              : "no gold over checkpoints",
-               w->kl, end);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; %s, so half of the KL is wanted, %.2g of %.2g nats",
+            w->key != NULL ? "no checkpoint is told from the best"
+                           : "no gold over checkpoints",
+            w->kl, end);
 }
 
 void remedy_value_say(struct remedy *r, const struct remedy_row *row,
@@ -294,34 +294,39 @@ void remedy_value_say(struct remedy *r, const struct remedy_row *row,
     if (row->value == REMEDY_VALUE_PRICE || row->value == REMEDY_VALUE_KL)
         say_wanted(r, s);
     if (row->value == REMEDY_VALUE_PRICE && is_by_path(s))
-        append(r->why, sizeof r->why,
-               "; on the run's own way a nat is worth %.2g there and %.2g at "
-               "its end, beta is %.2g",
-               remedy_curve_price(&p->all, sqrt(s->wanted.kl)),
-               remedy_curve_price(&p->all, p->all.end), evidence_beta(s->e));
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; on the run's own way a nat is worth %.2g there and %.2g at "
+            "its end, beta is %.2g",
+            remedy_curve_price(&p->all, sqrt(s->wanted.kl)),
+            remedy_curve_price(&p->all, p->all.end), evidence_beta(s->e));
     else if (row->value == REMEDY_VALUE_PRICE)
-        append(r->why, sizeof r->why,
-               "; scores of replies to a prompt deviate by %.2g, so normal "
-               "ones would rest there at %.2g, beta is %.2g",
-               sd_within(s), value, evidence_beta(s->e));
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; scores of replies to a prompt deviate by %.2g, so normal "
+            "ones would rest there at %.2g, beta is %.2g",
+            sd_within(s), value, evidence_beta(s->e));
     if (row->model == REMEDY_MODEL_LENGTH_OFF)
-        append(r->why, sizeof r->why,
-               "; score and tokens correlate by %.2f within prompts",
-               s->response.tokens_r);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; score and tokens correlate by %.2f within prompts",
+            s->response.tokens_r);
     if (row->model == REMEDY_MODEL_LENGTH_OFF &&
         isfinite(s->response.judges_rest))
-        append(r->why, sizeof r->why,
-               ", and what is left of it agrees with those who spot-check by "
-               "%.2f",
-               s->response.judges_rest);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            ", and what is left of it agrees with those who spot-check by "
+            "%.2f",
+            s->response.judges_rest);
     if (row->model == REMEDY_MODEL_JUDGES ||
         row->model == REMEDY_MODEL_JUDGES_HALF)
-        append(r->why, sizeof r->why,
-               "; among the reference's replies those who spot-check agree "
-               "with the score by %.2f and with length by %.2f (score with "
-               "length: %.2f)",
-               s->response.judges_r, s->response.judges_tokens,
-               s->response.tokens_r);
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "; among the reference's replies those who spot-check agree "
+            "with the score by %.2f and with length by %.2f (score with "
+            "length: %.2f)",
+            s->response.judges_r, s->response.judges_tokens,
+            s->response.tokens_r);
 }
 
 /* ---- as text ------------------------------------------------------------ */
@@ -385,8 +390,10 @@ static void write_change(struct remedy *r, const struct remedy_row *row,
         if (row->to[k] != NULL && *to == '\0')
             to = made_text(row, k, text, e, made);
         if (now != NULL)
-            append(r->change, sizeof r->change, "- %s: %s\n", row->key[k], now);
-        append(r->change, sizeof r->change, "+ %s: %s\n", row->key[k], to);
+            remedy_value_append(r->change, sizeof r->change, "- %s: %s\n",
+                                row->key[k], now);
+        remedy_value_append(r->change, sizeof r->change, "+ %s: %s\n",
+                            row->key[k], to);
     }
     size_t len = strlen(r->change);
     if (len > 0 && r->change[len - 1] == '\n')
@@ -400,12 +407,14 @@ void remedy_value_write(struct remedy *r, const struct remedy_row *row,
     remedy_value_quote(project, e->project);
     r->change[0] = r->command[0] = r->name[0] = '\0';
     if (row->command != NULL) {
-        append(r->command, sizeof r->command, "plumb ");
+        remedy_value_append(r->command, sizeof r->command, "plumb ");
         for (const char *c = row->command; *c != '\0'; c++) {
             bool is_hole = c[0] == '%' && c[1] == 's';
-            append(r->command, sizeof r->command, "%.*s", is_hole ? 0 : 1, c);
+            remedy_value_append(r->command, sizeof r->command, "%.*s",
+                                is_hole ? 0 : 1, c);
             if (is_hole) {
-                append(r->command, sizeof r->command, "%s", project);
+                remedy_value_append(r->command, sizeof r->command, "%s",
+                                    project);
                 c++;
             }
         }
@@ -414,6 +423,7 @@ void remedy_value_write(struct remedy *r, const struct remedy_row *row,
     (void)snprintf(r->name, sizeof r->name, "%s%s%s", row->id,
                    *text != '\0' ? "=" : "", text);
     write_change(r, row, text, e);
-    append(r->command, sizeof r->command,
-           "plumb whatif %s --change %s --seeds 3", project, r->name);
+    remedy_value_append(r->command, sizeof r->command,
+                        "plumb whatif %s --change %s --seeds 3", project,
+                        r->name);
 }

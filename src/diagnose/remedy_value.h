@@ -39,6 +39,10 @@ void remedy_value_say(struct remedy *r, const struct remedy_row *row,
 void remedy_value_write(struct remedy *r, const struct remedy_row *row,
                         const char *text, const struct evidence *e);
 
+/* Text behind what out[room] has already; what does not fit is cut. */
+void remedy_value_append(char *out, size_t room, const char *fmt, ...)
+    ERR_PRINTF(3, 4);
+
 /* A path as a word of a shell's command, into out[FILE_PATH_MAX], without
  * slashes at its end. */
 const char *remedy_value_quote(char *out, const char *path);

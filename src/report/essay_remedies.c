@@ -157,6 +157,12 @@ static const char *changes_title(enum remedy_purpose p)
     return "Two changes";
 }
 
+/* A command that would be cut is none. */
+static bool fits(const char *command)
+{
+    return command[0] != '\0' && strlen(command) < sizeof(struct essay_clean);
+}
+
 static void tell_change(struct essay *y, size_t i)
 {
     static const char *const head[] = {"One", "The other"};
@@ -165,7 +171,7 @@ static void tell_change(struct essay *y, size_t i)
     essay_advise(y, "%s is to %s (%s %s).", head[i > 0],
                  essay_clean(r->title).text, is_question ? "about" : "against",
                  essay_clean(r->against).text);
-    if (is_question && r->command[0] != '\0')
+    if (is_question && fits(r->command))
         essay_advise(y, "It is done by `%s`.", essay_clean(r->command).text);
     if (!is_question)
         tell_prediction(y, r, i);
@@ -187,7 +193,7 @@ void essay_changes(struct essay *y)
         tell_change(y, i);
         is_run = is_run || y->d->remedy[i].seeds > 0;
     }
-    if (y->d->n_remedies > 0 && !is_run && first->verify[0] != '\0')
+    if (y->d->n_remedies > 0 && !is_run && fits(first->verify))
         essay_advise(y, "What they really do, this tells: `%s`.",
                      essay_clean(first->verify).text);
 }

@@ -256,6 +256,16 @@ static void test_text(void **state)
              "--seeds 3");
     assert_string_equal(r[0].verify, want);
     assert_string_equal(r[1].verify, want);
+    /* However long, a command is whole. */
+    memset(m->e.project, 'p', FILE_PATH_MAX - 1);
+    m->e.project[FILE_PATH_MAX - 1] = '\0';
+    made_choose(r, m, REMEDY_REPAIR);
+    assert_int_equal(strlen(r[1].command),
+                     strlen("plumb whatif  --change beta=0.5 --seeds 3") +
+                         FILE_PATH_MAX - 1);
+    assert_non_null(strstr(r[0].verify, "p --change residual --change beta"));
+    snprintf(m->e.project, sizeof m->e.project, "my run's/");
+    made_choose(r, m, REMEDY_REPAIR);
     /* No probe: the price has no prediction, and the reason is told. */
     assert_true(isnan(r[1].effect[REMEDY_KL].predicted.estimate));
     assert_non_null(strstr(r[1].missing, "probes/push.json"));
