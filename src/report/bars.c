@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "report/chart.h"
+#include "report/svg.h"
 
 enum {
     WIDTH = 460,
@@ -14,34 +15,6 @@ enum {
     BAR = 14, // thickness of a bar
     GAP = 12, // between rows
 };
-
-struct number {
-    char text[32];
-};
-
-static struct number coordinate(double v)
-{
-    struct number out;
-    (void)snprintf(out.text, sizeof out.text, "%.1f", v);
-    return out;
-}
-
-static void line(struct html *h, const char *kind, double x1, double y1,
-                 double x2, double y2)
-{
-    html_void(h, "line", "class", kind, "x1", coordinate(x1).text, "y1",
-              coordinate(y1).text, "x2", coordinate(x2).text, "y2",
-              coordinate(y2).text, NULL);
-}
-
-static void words(struct html *h, const char *kind, double x, double y,
-                  const char *anchor, const char *text)
-{
-    html_open(h, "text", "class", kind, "x", coordinate(x).text, "y",
-              coordinate(y).text, "text-anchor", anchor, NULL);
-    html_text(h, text);
-    html_close(h, "text");
-}
 
 /* Where values stand. */
 struct scale {
@@ -79,13 +52,12 @@ static void draw_axis(struct html *h, const struct scale *s,
     for (size_t i = 0; i < s->n; i++) {
         char text[32];
         double at = place(s, s->tick[i]);
-        line(h, s->tick[i] == 0 ? "axis" : "grid", at, TOP - 4, at, bottom);
-        (void)snprintf(text, sizeof text, "%s%.*f",
-                       s->tick[i] < 0 ? "\xE2\x88\x92" : "", s->decimals,
-                       fabs(s->tick[i]));
-        words(h, "tick", at, bottom + 16, "middle", text);
+        svg_line(h, s->tick[i] == 0 ? "axis" : "grid", at, TOP - 4, at, bottom);
+        svg_tick(text, s->tick[i], s->decimals);
+        svg_words(h, "tick", at, bottom + 16, "middle", text);
     }
-    words(h, "label", (LEFT + RIGHT) / 2.0, bottom + 36, "middle", b->x_label);
+    svg_words(h, "label", (LEFT + RIGHT) / 2.0, bottom + 36, "middle",
+              b->x_label);
 }
 
 static void draw_bar(struct html *h, const struct scale *s,
@@ -97,13 +69,13 @@ static void draw_bar(struct html *h, const struct scale *s,
     double a = place(s, fmin(e->estimate, 0));
     double z = place(s, fmax(e->estimate, 0));
     (void)snprintf(kind, sizeof kind, "bar s%d", color);
-    html_void(h, "rect", "class", kind, "x", coordinate(a).text, "y",
-              coordinate(y).text, "width", coordinate(z - a).text, "height",
-              coordinate(BAR).text, "rx", "2", NULL);
+    html_void(h, "rect", "class", kind, "x", svg_number(a).text, "y",
+              svg_number(y).text, "width", svg_number(z - a).text, "height",
+              svg_number(BAR).text, "rx", "2", NULL);
     if (!isfinite(e->low) || !isfinite(e->high) || e->low == e->high)
         return;
-    line(h, "whisker", place(s, e->low), y + BAR / 2.0, place(s, e->high),
-         y + BAR / 2.0);
+    svg_line(h, "whisker", place(s, e->low), y + BAR / 2.0, place(s, e->high),
+             y + BAR / 2.0);
 }
 
 static void draw_legend(struct html *h, const struct bars *b)
@@ -114,9 +86,9 @@ static void draw_legend(struct html *h, const struct bars *b)
         if (b->name[k] == NULL)
             continue;
         (void)snprintf(kind, sizeof kind, "bar s%d", b->color[k]);
-        html_void(h, "rect", "class", kind, "x", coordinate(x).text, "y", "6",
+        html_void(h, "rect", "class", kind, "x", svg_number(x).text, "y", "6",
                   "width", "16", "height", "10", "rx", "2", NULL);
-        words(h, "legend", x + 22, 15, "start", b->name[k]);
+        svg_words(h, "legend", x + 22, 15, "start", b->name[k]);
         double letters = 0;
         for (const char *c = b->name[k]; *c != '\0'; c++)
             letters++;
@@ -139,8 +111,8 @@ void bars_plot(struct html *h, const struct bars *b)
     draw_axis(h, &s, b, bottom);
     for (size_t i = 0; i < b->n; i++) {
         double y = TOP + (double)i * step;
-        words(h, "name", LEFT - 8, y + (double)b->series * BAR / 2.0 + 4, "end",
-              b->row[i].label);
+        svg_words(h, "name", LEFT - 8, y + (double)b->series * BAR / 2.0 + 4,
+                  "end", b->row[i].label);
         for (size_t k = 0; k < b->series; k++)
             draw_bar(h, &s, &b->row[i].e[k], b->color[k], y + (double)k * BAR);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "report/svg.h"
 
 /* The drawing and the rectangle the axes enclose. */
 enum {
@@ -76,50 +77,6 @@ static double place(const struct axis *a, double v)
     return a->from + (a->to - a->from) * (v - low) / (high - low);
 }
 
-/* Decimal text for a coordinate attribute. */
-struct number {
-    char text[32];
-};
-
-static struct number coordinate(double v)
-{
-    struct number out;
-    (void)snprintf(out.text, sizeof out.text, "%.1f", v);
-    return out;
-}
-
-static void line(struct html *h, const char *kind, double x1, double y1,
-                 double x2, double y2)
-{
-    html_void(h, "line", "class", kind, "x1", coordinate(x1).text, "y1",
-              coordinate(y1).text, "x2", coordinate(x2).text, "y2",
-              coordinate(y2).text, NULL);
-}
-
-static void words(struct html *h, const char *kind, double x, double y,
-                  const char *anchor, const char *text)
-{
-    html_open(h, "text", "class", kind, "x", coordinate(x).text, "y",
-              coordinate(y).text, "text-anchor", anchor, NULL);
-    html_text(h, text);
-    html_close(h, "text");
-}
-
-static void tick_label(char out[32], const struct axis *a, size_t i)
-{
-    double v = a->tick[i];
-    if (fabs(v) >= 1e7)
-        (void)snprintf(out, 32, "%.3g", v);
-    else
-        (void)snprintf(out, 32, "%.*f", a->decimals, v);
-    if (out[0] == '-') {
-        /* A true minus sign is three bytes; room is ample. */
-        char digits[32];
-        (void)snprintf(digits, sizeof digits, "%s", out + 1);
-        (void)snprintf(out, 32, "\xE2\x88\x92%.28s", digits);
-    }
-}
-
 static void draw_axes(struct html *h, const struct axis *x,
                       const struct axis *y, const char *x_label,
                       const char *y_label)
@@ -127,19 +84,19 @@ static void draw_axes(struct html *h, const struct axis *x,
     char label[32];
     for (size_t i = 0; i < y->n; i++) {
         double at = place(y, y->tick[i]);
-        line(h, y->tick[i] == 0 ? "axis" : "grid", LEFT, at, RIGHT, at);
-        tick_label(label, y, i);
-        words(h, "tick", LEFT - 7, at + 4, "end", label);
+        svg_line(h, y->tick[i] == 0 ? "axis" : "grid", LEFT, at, RIGHT, at);
+        svg_tick(label, y->tick[i], y->decimals);
+        svg_words(h, "tick", LEFT - 7, at + 4, "end", label);
     }
     for (size_t i = 0; i < x->n; i++) {
         double at = place(x, x->tick[i]);
-        line(h, "axis", at, BOTTOM, at, BOTTOM + 4);
-        tick_label(label, x, i);
-        words(h, "tick", at, BOTTOM + 18, "middle", label);
+        svg_line(h, "axis", at, BOTTOM, at, BOTTOM + 4);
+        svg_tick(label, x->tick[i], x->decimals);
+        svg_words(h, "tick", at, BOTTOM + 18, "middle", label);
     }
-    line(h, "axis", LEFT, BOTTOM, RIGHT, BOTTOM);
-    words(h, "label", (LEFT + RIGHT) / 2.0, HEIGHT - 6, "middle", x_label);
-    words(h, "label", LEFT - 44, TOP - 18, "start", y_label);
+    svg_line(h, "axis", LEFT, BOTTOM, RIGHT, BOTTOM);
+    svg_words(h, "label", (LEFT + RIGHT) / 2.0, HEIGHT - 6, "middle", x_label);
+    svg_words(h, "label", LEFT - 44, TOP - 18, "start", y_label);
 }
 
 static void open_svg(struct html *h, const char *title, const char *describe)
@@ -163,8 +120,8 @@ static void legend_entry(struct html *h, double *right, const char *name,
     for (const char *c = name; *c != '\0'; c++)
         width += 6.8;
     double x = *right - width;
-    words(h, "legend", x, TOP - 18, "start", name);
-    line(h, kind, x - 22, TOP - 22, x - 6, TOP - 22);
+    svg_words(h, "legend", x, TOP - 18, "start", name);
+    svg_line(h, kind, x - 22, TOP - 22, x - 6, TOP - 22);
     *right = x - 36;
 }
 
@@ -225,14 +182,14 @@ static void dots(struct html *h, const struct axis *ax, const struct axis *ay,
         double x = place(ax, s->x[i]);
         double y = place(ay, s->y[i]);
         if (s->color % 2 == 0)
-            html_void(h, "circle", "class", kind, "cx", coordinate(x).text,
-                      "cy", coordinate(y).text, "r", "3.2", NULL);
+            html_void(h, "circle", "class", kind, "cx", svg_number(x).text,
+                      "cy", svg_number(y).text, "r", "3.2", NULL);
         else
-            html_void(h, "rect", "class", kind, "x", coordinate(x - 2.8).text,
-                      "y", coordinate(y - 2.8).text, "width", "5.6", "height",
+            html_void(h, "rect", "class", kind, "x", svg_number(x - 2.8).text,
+                      "y", svg_number(y - 2.8).text, "width", "5.6", "height",
                       "5.6", NULL);
         if (s->label != NULL && s->label[i] != NULL)
-            words(h, "point", x + 6, y - 5, "start", s->label[i]);
+            svg_words(h, "point", x + 6, y - 5, "start", s->label[i]);
     }
 }
 
@@ -294,8 +251,8 @@ void chart_plot(struct html *h, const struct chart *c)
     struct range ry;
     open_svg(h, c->title, c->describe);
     if (!ranges(&rx, &ry, c)) {
-        words(h, "label", WIDTH / 2.0, HEIGHT / 2.0, "middle",
-              "nothing was measured here");
+        svg_words(h, "label", WIDTH / 2.0, HEIGHT / 2.0, "middle",
+                  "nothing was measured here");
         html_close(h, "svg");
         return;
     }
@@ -367,8 +324,8 @@ enum status chart_histogram(struct html *h, const char *title,
             widen(&r, sample[k].value[i]);
     open_svg(h, title, NULL);
     if (r.low > r.high) {
-        words(h, "label", WIDTH / 2.0, HEIGHT / 2.0, "middle",
-              "nothing was measured here");
+        svg_words(h, "label", WIDTH / 2.0, HEIGHT / 2.0, "middle",
+                  "nothing was measured here");
         html_close(h, "svg");
         return OK;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/evidence_tables_internal.h"
 #include "report/measure.h"
 
 static const char *verdict_words(enum verdict v)
@@ -31,7 +32,7 @@ static void open_row(struct html *h, const char *id)
     html_open(h, "tr", "id", anchor, NULL);
 }
 
-static void open_table(struct html *h, const char *head)
+void evidence_open_table(struct html *h, const char *head)
 {
     html_open(h, "div", "class", "wide", NULL);
     html_open(h, "table", NULL);
@@ -39,14 +40,14 @@ static void open_table(struct html *h, const char *head)
     html_raw(h, "<tbody>");
 }
 
-static void close_table(struct html *h)
+void evidence_close_table(struct html *h)
 {
     html_raw(h, "</tbody>");
     html_close(h, "table");
     html_close(h, "div");
 }
 
-static void open_section(struct html *h, const char *id, const char *title)
+void evidence_open_section(struct html *h, const char *id, const char *title)
 {
     html_open(h, "section", "id", id, NULL);
     html_element(h, "h2", NULL, title);
@@ -137,7 +138,7 @@ static void put_rows(struct html *h, const char *title,
     for (size_t i = 0; i < n; i++)
         if (row[i].id != NULL)
             put_row(h, &row[i], has_p);
-    close_table(h);
+    evidence_close_table(h);
 }
 
 /* Does a number of the essay come from this row? */
@@ -164,7 +165,7 @@ static void put_leads(struct html *h, const struct essay *y, bool cited,
     for (size_t i = 0; i < l->n; i++)
         if (is_cited(y, l->row[i].id) == cited)
             put_row(h, &l->row[i], false);
-    close_table(h);
+    evidence_close_table(h);
 }
 
 static void put_losses(struct html *h, const struct diagnosis *d,
@@ -189,7 +190,7 @@ static void put_losses(struct html *h, const struct diagnosis *d,
 void evidence_tables_rows(struct html *h, const struct essay *y)
 {
     const struct diagnosis *d = y->d;
-    open_section(h, "evidence", "The evidence");
+    evidence_open_section(h, "evidence", "The evidence");
     html_element(h, "p", "note",
                  "Supported: the interval excludes no effect and the estimate "
                  "reaches one worth the name. Not supported: the interval "
@@ -228,14 +229,16 @@ static void put_signs(struct html *h, const struct rival *r)
 
 void evidence_tables_rivals(struct html *h, const struct diagnosis *d)
 {
-    open_section(h, "rivals", "The explanations that were held against it");
+    evidence_open_section(h, "rivals",
+                          "The explanations that were held against it");
     html_open(h, "p", "class", "note", "id", "row-rivals", NULL);
     html_text(h, "By rank. A sign speaks for (+), against (\xE2\x88\x92) or "
                  "says nothing (?).");
     html_close(h, "p");
-    open_table(h, "<thead><tr><th>Rank</th><th>Explanation</th><th>Verdict</th>"
-                  "<th class=\"n\">For</th><th class=\"n\">Against</th>"
-                  "<th>Signs</th><th>What would tell more</th></tr></thead>\n");
+    evidence_open_table(
+        h, "<thead><tr><th>Rank</th><th>Explanation</th><th>Verdict</th>"
+           "<th class=\"n\">For</th><th class=\"n\">Against</th>"
+           "<th>Signs</th><th>What would tell more</th></tr></thead>\n");
     for (size_t i = 0; i < RIVALS; i++) {
         const struct rival *r = &d->rival[i];
         if (r->id == NULL)
@@ -267,7 +270,7 @@ void evidence_tables_rivals(struct html *h, const struct diagnosis *d)
         html_close(h, "td");
         html_close(h, "tr");
     }
-    close_table(h);
+    evidence_close_table(h);
     html_close(h, "section");
 }
 
@@ -387,7 +390,7 @@ static void put_experiments(struct html *h, const struct diagnosis *d)
 void evidence_tables_mind(struct html *h, const struct diagnosis *d)
 {
     const struct rival *r = &d->rival[0];
-    open_section(h, "mind", "What would change our mind");
+    evidence_open_section(h, "mind", "What would change our mind");
     html_open(h, "p", "class", "note", NULL);
     html_printf(h,
                 "The verdict is %s, by %s. It rests on these rows: the "

@@ -4,28 +4,8 @@
 #include <string.h>
 
 #include "report/evidence_tables.h"
+#include "report/evidence_tables_internal.h"
 #include "report/measure.h"
-
-static void open_section(struct html *h, const char *id, const char *title)
-{
-    html_open(h, "section", "id", id, NULL);
-    html_element(h, "h2", NULL, title);
-}
-
-static void open_table(struct html *h, const char *head)
-{
-    html_open(h, "div", "class", "wide", NULL);
-    html_open(h, "table", NULL);
-    html_raw(h, head);
-    html_raw(h, "<tbody>");
-}
-
-static void close_table(struct html *h)
-{
-    html_raw(h, "</tbody>");
-    html_close(h, "table");
-    html_close(h, "div");
-}
 
 /* "1.2 [1.0 to 1.4]" in a cell. */
 static void put_estimate(struct html *h, const struct estimate *e,
@@ -59,10 +39,11 @@ static const struct {
 
 static void put_effects(struct html *h, const struct remedy *r)
 {
-    open_table(h, "<thead><tr><th>Effect</th>"
-                  "<th class=\"n\">Predicted, 90 %</th>"
-                  "<th class=\"n\">Observed, 95 %</th><th>Inside</th></tr>"
-                  "</thead>\n");
+    evidence_open_table(
+        h, "<thead><tr><th>Effect</th>"
+           "<th class=\"n\">Predicted, 90 %</th>"
+           "<th class=\"n\">Observed, 95 %</th><th>Inside</th></tr>"
+           "</thead>\n");
     for (size_t m = 0; m < REMEDY_MEASURES; m++) {
         const struct remedy_effect *e = &r->effect[m];
         if (!isfinite(e->predicted.estimate) && !isfinite(e->observed.estimate))
@@ -77,7 +58,7 @@ static void put_effects(struct html *h, const struct remedy *r)
                                                      : "no");
         html_close(h, "tr");
     }
-    close_table(h);
+    evidence_close_table(h);
 }
 
 /* A clause with its first letter a capital one. */
@@ -148,9 +129,10 @@ void evidence_tables_remedies(struct html *h, const struct diagnosis *d)
 {
     if (d->n_remedies == 0)
         return;
-    open_section(h, "remedies",
-                 d->remedy[0].purpose == REMEDY_REPAIR ? "The two changes"
-                                                       : "What to do next");
+    evidence_open_section(h, "remedies",
+                          d->remedy[0].purpose == REMEDY_REPAIR
+                              ? "The two changes"
+                              : "What to do next");
     html_open(h, "div", "class", "pairs", NULL);
     for (size_t i = 0; i < REMEDIES && i < d->n_remedies; i++)
         put_remedy(h, &d->remedy[i], i);
@@ -187,7 +169,7 @@ void evidence_tables_tags(struct html *h, const struct diagnosis *d)
     const struct strata *s = &d->strata;
     if (s->n == 0)
         return;
-    open_section(h, "tags", "By the prompts' tags");
+    evidence_open_section(h, "tags", "By the prompts' tags");
     html_open(h, "p", "class", "note", NULL);
     html_printf(h,
                 "Leads, not findings. Bold: the effect is there at q \xE2\x89"
@@ -199,10 +181,11 @@ void evidence_tables_tags(struct html *h, const struct diagnosis *d)
     if (s->left_out > 0)
         html_printf(h, " %zu smaller tags are left out.", s->left_out);
     html_close(h, "p");
-    open_table(h, "<thead><tr><th>Tag</th><th class=\"n\">Prompts</th>"
-                  "<th class=\"n\">Score (sd)</th><th class=\"n\">Length</th>"
-                  "<th class=\"n\">Less direct than a placebo</th>"
-                  "<th class=\"n\">KL (nats)</th></tr></thead>\n");
+    evidence_open_table(
+        h, "<thead><tr><th>Tag</th><th class=\"n\">Prompts</th>"
+           "<th class=\"n\">Score (sd)</th><th class=\"n\">Length</th>"
+           "<th class=\"n\">Less direct than a placebo</th>"
+           "<th class=\"n\">KL (nats)</th></tr></thead>\n");
     for (size_t i = 0; i < s->n; i++) {
         html_open(h, "tr", NULL);
         html_element(h, "td", NULL, s->item[i].tag);
@@ -213,7 +196,7 @@ void evidence_tables_tags(struct html *h, const struct diagnosis *d)
             put_cell(h, &s->item[i].cell[m], kind[m]);
         html_close(h, "tr");
     }
-    close_table(h);
+    evidence_close_table(h);
     html_close(h, "section");
 }
 
@@ -240,7 +223,7 @@ static void put_point(struct html *h, const char *what,
 void evidence_tables_ship(struct html *h, const struct diagnosis *d)
 {
     const struct ship *s = &d->ship;
-    open_section(h, "ship", "Which checkpoint to ship");
+    evidence_open_section(h, "ship", "Which checkpoint to ship");
     html_open(h, "p", "id", "row-ship", NULL);
     if (s->measure == NULL) {
         html_printf(h, "It cannot be said: %s.", s->row.needs);
@@ -256,15 +239,16 @@ void evidence_tables_ship(struct html *h, const struct diagnosis *d)
                 s->candidates, s->judge, s->alike,
                 s->alike == 1 ? "is" : "are");
     html_close(h, "p");
-    open_table(h, "<thead><tr><th></th><th class=\"n\">Iteration</th>"
-                  "<th class=\"n\">Judged</th><th class=\"n\">Score (sd)</th>"
-                  "<th class=\"n\">Tokens</th><th class=\"n\">KL (nats)</th>"
-                  "</tr></thead>\n");
+    evidence_open_table(
+        h, "<thead><tr><th></th><th class=\"n\">Iteration</th>"
+           "<th class=\"n\">Judged</th><th class=\"n\">Score (sd)</th>"
+           "<th class=\"n\">Tokens</th><th class=\"n\">KL (nats)</th>"
+           "</tr></thead>\n");
     put_point(h, "To ship", &s->chosen);
     if (s->furthest.iteration != s->chosen.iteration)
         put_point(h, "Not told apart, and the highest score", &s->furthest);
     put_point(h, "Best estimate", &s->best);
     put_point(h, "Last", &s->last);
-    close_table(h);
+    evidence_close_table(h);
     html_close(h, "section");
 }
