@@ -3,10 +3,10 @@
  *
  * Candidates are the points of eval/curve.json, iteration 0 - the model that
  * the run began with - among them: "ship the reference" is a possible answer.
- * They are judged by the first of these that two of them have at least: people's
- * win rate ("human_win_rate"), the gold rubric ("gold"), a second reward model
- * ("weak_gold"); a point without it is no candidate.  The score the policy was trained for never decides,
- * since it is what is in doubt.
+ * They are judged by the first of these that two of them have at least:
+ * people's win rate ("human_win_rate"), the gold rubric ("gold"), a second
+ * reward model ("weak_gold"); a point without it is no candidate.  The score
+ * the policy was trained for never decides, since it is what is in doubt.
  *
  * Rule.  Of many noisy estimates the largest is larger than its truth, so the
  * best one is not simply taken.  All candidates that are not told apart from
