@@ -158,8 +158,11 @@ static enum status judge_weak(struct finding *out, double beta,
                          "missing");
     else if (share->high < 0.25 || (by_length && lambda.low > 1))
         f.verdict = VERDICT_SUPPORTED;
-    else if (share->low > 0.25)
+    else if (share->low > 0.75)
         f.verdict = VERDICT_NOT_SUPPORTED;
+    else if (share->low > 0.25)
+        finding_lack(&f, "no more data: more than a quarter of the push is "
+                         "taken back, and it is not shown to be three");
     else
         finding_lack(&f,
                      "the share's interval covers 25 %%; about %.0f prompts "

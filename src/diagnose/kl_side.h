@@ -13,8 +13,11 @@
  *       supported      the share's interval below 0.25, or Lambda's above 1
  *       not supported  the share's interval above 0.75
  *   c2  the price is too low: drifting is still profitable.
- *       m = score gain / KL over prompts; at the optimum of a KL-regularised
- *       reward it is beta.
+ *       m = score gain / KL over prompts, the mean price on the way from the
+ *       reference.  At the optimum of a KL-regularised reward it is the
+ *       marginal price that is beta, and of a Gaussian score the mean one is
+ *       then 2 beta; so m above beta alone does not say that the optimum is
+ *       still ahead, and the KL has to lie below it as well.
  *       supported      m's interval above beta, and KL below what a Gaussian
  *                      score would lead to, sd_w^2 / (2 beta^2)
  *       not supported  m's interval below beta
