@@ -26,7 +26,7 @@
 
 /* A longer series is averaged into so many points first, neighbours with
  * neighbours: the slopes of all pairs of thousands of iterations would take
- * minutes, and neighbours are what the resampled blocks hold together anyway. */
+ * minutes, and the resampled blocks hold neighbours together anyway. */
 #define TREND_MOST 128
 
 struct trend {
