@@ -50,26 +50,35 @@ static enum status save(const struct diagnosing *g, const struct buf *document,
     const char *out = o->v.common.out;
     if (out != NULL)
         TRY(file_write(out, buf_text(document), document->len, err));
-    else
-        TRY(diagnosing_save(g, err));
+    else if (diagnosing_save(g, err) != OK)
+        return err->code == ERR_IO
+                   ? err_context(err, "the diagnosis is not kept (--out FILE "
+                                      "writes it elsewhere)")
+                   : err->code;
     return o->v.diagnose.essay != NULL ? save_essay(g, o->v.diagnose.essay, err)
                                        : OK;
 }
 
+/* What was found is told even where it cannot be kept. */
 static enum status tell(const struct diagnosing *g, const struct options *o,
                         struct err *err)
 {
-    enum status status = OK;
+    enum status status = OK, saved;
     struct buf document, text;
+    struct err reason;
     buf_init(&document, DOCUMENT_MAX);
     buf_init(&text, DOCUMENT_MAX);
     TRY_DONE(diagnosing_document(&document, g, err));
-    TRY_DONE(save(g, &document, o, err));
-    if (o->v.common.out == NULL)
+    saved = save(g, &document, o, &reason);
+    if (o->v.common.out == NULL && saved == OK)
         TRY_DONE(diagnosing_summary(&text, g, err));
     else
         diagnose_summary(&text, &g->d, &g->e);
     TRY_DONE(terminal_print(o->v.common.json ? &document : &text, err));
+    if (saved != OK) {
+        *err = reason;
+        status = saved;
+    }
 done:
     buf_free(&document);
     buf_free(&text);

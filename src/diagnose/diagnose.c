@@ -132,10 +132,10 @@ static bool is_seen(const struct finding *f)
     return f->verdict == VERDICT_SUPPORTED;
 }
 
-static bool is_paradox(const struct diagnosis *d)
+/* What the paradox needs of the rows. */
+static bool has_rows(const struct diagnosis *d)
 {
     const struct finding *s = d->observed, *m = d->mechanism;
-    const char *first = d->rival[0].id;
     return is_seen(&s[OBSERVED_REWARD_UP]) &&
            (is_seen(&s[OBSERVED_LONGER]) ||
             is_seen(&s[OBSERVED_LESS_DIRECT])) &&
@@ -144,9 +144,40 @@ static bool is_paradox(const struct diagnosis *d)
            (is_seen(&m[MECHANISM_BIASED]) ||
             is_seen(&m[MECHANISM_EXPLOITED])) &&
            is_seen(&m[MECHANISM_PUSHES]) &&
-           (is_seen(&m[MECHANISM_WEAK]) || is_seen(&m[MECHANISM_CHEAP])) &&
+           (is_seen(&m[MECHANISM_WEAK]) || is_seen(&m[MECHANISM_CHEAP]));
+}
+
+static bool is_paradox(const struct diagnosis *d)
+{
+    const char *first = d->rival[0].id;
+    return has_rows(d) &&
            (strcmp(first, "R1") == 0 || strcmp(first, "R2") == 0 ||
             strcmp(first, "R3") == 0);
+}
+
+static bool is_denied(const struct finding *f)
+{
+    return f->verdict == VERDICT_NOT_SUPPORTED;
+}
+
+/* Does a row exclude what the paradox needs?  Where two would do, both. */
+static bool is_excluded(const struct diagnosis *d)
+{
+    const struct finding *s = d->observed, *m = d->mechanism;
+    return is_denied(&s[OBSERVED_REWARD_UP]) ||
+           (is_denied(&s[OBSERVED_LONGER]) &&
+            is_denied(&s[OBSERVED_LESS_DIRECT])) ||
+           is_denied(&s[OBSERVED_KL_UP]) ||
+           is_denied(&s[OBSERVED_PENALTY_ACTS]) ||
+           (is_denied(&m[MECHANISM_BIASED]) &&
+            is_denied(&m[MECHANISM_EXPLOITED])) ||
+           is_denied(&m[MECHANISM_PUSHES]) ||
+           (is_denied(&m[MECHANISM_WEAK]) && is_denied(&m[MECHANISM_CHEAP]));
+}
+
+bool diagnose_leaves_paradox_open(const struct diagnosis *d)
+{
+    return d->verdict == DIAGNOSIS_OTHER && !has_rows(d) && !is_excluded(d);
 }
 
 static enum diagnosis_verdict conclude(const struct diagnosis *d)

@@ -68,6 +68,11 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
                      struct err *err) MUST_CHECK;
 void diagnose_free(struct diagnosis *d);
 
+/* "other_pathology" says that the best explanation is none of the paradox's.
+ * Where a row that the paradox needs could not be measured and none excludes
+ * it, it need not be absent for that, and nobody may be told so. */
+bool diagnose_leaves_paradox_open(const struct diagnosis *d);
+
 /* The rows of a diagnosis, to be looked up by id. */
 struct rows diagnose_rows(const struct diagnosis *d);
 

@@ -158,15 +158,17 @@ static void put_rows(struct buf *out, const char *title,
     }
 }
 
-static const char *sentence(enum diagnosis_verdict v)
+static const char *sentence(const struct diagnosis *d)
 {
-    switch (v) {
+    switch (d->verdict) {
     case DIAGNOSIS_HEALTHY:
         return "no pathology found";
     case DIAGNOSIS_PARADOX:
         return "the reward went up while the answers got worse";
     case DIAGNOSIS_OTHER:
-        return "something is wrong, and it is not the paradox";
+        return diagnose_leaves_paradox_open(d)
+                   ? "something is wrong; whether it is the paradox is open"
+                   : "something is wrong, and it is not the paradox";
     case DIAGNOSIS_BUG:
         return "an implementation bug spoils the run";
     case DIAGNOSIS_INCONCLUSIVE:
@@ -179,11 +181,11 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
                       const struct evidence *e)
 {
     const struct rival *first = &d->rival[0];
-    buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict),
-               sentence(d->verdict));
+    buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
     buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
                first->id, first->name, first->supported, first->contradicted,
                first->tied_with != SIZE_MAX ? " (tied)" : "");
+    buf_puts(out, "+ supported  - not supported  ? not measurable\n");
     put_rows(out, "may the numbers be believed", d->gate, GATES);
     put_rows(out, "what happened", d->observed, OBSERVED);
     put_rows(out, "why", d->mechanism, MECHANISMS);

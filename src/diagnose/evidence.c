@@ -120,16 +120,20 @@ static enum status add_setting(void *ctx, const char *key, const char *text,
 }
 
 static enum status read_settings(struct evidence *e, const char *stage,
-                                 const char *what, struct err *err)
+                                 const char *what, const char *command,
+                                 struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct err reason;
     struct stage_reading reading = {e, stage};
+    size_t before = e->n_setting;
     TRY(file_join(path, e->project, what, err));
     enum status status = file_need(path, &reason);
     if (status == OK)
         status = settings_read(path, add_setting, &reading, &reason);
-    return lose(e, what, "the stage's own run", status, &reason, err);
+    if (status == OK && e->n_setting == before)
+        status = err_set(&reason, ERR_FORMAT, "it holds no settings");
+    return lose(e, what, command, status, &reason, err);
 }
 
 const char *evidence_text(const struct evidence *e, const char *stage,
@@ -194,6 +198,8 @@ static enum status read_metrics(struct evidence *e, struct err *err)
     struct err reason;
     TRY(file_join(path, e->run, "metrics.jsonl", err));
     enum status status = run_table_read(&e->metrics, path, &reason);
+    if (status == OK && e->metrics.n == 0)
+        status = err_set(&reason, ERR_FORMAT, "it holds no rows");
     return lose(e, "ppo/metrics.jsonl", "plumb ppo", status, &reason, err);
 }
 
@@ -221,6 +227,8 @@ static enum status read_replies(struct evidence *e, struct err *err)
     struct err reason;
     TRY(file_join(path, e->project, "eval/samples.jsonl", err));
     enum status status = evidence_read_replies(e, path, &reason);
+    if (status == OK && e->n_reply == 0)
+        status = err_set(&reason, ERR_FORMAT, "it holds no replies");
     if (status != OK)
         e->n_reply = e->n_token = 0;
     return lose(e, "eval/samples.jsonl", "plumb eval", status, &reason, err);
@@ -237,12 +245,13 @@ static enum status read_votes(struct evidence *e, struct err *err)
                          "%zu votes are about replies that "
                          "eval/samples.jsonl does not hold",
                          e->votes_strange);
-        e->n_vote = 0;
+    } else if (status == OK && e->n_vote == 0) {
+        status = err_set(&reason, ERR_FORMAT, "it holds no votes");
     }
     if (status != OK)
         e->n_vote = 0;
-    return lose(e, "human/spotcheck.jsonl", "blind spot-checks by people",
-                status, &reason, err);
+    return lose(e, "human/spotcheck.jsonl", "people, who vote blind", status,
+                &reason, err);
 }
 
 static enum status read_checkpoints(struct evidence *e, struct err *err)
@@ -280,22 +289,59 @@ static enum status number_prompts(struct evidence *e, struct err *err)
     return OK;
 }
 
-/* D and D/ppo: what was given is one or the other. */
+/* A run of PPO has rollouts, or metrics without an evaluation beside them: a
+ * reward run has one. */
+static enum status find_is_run(bool *out, const char *path, struct err *err)
+{
+    char rollouts[FILE_PATH_MAX], metrics[FILE_PATH_MAX], eval[FILE_PATH_MAX];
+    TRY(file_join(rollouts, path, "rollouts", err));
+    TRY(file_join(metrics, path, "metrics.jsonl", err));
+    TRY(file_join(eval, path, "eval", err));
+    *out =
+        file_is_dir(rollouts) || (file_exists(metrics) && !file_is_dir(eval));
+    return OK;
+}
+
+/* The directory above a run, in the words of who named it: "D" for "D/ppo". */
+static enum status find_above(struct evidence *e, const char *path,
+                              struct err *err)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    size_t name = len;
+    while (name > 0 && path[name - 1] != '/')
+        name--;
+    bool is_dots =
+        len - name <= 2 && strncmp(path + name, "..", len - name) == 0;
+    if (len == name || is_dots || len >= FILE_PATH_MAX)
+        return file_join(e->project, path, "..", err);
+    if (name == 0)
+        return file_join(e->project, ".", "", err);
+    memcpy(e->project, path, name);
+    e->project[name > 1 ? name - 1 : 1] = '\0';
+    return OK;
+}
+
+/* D and D/ppo: what was given is one or the other.  Any other part of a
+ * project is none of both, and nothing is found there. */
 static enum status find_project(struct evidence *e, const char *path,
                                 struct err *err)
 {
+    bool is_run;
     TRY(file_join(e->run, path, "ppo", err));
-    if (file_is_dir(e->run) || file_exists(path) == false)
+    TRY(find_is_run(&is_run, path, err));
+    if (file_is_dir(e->run) || !is_run)
         return file_join(e->project, path, "", err);
     TRY(file_join(e->run, path, "", err));
-    return file_join(e->project, path, "..", err);
+    return find_above(e, path, err);
 }
 
 static enum status read_all(struct evidence *e, struct err *err)
 {
-    TRY(read_settings(e, "ppo", "ppo/config.yaml", err));
-    TRY(read_settings(e, "reward", "reward/config.yaml", err));
-    TRY(read_settings(e, "sft", "sft/config.yaml", err));
+    TRY(read_settings(e, "ppo", "ppo/config.yaml", "plumb ppo", err));
+    TRY(read_settings(e, "reward", "reward/config.yaml", "plumb reward", err));
+    TRY(read_settings(e, "sft", "sft/config.yaml", "plumb sft", err));
     TRY(read_documents(e, err));
     TRY(read_whatif(e, err));
     TRY(read_metrics(e, err));
@@ -320,7 +366,8 @@ enum status evidence_read(struct evidence *out, const char *path,
         e->metrics.n == 0)
         status = err_set(err, ERR_MISSING,
                          "%s: no metrics, rollouts, held-out replies or votes "
-                         "to diagnose; is it a project or a PPO run?",
+                         "to diagnose; it wants a project, with ppo/ and eval/ "
+                         "in it, or its ppo/; plumb demo makes one",
                          path);
 done:
     if (status != OK)

@@ -115,15 +115,24 @@ void finding_say(struct finding *f, const char *fmt, ...)
     va_end(args);
 }
 
+/* As it is printed with so many decimals: what rounds to 0 has no sign. */
+static double rounded(double x, int decimals)
+{
+    return fabs(x) < 0.5 * pow(10, -decimals) ? 0.0 : x;
+}
+
 const char *finding_number(char out[64], const struct estimate *e, int decimals)
 {
     if (!isfinite(e->estimate))
         (void)snprintf(out, 64, "not measured");
     else if (!finding_has_interval(e))
-        (void)snprintf(out, 64, "%.*f [no interval]", decimals, e->estimate);
+        (void)snprintf(out, 64, "%.*f [no interval]", decimals,
+                       rounded(e->estimate, decimals));
     else
-        (void)snprintf(out, 64, "%.*f [%.*f, %.*f]", decimals, e->estimate,
-                       decimals, e->low, decimals, e->high);
+        (void)snprintf(out, 64, "%.*f [%.*f, %.*f]", decimals,
+                       rounded(e->estimate, decimals), decimals,
+                       rounded(e->low, decimals), decimals,
+                       rounded(e->high, decimals));
     return out;
 }
 
@@ -132,10 +141,12 @@ const char *finding_percent(char out[64], const struct estimate *e)
     if (!isfinite(e->estimate))
         (void)snprintf(out, 64, "not measured");
     else if (!finding_has_interval(e))
-        (void)snprintf(out, 64, "%.0f %% [no interval]", 100 * e->estimate);
+        (void)snprintf(out, 64, "%.0f %% [no interval]",
+                       rounded(100 * e->estimate, 0));
     else
-        (void)snprintf(out, 64, "%.0f %% [%.0f, %.0f]", 100 * e->estimate,
-                       100 * e->low, 100 * e->high);
+        (void)snprintf(out, 64, "%.0f %% [%.0f, %.0f]",
+                       rounded(100 * e->estimate, 0), rounded(100 * e->low, 0),
+                       rounded(100 * e->high, 0));
     return out;
 }
 

@@ -219,7 +219,7 @@ static enum status judge_cheap(struct finding *out, double beta,
     finding_say(&f,
                 "a nat of KL bought %s of score and costs beta = %.3g; by the "
                 "spread of scores a penalty of %.2g deviations would let KL "
-                "grow to about %.3g nats (now %.2f)",
+                "grow to about %.0f nats (now %.2f)",
                 finding_number(text, &m, 3), beta, beta / sd, optimum,
                 kl.estimate);
     *out = f;

@@ -171,7 +171,7 @@ static enum status judge_exploited(struct finding *out,
                                    "eval/samples.jsonl, human/spotcheck.jsonl");
     struct decompose_oaxaca length, all;
     struct decompose_length bins;
-    char text[64];
+    char text[64], left[96] = "too few have equal lengths to say more";
     *out = f;
     if (e->n_reply == 0) {
         finding_lack(out, "eval/samples.jsonl is not there: plumb eval");
@@ -198,12 +198,14 @@ static enum status judge_exploited(struct finding *out,
         f.verdict = VERDICT_SUPPORTED;
     else
         finding_lack(&f, "G: %s", gap->needs);
+    if (isfinite(bins.nrg_share.estimate))
+        (void)snprintf(left, sizeof left,
+                       "among replies of equal length %.0f %% of it is left",
+                       100 * bins.nrg_share.estimate);
     finding_say(&f,
                 "%s of the score gain goes with length, by the slope among the "
-                "reference's own replies to a prompt; among replies of equal "
-                "length %.0f %% of it is left%s",
-                finding_percent(text, &share), 100 * bins.nrg_share.estimate,
-                bins.reason != NULL ? " (too little overlap)" : "");
+                "reference's own replies to a prompt; %s",
+                finding_percent(text, &share), left);
     *out = f;
     return OK;
 }
@@ -257,8 +259,10 @@ static void judge_change(struct finding *f, const struct estimate *change,
         f->verdict = VERDICT_NOT_SUPPORTED;
     else if (change->high < 0 && score->verdict == VERDICT_SUPPORTED)
         f->verdict = VERDICT_SUPPORTED;
-    else if (change->high < 0)
+    else if (change->high < 0 && score->verdict == VERDICT_NOT_SUPPORTED)
         f->verdict = VERDICT_NOT_SUPPORTED;
+    else if (change->high < 0)
+        finding_lack(f, "S1: %s", score->needs);
     else
         finding_lack(f,
                      "a change of this size would need about %.0f prompts "
@@ -272,7 +276,7 @@ static enum status judge_overoptimised(struct finding *out,
                                        const struct evidence *e)
 {
     struct finding f = finding_new(
-        "a3", "over-optimised: people's judgement falls while the score rises",
+        "a3", "judgements of the replies fall while the score rises",
         "gold, end minus start", "eval/curve.json");
     const char *key = "gold";
     char text[64];
@@ -294,8 +298,10 @@ static enum status judge_overoptimised(struct finding *out,
     judge_change(&f, &change, score);
     if (key != NULL)
         finding_add_number(&f, "best_iteration", curve_best(e, key), change.n);
-    finding_say(&f, "%s: %s, while the score rose by %.2f deviations", f.unit,
-                finding_number(text, &change, 2), score->e.estimate);
+    finding_say(&f, "%s: %s", f.unit, finding_number(text, &change, 2));
+    if (isfinite(score->e.estimate))
+        finding_say(&f, "%s: %s, while the score rose by %.2f deviations",
+                    f.unit, text, score->e.estimate);
     *out = f;
     return OK;
 }

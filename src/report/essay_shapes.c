@@ -74,7 +74,8 @@ static const struct plot plots[] = {
      "carry nothing",
      NULL},
     {"R14", "The reward model is too weak to rank what the policy writes",
-     "it orders too few held-out pairs rightly to guide a policy", NULL},
+     "the reward model orders too few held-out pairs rightly to guide a policy",
+     NULL},
     {"R15", "Sampler and trainer leave out different tokens",
      "a token that is never drawn still has probability in training, or the "
      "other way round",
@@ -219,10 +220,10 @@ static void tell_running(struct essay *y)
         char what[160];
         (void)snprintf(what, sizeof what, "%s (%s), signs", r->id, r->name);
         essay_advise(y,
-                     "%s: %s. Of its %s signs %s %s seen, %s could not be "
+                     "%s (%s): %s. Of its %s signs %s %s seen, %s could not be "
                      "measured, and none speaks against it; more would be told "
                      "by `%s`.",
-                     r->id, plot_of(r->id)->how,
+                     r->id, r->name, plot_of(r->id)->how,
                      signs(y, r, "signs", what, r->n_seen).text,
                      signs(y, r, "seen", what, r->supported).text,
                      r->supported == 1 ? "is" : "are",
@@ -300,6 +301,10 @@ void essay_unknown(struct essay *y)
     bool has_rerun = false;
     for (size_t i = 0; i < REMEDIES; i++)
         has_rerun = has_rerun || y->d->remedy[i].seeds > 0;
+    if (y->d->verdict == DIAGNOSIS_INCONCLUSIVE && !has_rerun) {
+        essay_advise(y, "All of this is one run with one seed.");
+        return;
+    }
     essay_advise(
         y, has_rerun ? "All else here is one run with one seed: consistent "
                        "with the explanation, and no proof of it."
@@ -349,7 +354,12 @@ void essay_shape(struct essay *y)
         break;
     case DIAGNOSIS_OTHER:
         essay_open(y, NULL, ESSAY_NO_FIGURE);
-        tell_rank(y, "Something is wrong with this run, and it is not that a "
+        tell_rank(
+            y, diagnose_leaves_paradox_open(y->d)
+                   ? "Something is wrong with this run. Whether a reward was "
+                     "exploited in the usual way is open, since what would "
+                     "tell could not be measured. The numbers are"
+                   : "Something is wrong with this run, and it is not that a "
                      "reward was exploited in the usual way. The numbers are");
         tell_signs(y, &y->d->rival[0], 4);
         essay_observed(y, true);

@@ -218,12 +218,14 @@ static void put_signs(struct html *h, const struct rival *r)
         char link[64];
         (void)snprintf(link, sizeof link, "#row-%.50s", s->sign.row);
         html_text(h, i > 0 ? ", " : "");
+        html_open(h, "span", NULL);
         html_text(h, s->says == VERDICT_SUPPORTED       ? "+"
                      : s->says == VERDICT_NOT_SUPPORTED ? "\xE2\x88\x92"
                                                         : "?");
         html_open(h, "a", "class", "num", "href", link, NULL);
         html_text(h, s->sign.row);
         html_close(h, "a");
+        html_close(h, "span");
     }
 }
 

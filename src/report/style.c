@@ -133,7 +133,7 @@ static const char *const sheet[] = {
     "outline-offset:2px}\n",
     "tr,section,.card,p{scroll-margin-top:16px}\n",
     "td.claim{min-width:19em}.leads "
-    "th:first-child{min-width:6.5em;overflow-wrap:anywhere}td.from{min-width:"
+    "th:first-child{min-width:8.5em;overflow-wrap:anywhere}td.from{min-width:"
     "11em;font-size:.82rem;"
     "color:var(--soft)}td.signs{min-width:10em}td .chip{margin:0;"
     "white-space:nowrap;font-weight:600;font-size:.74rem}\n",
@@ -161,13 +161,18 @@ static const char *const sheet[] = {
     "grid-template-columns:minmax(0,1fr)}.pair{padding:14px}"
     "figure{padding:12px 8px 8px}figure h3,figcaption{padding:0 4px}"
     "svg text{font-size:13px}.sides{gap:18px}}\n",
+    /* A command breaks at no hyphen of its options; on a narrow screen it is
+     * moved aside. */
+    ".prose code{display:inline-block;white-space:nowrap;max-width:100%;"
+    "overflow-x:auto;vertical-align:bottom}"
+    "td.signs span{white-space:nowrap}\n",
     "@media print{@page{margin:15mm}:root{--page:#fff;--card:#fff}"
     "body{font-size:10.5pt}main{max-width:none;padding:0}"
     ".cards{grid-template-columns:repeat(3,1fr)}"
     ".figures,.sides{grid-template-columns:1fr 1fr}"
     ".card,figure,.pair,tr,li,.prose p{break-inside:avoid}"
     "h2,h3,.note{break-after:avoid}.wide{overflow:visible}"
-    ".card .big{font-size:20pt}.chip.yes{"
+    ".prose code{white-space:normal}.card .big{font-size:20pt}.chip.yes{"
     "-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n",
 };
 
