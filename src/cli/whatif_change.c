@@ -151,8 +151,8 @@ static enum status unknown(const char *text, size_t len, struct err *err)
                        "unknown change '%.*s'; did you mean '%s'?", shown, text,
                        near);
     return err_set(err, ERR_ARG,
-                   "unknown change '%.*s': neither a remedy nor a setting of "
-                   "reward or ppo",
+                   "unknown change '%.*s': neither a setting of reward or ppo "
+                   "nor one that --change list names",
                    shown, text);
 }
 

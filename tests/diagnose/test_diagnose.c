@@ -87,6 +87,26 @@ static void test_paradox(void **state)
     evidence_free(&e);
 }
 
+/* Nobody voted: what the votes would tell is missing, not absent. */
+static void test_open(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct diagnosis d;
+    struct err err;
+    toy_write(&t);
+    files_write(dir, "human/spotcheck.jsonl", "");
+    files_must(evidence_read(&e, dir, &plan, &err), &err);
+    files_must(diagnose(&d, &e, &err), &err);
+    assert_int_equal(d.verdict, DIAGNOSIS_OTHER);
+    assert_true(diagnose_leaves_paradox_open(&d));
+    d.observed[OBSERVED_KL_UP].verdict = VERDICT_NOT_SUPPORTED;
+    assert_false(diagnose_leaves_paradox_open(&d));
+    diagnose_free(&d);
+    evidence_free(&e);
+}
+
 static void test_placebo(void **state)
 {
     (void)state;
@@ -177,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_paradox, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_placebo, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bug_pre_empts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_contradiction, set_up, tear_down),

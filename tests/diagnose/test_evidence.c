@@ -182,6 +182,47 @@ static void test_nothing(void **state)
     assert_non_null(strstr(err.text, "no metrics"));
 }
 
+/* What lies beside ppo/ is no run, and is not read as the project's. */
+static void test_part(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct err err;
+    toy_write(&t);
+    files_must(file_make_dir(files_path(dir, "reward"), &err), &err);
+    files_must(file_make_dir(files_path(dir, "reward/eval"), &err), &err);
+    files_write(dir, "reward/metrics.jsonl", "{\"step\":1,\"loss\":1}\n");
+    assert_int_equal(evidence_read(&e, files_path(dir, "eval"), &plan, &err),
+                     ERR_MISSING);
+    assert_int_equal(evidence_read(&e, files_path(dir, "reward"), &plan, &err),
+                     ERR_MISSING);
+    read_it(&e, files_path(dir, "ppo/"));
+    assert_string_equal(e.project, dir);
+    evidence_free(&e);
+}
+
+/* A file that is there and holds nothing is lost like one that is not. */
+static void test_empty(void **state)
+{
+    (void)state;
+    static const char *const what[] = {"eval/samples.jsonl",
+                                       "human/spotcheck.jsonl",
+                                       "ppo/metrics.jsonl", "ppo/config.yaml"};
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    toy_write(&t);
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++)
+        files_write(dir, what[i], "");
+    read_it(&e, dir);
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+        const struct evidence_loss *lost = evidence_lost(&e, what[i]);
+        assert_non_null(lost);
+        assert_non_null(strstr(lost->why, "it holds no"));
+    }
+    evidence_free(&e);
+}
+
 /* Lines of samples.jsonl backwards: the same prompts, the same means. */
 static void test_order(void **state)
 {
@@ -225,6 +266,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_part, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,10 @@ static void test_words(void **state)
     struct estimate e = {0.4249, 0.3, 0.551, 10};
     assert_string_equal(finding_number(text, &e, 2), "0.42 [0.30, 0.55]");
     assert_string_equal(finding_percent(text, &e), "42 % [30, 55]");
+    /* What rounds to nothing has no sign. */
+    struct estimate small = {-0.004, -0.04, 0.03, 10};
+    assert_string_equal(finding_number(text, &small, 1), "0.0 [0.0, 0.0]");
+    assert_string_equal(finding_percent(text, &small), "0 % [-4, 3]");
     e = summary_nothing();
     assert_string_equal(finding_number(text, &e, 2), "not measured");
 }
