@@ -7,6 +7,27 @@
 
 /* ---- HTML --------------------------------------------------------------- */
 
+/* A command may break between its words, but not behind the hyphens that begin
+ * one. */
+static void put_code(struct html *h, const char *text, size_t len)
+{
+    const char *end = text + len;
+    html_open(h, "code", NULL);
+    while (text < end) {
+        const char *gap = memchr(text, ' ', (size_t)(end - text));
+        size_t word = (size_t)((gap != NULL ? gap + 1 : end) - text);
+        if (*text == '-')
+            html_open(h, "span", NULL);
+        html_text_len(h, text, gap != NULL ? word - 1 : word);
+        if (*text == '-')
+            html_close(h, "span");
+        if (gap != NULL)
+            html_text(h, " ");
+        text += word;
+    }
+    html_close(h, "code");
+}
+
 /* Text with `code` between backticks. */
 static void put_html(struct html *h, const char *text, size_t len)
 {
@@ -19,9 +40,7 @@ static void put_html(struct html *h, const char *text, size_t len)
         html_text_len(h, text, (size_t)((stop != NULL ? tick : end) - text));
         if (stop == NULL)
             return;
-        html_open(h, "code", NULL);
-        html_text_len(h, tick + 1, (size_t)(stop - tick - 1));
-        html_close(h, "code");
+        put_code(h, tick + 1, (size_t)(stop - tick - 1));
         text = stop + 1;
     }
 }

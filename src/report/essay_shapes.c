@@ -118,14 +118,14 @@ static void tell_rank(struct essay *y, const char *lead)
                    r->name);
     struct essay_mark all = signs(y, r, "signs", what, r->n_seen);
     essay_say(y, r->id,
-              "%s %s (%s): %s. Of its %s signs %s %s seen and none speaks "
+              "%s %s (%s): %s. Of its %s sign%s %s %s seen and none speaks "
               "against it.",
               lead,
               y->d->verdict == DIAGNOSIS_BUG ? "one cause"
                                              : "consistent with one "
                                                "explanation",
-              r->id, plot_of(r->id)->how, all.text, seen.text,
-              r->supported == 1 ? "is" : "are");
+              r->id, plot_of(r->id)->how, all.text, r->n_seen == 1 ? "" : "s",
+              seen.text, r->supported == 1 ? "is" : "are");
 }
 
 /* ---- healthy ------------------------------------------------------------ */
@@ -219,16 +219,17 @@ static void tell_running(struct essay *y)
             continue;
         char what[160];
         (void)snprintf(what, sizeof what, "%s (%s), signs", r->id, r->name);
-        essay_advise(y,
-                     "%s (%s): %s. Of its %s signs %s %s seen, %s could not be "
-                     "measured, and none speaks against it; more would be told "
-                     "by `%s`.",
-                     r->id, r->name, plot_of(r->id)->how,
-                     signs(y, r, "signs", what, r->n_seen).text,
-                     signs(y, r, "seen", what, r->supported).text,
-                     r->supported == 1 ? "is" : "are",
-                     signs(y, r, "open", what, r->not_measurable).text,
-                     r->experiment);
+        essay_advise(
+            y,
+            "%s (%s): %s. Of its %s sign%s %s %s seen, %s could not be "
+            "measured, and none speaks against it; more would be told "
+            "by `%s`.",
+            r->id, r->name, plot_of(r->id)->how,
+            signs(y, r, "signs", what, r->n_seen).text,
+            r->n_seen == 1 ? "" : "s",
+            signs(y, r, "seen", what, r->supported).text,
+            r->supported == 1 ? "is" : "are",
+            signs(y, r, "open", what, r->not_measurable).text, r->experiment);
         told++;
     }
     if (told == 0)

@@ -161,10 +161,7 @@ static const char *const sheet[] = {
     "grid-template-columns:minmax(0,1fr)}.pair{padding:14px}"
     "figure{padding:12px 8px 8px}figure h3,figcaption{padding:0 4px}"
     "svg text{font-size:13px}.sides{gap:18px}}\n",
-    /* A command breaks at no hyphen of its options; on a narrow screen it is
-     * moved aside. */
-    ".prose code{display:inline-block;white-space:nowrap;max-width:100%;"
-    "overflow-x:auto;vertical-align:bottom}"
+    ".prose code span,"
     "td.signs span{white-space:nowrap}\n",
     "@media print{@page{margin:15mm}:root{--page:#fff;--card:#fff}"
     "body{font-size:10.5pt}main{max-width:none;padding:0}"
@@ -172,7 +169,7 @@ static const char *const sheet[] = {
     ".figures,.sides{grid-template-columns:1fr 1fr}"
     ".card,figure,.pair,tr,li,.prose p{break-inside:avoid}"
     "h2,h3,.note{break-after:avoid}.wide{overflow:visible}"
-    ".prose code{white-space:normal}.card .big{font-size:20pt}.chip.yes{"
+    ".card .big{font-size:20pt}.chip.yes{"
     "-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n",
 };
 
