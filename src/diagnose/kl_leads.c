@@ -293,12 +293,15 @@ static enum status add_limit(struct leads *leads, const struct evidence *e,
     else
         f->verdict = l.late >= KL_LEADS_LIMIT * l.early ? VERDICT_SUPPORTED
                                                         : VERDICT_NOT_SUPPORTED;
+    char share[32] = "an unknown share";
+    if (isfinite(batch_share(e))) // three iterations at least
+        (void)snprintf(share, sizeof share, "%.0f %%", 100 * batch_share(e));
     if (f->verdict == VERDICT_SUPPORTED)
         finding_say(f,
                     "responses were cut at %.0f tokens first, at the end one "
-                    "has %.0f; of the rise of KL in the training batches "
-                    "%.0f %% is more tokens",
-                    l.early, l.late, 100 * batch_share(e));
+                    "has %.0f; of the rise of KL in the training batches %s is "
+                    "more tokens",
+                    l.early, l.late, share);
     else
         finding_say(f, "responses are not cut early, or no later one is longer "
                        "than the first limit");
