@@ -28,24 +28,26 @@ enum {
 struct policy {
     double beta;
     double score[ACCEPT_PROMPTS], kl[ACCEPT_PROMPTS];
-    double mean_score, mean_kl, kl_before; // at two thirds of the training
+    double mean_score, mean_kl;
+    double kl_before; // at the checkpoint before the last
+    int before;       // its iteration
 };
 
 static struct accept_replies replies;
 
-/* The KL that the curve has a third of the iterations before its end. */
-static double kl_before_end(const char *path)
+/* The KL at the checkpoint before the last: near it when the policy rests. */
+static void read_before(struct policy *p, const char *path)
 {
     struct json *root;
     struct err err;
     accept_must(json_read(&root, path, (size_t)1 << 24, &err), &err);
     const struct json *points = json_get(root, "checkpoints");
     size_t m = json_size(points);
-    const struct json *p = json_at(points, m > 0 ? 2 * (m - 1) / 3 : 0);
-    double kl = json_number(json_get(json_get(p, "kl_sequence"), "estimate"),
-                            (double)NAN);
+    const struct json *from = json_at(points, m > 1 ? m - 2 : 0);
+    p->kl_before = json_number(
+        json_get(json_get(from, "kl_sequence"), "estimate"), (double)NAN);
+    p->before = (int)json_int(json_get(from, "iteration"), -1);
     json_free(root);
-    return kl;
 }
 
 static void read_policy(struct policy *p, const char *dir, const char *beta)
@@ -61,7 +63,7 @@ static void read_policy(struct policy *p, const char *dir, const char *beta)
     p->mean_kl = summary_mean(p->kl, ACCEPT_PROMPTS);
     p->mean_score = summary_mean(p->score, ACCEPT_PROMPTS) -
                     summary_mean(reference, ACCEPT_PROMPTS);
-    p->kl_before = kl_before_end(accept_path(dir, name, "curve.json"));
+    read_before(p, accept_path(dir, name, "curve.json"));
 }
 
 int main(int argc, char **argv)
@@ -77,10 +79,10 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < n; i++) {
         read_policy(&policy[i], argv[1], argv[2 + i]);
-        printf("beta %5.2f: gain %.3f, KL %.3f nats a reply, a third of the "
-               "training earlier %.3f\n",
+        printf("beta %5.2f: gain %.3f, KL %.3f nats a reply, at iteration %d "
+               "%.3f\n",
                policy[i].beta, policy[i].mean_score, policy[i].mean_kl,
-               policy[i].kl_before);
+               policy[i].before, policy[i].kl_before);
     }
     for (size_t i = 0; i + 1 < n; i++) {
         const struct policy *a = &policy[i], *b = &policy[i + 1];
