@@ -99,21 +99,6 @@ double remedy_curve_stop(const struct remedy_curve *c, enum remedy_stop how,
 
 /* ---- from the probe ----------------------------------------------------- */
 
-/* Mean over resampled prompts that were measured. */
-static double mean_of(const double *x, const size_t *index, size_t n)
-{
-    double sum = 0;
-    size_t used = 0;
-    for (size_t i = 0; i < n; i++) {
-        double v = x[index != NULL ? index[i] : i];
-        if (isnan(v))
-            continue;
-        sum += v;
-        used++;
-    }
-    return used > 0 ? sum / (double)used : (double)NAN;
-}
-
 enum {
     POINTS_MAX = 256
 };
@@ -140,14 +125,15 @@ static struct remedy_curve curve_of(const struct remedy_path *p,
     size_t m = points_of(p);
     for (size_t i = 0; i < m; i++) {
         size_t at = row_of(p, i);
-        d[i] = sqrt(fmax(0, mean_of(p->kl + at, index, n)));
-        score[i] = mean_of(p->score + at, index, n) - (i > 0 ? score[0] : 0);
-        length[i] =
-            log(mean_of(p->tokens + at, index, n)) - (i > 0 ? length[0] : 0);
+        d[i] = sqrt(fmax(0, summary_mean_of(p->kl + at, index, n)));
+        score[i] =
+            summary_mean_of(p->score + at, index, n) - (i > 0 ? score[0] : 0);
+        length[i] = log(summary_mean_of(p->tokens + at, index, n)) -
+                    (i > 0 ? length[0] : 0);
     }
     struct remedy_fit r = remedy_curve_fit(d + 1, score + 1, NULL, m - 1);
     struct remedy_fit l = remedy_curve_fit(d + 1, length + 1, NULL, m - 1);
-    double end = mean_of(p->end_kl, index, n);
+    double end = summary_mean_of(p->end_kl, index, n);
     return (struct remedy_curve){.alpha = r.a,
                                  .gamma = r.b,
                                  .a = l.a,
@@ -162,8 +148,9 @@ static double share_fitted(const struct remedy_path *p)
     double left = 0, all = 0, start = (double)NAN;
     for (size_t i = 0; i < points_of(p); i++) {
         size_t at = row_of(p, i);
-        double d = sqrt(fmax(0, mean_of(p->kl + at, NULL, p->push.n_prompts)));
-        double y = mean_of(p->score + at, NULL, p->push.n_prompts);
+        double d =
+            sqrt(fmax(0, summary_mean_of(p->kl + at, NULL, p->push.n_prompts)));
+        double y = summary_mean_of(p->score + at, NULL, p->push.n_prompts);
         if (i == 0)
             start = y;
         double r = y - start - remedy_curve_score(&p->all, d);
@@ -197,7 +184,7 @@ enum status remedy_path_open(struct remedy_path *out, const struct evidence *e,
                               offsetof(struct evidence_reply, kl), err));
     p->reason = "probes/push.json is not there (plumb probe): the way that the "
                 "run went is not known";
-    p->all.end = sqrt(fmax(0, mean_of(p->end_kl, NULL, e->n_prompts)));
+    p->all.end = sqrt(fmax(0, summary_mean_of(p->end_kl, NULL, e->n_prompts)));
     if (p->push.n == 0)
         return OK;
     TRY(fill(p, err));

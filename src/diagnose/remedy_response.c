@@ -208,17 +208,7 @@ static double sum_of(const struct remedy_response *r, enum column c,
 static double mean_of(const struct remedy_response *r, enum column c,
                       const size_t *index, size_t n)
 {
-    const double *x = column(r, c);
-    double sum = 0;
-    size_t used = 0;
-    for (size_t i = 0; i < n; i++) {
-        double v = x[index != NULL ? index[i] : i];
-        if (isnan(v))
-            continue;
-        sum += v;
-        used++;
-    }
-    return used > 0 ? sum / (double)used : (double)NAN;
+    return summary_mean_of(column(r, c), index, n);
 }
 
 static double correlation(const struct remedy_response *r, enum column xy,

@@ -20,6 +20,20 @@ double summary_mean(const double *x, size_t n)
     return n > 0 ? sum / (double)n : (double)NAN;
 }
 
+double summary_mean_of(const double *x, const size_t *index, size_t n)
+{
+    double sum = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        double v = x[index != NULL ? index[i] : i];
+        if (isnan(v))
+            continue;
+        sum += v;
+        used++;
+    }
+    return used > 0 ? sum / (double)used : (double)NAN;
+}
+
 double summary_sd(const double *x, size_t n)
 {
     if (n < 2)

@@ -43,6 +43,10 @@ struct estimate summary_nothing(void);
 /* Sums in double, in index order.  Of nothing: NaN. */
 double summary_mean(const double *x, size_t n);
 
+/* Of x[index[i]], or of x[i] where index is NULL; what was not measured is left
+ * out, as it is in a bootstrap.  Of nothing: NaN. */
+double summary_mean_of(const double *x, const size_t *index, size_t n);
+
 /* Deviation with n - 1; NaN below two values. */
 double summary_sd(const double *x, size_t n);
 
