@@ -10,22 +10,15 @@
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
-static const struct {
-    const char *name, *file;
-} probes[PROBES] = {
-    [PROBE_EDITS] = {"edits", "probes/edits.json"},
-    [PROBE_PAIRS] = {"pairs", "probes/pairs.json"},
-    [PROBE_PREFIXES] = {"prefixes", "probes/prefixes.json"},
-    [PROBE_REFERENCE] = {"reference", "probes/reference.json"},
-    [PROBE_PUSH] = {"push", "probes/push.json"},
-    [PROBE_GRADIENT] = {"gradient", "probes/gradient.json"},
-    [PROBE_RELAXATION] = {"relaxation", "probes/relaxation.json"},
+static const char *const probe_file[PROBES] = {
+    [PROBE_EDITS] = "probes/edits.json",
+    [PROBE_PAIRS] = "probes/pairs.json",
+    [PROBE_PREFIXES] = "probes/prefixes.json",
+    [PROBE_REFERENCE] = "probes/reference.json",
+    [PROBE_PUSH] = "probes/push.json",
+    [PROBE_GRADIENT] = "probes/gradient.json",
+    [PROBE_RELAXATION] = "probes/relaxation.json",
 };
-
-const char *evidence_probe_name(enum evidence_probe probe)
-{
-    return probes[probe].name;
-}
 
 enum status evidence_keep(const char **out, struct evidence *e,
                           const char *text, struct err *err)
@@ -208,9 +201,9 @@ static enum status read_probes(struct evidence *e, struct err *err)
     char path[FILE_PATH_MAX];
     struct err reason;
     for (size_t i = 0; i < PROBES; i++) {
-        TRY(file_join(path, e->project, probes[i].file, err));
+        TRY(file_join(path, e->project, probe_file[i], err));
         enum status status = table_read(&e->probe[i], path, &reason);
-        TRY(lose(e, probes[i].file, "plumb probe", status, &reason, err));
+        TRY(lose(e, probe_file[i], "plumb probe", status, &reason, err));
         const char *const *id = table_texts(&e->probe[i], "prompt_id");
         for (size_t k = 0; id != NULL && k < e->probe[i].n; k++) {
             size_t index;

@@ -238,9 +238,6 @@ size_t evidence_prompt(const struct evidence *e, const char *id);
 const struct evidence_loss *evidence_lost(const struct evidence *e,
                                           const char *what);
 
-/* The probe's name: "edits". */
-const char *evidence_probe_name(enum evidence_probe probe);
-
 /*
  * One value a prompt: the mean of `member` over the prompt's replies of one
  * model.  out [n_prompts]; NaN where there is none.

@@ -42,11 +42,6 @@ bool essay_is(const struct essay *y, const char *row)
     return essay_verdict(y, row) == VERDICT_SUPPORTED;
 }
 
-bool essay_is_not(const struct essay *y, const char *row)
-{
-    return essay_verdict(y, row) == VERDICT_NOT_SUPPORTED;
-}
-
 const char *essay_needs(const struct essay *y, const char *row)
 {
     const struct finding *f = row_of(y, row);

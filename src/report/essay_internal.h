@@ -57,9 +57,6 @@ enum essay_term {
  * not finite leaves a hole. */
 struct essay_mark essay_stat(struct essay *y, const char *ref,
                              enum essay_form form);
-/* A setting of the PPO run, "ppo.beta". */
-struct essay_mark essay_setting(struct essay *y, const char *key,
-                                enum essay_form form);
 /* Any estimate under a reference of its own; `what` says what it is. */
 struct essay_mark essay_value(struct essay *y, const char *ref,
                               const char *what, const struct estimate *e,
@@ -110,8 +107,7 @@ const char *essay_term(struct essay *y, enum essay_term term);
 
 /* Verdicts of rows, by id; a row that is not there is not measurable. */
 enum verdict essay_verdict(const struct essay *y, const char *row);
-bool essay_is(const struct essay *y, const char *row);     // supported
-bool essay_is_not(const struct essay *y, const char *row); // not supported
+bool essay_is(const struct essay *y, const char *row); // supported
 const char *essay_needs(const struct essay *y, const char *row);
 /* Which of its two marks S2b stands on: "direct" or "correct". */
 const char *essay_mark_of(const struct essay *y); // essay_story.c

@@ -185,20 +185,6 @@ struct essay_mark essay_stat(struct essay *y, const char *ref,
     return mark(y, ref, note, &s.e, form);
 }
 
-struct essay_mark essay_setting(struct essay *y, const char *key,
-                                enum essay_form form)
-{
-    struct estimate e = summary_nothing();
-    char ref[48], note[160];
-    e.estimate = evidence_number(y->e, "ppo", key);
-    (void)snprintf(ref, sizeof ref, "set.%.40s", key);
-    (void)snprintf(note, sizeof note,
-                   "the setting %s = %.6g; from "
-                   "ppo/config.yaml",
-                   key, e.estimate);
-    return mark(y, ref, note, &e, form);
-}
-
 struct essay_mark essay_value(struct essay *y, const char *ref,
                               const char *what, const struct estimate *e,
                               enum essay_form form)
