@@ -132,13 +132,21 @@ static bool is_seen(const struct finding *f)
     return f->verdict == VERDICT_SUPPORTED;
 }
 
-/* What the paradox needs of the rows. */
+/* Do people prefer the reference's replies? */
+static const struct finding *worse_of(const struct diagnosis *d)
+{
+    static const struct finding nothing = {.verdict = VERDICT_NOT_MEASURABLE};
+    const struct rows rows = diagnose_rows(d);
+    const struct finding *f = rivals_row(&rows, "worse");
+    return f != NULL ? f : &nothing;
+}
+
+/* What the paradox needs of the rows: longer is not worse, people say that. */
 static bool has_rows(const struct diagnosis *d)
 {
     const struct finding *s = d->observed, *m = d->mechanism;
-    return is_seen(&s[OBSERVED_REWARD_UP]) &&
-           (is_seen(&s[OBSERVED_LONGER]) ||
-            is_seen(&s[OBSERVED_LESS_DIRECT])) &&
+    return is_seen(&s[OBSERVED_REWARD_UP]) && is_seen(&s[OBSERVED_LONGER]) &&
+           (is_seen(&s[OBSERVED_LESS_DIRECT]) || is_seen(worse_of(d))) &&
            is_seen(&s[OBSERVED_KL_UP]) &&
            s[OBSERVED_PENALTY_ACTS].verdict != VERDICT_NOT_SUPPORTED &&
            (is_seen(&m[MECHANISM_BIASED]) ||
@@ -165,8 +173,8 @@ static bool is_excluded(const struct diagnosis *d)
 {
     const struct finding *s = d->observed, *m = d->mechanism;
     return is_denied(&s[OBSERVED_REWARD_UP]) ||
-           (is_denied(&s[OBSERVED_LONGER]) &&
-            is_denied(&s[OBSERVED_LESS_DIRECT])) ||
+           is_denied(&s[OBSERVED_LONGER]) ||
+           (is_denied(&s[OBSERVED_LESS_DIRECT]) && is_denied(worse_of(d))) ||
            is_denied(&s[OBSERVED_KL_UP]) ||
            is_denied(&s[OBSERVED_PENALTY_ACTS]) ||
            (is_denied(&m[MECHANISM_BIASED]) &&
@@ -177,19 +185,27 @@ static bool is_excluded(const struct diagnosis *d)
 
 bool diagnose_leaves_paradox_open(const struct diagnosis *d)
 {
-    return d->verdict == DIAGNOSIS_OTHER && !has_rows(d) && !is_excluded(d);
+    return (d->verdict == DIAGNOSIS_OTHER ||
+            d->verdict == DIAGNOSIS_INCONCLUSIVE) &&
+           !has_rows(d) && !is_excluded(d);
 }
 
 static enum diagnosis_verdict conclude(const struct diagnosis *d)
 {
     const struct rival *first = &d->rival[0];
-    if (first->verdict != VERDICT_SUPPORTED)
+    if (first->verdict != VERDICT_SUPPORTED || first->is_outdone)
         return DIAGNOSIS_INCONCLUSIVE;
     if (first->is_bug)
         return DIAGNOSIS_BUG;
     if (strcmp(first->id, "R0") == 0)
         return DIAGNOSIS_HEALTHY;
-    return is_paradox(d) ? DIAGNOSIS_PARADOX : DIAGNOSIS_OTHER;
+    if (is_paradox(d))
+        return DIAGNOSIS_PARADOX;
+    /* What lets others happen explains a run only when they were looked for. */
+    for (size_t i = 0; first->is_permissive && i < RIVALS; i++)
+        if (d->rival[i].is_open)
+            return DIAGNOSIS_INCONCLUSIVE;
+    return DIAGNOSIS_OTHER;
 }
 
 static enum remedy_purpose purpose_of(enum diagnosis_verdict v)

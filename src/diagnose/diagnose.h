@@ -13,10 +13,12 @@
  * Verdict.  A bug that is supported pre-empts everything, since it spoils what
  * the rest is computed from.  Then, in this order:
  *     healthy          R0 is supported
- *     paradox          S1; S2a or S2b; S3, and S3p not refuted; a1 or a2; b1;
- *                      c1 or c2; and the first rival is R1, R2 or R3
+ *     paradox          S1; S2a; S2b, or people prefer the reference; S3, and
+ *                      S3p not refuted; a1 or a2; b1; c1 or c2; and the first
+ *                      rival is R1, R2 or R3
  *     other_pathology  another rival is supported
- *     inconclusive     none is
+ *     inconclusive     none is, or none but what merely lets others happen while
+ *                      a cause is open (diagnose/rivals.h)
  *
  * Confirmatory tests - S1, S2a, S2b, S3, G, a1, a2, b1, c2 - are corrected by
  * Holm; a row whose corrected p is above 0.05 is not supported by it and says
@@ -68,8 +70,8 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
                      struct err *err) MUST_CHECK;
 void diagnose_free(struct diagnosis *d);
 
-/* "other_pathology" says that the best explanation is none of the paradox's.
- * Where a row that the paradox needs could not be measured and none excludes
+/* "other_pathology" says that the best explanation is none of the paradox's,
+ * "inconclusive" that there is none.  Where a row that the paradox needs could not be measured and none excludes
  * it, it need not be absent for that, and nobody may be told so. */
 bool diagnose_leaves_paradox_open(const struct diagnosis *d);
 

@@ -174,7 +174,9 @@ static const char *sentence(const struct diagnosis *d)
     case DIAGNOSIS_INCONCLUSIVE:
         break;
     }
-    return "the evidence does not decide";
+    return diagnose_leaves_paradox_open(d)
+               ? "the evidence does not decide; the paradox is not excluded"
+               : "the evidence does not decide";
 }
 
 void diagnose_summary(struct buf *out, const struct diagnosis *d,

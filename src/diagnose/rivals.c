@@ -202,6 +202,11 @@ static bool is_alternative(enum rival_sign_kind kind)
     return kind == SIGN_EITHER || kind == SIGN_EITHER_NOT;
 }
 
+static bool is_healthy(const struct rival *r)
+{
+    return strcmp(r->id, "R0") == 0;
+}
+
 static void judge_one(struct rival *out, size_t which, const struct rows *rows)
 {
     *out = (struct rival){.id = table[which].id,
@@ -210,7 +215,7 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
                           .is_permissive = table[which].is_permissive,
                           .experiment = table[which].experiment,
                           .tied_with = SIZE_MAX};
-    bool has_all = true;
+    bool has_all = true, is_begun = false;
     size_t either = 0, seen = 0, refuted = 0;
     for (size_t s = 0; s < RIVAL_SIGNS; s++) {
         const struct rival_sign *sign = &table[which].sign[s];
@@ -226,6 +231,8 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
         out->contradicted += says == VERDICT_NOT_SUPPORTED;
         out->not_measurable += v == VERDICT_NOT_MEASURABLE;
         has_all = has_all && (!is_wanted || says == VERDICT_SUPPORTED);
+        is_begun = is_begun || (says == VERDICT_SUPPORTED &&
+                                (is_wanted || is_alternative(sign->kind)));
         if (is_alternative(sign->kind)) {
             either++;
             seen += says == VERDICT_SUPPORTED;
@@ -237,6 +244,8 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
     out->verdict = out->contradicted > 0 ? VERDICT_NOT_SUPPORTED
                    : has_all             ? VERDICT_SUPPORTED
                                          : VERDICT_NOT_MEASURABLE;
+    out->is_open =
+        out->verdict == VERDICT_NOT_MEASURABLE && is_begun && !is_healthy(out);
 }
 
 /* 0 is the first class.  "Nothing is wrong" stands behind whatever is. */
@@ -246,8 +255,9 @@ static int class_of(const struct rival *r)
         return 5;
     if (r->verdict == VERDICT_NOT_MEASURABLE)
         return 4;
-    bool is_healthy = strcmp(r->id, "R0") == 0;
-    return r->is_bug ? 0 : r->is_permissive ? 3 : is_healthy ? 2 : 1;
+    if (r->is_permissive)
+        return r->is_outdone ? 4 : 3;
+    return r->is_bug ? 0 : is_healthy(r) ? 2 : 1;
 }
 
 /* Share of its signs that are seen, so that long lists do not win by length. */
@@ -264,6 +274,9 @@ static int by_rank(const void *a, const void *b)
         return class_of(x) - class_of(y);
     if (x->contradicted != y->contradicted)
         return x->contradicted < y->contradicted ? -1 : 1;
+    /* Of what is open the share would favour whoever has few rows. */
+    if (class_of(x) == 4 && x->supported != y->supported)
+        return x->supported > y->supported ? -1 : 1;
     if (share_for(x) != share_for(y))
         return share_for(x) > share_for(y) ? -1 : 1;
     /* qsort is not stable: the table's order decides. */
@@ -272,11 +285,24 @@ static int by_rank(const void *a, const void *b)
     return (i > k) - (i < k);
 }
 
+/* Does the first have to stand back?  At most once for each. */
+static bool outdo_first(struct rival r[RIVALS])
+{
+    if (!r[0].is_permissive || class_of(&r[0]) >= 4)
+        return false;
+    for (size_t i = 1; i < RIVALS; i++)
+        r[0].is_outdone = r[0].is_outdone ||
+                          (r[i].is_open && r[i].supported > r[0].supported);
+    return r[0].is_outdone;
+}
+
 void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
 {
     for (size_t i = 0; i < RIVALS; i++)
         judge_one(&out[i], i, rows);
-    qsort(out, RIVALS, sizeof *out, by_rank);
+    do
+        qsort(out, RIVALS, sizeof *out, by_rank);
+    while (outdo_first(out));
     for (size_t i = 0; i < RIVALS; i++) {
         out[i].rank = i + 1;
         if (i > 0 && class_of(&out[i]) == class_of(&out[i - 1]) &&

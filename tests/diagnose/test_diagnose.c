@@ -99,7 +99,7 @@ static void test_open(void **state)
     files_write(dir, "human/spotcheck.jsonl", "");
     files_must(evidence_read(&e, dir, &plan, &err), &err);
     files_must(diagnose(&d, &e, &err), &err);
-    assert_int_equal(d.verdict, DIAGNOSIS_OTHER);
+    assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
     assert_true(diagnose_leaves_paradox_open(&d));
     d.observed[OBSERVED_KL_UP].verdict = VERDICT_NOT_SUPPORTED;
     assert_false(diagnose_leaves_paradox_open(&d));

@@ -141,6 +141,29 @@ static void test_alternatives(void **state)
     assert_int_equal(find(r, "R15")->verdict, VERDICT_NOT_SUPPORTED);
 }
 
+/* What lets others happen does not come first for want of votes: the value
+ * model lags, and of two others more is seen, neither of them whole. */
+static void test_open(void **state)
+{
+    (void)state;
+    struct rival r[RIVALS];
+    judge(r, SOUND " S1+ S2a+ S3+ b1+ c1+ c2+ label_taste+ value+");
+    assert_string_equal(r[0].id, "R3");
+    assert_true(r[0].is_open);
+    assert_int_equal(r[0].verdict, VERDICT_NOT_MEASURABLE);
+    assert_int_equal(find(r, "R6")->verdict, VERDICT_SUPPORTED);
+    assert_true(find(r, "R6")->is_outdone);
+    /* A cause that is seen whole keeps it in its place behind. */
+    judge(r, SOUND " S1+ S2a+ a2+ b1+ label_taste+ value+");
+    assert_string_equal(r[0].id, "R2");
+    assert_string_equal(r[1].id, "R6");
+    assert_false(r[1].is_outdone);
+    /* Nobody else has anything to show. */
+    judge(r, SOUND " S1+ S2a- S2b- worse- value+ c2-");
+    assert_string_equal(r[0].id, "R6");
+    assert_false(r[0].is_outdone);
+}
+
 /* Nothing seen: nothing supported, nothing contradicted, no rank out of
  * order. */
 static void test_nothing(void **state)
@@ -158,9 +181,8 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first),
-        cmocka_unit_test(test_shorter),
-        cmocka_unit_test(test_alternatives),
+        cmocka_unit_test(test_first),        cmocka_unit_test(test_shorter),
+        cmocka_unit_test(test_alternatives), cmocka_unit_test(test_open),
         cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
