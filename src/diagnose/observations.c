@@ -440,10 +440,10 @@ static enum status judge_kl_up(struct finding *out, const struct evidence *e,
                                struct err *err)
 {
     enum status status = OK;
-    struct finding f = finding_new("S3", "KL to the reference keeps rising",
+    struct finding f = finding_new("S3", "KL to the reference rose",
                                    "nats a reply and iteration", "");
     struct series s = {.m = 0};
-    struct trend trend;
+    struct trend trend, late = {.slope = summary_nothing()};
     TRY_DONE(series_of_push(&s, e, err));
     if (s.m == 0)
         TRY_DONE(series_of_curve(&s, e, err));
@@ -458,6 +458,10 @@ static enum status judge_kl_up(struct finding *out, const struct evidence *e,
     }
     f.data = s.data;
     TRY_DONE(trend_fit(&trend, s.t, s.y, s.m, s.n, &e->plan, err));
+    size_t half = s.m / 2;
+    if (s.m - half >= TREND_MIN)
+        TRY_DONE(trend_fit(&late, s.t + half, s.y + half * s.n, s.m - half, s.n,
+                           &e->plan, err));
     double range = s.t[s.m - 1] - s.t[0];
     double last = mean_at(&s, s.m - 1), first = mean_at(&s, s.t[0] == 0);
     double margin = 0.1 * last / range;
@@ -468,15 +472,18 @@ static enum status judge_kl_up(struct finding *out, const struct evidence *e,
     if (trend.slope.high < margin && trend.slope.low > -margin)
         f.verdict = VERDICT_NOT_SUPPORTED;
     f.p = trend.p;
-    char text[64];
+    char text[64], other[64];
     finding_add_number(&f, "first", first, s.m);
     finding_add_number(&f, "last", last, s.m);
     finding_add_number(&f, "tau", trend.tau, s.m);
+    finding_add(&f, "late_slope", &late.slope);
     finding_say(&f,
                 "the exact KL changes by %s nats a reply and iteration: from "
-                "%.2f at iteration %.0f to %.2f at %.0f",
+                "%.2f at iteration %.0f to %.2f at %.0f; from iteration %.0f "
+                "on by %s",
                 finding_number(text, &trend.slope, 3), first, s.t[s.t[0] == 0],
-                last, s.t[s.m - 1]);
+                last, s.t[s.m - 1], s.t[half],
+                finding_number(other, &late.slope, 3));
     *out = f;
 done:
     series_free(&s);

@@ -16,9 +16,11 @@
  *          0.05 refute it.  The overall vote has no part in it, since people
  *          who miss an error in a long answer prefer that answer; it is among
  *          the details
- *     S3   KL to the reference keeps rising: Theil-Sen slope of the exact KL
- *          over checkpoints on the same prompts, low > 0, and the last point at
- *          least 1.2 times the first behind the start
+ *     S3   KL to the reference rose: Theil-Sen slope of the exact KL over
+ *          checkpoints on the same prompts, low > 0, and the last point at
+ *          least 1.2 times the first behind the start.  Whether it was still
+ *          rising is another question: the slope over the second half of the
+ *          points, `late_slope` among the details
  *     S3p  although the penalty acts: gate V7 passed and beta above 0
  *
  * Sources: the research notes' F1 and E1.
