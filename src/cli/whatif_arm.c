@@ -211,7 +211,7 @@ static enum status train_all(const struct whatif_project *p,
         TRY(train(p, a, FOR_REWARD, k, s, err));
     if (a->has_ppo)
         return train(p, a, FOR_PPO, 1, s, err);
-    return a->change->kind == WHATIF_INTERPOLATE
+    return a->change != NULL && a->change->kind == WHATIF_INTERPOLATE
                ? whatif_make_policy(p, a, s, err)
                : OK;
 }
