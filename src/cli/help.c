@@ -62,7 +62,9 @@ static const char *type_name(const struct option *row)
     case OPTION_TEXT:
         return "TEXT";
     case OPTION_PATH:
-        return "PATH";
+        return row->parent == PARENT_FILE || row->parent == PARENT_WRITTEN
+                   ? "FILE"
+                   : "PATH";
     case OPTION_CHOICE:
         return "NAME";
     }

@@ -20,7 +20,7 @@ const struct option *options_find(const char *key, size_t len, bool *is_hash)
     for (size_t i = 0; i < option_count(); i++) {
         const struct option *row = option_row(i);
         *is_hash =
-            stem && row->parent != PARENT_NONE && is_named(row, key, stem);
+            stem && row->parent >= PARENT_FILE && is_named(row, key, stem);
         if (*is_hash || is_named(row, key, len))
             return row;
     }

@@ -372,10 +372,10 @@ static const struct option last[] = {
            FOR_DIAGNOSE, 0),
     INT("diagnose.resamples", diagnose.resamples, "2000", 100, 1000000,
         "bootstrap resamples behind every interval", FOR_DIAGNOSE, 0),
-    TEXT("diagnose.essay", diagnose.essay, NULL,
+    PATH("diagnose.essay", 0, diagnose.essay,
          "write the essay to this file, Markdown with a footnote for every "
          "number",
-         FOR_DIAGNOSE, 0),
+         FOR_DIAGNOSE, 0, PARENT_WRITTEN),
 
     /* runs with one change */
     TEXT("whatif.change", whatif.change, NULL,

@@ -40,6 +40,7 @@ enum option_mark {
 /* What a path names: how it is resolved and hashed in config.yaml. */
 enum option_parent {
     PARENT_NONE,
+    PARENT_WRITTEN,   // a file that the command writes: nothing to hash
     PARENT_FILE,      // a data file
     PARENT_TOKENIZER, // a folder with tokenizer.json, or that file
     PARENT_MODEL,     // a model folder or run; in a project, its ppo stage

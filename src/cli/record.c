@@ -105,7 +105,7 @@ static enum status put_row(struct buf *out, struct options *o,
                            struct err *err)
 {
     bool is_text = row->type == OPTION_PATH || row->type == OPTION_TEXT;
-    if (row->parent != PARENT_NONE && options_text(o, row))
+    if (row->parent >= PARENT_FILE && options_text(o, row))
         return put_parent(out, o, row, dir, err);
     if (is_text && !options_text(o, row))
         return OK; // absent: the default says the same

@@ -27,6 +27,12 @@ done
 expect 0 man generate
 says out '-prompt "where'
 
+# What takes a file says so, whether it is read or written.
+expect 0 diagnose --help
+says out "--essay FILE"
+expect 0 sft --help
+says out "--data FILE"
+
 # What is on by default says how it is turned off.
 expect 0 eval --help
 says out "--no-curve turns it off"
