@@ -48,6 +48,19 @@ const char *essay_needs(const struct essay *y, const char *row)
     return f != NULL ? f->needs : "";
 }
 
+bool essay_has_told(const struct essay *y, const char *row)
+{
+    size_t len = strlen(row);
+    for (size_t i = 0; i < y->n_sentences; i++)
+        for (const char *id = y->sentence[i].rows; *id != '\0';) {
+            size_t n = strcspn(id, " ");
+            if (n == len && memcmp(id, row, n) == 0)
+                return true;
+            id += n + strspn(id + n, " ");
+        }
+    return false;
+}
+
 struct essay_source essay_find(const struct essay *y, const char *ref)
 {
     struct essay_source s = {.e = summary_nothing()};

@@ -8,7 +8,8 @@
  *     ESSAY_SUPPORTED   says what its rows claim; all of them are supported
  *     ESSAY_REFUTED     says that it is not so; all are not supported
  *     ESSAY_UNTESTED    says that it was not tested, and what that takes; all
- *                       are not measurable
+ *                       are not measurable, and no number in what it takes is
+ *                       a statistic
  *     ESSAY_ADVICE      says what to do; its numbers are a remedy's, a rival's
  *                       or a checkpoint's
  *     ESSAY_PLAIN       explains a term or joins; claims nothing of the run,

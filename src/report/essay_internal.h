@@ -65,6 +65,9 @@ struct essay_mark essay_value(struct essay *y, const char *ref,
 void essay_show(char out[ESSAY_SHOWN_MAX], const struct estimate *e,
                 enum essay_form form);
 struct essay_clean essay_clean(const char *text);
+/* The same without a full stop, to stand at a sentence's end.  A number in it,
+ * such as the line of a damaged file, is no statistic and stays text. */
+struct essay_clean essay_clause(const char *text);
 
 /* A sentence of another module, such as a row's own, with every number in it
  * marked as that row's and without a full stop. */
@@ -109,6 +112,8 @@ const char *essay_term(struct essay *y, enum essay_term term);
 enum verdict essay_verdict(const struct essay *y, const char *row);
 bool essay_is(const struct essay *y, const char *row); // supported
 const char *essay_needs(const struct essay *y, const char *row);
+/* Does a sentence rest on this row? */
+bool essay_has_told(const struct essay *y, const char *row);
 /* Which of its two marks S2b stands on: "direct" or "correct". */
 const char *essay_mark_of(const struct essay *y); // essay_story.c
 

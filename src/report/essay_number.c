@@ -20,6 +20,15 @@ struct essay_clean essay_clean(const char *text)
     return out;
 }
 
+struct essay_clean essay_clause(const char *text)
+{
+    struct essay_clean out = essay_clean(text);
+    size_t len = strlen(out.text);
+    while (len > 0 && (out.text[len - 1] == '.' || out.text[len - 1] == ' '))
+        out.text[--len] = '\0';
+    return out;
+}
+
 /* Decimals that leave three significant digits, at most 4. */
 static int decimals_of(double size)
 {
@@ -225,17 +234,13 @@ struct essay_quoted essay_quote(struct essay *y, const char *ref,
                                 const char *text)
 {
     struct essay_quoted out;
-    struct essay_clean clean = essay_clean(text);
+    struct essay_clean clean = essay_clause(text);
     struct essay_source s = essay_find(y, ref);
     char note[ESSAY_NOTE_MAX];
-    size_t len = strlen(clean.text);
     struct buf b;
     (void)snprintf(note, sizeof note, "%s", ref);
     if (s.row != NULL)
         put_note(note, ref, &s);
-    while (len > 0 &&
-           (clean.text[len - 1] == '.' || clean.text[len - 1] == ' '))
-        clean.text[--len] = '\0';
     buf_init(&b, sizeof out.text - 1);
     for (const char *p = clean.text; *p != '\0';) {
         if (!is_number(clean.text, p)) {

@@ -210,7 +210,7 @@ void essay_shipping(struct essay *y)
     essay_open(y, "What to ship", ESSAY_NO_FIGURE);
     if (s->measure == NULL) {
         essay_lack(y, "ship", "Which checkpoint to ship cannot be said: %s.",
-                   essay_quote(y, "ship", s->row.needs).text);
+                   essay_clause(s->row.needs).text);
         return;
     }
     if (s->is_last) {

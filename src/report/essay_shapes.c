@@ -246,17 +246,6 @@ static const char *const asked[] = {
     "a2", "a3",  "b1",  "b2", "b3", "c1", "c2",
 };
 
-static bool is_told(const struct essay *y, const char *row)
-{
-    for (size_t i = 0; i < y->n_sentences; i++) {
-        const char *at = strstr(y->sentence[i].rows, row);
-        size_t len = strlen(row);
-        if (at != NULL && (at[len] == '\0' || at[len] == ' '))
-            return true;
-    }
-    return false;
-}
-
 static void tell_missing(struct essay *y, size_t most)
 {
     const char *before = "";
@@ -264,12 +253,12 @@ static void tell_missing(struct essay *y, size_t most)
         const char *needs = essay_needs(y, asked[i]);
         const struct finding *f = essay_find(y, asked[i]).row;
         /* Rows that rest on one another have one need: it is told once. */
-        if (f == NULL || needs[0] == '\0' || is_told(y, asked[i]) ||
+        if (f == NULL || needs[0] == '\0' || essay_has_told(y, asked[i]) ||
             strcmp(needs, before) == 0)
             continue;
         before = needs;
         most -= essay_lack(y, asked[i], "Open is %s, \"%s\": %s.", f->id,
-                           f->claim, essay_quote(y, f->id, needs).text);
+                           f->claim, essay_clause(needs).text);
     }
 }
 

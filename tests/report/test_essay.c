@@ -173,7 +173,7 @@ static void check(const struct essay *y, struct diagnosis *d)
         while (essay_next(&p, y, s, &at)) {
             if (p.ref != NULL)
                 check_piece(d, s, &p);
-            else
+            else if (s->kind != ESSAY_UNTESTED)
                 check_digits(&p);
         }
         assert_int_equal(at, s->len);
@@ -289,7 +289,7 @@ static void test_inconclusive(void **state)
     check(&y, &d);
     assert_true(has_title(&y, "Who is in the running"));
     assert_true(has_title(&y, "What is not known"));
-    assert_true(says(&y, "\003 more prompts"));
+    assert_true(says(&y, "about 500 more prompts"));
     assert_false(has_title(&y, "What happened") && says(&y, "standard devia"));
     essay_free(&y);
     leads_free(&d.leads);

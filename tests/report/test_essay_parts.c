@@ -7,12 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "essays.h"
-#include "report/essay.h"
+#include "report/essay_internal.h"
 
 static const struct evidence empty;
 
@@ -119,13 +120,59 @@ static void test_unpredicted(void **state)
     leads_free(&d.leads);
 }
 
+/* What is missing is told as text: a line's number is nobody's statistic. */
+static void test_needs(void **state)
+{
+    (void)state;
+    static const char needs[] = "votes.jsonl, line 12: 3 files of 4.";
+    struct diagnosis d;
+    struct essay y;
+    struct essay_piece p;
+    size_t lacks = 0;
+    essays_make(&d, DIAGNOSIS_INCONCLUSIVE, "R3");
+    for (size_t i = 0; i < MECHANISMS; i++) {
+        essays_lose(&d.mechanism[i]);
+        (void)snprintf(d.mechanism[i].needs, FINDING_TEXT_MAX, "%s", needs);
+    }
+    (void)snprintf(d.ship.row.needs, FINDING_TEXT_MAX, "%s", needs);
+    build(&y, &d);
+    assert_true(says(&y, "said: votes.jsonl, line 12: 3 files of 4."));
+    assert_true(says(&y, "\": votes.jsonl, line 12: 3 files of 4."));
+    assert_false(says(&y, "4.."));
+    for (size_t i = 0; i < y.n_sentences; i++) {
+        size_t at = 0;
+        if (y.sentence[i].kind != ESSAY_UNTESTED)
+            continue;
+        lacks++;
+        while (essay_next(&p, &y, &y.sentence[i], &at))
+            assert_null(p.ref);
+    }
+    assert_true(lacks >= 2);
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
+/* A row is told of by its id alone, not by one that begins or ends alike. */
+static void test_told(void **state)
+{
+    (void)state;
+    struct essay y = {.n_sentences = 2};
+    (void)snprintf(y.sentence[0].rows, ESSAY_ROWS_MAX, "S3p xa1 S2ab S2a");
+    (void)snprintf(y.sentence[1].rows, ESSAY_ROWS_MAX, "G c2");
+    static const char *const there[] = {"S3p", "xa1", "S2a", "G", "c2"};
+    static const char *const absent[] = {"S3", "a1", "S2", "c", "S2a G", ""};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        assert_true(essay_has_told(&y, there[i]));
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        assert_false(essay_has_told(&y, absent[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_part),
-        cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_shipping),
-        cmocka_unit_test(test_unpredicted),
+        cmocka_unit_test(test_part),     cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_shipping), cmocka_unit_test(test_unpredicted),
+        cmocka_unit_test(test_needs),    cmocka_unit_test(test_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
