@@ -124,7 +124,16 @@ void essay_observed(struct essay *y, bool is_whole); // essay_story.c
 void essay_reward(struct essay *y);                  // (a)
 void essay_optimiser(struct essay *y);               // (b)
 void essay_penalty(struct essay *y);                 // (c)
-void essay_formula(struct essay *y);  // the textbook's, essay_formula.c
+void essay_formula(struct essay *y); // the textbook's, essay_formula.c
+/* Explanations, essay_rivals.c: of one its title, and what a bug spoils (NULL:
+ * none); then sentences about the first, behind a lead; those that are
+ * supported beside it; those still in the running; and how many fell. */
+const char *essay_rival_title(const char *id);
+const char *essay_rival_spoils(const char *id);
+void essay_rival_first(struct essay *y, const char *lead);
+void essay_rivals_beside(struct essay *y);
+void essay_rivals_running(struct essay *y);
+void essay_rivals_count(struct essay *y);
 void essay_changes(struct essay *y);  // essay_remedies.c
 void essay_shipping(struct essay *y); // essay_remedies.c
 void essay_unknown(struct essay *y);  // essay_shapes.c

@@ -167,12 +167,101 @@ static void test_told(void **state)
         assert_false(essay_has_told(&y, absent[i]));
 }
 
+/* A rival that is supported too, behind the first. */
+static struct rival *support(struct diagnosis *d, size_t i, bool is_permissive)
+{
+    struct rival *r = &d->rival[i];
+    r->verdict = VERDICT_SUPPORTED;
+    r->is_permissive = is_permissive;
+    r->contradicted = 0;
+    r->supported = 3;
+    r->n_seen = 4;
+    return r;
+}
+
+/* Every supported rival has its sentence: what it says, its signs, how it goes
+ * with the first, what parts them.  The others have none. */
+static void test_beside(void **state)
+{
+    (void)state;
+    struct diagnosis d;
+    struct essay y;
+    essays_make(&d, DIAGNOSIS_PARADOX, "R1");
+    build(&y, &d);
+    assert_false(says(&y, "supported beside it"));
+    essay_free(&y);
+    support(&d, 3, true)->experiment = "plumb whatif RUN --change beta=X";
+    build(&y, &d);
+    assert_true(says(&y, "; R3 is supported beside it."));
+    assert_true(says(&y, "\003 signs and says that the penalty is right and"));
+    assert_true(says(&y, "lets R1 act and does not compete with it, and "
+                         "`plumb whatif RUN --change beta=X` would part"));
+    assert_false(says(&y, "R6"));
+    essay_free(&y);
+    support(&d, 6, true);
+    /* Tied with the one before it in the list. */
+    support(&d, 9, false)->experiment = "a new look";
+    d.rival[9].tied_with = 6;
+    d.rival[6].tied_with = 9;
+    build(&y, &d);
+    assert_true(says(&y, "; R3, R6 and R9 are supported beside it."));
+    assert_true(says(&y, "it competes with R1 for the same numbers, ranks "
+                         "level with R6, and a new look would part them."));
+    essay_free(&y);
+    d.rival[0].is_permissive = true;
+    d.rival[0].tied_with = 3;
+    d.rival[3].tied_with = 0;
+    build(&y, &d);
+    assert_true(says(&y, "it is no cause and lets one act, as R1 does, ranks "
+                         "level with R1, and"));
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
+/* With a bug first the others rest on what it spoils; the healthy run goes with
+ * a cause that did no harm; undecided, what is supported is in the running. */
+static void test_beside_others(void **state)
+{
+    (void)state;
+    struct diagnosis d;
+    struct essay y;
+    essays_make(&d, DIAGNOSIS_BUG, "R7");
+    d.rival[0].is_bug = true;
+    support(&d, 3, true);
+    build(&y, &d);
+    assert_true(says(&y, "it rests on numbers that R7 may spoil, and"));
+    essay_free(&y);
+    leads_free(&d.leads);
+    essays_make(&d, DIAGNOSIS_OTHER, "R12");
+    support(&d, 1, false)->id = "R0";
+    build(&y, &d);
+    assert_true(says(&y, "it may hold with R12, which then did no harm"));
+    essay_free(&y);
+    leads_free(&d.leads);
+    essays_make(&d, DIAGNOSIS_INCONCLUSIVE, "R3");
+    for (size_t i = 1; i < 5; i++) {
+        d.rival[i].verdict = VERDICT_NOT_MEASURABLE;
+        d.rival[i].contradicted = 0;
+        d.rival[i].supported = 1;
+        d.rival[i].n_seen = 2;
+    }
+    support(&d, 6, true);
+    build(&y, &d);
+    assert_true(says(&y, "R2 (a rival) shows"));
+    assert_false(says(&y, "R4 (a rival) shows"));
+    assert_true(says(&y, "R6 (a rival) shows"));
+    assert_false(says(&y, "supported beside it"));
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_part),     cmocka_unit_test(test_marks),
         cmocka_unit_test(test_shipping), cmocka_unit_test(test_unpredicted),
         cmocka_unit_test(test_needs),    cmocka_unit_test(test_told),
+        cmocka_unit_test(test_beside),   cmocka_unit_test(test_beside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
