@@ -86,17 +86,17 @@ const char *essay_term(struct essay *y, enum essay_term term)
         const char *text;
     } terms[] = {
         {TERM_REWARD_MODEL, ", the network that learnt from people's rankings "
-                            "to say how good a reply is,"},
+                            "how good a reply is,"},
         {TERM_REFERENCE, ", the frozen model that training began with"},
-        {TERM_KL, ", which tells how much likelier it finds its own replies "
-                  "than the reference does (the mean of a natural logarithm, "
-                  "in nats),"},
-        {TERM_ADVANTAGE, ": how much better things turned out than was "
-                         "expected when it was chosen"},
+        {TERM_KL, " (the mean logarithm of how much likelier it finds its own "
+                  "replies than the reference does, in nats)"},
+        {TERM_ADVANTAGE, ": how much better things turned out than expected"},
         {TERM_CLIP, ", which ignores a token once an update has changed its "
                     "probability by a set factor,"},
-        {TERM_GOLD, ", the desk's own rule for what a reply is worth,"},
+        {TERM_GOLD, ", the simulated desk's own rule,"},
         {TERM_PLACEBO, ", mixed in as a placebo,"},
+        {TERM_POINTS, " (the difference of two percentages)"},
+        {TERM_SCORE, "normalised "},
     };
     if ((y->terms | y->pending) & (unsigned)term)
         return "";

@@ -11,8 +11,8 @@ static const char *way(const char *mode)
     static const struct {
         const char *mode, *way;
     } ways[] = {
-        {"k1_reward", "into the reward, as a constant of the sampled token, "
-                      "where the expected gradient is that of the KL"},
+        {"k1_reward", "into the reward, where the expected gradient is that "
+                      "of the KL"},
         {"k2_loss", "half its square into the loss, where the expected "
                     "gradient is that of the KL"},
         {"k3_loss", "as the estimator k3 into the loss, where the expected "
@@ -31,15 +31,16 @@ void essay_formula(struct essay *y)
     essay_open(y, "The formula, taken literally", ESSAY_NO_FIGURE);
     essay_tell(
         y, "Course texts subtract beta times the log-ratio from PPO's clipped "
-           "utility and differentiate the whole. Typed in like that it does "
-           "nothing: the mean of the gradient of log \xCF\x80 under \xCF\x80 "
-           "itself is that of the sum of all probabilities, which is one, and "
-           "the reference has no parameters. What is left is noise.");
+           "utility and differentiate. Typed in like that it does nothing: "
+           "under \xCF\x80 itself the mean gradient of log \xCF\x80 is that of "
+           "the sum of all probabilities, which is one, and the reference has "
+           "no parameters. What is left is noise.");
     if (in != NULL)
-        essay_say(y, "V7",
-                  "This run puts it %s; hence without reward the KL fell to %s "
-                  "what it was.",
-                  in, STAT("V7", FORM_TIMES));
+        essay_say(
+            y, "V7",
+            "This run puts it %s; hence the fall of the KL without reward "
+            "(to %s).",
+            in, STAT("V7", FORM_TIMES));
     if (mode != NULL && strcmp(mode, "k1_loss") == 0)
         essay_deny(y, "V7",
                    "This run does just that, and without reward its KL stayed "
@@ -47,8 +48,7 @@ void essay_formula(struct essay *y)
                    STAT("V7", FORM_TIMES));
     essay_say(y, "V1",
               "They also write the reference below the policy in PPO's ratio, "
-              "where the policy that drew the sample belongs. This run has it "
-              "right: before an update the ratio is one to within %s, wherever "
-              "the reference is by then.",
+              "where the policy that drew the sample belongs; here the ratio "
+              "before an update is one to within %s.",
               STAT("V1", FORM_PLAIN));
 }

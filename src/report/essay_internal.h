@@ -18,14 +18,14 @@ enum essay_form {
     FORM_SIZE,             // without its sign
     FORM_SIGNED,           // +1.95
     FORM_PERCENT,          // 56 %
-    FORM_SIGNED_POINTS,    // +17 points
+    FORM_SIGNED_POINTS,    // +17 percentage points
     FORM_SIGNED_NATS,      // -4.1 nats
-    FORM_POINTS,           // 17 points: a difference of shares
+    FORM_POINTS,           // 17.4 percentage points: a difference of rates
     FORM_TIMES,            // 1.87 times
     FORM_NATS,             // 6.1 nats
     FORM_COUNT,            // 256
     FORM_INTERVAL,         // 0.31 [0.29, 0.32]
-    FORM_INTERVAL_POINTS,  // 1 [-3, 4] points
+    FORM_INTERVAL_POINTS,  // 1 [-3, 4] percentage points
     FORM_INTERVAL_PERCENT, // 12 [9, 15] %
 };
 
@@ -49,6 +49,8 @@ enum essay_term {
     TERM_CLIP = 16,
     TERM_GOLD = 32,
     TERM_PLACEBO = 64,
+    TERM_POINTS = 128,
+    TERM_SCORE = 256, // a word before "score"
 };
 
 /* ---- numbers (essay_number.c) ------------------------------------------- */
@@ -117,11 +119,21 @@ bool essay_has_told(const struct essay *y, const char *row);
 /* Which of its two marks S2b stands on: "direct" or "correct". */
 const char *essay_mark_of(const struct essay *y); // essay_story.c
 
+/* What the KL that rose did over the second half of the run, by the interval of
+ * its slope there. */
+enum essay_late {
+    LATE_UNKNOWN, // it did not rise, or the slope is not there
+    LATE_RISES,
+    LATE_LEVEL, // the interval covers none
+    LATE_FALLS,
+};
+enum essay_late essay_late(const struct essay *y); // essay_story.c
+
 /* ---- paragraphs --------------------------------------------------------- */
 
 /* is_whole: also what rests on log-probabilities, and the gates. */
 void essay_observed(struct essay *y, bool is_whole); // essay_story.c
-void essay_reward(struct essay *y);                  // (a)
+void essay_reward(struct essay *y);                  // (a), essay_why.c
 void essay_optimiser(struct essay *y);               // (b)
 void essay_penalty(struct essay *y);                 // (c)
 void essay_formula(struct essay *y); // the textbook's, essay_formula.c

@@ -6,6 +6,7 @@
 #include "report/essay_internal.h"
 
 #define MINUS "\xE2\x88\x92"
+#define POINTS "percentage points"
 #define GLUE "\xC2\xA0" // a space that keeps number and unit on one line
 
 struct essay_clean essay_clean(const char *text)
@@ -106,12 +107,14 @@ void essay_show(char out[ESSAY_SHOWN_MAX], const struct estimate *e,
         (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE "%%", x);
         break;
     case FORM_POINTS:
-        put_percent(x, e->estimate);
-        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE "points", x);
+        /* A decimal, since the two rates beside it are rounded each. */
+        (void)snprintf(x, sizeof x, "%s%.1f", e->estimate < 0 ? MINUS : "",
+                       fabs(100 * e->estimate));
+        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s" GLUE POINTS, x);
         break;
     case FORM_SIGNED_POINTS:
         put_percent(x, e->estimate);
-        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s%s" GLUE "points",
+        (void)snprintf(out, ESSAY_SHOWN_MAX, "%s%s" GLUE POINTS,
                        e->estimate > 0 ? "+" : "", x);
         break;
     case FORM_SIGNED_NATS:
@@ -133,7 +136,7 @@ void essay_show(char out[ESSAY_SHOWN_MAX], const struct estimate *e,
         put_interval(out, e, false, "");
         break;
     case FORM_INTERVAL_POINTS:
-        put_interval(out, e, true, GLUE "points");
+        put_interval(out, e, true, GLUE POINTS);
         break;
     case FORM_INTERVAL_PERCENT:
         put_interval(out, e, true, GLUE "%");

@@ -15,7 +15,7 @@ static const struct {
     double none;
 } told[REMEDY_MEASURES] = {
     [REMEDY_RM] = {"rm", "the score by %s", FORM_SIGNED, 0},
-    [REMEDY_HUMAN] = {"human", "the share of pairs that people prefer by %s",
+    [REMEDY_HUMAN] = {"human", "the rate at which people prefer it by %s",
                       FORM_SIGNED_POINTS, 0},
     [REMEDY_LENGTH] = {"length", "the length to %s", FORM_TIMES, 1},
     [REMEDY_KL] = {"kl", "the KL by %s", FORM_SIGNED_NATS, 0},
@@ -29,14 +29,16 @@ static const struct estimate *effect(const struct remedy *r, size_t m,
     return is_observed ? &r->effect[m].observed : &r->effect[m].predicted;
 }
 
-/* Effects whose interval excludes none; the others are no prediction. */
+/* Effects whose interval excludes none; the others are no prediction, nor is a
+ * change of a rate by more than all of it. */
 static size_t list_clear(size_t have[TOLD], const struct remedy *r,
                          bool is_observed)
 {
     size_t n = 0;
     for (size_t m = 0; m < TOLD; m++) {
         const struct estimate *e = effect(r, m, is_observed);
-        if (isfinite(e->estimate) &&
+        bool is_rate = told[m].form == FORM_SIGNED_POINTS;
+        if (isfinite(e->estimate) && !(is_rate && fabs(e->estimate) > 1) &&
             !(e->low <= told[m].none && e->high >= told[m].none))
             have[n++] = m;
     }
@@ -220,6 +222,9 @@ void essay_shipping(struct essay *y)
                    s->judge);
         return;
     }
+    /* People's measures are rates: a difference is one of percentages. */
+    bool is_rate = strcmp(s->measure, "human_win_rate") == 0 ||
+                   strcmp(s->measure, "votes") == 0;
     bool is_start = s->chosen.iteration == 0;
     struct essay_mark when =
         essay_value(y, "ship.iteration", "iteration of the checkpoint to ship",
@@ -231,18 +236,20 @@ void essay_shipping(struct essay *y)
                    is_start ? "" : when.text);
     essay_say(y, "ship",
               "%s %s: judged by %s it is better than the last checkpoint by "
-              "%s, and of those not told apart from the best it moved least.",
+              "%s%s, and of those not told apart from the best it moved least.",
               y->d->verdict == DIAGNOSIS_HEALTHY ? "Ship" : "Until then ship",
               name, s->judge,
-              essay_value(y, "ship.judged",
-                          "judged there minus at the last checkpoint",
-                          &s->row.e, FORM_INTERVAL)
-                  .text);
-    essay_say(y, "ship", "That gives up %s of score.",
+              essay_value(
+                  y, "ship.judged", "judged there minus at the last checkpoint",
+                  &s->row.e, is_rate ? FORM_INTERVAL_POINTS : FORM_INTERVAL)
+                  .text,
+              is_rate ? essay_term(y, TERM_POINTS) : "");
+    essay_say(y, "ship", "That gives up %s of %sscore.",
               essay_value(y, "ship.score",
                           "score at the last checkpoint minus there", &given,
                           FORM_PLAIN)
-                  .text);
+                  .text,
+              essay_term(y, TERM_SCORE));
     essay_lack(y, "ship",
                "By least drift among what is not told apart from the best, "
                "ship %s; whether it is better than the last one is open.",

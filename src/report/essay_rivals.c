@@ -206,7 +206,7 @@ static void relate(char out[160], const struct essay *y, const struct rival *r)
         after = " has none";
     } else if (r->is_permissive) {
         before = "lets ";
-        after = " act and does not compete with it";
+        after = " act and competes with none";
     }
     (void)snprintf(out, 160, "%s%.16s%s", before, first->id, after);
 }
@@ -277,8 +277,8 @@ void essay_rivals_count(struct essay *y)
     }
     essay_advise(
         y,
-        "Of %s explanations that were held against these numbers %s are "
-        "contradicted and %s could not be decided.",
+        "Of %s explanations held against these numbers %s are contradicted "
+        "and %s undecided.",
         count(y, "rivals.all", "explanations in all", RIVALS).text,
         count(y, "rivals.against", "with signs against them", against).text,
         count(y, "rivals.open", "neither supported nor contradicted", open)

@@ -16,48 +16,68 @@ static void tell_absent(struct essay *y)
     essay_open(y, "What was looked for and not found", ESSAY_NO_FIGURE);
     essay_deny(y, "S2b",
                "Blind judges do not call the policy's replies less %s than a "
-               "placebo's: the excess is %s.",
-               essay_mark_of(y), STAT("S2b", FORM_INTERVAL_POINTS));
+               "placebo's: the excess is %s%s.",
+               essay_mark_of(y), STAT("S2b", FORM_INTERVAL_POINTS),
+               essay_term(y, TERM_POINTS));
     essay_deny(y, "worse",
                "Nor do they prefer the reference: the policy wins %s of their "
                "pairs.",
                STAT("worse", FORM_INTERVAL_PERCENT));
     essay_deny(y, "G",
                "The reward model keeps its promises: what it expects the "
-               "policy to win exceeds what people grant by %s.",
-               STAT("G", FORM_INTERVAL_POINTS));
+               "policy to win exceeds what people grant by %s%s.",
+               STAT("G", FORM_INTERVAL_POINTS), essay_term(y, TERM_POINTS));
     essay_deny(y, "a2", "Of the score's gain %s goes with length.",
                STAT("a2", FORM_INTERVAL_PERCENT));
-    essay_deny(y, "a3",
-               "What was meant has not fallen while the score rose: it changed "
-               "by %s (%s).",
-               STAT("a3", FORM_INTERVAL),
-               essay_clean(essay_find(y, "a3").row != NULL
-                               ? essay_find(y, "a3").row->unit
-                               : "")
-                   .text);
+    const struct finding *judged = essay_find(y, "a3").row;
+    /* Blind votes are told of above. */
+    if (judged != NULL && judged->unit != NULL &&
+        strncmp(judged->unit, "win rate", 8) != 0)
+        essay_deny(y, "a3",
+                   "What the replies are worth has not fallen while the score "
+                   "rose: it changed by %s (%s).",
+                   STAT("a3", FORM_INTERVAL), essay_clean(judged->unit).text);
     essay_deny(y, "edit_pad",
-               "A stock sentence that says nothing new brings %s of score.",
-               STAT("edit_pad", FORM_INTERVAL));
+               "A stock sentence that says nothing new brings %s of %sscore.",
+               STAT("edit_pad", FORM_INTERVAL), essay_term(y, TERM_SCORE));
     essay_deny(y, "b1",
-               "The gradient does not push towards length (a covariance of %s "
-               "tokens times score).",
+               "The gradient does not push towards length: the covariance of "
+               "length and score, net of the penalty, is %s.",
                STAT("b1", FORM_INTERVAL));
     essay_deny(y, "c2",
                "And the price of drifting is not too low: a nat bought %s of "
-               "score.",
-               STAT("c2", FORM_INTERVAL));
+               "%sscore and cost %s.",
+               STAT("c2", FORM_INTERVAL), essay_term(y, TERM_SCORE),
+               STAT("c2.beta", FORM_PLAIN));
 }
 
 /* ---- signs -------------------------------------------------------------- */
 
-/* What speaks for a rival, in the rows' own words. */
-static void tell_signs(struct essay *y, const struct rival *r, size_t most)
+/* Rows that a reader would ask for, in the story's order. */
+static const char *const asked[] = {
+    "S1", "S2a", "S2b", "S3", "G",  "V7", "a1",
+    "a2", "a3",  "b1",  "b2", "b3", "c1", "c2",
+};
+#define N_ASKED (sizeof asked / sizeof *asked)
+
+static bool is_asked(const char *row)
+{
+    for (size_t i = 0; i < N_ASKED; i++)
+        if (strcmp(asked[i], row) == 0)
+            return true;
+    return strcmp(row, "worse") == 0;
+}
+
+/* What speaks for a rival, in the rows' own words; of what the story tells
+ * itself only when `has_all`. */
+static void tell_signs(struct essay *y, const struct rival *r, size_t most,
+                       bool has_all)
 {
     for (size_t i = 0; i < r->n_seen && most > 0; i++) {
         const struct rival_seen *s = &r->seen[i];
         const struct finding *f = essay_find(y, s->sign.row).row;
-        if (s->says != VERDICT_SUPPORTED || f == NULL || f->text[0] == '\0')
+        if (s->says != VERDICT_SUPPORTED || f == NULL || f->text[0] == '\0' ||
+            (!has_all && is_asked(s->sign.row)))
             continue;
         struct essay_quoted text = essay_quote(y, f->id, f->text);
         bool is_taken =
@@ -74,7 +94,7 @@ static void tell_bug(struct essay *y)
     const char *spoils = essay_rival_spoils(r->id);
     essay_open(y, "What is wrong", ESSAY_NO_FIGURE);
     essay_rival_first(y, "What the run left behind has");
-    tell_signs(y, r, 4);
+    tell_signs(y, r, 4, true);
     if (spoils != NULL) {
         essay_open(y, "What it spoils", ESSAY_NO_FIGURE);
         essay_advise(y,
@@ -90,16 +110,10 @@ static void tell_bug(struct essay *y)
 
 /* ---- what is not known -------------------------------------------------- */
 
-/* Rows that a reader would ask for, in the story's order. */
-static const char *const asked[] = {
-    "S1", "S2a", "S2b", "S3", "G",  "V7", "a1",
-    "a2", "a3",  "b1",  "b2", "b3", "c1", "c2",
-};
-
 static void tell_missing(struct essay *y, size_t most)
 {
     const char *before = "";
-    for (size_t i = 0; i < sizeof asked / sizeof *asked && most > 0; i++) {
+    for (size_t i = 0; i < N_ASKED && most > 0; i++) {
         const char *needs = essay_needs(y, asked[i]);
         const struct finding *f = essay_find(y, asked[i]).row;
         /* Rows that rest on one another have one need: it is told once. */
@@ -128,9 +142,9 @@ void essay_unknown(struct essay *y)
         y, has_rerun ? "All else here is one run with one seed: consistent "
                        "with the explanation, and no proof of it."
                      : "All of this is one run with one seed: consistent with "
-                       "the explanation, and no proof of it. What causes "
-                       "what, only training again with one change and "
-                       "several seeds can tell.");
+                       "the explanation, and no proof of it. Causes are told "
+                       "only by training again with one change and several "
+                       "seeds.");
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -145,15 +159,38 @@ static void title(struct essay *y)
 
 static void tell_paradox(struct essay *y)
 {
+    bool is_worse = essay_is(y, "S2b") || essay_is(y, "worse");
+    char lead[160];
+    (void)snprintf(lead, sizeof lead,
+                   "The reward went up, the answers got %s, and the policy %s. "
+                   "All three are",
+                   is_worse ? "worse" : "longer",
+                   essay_late(y) == LATE_RISES
+                       ? "kept drifting"
+                       : "drifted away from its reference");
     essay_open(y, NULL, ESSAY_NO_FIGURE);
-    essay_rival_first(
-        y, "The reward went up, the answers got worse, and the policy "
-           "kept drifting. All three are true at once, and");
+    essay_rival_first(y, lead);
     essay_observed(y, true);
     essay_reward(y);
     essay_optimiser(y);
     essay_penalty(y);
     essay_formula(y);
+}
+
+static const char *lead_of_other(const struct essay *y)
+{
+    static const char *const usual[] = {"R1", "R2", "R3"};
+    if (diagnose_leaves_paradox_open(y->d))
+        return "Something is wrong with this run. Whether a reward was "
+               "exploited in the usual way is open, since what would tell "
+               "could not be measured. The numbers are";
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (strcmp(y->d->rival[0].id, usual[i]) == 0)
+            return "Something is wrong with this run, though not all is seen "
+                   "that goes with a reward's being exploited in the usual "
+                   "way. The numbers are";
+    return "Something is wrong with this run, and it is not that a reward was "
+           "exploited in the usual way. The numbers are";
 }
 
 void essay_shape(struct essay *y)
@@ -174,14 +211,8 @@ void essay_shape(struct essay *y)
         break;
     case DIAGNOSIS_OTHER:
         essay_open(y, NULL, ESSAY_NO_FIGURE);
-        essay_rival_first(
-            y, diagnose_leaves_paradox_open(y->d)
-                   ? "Something is wrong with this run. Whether a reward was "
-                     "exploited in the usual way is open, since what would "
-                     "tell could not be measured. The numbers are"
-                   : "Something is wrong with this run, and it is not that a "
-                     "reward was exploited in the usual way. The numbers are");
-        tell_signs(y, &y->d->rival[0], 4);
+        essay_rival_first(y, lead_of_other(y));
+        tell_signs(y, &y->d->rival[0], 4, false);
         essay_observed(y, true);
         essay_reward(y);
         essay_optimiser(y);

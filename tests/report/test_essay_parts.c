@@ -38,9 +38,9 @@ static void test_part(void **state)
     struct essay y;
     essays_make(&d, DIAGNOSIS_PARADOX, "R1");
     build(&y, &d);
-    assert_true(says(&y, "although a penalty on it"));
+    assert_true(says(&y, "Yet a penalty on it"));
     assert_false(says(&y, "That was asked at"));
-    assert_true(says(&y, "it would pay to go on"));
+    assert_true(says(&y, "drift would pay further"));
     essay_free(&y);
     finding_add_number(essays_find(&d, "V7"), "beta", 0.2, 64);
     build(&y, &d);
@@ -51,11 +51,11 @@ static void test_part(void **state)
     essays_find(&d, "a2")->e.estimate = 1.2;
     essays_find(&d, "a2")->detail.n = 0;
     build(&y, &d);
-    assert_false(says(&y, "although a penalty on it"));
+    assert_false(says(&y, "Yet a penalty on it"));
     assert_true(says(&y, "at the last."));
-    assert_false(says(&y, "it would pay to go on"));
+    assert_false(says(&y, "drift would pay further"));
     assert_true(says(&y, "a nat of drift bought"));
-    assert_true(says(&y, "of the gain goes with length."));
+    assert_true(says(&y, "of the gain."));
     essay_free(&y);
     leads_free(&d.leads);
 }
@@ -73,7 +73,124 @@ static void test_marks(void **state)
     finding_add_number(f, "less_correct_placebo", 0.136, 64);
     build(&y, &d);
     assert_true(says(&y, "the less correct one in"));
-    assert_false(says(&y, "less direct"));
+    assert_true(says(&y, "rests on, not directness: the less direct one it "
+                         "was in"));
+    assert_true(says(&y, "\00256\xC2\xA0%\003, where chance makes"));
+    essay_free(&y);
+    /* Directness alone needs no such word. */
+    f->unit = "share marked less direct, policy pairs minus placebo pairs";
+    build(&y, &d);
+    assert_true(says(&y, "the less direct one in"));
+    assert_false(says(&y, "not directness"));
+    assert_false(says(&y, "less correct"));
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
+/* "Still rising" and "kept drifting" are said where they were measured, by the
+ * interval of the slope over the second half, and nothing where it is not. */
+static void test_late(void **state)
+{
+    (void)state;
+    static const struct {
+        struct estimate slope;
+        const char *text;
+        bool is_kept;
+    } cases[] = {
+        {{0.05, 0.01, 0.09, 13}, "it was still rising", true},
+        {{0.002, -0.01, 0.014, 13}, "it has not risen further", false},
+        {{-0.05, -0.09, -0.01, 13}, "half of the run it fell:", false},
+        {{0.05, (double)NAN, (double)NAN, 13}, NULL, false},
+        {{(double)NAN, (double)NAN, (double)NAN, 0}, NULL, false},
+    };
+    struct diagnosis d;
+    struct essay y;
+    for (size_t i = 0; i <= sizeof cases / sizeof *cases; i++) {
+        bool is_there = i < sizeof cases / sizeof *cases;
+        const char *text = is_there ? cases[i].text : NULL;
+        essays_make(&d, DIAGNOSIS_PARADOX, "R1");
+        if (is_there)
+            finding_add(essays_find(&d, "S3"), "late_slope", &cases[i].slope);
+        build(&y, &d);
+        assert_true(says(&y, " rose from "));
+        assert_int_equal(says(&y, "Over the second half"), text != NULL);
+        assert_true(text == NULL || says(&y, text));
+        assert_int_equal(says(&y, "kept drifting"),
+                         is_there && cases[i].is_kept);
+        assert_int_equal(says(&y, "What ended the rise"), i == 1);
+        essay_free(&y);
+        leads_free(&d.leads);
+    }
+    /* A KL that did not rise has no second half to tell of. */
+    essays_make(&d, DIAGNOSIS_OTHER, "R1");
+    finding_add(essays_find(&d, "S3"), "late_slope", &cases[0].slope);
+    essays_find(&d, "S3")->verdict = VERDICT_NOT_SUPPORTED;
+    build(&y, &d);
+    assert_false(says(&y, "Over the second half"));
+    assert_true(says(&y, "does not drift away"));
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
+/* An optimum that no run gets near is told in words, one within reach in nats;
+ * what an update does to stopping, as a ratio, and which way. */
+static void test_words(void **state)
+{
+    (void)state;
+    struct diagnosis d;
+    struct essay y;
+    essays_make(&d, DIAGNOSIS_PARADOX, "R1");
+    struct finding *c2 = essays_find(&d, "c2");
+    struct finding *eos = essays_find(&d, "update_eos");
+    build(&y, &d);
+    assert_true(says(&y, "drift would pay further than any run goes"));
+    assert_false(says(&y, "1154"));
+    assert_true(says(&y, "makes stopping rarer."));
+    essay_free(&y);
+    c2->detail.n = 1; // beta
+    finding_add_number(c2, "kl_at_gaussian_optimum", 20.84, 64);
+    const struct estimate back = {0.0124, 0.006, 0.018, 12};
+    eos->detail.n = 0;
+    finding_add(eos, "penalty", &back);
+    build(&y, &d);
+    assert_true(says(&y, "drift would pay up to"));
+    assert_true(says(&y, "\00220.8\xC2\xA0nats\003"));
+    assert_true(says(&y, "its penalty part takes back"));
+    assert_true(says(&y, "\0020.40\xC2\xA0times\003 that"));
+    assert_false(says(&y, "thousandth"));
+    essay_free(&y);
+    const struct estimate along = {-0.0124, -0.018, -0.006, 12};
+    eos->detail.n = 0;
+    finding_add(eos, "penalty", &along);
+    build(&y, &d);
+    assert_true(says(&y, "its penalty part adds"));
+    essay_free(&y);
+    leads_free(&d.leads);
+}
+
+/* Differences of rates are percentage points, explained once; rates per cent.
+ * No prediction changes a rate by more than all of it. */
+static void test_points(void **state)
+{
+    (void)state;
+    struct diagnosis d;
+    struct essay y;
+    essays_make(&d, DIAGNOSIS_PARADOX, "R1");
+    essays_add_remedy(&d, 0, NULL);
+    build(&y, &d);
+    const char *text = buf_text(&y.text);
+    const char *first = strstr(text, "(the difference of two percentages)");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "(the difference of two"));
+    assert_true(says(&y, "\00217.4\xC2\xA0percentage points\003"));
+    assert_true(says(&y, "\00244.9\xC2\xA0percentage points\003"));
+    assert_true(says(&y, "50\xC2\xA0percentage points\003"));
+    assert_false(says(&y, "\xC2\xA0points"));
+    essay_free(&y);
+    d.remedy[0].effect[REMEDY_HUMAN].predicted =
+        (struct estimate){-2.18, -3, -1.5, 64};
+    build(&y, &d);
+    assert_false(says(&y, "218"));
     essay_free(&y);
     leads_free(&d.leads);
 }
@@ -194,7 +311,7 @@ static void test_beside(void **state)
     build(&y, &d);
     assert_true(says(&y, "; R3 is supported beside it."));
     assert_true(says(&y, "\003 signs and says that the penalty is right and"));
-    assert_true(says(&y, "lets R1 act and does not compete with it, and "
+    assert_true(says(&y, "lets R1 act and competes with none, and "
                          "`plumb whatif RUN --change beta=X` would part"));
     assert_false(says(&y, "R6"));
     essay_free(&y);
@@ -258,10 +375,12 @@ static void test_beside_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_part),     cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_shipping), cmocka_unit_test(test_unpredicted),
-        cmocka_unit_test(test_needs),    cmocka_unit_test(test_told),
-        cmocka_unit_test(test_beside),   cmocka_unit_test(test_beside_others),
+        cmocka_unit_test(test_part),          cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_late),          cmocka_unit_test(test_words),
+        cmocka_unit_test(test_points),        cmocka_unit_test(test_shipping),
+        cmocka_unit_test(test_unpredicted),   cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_told),          cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_beside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
