@@ -60,12 +60,19 @@ static const char *const asked[] = {
 };
 #define N_ASKED (sizeof asked / sizeof *asked)
 
-static bool is_asked(const char *row)
+/* Does the story tell of this row in its own words? */
+static bool is_storied(const char *row)
 {
+    static const char *const leads[] = {"worse",      "label_taste", "split",
+                                        "edit_pad",   "edit_trim",   "ledger",
+                                        "update_eos", "length_price"};
+    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++)
+        if (strcmp(leads[i], row) == 0)
+            return true;
     for (size_t i = 0; i < N_ASKED; i++)
         if (strcmp(asked[i], row) == 0)
             return true;
-    return strcmp(row, "worse") == 0;
+    return false;
 }
 
 /* What speaks for a rival, in the rows' own words; of what the story tells
@@ -77,7 +84,7 @@ static void tell_signs(struct essay *y, const struct rival *r, size_t most,
         const struct rival_seen *s = &r->seen[i];
         const struct finding *f = essay_find(y, s->sign.row).row;
         if (s->says != VERDICT_SUPPORTED || f == NULL || f->text[0] == '\0' ||
-            (!has_all && is_asked(s->sign.row)))
+            (!has_all && is_storied(s->sign.row)))
             continue;
         struct essay_quoted text = essay_quote(y, f->id, f->text);
         bool is_taken =

@@ -71,12 +71,10 @@ static void tell_edits(struct essay *y)
     if (is_pad && essay_find(y, "edit_trim").e.high < 0)
         essay_deny(y, "edit_trim", "Leaving one out costs %s.",
                    STAT("edit_trim", FORM_SIZE));
-    bool is_loss = essay_find(y, "edit_pad").e.high < 0;
     essay_deny(y, "edit_pad",
-               "A stock sentence that says nothing new, added to a reply, %s "
-               "(%s of %sscore).",
-               is_loss ? "costs" : "brings nothing",
-               STAT("edit_pad", FORM_INTERVAL), essay_term(y, TERM_SCORE));
+               "A stock sentence that says nothing new, added to a reply, "
+               "brings no gain: it changes the %sscore by %s.",
+               essay_term(y, TERM_SCORE), STAT("edit_pad", FORM_INTERVAL));
 }
 
 static void tell_exploited(struct essay *y)

@@ -68,9 +68,15 @@ static void put_sentence(struct html *h, const char *text)
 
 /* ---- rows --------------------------------------------------------------- */
 
+/* A number's cell; where rows are stacked its column's name is before it. */
+static void open_number(struct html *h, const char *column)
+{
+    html_open(h, "td", "class", "n", "data-k", column, NULL);
+}
+
 static void put_p(struct html *h, const struct finding *f)
 {
-    html_open(h, "td", "class", "n", NULL);
+    open_number(h, "p (Holm)");
     if (isfinite(f->p_holm) && f->p_holm < 1e-4)
         html_text(h, "<0.0001");
     else if (isfinite(f->p_holm))
@@ -98,13 +104,15 @@ static void put_row(struct html *h, const struct finding *f, bool has_p)
     html_open(h, "td", NULL);
     put_verdict(h, f->verdict);
     html_close(h, "td");
-    html_element(h, "td", "n", measure_digits(f->e.estimate).text);
-    html_open(h, "td", "class", "n", NULL);
+    open_number(h, "Estimate");
+    html_text(h, measure_digits(f->e.estimate).text);
+    html_close(h, "td");
+    open_number(h, "95 % interval");
     if (isfinite(f->e.low) && isfinite(f->e.high))
         html_printf(h, "%s to %s", measure_digits(f->e.low).text,
                     measure_digits(f->e.high).text);
     html_close(h, "td");
-    html_open(h, "td", "class", "n", NULL);
+    open_number(h, "n");
     if (f->e.n > 0)
         html_printf(h, "%zu", f->e.n);
     html_close(h, "td");
@@ -122,7 +130,7 @@ static void open_rows(struct html *h, const char *title, bool has_p)
 {
     html_element(h, "h3", NULL, title);
     html_open(h, "div", "class", "wide", NULL);
-    html_open(h, "table", "class", has_p ? NULL : "leads", NULL);
+    html_open(h, "table", "class", has_p ? "stack" : "stack leads", NULL);
     html_raw(h, "<thead><tr><th>Row</th><th>Claim, and the numbers</th>"
                 "<th>Verdict</th><th class=\"n\">Estimate</th>"
                 "<th class=\"n\">95 % interval</th><th class=\"n\">n</th>");
@@ -237,16 +245,18 @@ void evidence_tables_rivals(struct html *h, const struct diagnosis *d)
     html_text(h, "By rank. A sign speaks for (+), against (\xE2\x88\x92) or "
                  "says nothing (?).");
     html_close(h, "p");
-    evidence_open_table(
-        h, "<thead><tr><th>Rank</th><th>Explanation</th><th>Verdict</th>"
-           "<th class=\"n\">For</th><th class=\"n\">Against</th>"
-           "<th>Signs</th><th>What would tell more</th></tr></thead>\n");
+    html_open(h, "div", "class", "wide", NULL);
+    html_open(h, "table", "class", "stack", NULL);
+    html_raw(h, "<thead><tr><th>Rank</th><th>Explanation</th><th>Verdict</th>"
+                "<th class=\"n\">For</th><th class=\"n\">Against</th>"
+                "<th>Signs</th><th>What would tell more</th></tr></thead>\n"
+                "<tbody>");
     for (size_t i = 0; i < RIVALS; i++) {
         const struct rival *r = &d->rival[i];
         if (r->id == NULL)
             continue;
         open_row(h, r->id);
-        html_open(h, "td", NULL);
+        html_open(h, "td", "data-k", "Rank", NULL);
         html_printf(h, "%zu", r->rank);
         html_close(h, "td");
         html_open(h, "td", NULL);
@@ -258,10 +268,10 @@ void evidence_tables_rivals(struct html *h, const struct diagnosis *d)
         html_open(h, "td", NULL);
         put_verdict(h, r->verdict);
         html_close(h, "td");
-        html_open(h, "td", "class", "n", NULL);
+        open_number(h, "For");
         html_printf(h, "%zu", r->supported);
         html_close(h, "td");
-        html_open(h, "td", "class", "n", NULL);
+        open_number(h, "Against");
         html_printf(h, "%zu", r->contradicted);
         html_close(h, "td");
         html_open(h, "td", "class", "signs", NULL);

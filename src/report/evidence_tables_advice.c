@@ -31,7 +31,7 @@ static const struct {
     enum measure_kind kind;
 } effects[REMEDY_MEASURES] = {
     [REMEDY_RM] = {"Reward model's score", MEASURE_SIGNED},
-    [REMEDY_HUMAN] = {"Preferred by people", MEASURE_POINTS},
+    [REMEDY_HUMAN] = {"Preferred by people, percentage points", MEASURE_POINTS},
     [REMEDY_LENGTH] = {"Length", MEASURE_TIMES},
     [REMEDY_KL] = {"KL, nats a reply", MEASURE_SIGNED},
     [REMEDY_COST] = {"Cost of training", MEASURE_TIMES},
@@ -176,7 +176,7 @@ void evidence_tables_tags(struct html *h, const struct diagnosis *d)
                 "\xA4 %.1f, so that at most a tenth of those in bold is false "
                 "on average (Benjamini and Hochberg). \"Differs\": it is "
                 "another effect than under all other tags together, by the "
-                "same rule.",
+                "same rule. Points are percentage points.",
                 STRATA_Q);
     if (s->left_out > 0)
         html_printf(h, " %zu smaller tags are left out.", s->left_out);

@@ -94,7 +94,8 @@ static const char *const sheet[] = {
     "max-width:none}\n",
     ".key .t{padding:0 .45em;margin-right:.5em;color:var(--ink);"
     "white-space:nowrap}\n",
-    ".wide{overflow-x:auto}\n",
+    ".wide{overflow-x:auto}td.value{overflow-wrap:anywhere;min-width:8em}"
+    ".configs>div{min-width:0}\n",
     "table{border-collapse:collapse;font-size:.88rem;width:100%;"
     "font-variant-numeric:tabular-nums}\n",
     "th,td{text-align:left;padding:.3em .9em .3em 0;vertical-align:top;"
@@ -161,6 +162,21 @@ static const char *const sheet[] = {
     "grid-template-columns:minmax(0,1fr)}.pair{padding:14px}"
     "figure{padding:12px 8px 8px}figure h3,figcaption{padding:0 4px}"
     "svg text{font-size:13px}.sides{gap:18px}}\n",
+    /* On a narrow screen nothing is smaller than the text, and a row of the
+     * evidence is a block of its own. */
+    "@media screen and (max-width:760px){table,.note,figcaption,figure h3,nav,"
+    ".card p,.card .unit,.card .big+.unit,.facts,.key,footer,pre,.pair .ask "
+    "span,.beside h3,.beside figcaption,td.from{font-size:1rem}"
+    "code,.ci,.eos{font-size:.95em}pre{white-space:pre-wrap;"
+    "overflow-wrap:anywhere}td .chip,.chip{font-size:.9rem}"
+    ".stack thead{display:none}"
+    ".stack,.stack tbody,.stack tr,.stack td,.stack th{display:block}"
+    ".stack tr{padding:.9em 0;border-bottom:1px solid var(--rule)}"
+    ".stack td,.stack th,.leads th:first-child{border:0;padding:.1em 0;"
+    "min-width:0;text-align:left;white-space:normal;overflow-wrap:anywhere}"
+    ".stack td[data-k]{display:inline-block;margin-right:1.3em}"
+    ".stack td[data-k]:before{content:attr(data-k) \"\\A0\";"
+    "color:var(--soft)}.stack td:empty{display:none}}\n",
     ".prose code span,"
     "td.signs span{white-space:nowrap}\n",
     "@media print{@page{margin:15mm}:root{--page:#fff;--card:#fff}"

@@ -185,6 +185,7 @@ void tables_sources(struct html *h, const struct inputs *in)
     html_open(h, "section", NULL);
     html_element(h, "h2", NULL, "Where every number comes from");
     put_models(h, in);
+    html_open(h, "div", "class", "wide", NULL);
     html_open(h, "table", NULL);
     html_raw(h, "<tbody>");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -200,6 +201,7 @@ void tables_sources(struct html *h, const struct inputs *in)
     }
     html_raw(h, "</tbody>");
     html_close(h, "table");
+    html_close(h, "div");
     html_close(h, "section");
 }
 
@@ -249,6 +251,7 @@ static void config_table(struct html *h, const struct buf *text)
     struct tables_line line;
     const char *at = buf_text(text);
     const char *end = at + text->len;
+    html_open(h, "div", "class", "wide", NULL);
     html_open(h, "table", NULL);
     html_raw(h, "<tbody>");
     while (at < end) {
@@ -259,7 +262,7 @@ static void config_table(struct html *h, const struct buf *text)
             html_open(h, "td", NULL);
             html_element(h, "code", NULL, line.path);
             html_close(h, "td");
-            html_open(h, "td", NULL);
+            html_open(h, "td", "class", "value", NULL);
             html_text_len(h, line.value, line.len);
             html_close(h, "td");
             html_close(h, "tr");
@@ -268,6 +271,7 @@ static void config_table(struct html *h, const struct buf *text)
     }
     html_raw(h, "</tbody>");
     html_close(h, "table");
+    html_close(h, "div");
 }
 
 void tables_config(struct html *h, const struct inputs *in)

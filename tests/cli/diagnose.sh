@@ -70,7 +70,7 @@ holds cmp diagnosis.json elsewhere.json
 holds [ ! -e project/diagnosis.json ]
 holds [ ! -e project/report.html ]
 holds grep -q '^# ' essay.md
-holds grep -q '^\[^S1\]: S1, ' essay.md
+holds grep -q '^\[^rivals.all\]: explanations in all: 16' essay.md
 expect 1 diagnose project --essay nowhere/essay.md $few
 
 # What is asked to be told of: 3, and the files are written all the same.

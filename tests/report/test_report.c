@@ -269,6 +269,18 @@ static void test_structure(void **state)
          at = strstr(at + 1, "class=\"pair\""))
         pairs++;
     assert_int_equal(pairs, REPLIES_SHOWN);
+    /* A table scrolls in its own box, so that a narrow page does not. */
+    static const char box[] = "<div class=\"wide\">";
+    int tables = 0;
+    for (const char *at = buf_text(&page); (at = strstr(at, "<table")) != NULL;
+         at++) {
+        const char *end = at;
+        while (end > buf_text(&page) && end[-1] == '\n')
+            end--;
+        assert_memory_equal(end - strlen(box), box, strlen(box));
+        tables++;
+    }
+    assert_true(tables >= 4);
     buf_free(&page);
 }
 
