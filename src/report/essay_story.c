@@ -97,7 +97,7 @@ static void tell_late(struct essay *y)
     static const char *const how[] = {
         [LATE_RISES] = "it was still rising",
         [LATE_FALLS] = "it fell",
-        [LATE_LEVEL] = "it has not risen further",
+        [LATE_LEVEL] = "no further rise is shown",
     };
     enum essay_late late = essay_late(y);
     if (late != LATE_UNKNOWN)
@@ -117,14 +117,14 @@ static void tell_drift(struct essay *y)
         tell_late(y);
     bool is_told = essay_say(
         y, "S3 S3p",
-        "Yet a penalty on it, with a coefficient beta of %s, is on and acts: "
+        "The penalty on it, at a coefficient beta of %s, is on and acts: "
         "with the reward set to zero it brings the KL down to %s what it was.",
         STAT("S3p.beta", FORM_PLAIN), STAT("V7", FORM_TIMES));
     /* A weak price is raised for the question, which is of the gradient. */
     if (is_told && number(y, "V7.beta") > number(y, "S3p.beta"))
         essay_say(y, "V7",
-                  "(That was asked at a beta of %s, so it tells that it pulls, "
-                  "not how hard.)",
+                  "(That was asked at a beta of %s: it shows that the penalty "
+                  "pulls, not how hard.)",
                   STAT("V7.beta", FORM_PLAIN));
     essay_deny(y, "S3",
                "The policy does not drift away: its KL divergence from the "

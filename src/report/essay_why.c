@@ -158,15 +158,16 @@ void essay_optimiser(struct essay *y)
                   "scored higher even net of the penalty (a covariance of %s), "
                   "so the gradient pushed towards length.",
                   STAT("b1", FORM_PLAIN)))
-        essay_say(y, "b1", "Its sign foretold %s of the next changes.",
+        essay_say(y, "b1",
+                  "Its sign foretold %s of the next changes of length.",
                   STAT("b1.next_change_foretold", FORM_PERCENT));
     essay_deny(y, "b1",
                "The gradient does not push towards length: the covariance of "
                "length and score, net of the penalty, is %s.",
                STAT("b1", FORM_INTERVAL));
     essay_say(y, "b2",
-              "PPO's clip%s bounds a step and not where the steps lead: until "
-              "the KL had risen, steps of %s in the median went %s of a "
+              "PPO's clip%s bounds a step and not where the steps lead: while "
+              "the KL rose, steps of %s in the median went %s of a "
               "straight line, where a random walk makes %s.",
               essay_term(y, TERM_CLIP), STAT("b2.median_step_kl", FORM_NATS),
               STAT("b2", FORM_PERCENT), STAT("b2.random_walk", FORM_PERCENT));
@@ -221,7 +222,7 @@ void essay_penalty(struct essay *y)
                   "log-ratio, its log-probability under the policy minus that "
                   "under the reference: a price, not a wall.");
     essay_say(y, "ledger",
-              "Most tokens pay next to nothing: %s of the KL lies on the %s "
+              "Most tokens pay little: %s of the KL lies on the %s "
               "behind a sentence's end, where the choice is to stop or to go "
               "on.",
               STAT("ledger.sentence_end", FORM_PERCENT),
@@ -240,8 +241,6 @@ void essay_penalty(struct essay *y)
                "score's push on length.",
                STAT("c1", FORM_PERCENT));
     tell_price(y, is_weak);
-    if (essay_say(y, "c3 S3p",
-                  "So the penalty acts, and did not prevent the drift.") &&
-        essay_late(y) == LATE_LEVEL)
-        essay_tell(y, "What ended the rise, no row tells.");
+    essay_say(y, "c3 S3p",
+              "So the penalty acts, and did not prevent the drift.");
 }

@@ -38,7 +38,7 @@ static void test_part(void **state)
     struct essay y;
     essays_make(&d, DIAGNOSIS_PARADOX, "R1");
     build(&y, &d);
-    assert_true(says(&y, "Yet a penalty on it"));
+    assert_true(says(&y, "The penalty on it"));
     assert_false(says(&y, "That was asked at"));
     assert_true(says(&y, "drift would pay further"));
     essay_free(&y);
@@ -51,7 +51,7 @@ static void test_part(void **state)
     essays_find(&d, "a2")->e.estimate = 1.2;
     essays_find(&d, "a2")->detail.n = 0;
     build(&y, &d);
-    assert_false(says(&y, "Yet a penalty on it"));
+    assert_false(says(&y, "The penalty on it"));
     assert_true(says(&y, "at the last."));
     assert_false(says(&y, "drift would pay further"));
     assert_true(says(&y, "a nat of drift bought"));
@@ -98,7 +98,7 @@ static void test_late(void **state)
         bool is_kept;
     } cases[] = {
         {{0.05, 0.01, 0.09, 13}, "it was still rising", true},
-        {{0.002, -0.01, 0.014, 13}, "it has not risen further", false},
+        {{0.002, -0.01, 0.014, 13}, "no further rise is shown", false},
         {{-0.05, -0.09, -0.01, 13}, "half of the run it fell:", false},
         {{0.05, (double)NAN, (double)NAN, 13}, NULL, false},
         {{(double)NAN, (double)NAN, (double)NAN, 0}, NULL, false},
@@ -117,7 +117,6 @@ static void test_late(void **state)
         assert_true(text == NULL || says(&y, text));
         assert_int_equal(says(&y, "kept drifting"),
                          is_there && cases[i].is_kept);
-        assert_int_equal(says(&y, "What ended the rise"), i == 1);
         essay_free(&y);
         leads_free(&d.leads);
     }
