@@ -40,25 +40,48 @@ static enum status refuse_dir(const char *path, struct err *err)
     return err_set(err, ERR_FORMAT, "%s is a directory, not a file", path);
 }
 
-/* What read(2) failing means. */
-static enum status read_error(const char *path, struct err *err)
+/* A pipe that the caller of the program handed over: the shell's <(...). */
+static bool is_inherited(const char *path)
 {
-    return errno == EISDIR ? refuse_dir(path, err)
-                           : file_error(err, "read", path);
+    return strncmp(path, "/dev/fd/", 8) == 0 ||
+           strncmp(path, "/proc/self/fd/", 14) == 0 ||
+           strcmp(path, "/dev/stdin") == 0;
+}
+
+enum status file_open(int *out, const char *path, struct err *err)
+{
+    bool may_be_pipe = is_inherited(path);
+    struct stat st;
+    enum status status = OK;
+    /* Without O_NONBLOCK, opening a pipe waits for somebody to write into it;
+     * for a regular file it means nothing. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY |
+                            (may_be_pipe ? 0 : O_NONBLOCK));
+    if (fd < 0)
+        return file_error(err, "open", path);
+    if (fstat(fd, &st) != 0)
+        status = file_error(err, "read", path);
+    else if (S_ISDIR(st.st_mode))
+        status = refuse_dir(path, err);
+    else if (!S_ISREG(st.st_mode) && !may_be_pipe)
+        status = err_set(err, ERR_IO, "%s is not a regular file", path);
+    if (status != OK) {
+        close(fd);
+        return status;
+    }
+    *out = fd;
+    return OK;
 }
 
 enum status file_map(struct file_map *map, const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return file_error(err, "open", path);
+    int fd;
+    TRY(file_open(&fd, path, err));
     enum status status = OK;
     struct stat st;
     void *data = NULL;
     if (fstat(fd, &st) != 0) {
         status = file_error(err, "read", path);
-    } else if (S_ISDIR(st.st_mode)) {
-        status = refuse_dir(path, err);
     } else if (!S_ISREG(st.st_mode)) {
         status = err_set(err, ERR_IO, "%s is not a regular file", path);
     } else if (st.st_size > 0) {
@@ -108,9 +131,8 @@ void file_release(const struct file_map *map, const unsigned char *data,
 
 enum status file_read(struct buf *out, const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return file_error(err, "open", path);
+    int fd;
+    TRY(file_open(&fd, path, err));
     enum status status = OK;
     size_t before = out->len;
     char chunk[CHUNK];
@@ -120,7 +142,7 @@ enum status file_read(struct buf *out, const char *path, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            status = read_error(path, err);
+            status = file_error(err, "read", path);
         if (n <= 0)
             break;
         buf_append(out, chunk, (size_t)n);
@@ -438,9 +460,8 @@ void file_hash_bytes(char out[65], const void *data, size_t len)
 
 enum status file_hash(char out[65], const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return file_error(err, "open", path);
+    int fd;
+    TRY(file_open(&fd, path, err));
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     unsigned char chunk[CHUNK];
@@ -452,7 +473,7 @@ enum status file_hash(char out[65], const char *path, struct err *err)
             break;
         crypto_hash_sha256_update(&state, chunk, (size_t)n);
     }
-    enum status status = n < 0 ? read_error(path, err) : OK;
+    enum status status = n < 0 ? file_error(err, "read", path) : OK;
     close(fd);
     if (status != OK)
         return status;

@@ -26,14 +26,25 @@
  */
 enum status file_error(struct err *err, const char *verb, const char *path);
 
+/*
+ * Open a file for reading; *out is the caller's to close.  Everything that
+ * reads goes through here.  Only regular files are read: a pipe, a device or
+ * a socket that stands where a file is looked for would be waited on for ever.
+ * A descriptor that the program was started with may be a pipe, where it is
+ * named as one (/dev/stdin, /dev/fd/63 of the shell's <(...)).
+ *
+ * ERR_IO: absent, unreadable or not a regular file (the text says which);
+ * ERR_FORMAT: a directory.
+ */
+enum status file_open(int *out, const char *path, struct err *err) MUST_CHECK;
+
 /* A read-only view of a whole file; valid until file_unmap(). */
 struct file_map {
     const unsigned char *data; // NULL when the file is empty
     size_t len;
 };
 
-/* Map a regular file.  ERR_IO: absent or unreadable (the text says which);
- * ERR_FORMAT: a directory. */
+/* Map a regular file, no pipe.  Failure: as file_open(). */
 enum status file_map(struct file_map *map, const char *path,
                      struct err *err) MUST_CHECK;
 void file_unmap(struct file_map *map);
@@ -44,8 +55,8 @@ void file_unmap(struct file_map *map);
 void file_release(const struct file_map *map, const unsigned char *data,
                   size_t len);
 
-/* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max, ERR_FORMAT
- * when it is a directory. */
+/* Append a whole file to `out`; ERR_LIMIT when it exceeds out->max, or as
+ * file_open(). */
 enum status file_read(struct buf *out, const char *path,
                       struct err *err) MUST_CHECK;
 

@@ -1,7 +1,6 @@
 #include "io/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,15 +62,13 @@ enum status stream_open(struct stream **out, const char *path, struct err *err)
     bool is_stdin = strcmp(path, "-") == 0;
     if (!is_stdin)
         TRY(file_need(path, err));
-    if (!is_stdin && file_is_dir(path))
-        return err_set(err, ERR_FORMAT, "%s is a directory, not a file", path);
     TRY(new_stream(&s, is_stdin ? "<stdin>" : path, err));
     enum status status = MEM_NEW(s->own, PIECE, err);
     if (status == OK) {
         s->in = s->own;
-        s->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-        if (s->fd < 0)
-            status = file_error(err, "read", path);
+        s->fd = STDIN_FILENO;
+        if (!is_stdin)
+            status = file_open(&s->fd, path, err);
     }
     if (status != OK) {
         stream_close(s);

@@ -14,9 +14,10 @@
  * the data expand: 64 KiB in, 64 KiB out, and a window of at most 128 MiB,
  * which is all a Zstandard frame may ask for.
  *
- * Failure: ERR_MISSING (absent), ERR_IO (unreadable), ERR_FORMAT (a directory;
- * compressed data cut short, damaged, or followed by something else), ERR_LIMIT
- * (more than STREAM_BYTES_MAX bytes when expanded), each naming the file.
+ * Failure: ERR_MISSING (absent), ERR_IO (unreadable, no regular file),
+ * ERR_FORMAT (a directory; compressed data cut short, damaged, or followed by
+ * something else), ERR_LIMIT (more than STREAM_BYTES_MAX bytes when expanded),
+ * each naming the file.
  */
 #ifndef PLUMB_IO_STREAM_H
 #define PLUMB_IO_STREAM_H
@@ -31,7 +32,7 @@
 
 struct stream;
 
-/* A file, a pipe, or "-" for standard input. */
+/* A file, a pipe as file_open() allows it, or "-" for standard input. */
 enum status stream_open(struct stream **out, const char *path,
                         struct err *err) MUST_CHECK;
 /* Bytes in memory, which must outlive the stream; `name` stands for the

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,6 +117,48 @@ static void test_writer(void **state)
     assert_int_equal(file_read(&b, at("x"), NULL), OK);
     assert_string_equal(b.data, "new");
     buf_free(&b);
+}
+
+/* A pipe or device in a file's place is refused at once, by whatever reads;
+ * the alarm ends a test that waits for a writer. */
+static void test_no_file(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct file_map map;
+    struct buf b;
+    char hash[65];
+    int fd;
+    (void)alarm(20);
+    assert_int_equal(mkfifo(at("pipe"), 0600), 0);
+    assert_int_equal(symlink("/dev/zero", at("device")), 0);
+    static const char *const name[] = {"pipe", "device"};
+    for (size_t i = 0; i < 2; i++) {
+        buf_init(&b, 100);
+        assert_int_equal(file_read(&b, at(name[i]), &err), ERR_IO);
+        assert_non_null(strstr(err.text, "is not a regular file"));
+        assert_non_null(strstr(err.text, name[i]));
+        assert_int_equal(b.len, 0);
+        assert_int_equal(file_open(&fd, at(name[i]), NULL), ERR_IO);
+        assert_int_equal(file_map(&map, at(name[i]), NULL), ERR_IO);
+        assert_int_equal(file_hash(hash, at(name[i]), NULL), ERR_IO);
+        buf_free(&b);
+    }
+    assert_int_equal(file_open(&fd, root, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "is a directory"));
+    /* What the program was handed may be a pipe. */
+    int end[2];
+    char path[64];
+    assert_int_equal(pipe(end), 0);
+    assert_int_equal(write(end[1], "text", 4), 4);
+    close(end[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", end[0]);
+    buf_init(&b, 100);
+    assert_int_equal(file_read(&b, path, NULL), OK);
+    assert_string_equal(buf_text(&b), "text");
+    buf_free(&b);
+    close(end[0]);
+    (void)alarm(0);
 }
 
 /* Absent is one thing, not to be told another. */
@@ -307,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_then_read, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_need, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty_absent_and_odd, set_up,
                                         tear_down),
