@@ -103,6 +103,20 @@ enum status names_places(size_t *place, const struct names *s, struct err *err)
     return OK;
 }
 
+/* A slot that is freed was free when every text that is kept took its own, so
+ * none is looked for behind it. */
+void names_cut(struct names *s, size_t n)
+{
+    if (n >= s->n)
+        return;
+    for (size_t at = 0; at < s->slots; at++)
+        if (s->slot[at] > n)
+            s->slot[at] = 0;
+    for (size_t i = n; i < s->n; i++)
+        mem_free(s->text[i]);
+    s->n = n;
+}
+
 void names_free(struct names *s)
 {
     for (size_t i = 0; i < s->n; i++)

@@ -37,6 +37,9 @@ size_t names_find(const struct names *s, const char *text);
 enum status names_places(size_t *place, const struct names *s,
                          struct err *err) MUST_CHECK;
 
+/* Forget all but the first n, as if they had not been added. */
+void names_cut(struct names *s, size_t n);
+
 /* A text in 64 bits (FNV-1a): equal texts have equal ones. */
 uint64_t names_hash(const char *text);
 

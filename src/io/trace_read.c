@@ -64,14 +64,8 @@ static const struct member MEMBERS[] = {
 
 #define MEMBERS_N (sizeof MEMBERS / sizeof *MEMBERS)
 
-/* A file of rows; `step` orders them. */
-struct trace_file {
-    int64_t step;
-    char *path;
-};
-
 struct trace_reader {
-    struct trace_file *file;
+    char **file; // [n_files] paths
     size_t n_files, next;
     const char *const *names;
     size_t n_names;
@@ -330,8 +324,7 @@ enum status trace_reader_next(struct trace_reader *r,
             return OK;
         }
         if (r->lines.stream == NULL) {
-            TRY(lines_open(&r->lines, r->file[r->next].path, TRACE_LINE_MAX,
-                           err));
+            TRY(lines_open(&r->lines, r->file[r->next], TRACE_LINE_MAX, err));
             r->next++;
         }
         TRY(lines_next(&r->lines, &text, &len, err));
@@ -377,12 +370,10 @@ static enum status new_reader(struct trace_reader **out, size_t n_files,
 }
 
 static enum status add_file(struct trace_reader *r, const char *path,
-                            int64_t step, struct err *err)
+                            struct err *err)
 {
-    struct trace_file *file = &r->file[r->n_files];
-    file->step = step;
-    file->path = mem_strdup(path);
-    if (file->path == NULL)
+    r->file[r->n_files] = mem_strdup(path);
+    if (r->file[r->n_files] == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for a path");
     r->n_files++;
     return OK;
@@ -409,13 +400,6 @@ enum status trace_reader_open(struct trace_reader **out, const char *path,
     return trace_reader_open_stream(out, s, names, n_names, err);
 }
 
-static int by_step(const void *a, const void *b)
-{
-    int64_t x = ((const struct trace_file *)a)->step;
-    int64_t y = ((const struct trace_file *)b)->step;
-    return (x > y) - (x < y);
-}
-
 /* "000123.jsonl.zst" is rows of step 123. */
 static bool step_of(int64_t *step, const char *name)
 {
@@ -432,44 +416,84 @@ static bool step_of(int64_t *step, const char *name)
     return false;
 }
 
-static enum status add_files(struct trace_reader *r, const char *dir,
-                             const struct file_list *list, struct err *err)
+static int by_step(const void *a, const void *b)
 {
-    char path[FILE_PATH_MAX];
-    int64_t step;
+    int64_t x = 0, y = 0;
+    (void)step_of(&x, *(char *const *)a);
+    (void)step_of(&y, *(char *const *)b);
+    return (x > y) - (x < y);
+}
+
+/* Rollouts alone, in the order of their steps. */
+static enum status sort_files(struct file_list *list, const char *dir,
+                              struct err *err)
+{
+    size_t n = 0;
+    int64_t step, before = -1;
     for (size_t i = 0; i < list->n; i++) {
-        if (!step_of(&step, list->name[i]))
-            continue;
-        TRY(file_join(path, dir, list->name[i], err));
-        TRY(add_file(r, path, step, err));
+        if (step_of(&step, list->name[i]))
+            list->name[n++] = list->name[i];
+        else
+            mem_free(list->name[i]);
     }
-    if (r->n_files == 0)
+    list->n = n;
+    if (n == 0)
         return err_set(err, ERR_MISSING, "%s holds no rollouts", dir);
-    qsort(r->file, r->n_files, sizeof *r->file, by_step);
-    for (size_t i = 1; i < r->n_files; i++)
-        if (r->file[i].step == r->file[i - 1].step)
+    qsort(list->name, n, sizeof *list->name, by_step);
+    for (size_t i = 0; i < n; i++, before = step) {
+        (void)step_of(&step, list->name[i]);
+        if (i > 0 && step == before)
             return err_set(err, ERR_FORMAT, "%s and %s are of one step",
-                           r->file[i - 1].path, r->file[i].path);
+                           list->name[i - 1], list->name[i]);
+    }
     return OK;
+}
+
+/* The folder of a run's rollouts. */
+static enum status find_folder(char out[FILE_PATH_MAX], const char *run,
+                               struct err *err)
+{
+    TRY(file_join(out, run, "rollouts", err));
+    if (file_is_dir(out))
+        return OK;
+    if (file_exists(out))
+        return err_set(err, ERR_FORMAT, "%s is not a directory", out);
+    return err_set(err, ERR_MISSING,
+                   "%s has no rollouts/; plumb ppo writes them unless "
+                   "--trace-every is 0",
+                   run);
+}
+
+enum status trace_run_files(struct file_list *out, const char *run,
+                            struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    struct file_list list = {0};
+    TRY(find_folder(dir, run, err));
+    TRY(file_list(&list, dir, err));
+    enum status status = sort_files(&list, dir, err);
+    if (status != OK)
+        file_list_free(&list);
+    else
+        *out = list;
+    return status;
 }
 
 enum status trace_reader_open_run(struct trace_reader **out, const char *run,
                                   const char *const *names, size_t n_names,
                                   struct err *err)
 {
-    char dir[FILE_PATH_MAX];
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
     struct file_list list = {0};
     struct trace_reader *r = NULL;
     enum status status = OK;
     TRY(file_join(dir, run, "rollouts", err));
-    if (!file_is_dir(dir))
-        return err_set(err, ERR_MISSING,
-                       "%s has no rollouts/; plumb ppo writes them unless "
-                       "--trace-every is 0",
-                       run);
-    TRY(file_list(&list, dir, err));
+    TRY(trace_run_files(&list, run, err));
     TRY_DONE(new_reader(&r, list.n, names, n_names, err));
-    TRY_DONE(add_files(r, dir, &list, err));
+    for (size_t i = 0; i < list.n; i++) {
+        TRY_DONE(file_join(path, dir, list.name[i], err));
+        TRY_DONE(add_file(r, path, err));
+    }
 done:
     file_list_free(&list);
     if (status != OK)
@@ -485,7 +509,7 @@ void trace_reader_close(struct trace_reader *r)
         return;
     lines_close(&r->lines);
     for (size_t i = 0; i < r->n_files; i++)
-        mem_free(r->file[i].path);
+        mem_free(r->file[i]);
     mem_free(r->file);
     mem_free(r->text);
     mem_free(r->token);

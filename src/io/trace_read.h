@@ -32,6 +32,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "io/stream.h"
 #include "io/trace.h"
 
@@ -76,6 +77,11 @@ enum status trace_reader_open_stream(struct trace_reader **out,
 enum status trace_reader_open_run(struct trace_reader **out, const char *run,
                                   const char *const *names, size_t n_names,
                                   struct err *err) MUST_CHECK;
+
+/* The names of these files in that order, for who reads them one by one; free
+ * with file_list_free().  Failure: the same. */
+enum status trace_run_files(struct file_list *out, const char *run,
+                            struct err *err) MUST_CHECK;
 
 /* NULL is fine. */
 void trace_reader_close(struct trace_reader *r);
