@@ -81,6 +81,7 @@ static void write_losses(struct json_writer *w, const struct evidence *e)
         json_field_text(w, "what", e->loss[i].what);
         json_field_text(w, "why", e->loss[i].why);
         json_field_text(w, "command", e->loss[i].command);
+        json_field_bool(w, "partly", e->loss[i].is_part);
         json_close(w, '}');
     }
     json_close(w, ']');
@@ -196,8 +197,9 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
     for (size_t i = 0; i < e->n_loss; i++)
-        buf_printf(out, "without %s (%s): %s\n", e->loss[i].what,
-                   e->loss[i].why, e->loss[i].command);
+        buf_printf(out, "%s %s (%s): %s\n",
+                   e->loss[i].is_part ? "without a part of" : "without",
+                   e->loss[i].what, e->loss[i].why, e->loss[i].command);
     if (first->tied_with != SIZE_MAX)
         buf_printf(out, "%s and %s cannot be told apart; this would: %s\n",
                    first->id, d->rival[first->tied_with].id, first->experiment);

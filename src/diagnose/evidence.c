@@ -46,11 +46,39 @@ enum status evidence_tag(size_t *out, struct evidence *e,
 
 /* ---- what is lost ------------------------------------------------------- */
 
-/* A file that is absent or damaged is written down; only running out of memory
- * ends the reading. */
-static enum status lose(struct evidence *e, const char *what,
-                        const char *command, enum status why,
-                        const struct err *reason, struct err *err)
+static enum status add_loss(struct evidence *e, struct evidence_loss loss,
+                            struct err *err)
+{
+    if (e->n_loss == EVIDENCE_LOSSES_MAX)
+        return OK;
+    TRY(evidence_keep(&loss.why, e, loss.why, err));
+    e->loss[e->n_loss++] = loss;
+    return OK;
+}
+
+/* Messages begin with their file's path, and a line of it: "path:12: why".
+ * What is lost is named already, so that "line 12: why" is left. */
+static struct err without_path(const struct err *reason,
+                               const struct evidence *e, const char *what)
+{
+    char path[FILE_PATH_MAX];
+    struct err out = *reason;
+    if (file_join(path, e->project, what, NULL) != OK)
+        return out;
+    size_t len = strlen(path);
+    const char *rest = reason->text + len;
+    if (strncmp(reason->text, path, len) != 0 || rest[0] != ':')
+        return out;
+    if (rest[1] == ' ')
+        (void)err_set(&out, reason->code, "%s", rest + 2);
+    else
+        (void)err_set(&out, reason->code, "line %s", rest + 1);
+    return out;
+}
+
+enum status evidence_lose(struct evidence *e, const char *what,
+                          const char *command, enum status why,
+                          const struct err *reason, struct err *err)
 {
     if (why == OK)
         return OK;
@@ -58,25 +86,52 @@ static enum status lose(struct evidence *e, const char *what,
         *err = *reason;
         return why;
     }
-    if (e->n_loss == EVIDENCE_LOSSES_MAX)
-        return OK;
-    struct evidence_loss *l = &e->loss[e->n_loss];
-    l->what = what;
-    l->command = command;
-    l->why = "not there";
-    if (why != ERR_MISSING)
-        TRY(evidence_keep(&l->why, e, reason->text, err));
-    e->n_loss++;
-    return OK;
+    struct err text = without_path(reason, e, what);
+    struct evidence_loss loss = {.what = what,
+                                 .why = why == ERR_MISSING ? "not there"
+                                                           : text.text,
+                                 .command = command};
+    return add_loss(e, loss, err);
+}
+
+enum status evidence_lose_part(struct evidence *e, const char *what,
+                               const char *command, const struct err *reason,
+                               struct err *err)
+{
+    struct evidence_loss loss = {
+        .what = what, .why = reason->text, .command = command, .is_part = true};
+    return add_loss(e, loss, err);
+}
+
+static const struct evidence_loss *find_loss(const struct evidence *e,
+                                             const char *what, bool is_part)
+{
+    for (size_t i = 0; i < e->n_loss; i++)
+        if (e->loss[i].is_part == is_part && strcmp(e->loss[i].what, what) == 0)
+            return &e->loss[i];
+    return NULL;
 }
 
 const struct evidence_loss *evidence_lost(const struct evidence *e,
                                           const char *what)
 {
-    for (size_t i = 0; i < e->n_loss; i++)
-        if (strcmp(e->loss[i].what, what) == 0)
-            return &e->loss[i];
-    return NULL;
+    return find_loss(e, what, false);
+}
+
+const struct evidence_loss *evidence_damaged(const struct evidence *e,
+                                             const char *what)
+{
+    return find_loss(e, what, true);
+}
+
+const char *evidence_judges(const struct evidence *e)
+{
+    char path[FILE_PATH_MAX];
+    bool is_desk =
+        file_join(path, e->project, "world", NULL) == OK && file_is_dir(path);
+    return is_desk ? "plumb world judge --panel careful --data "
+                     "RUN/eval/samples.jsonl --out RUN/human/spotcheck.jsonl"
+                   : "people, who vote blind";
 }
 
 /* ---- settings ----------------------------------------------------------- */
@@ -126,7 +181,7 @@ static enum status read_settings(struct evidence *e, const char *stage,
         status = settings_read(path, add_setting, &reading, &reason);
     if (status == OK && e->n_setting == before)
         status = err_set(&reason, ERR_FORMAT, "it holds no settings");
-    return lose(e, what, command, status, &reason, err);
+    return evidence_lose(e, what, command, status, &reason, err);
 }
 
 const char *evidence_text(const struct evidence *e, const char *stage,
@@ -152,6 +207,26 @@ double evidence_number(const struct evidence *e, const char *stage,
 
 /* ---- files -------------------------------------------------------------- */
 
+/* Estimates of a document: numbers, or null. */
+static enum status check_numbers(const struct json *node, struct err *err)
+{
+    static const char *const names[] = {"estimate",  "low",        "high",
+                                        "n",         "mean",       "sd",
+                                        "iteration", "temperature"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct json *x = json_get(node, names[i]);
+        if (x != NULL && (json_is_string(x) || json_is_bool(x)))
+            return err_set(err, ERR_FORMAT, "a member \"%s\" is not a number",
+                           names[i]);
+    }
+    for (const void *it = json_first(node); it != NULL;
+         it = json_next(node, it))
+        TRY(check_numbers(json_value(it), err));
+    for (size_t i = 0; json_is_array(node) && i < json_size(node); i++)
+        TRY(check_numbers(json_at(node, i), err));
+    return OK;
+}
+
 static enum status read_document(struct json **out, struct evidence *e,
                                  const char *what, const char *command,
                                  struct err *err)
@@ -162,14 +237,22 @@ static enum status read_document(struct json **out, struct evidence *e,
     enum status status = file_need(path, &reason);
     if (status == OK)
         status = json_read(out, path, DOCUMENT_MAX, &reason);
-    return lose(e, what, command, status, &reason, err);
+    if (status == OK && !json_is_object(*out))
+        status = err_set(&reason, ERR_FORMAT, "it is not a JSON object");
+    if (status == OK)
+        status = check_numbers(*out, &reason);
+    if (status != OK) {
+        json_free(*out);
+        *out = NULL;
+    }
+    return evidence_lose(e, what, command, status, &reason, err);
 }
 
 static enum status read_documents(struct evidence *e, struct err *err)
 {
-    TRY(read_document(&e->settings, e, "eval/settings.json", "plumb eval",
+    TRY(read_document(&e->settings, e, "eval/settings.json", EVIDENCE_EVAL,
                       err));
-    TRY(read_document(&e->curve, e, "eval/curve.json", "plumb eval", err));
+    TRY(read_document(&e->curve, e, "eval/curve.json", EVIDENCE_EVAL, err));
     return read_document(&e->reward_heldout, e, "reward/eval/heldout.json",
                          "plumb reward", err);
 }
@@ -182,7 +265,7 @@ static enum status read_whatif(struct evidence *e, struct err *err)
     TRY(file_join(path, e->project, what, err));
     if (!file_exists(path))
         return OK;
-    return read_document(&e->whatif, e, what, "plumb whatif", err);
+    return read_document(&e->whatif, e, what, "plumb whatif RUN", err);
 }
 
 static enum status read_metrics(struct evidence *e, struct err *err)
@@ -193,7 +276,8 @@ static enum status read_metrics(struct evidence *e, struct err *err)
     enum status status = run_table_read(&e->metrics, path, &reason);
     if (status == OK && e->metrics.n == 0)
         status = err_set(&reason, ERR_FORMAT, "it holds no rows");
-    return lose(e, "ppo/metrics.jsonl", "plumb ppo", status, &reason, err);
+    return evidence_lose(e, "ppo/metrics.jsonl", "plumb ppo", status, &reason,
+                         err);
 }
 
 static enum status read_probes(struct evidence *e, struct err *err)
@@ -203,7 +287,8 @@ static enum status read_probes(struct evidence *e, struct err *err)
     for (size_t i = 0; i < PROBES; i++) {
         TRY(file_join(path, e->project, probe_file[i], err));
         enum status status = table_read(&e->probe[i], path, &reason);
-        TRY(lose(e, probe_file[i], "plumb probe", status, &reason, err));
+        TRY(evidence_lose(e, probe_file[i], "plumb probe RUN", status, &reason,
+                          err));
         const char *const *id = table_texts(&e->probe[i], "prompt_id");
         for (size_t k = 0; id != NULL && k < e->probe[i].n; k++) {
             size_t index;
@@ -224,7 +309,8 @@ static enum status read_replies(struct evidence *e, struct err *err)
         status = err_set(&reason, ERR_FORMAT, "it holds no replies");
     if (status != OK)
         e->n_reply = e->n_token = 0;
-    return lose(e, "eval/samples.jsonl", "plumb eval", status, &reason, err);
+    return evidence_lose(e, "eval/samples.jsonl", EVIDENCE_EVAL, status,
+                         &reason, err);
 }
 
 static enum status read_votes(struct evidence *e, struct err *err)
@@ -243,8 +329,8 @@ static enum status read_votes(struct evidence *e, struct err *err)
     }
     if (status != OK)
         e->n_vote = 0;
-    return lose(e, "human/spotcheck.jsonl", "people, who vote blind", status,
-                &reason, err);
+    return evidence_lose(e, "human/spotcheck.jsonl", evidence_judges(e), status,
+                         &reason, err);
 }
 
 static enum status read_checkpoints(struct evidence *e, struct err *err)
@@ -253,8 +339,8 @@ static enum status read_checkpoints(struct evidence *e, struct err *err)
     enum status status = evidence_read_checkpoints(e, &reason);
     if (status != OK)
         e->n_spot = 0;
-    return lose(e, "human/checkpoints", "blind spot-checks of eval/checkpoints",
-                status, &reason, err);
+    return evidence_lose(e, "human/checkpoints", "people, who vote blind",
+                         status, &reason, err);
 }
 
 static enum status read_rollouts(struct evidence *e, struct err *err)
@@ -263,8 +349,8 @@ static enum status read_rollouts(struct evidence *e, struct err *err)
     enum status status = evidence_read_rollouts(e, e->run, &reason);
     if (status != OK)
         e->n_rollout = e->n_step = 0;
-    return lose(e, "ppo/rollouts", "plumb ppo with ppo.trace_every=1", status,
-                &reason, err);
+    return evidence_lose(e, "ppo/rollouts", EVIDENCE_TRACE, status, &reason,
+                         err);
 }
 
 /* Prompts by the bytewise order of their ids. */

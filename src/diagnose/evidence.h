@@ -22,6 +22,11 @@
  * reason and the command that would make it, and all that rests on it is not
  * measurable.  Nothing is guessed in its place.
  *
+ * Where the rest of something damaged stands by itself, the rest is used, and
+ * the list says what is wrong: iterations whose rollouts are absent or cannot
+ * be read; rows that are there twice, which are counted once; votes on one of
+ * the checkpoints.  Two rows of one name that differ lose their file.
+ *
  * Memory.  Of a held-out reply and of a vote all numbers are kept, of a
  * rollout's response a fixed few (its tokens are reduced while they stream by),
  * so a gigabyte of rollouts takes some tens of megabytes.
@@ -145,11 +150,12 @@ struct evidence_step {
     struct evidence_ledger by_decile[EVIDENCE_DECILES]; // of the response
 };
 
-/* Something that is not there, and what that costs. */
+/* Something that is not there or not whole. */
 struct evidence_loss {
     const char *what;    // "probes/relaxation.json"
     const char *why;     // "not there", or what is wrong with it
     const char *command; // that would make it
+    bool is_part;        // the rest of it is used
 };
 
 enum {
@@ -237,6 +243,9 @@ size_t evidence_prompt(const struct evidence *e, const char *id);
 /* Why a file is lost, or NULL when it is not. */
 const struct evidence_loss *evidence_lost(const struct evidence *e,
                                           const char *what);
+/* What is wrong with a file that is used all the same, or NULL. */
+const struct evidence_loss *evidence_damaged(const struct evidence *e,
+                                             const char *what);
 
 /*
  * One value a prompt: the mean of `member` over the prompt's replies of one

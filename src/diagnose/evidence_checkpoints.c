@@ -7,6 +7,13 @@
 #include "diagnose/evidence_internal.h"
 #include "io/jsonl.h"
 
+#define FOLDER "human/checkpoints"
+#define AGAIN "plumb eval RUN --curve-samples"
+
+enum {
+    NAMED_MAX = 8
+};
+
 /* A reply that a vote may be about. */
 struct known {
     uint64_t hash; // of its text
@@ -21,7 +28,8 @@ struct reading {
     struct names name; // "heldout-000017 policy 0"
     struct known *known;
     size_t room;
-    size_t strange; // votes on other replies
+    struct evidence_seen seen; // votes
+    size_t strange;            // votes on other replies
 };
 
 #define NAME_MAX_LEN 512
@@ -51,8 +59,8 @@ static enum status add_reply(void *ctx, const struct json *row, size_t line,
     TRY(json_need_text(&which, row, "which", "row", err));
     TRY(json_need_text(&text, row, "response", "row", err));
     k.hash = names_hash(text);
-    k.score = json_number(json_get(row, "score"), (double)NAN);
-    k.tokens = json_number(json_get(row, "len"), (double)NAN);
+    TRY(evidence_read_number(&k.score, row, "score", "row", err));
+    TRY(evidence_read_number(&k.tokens, row, "len", "row", err));
     TRY(name_reply(name, prompt, which, json_int(json_get(row, "sample"), 0),
                    "row", err));
     TRY(names_add(&r->name, &index, name, err));
@@ -110,7 +118,9 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
     (void)snprintf(what, sizeof what, "row %zu", line);
     TRY(json_need_text(&prompt, row, "prompt_id", what, err));
     TRY(evidence_read_sides(&v, row, what, err));
-    if (v.is_placebo || json_int(json_get(row, "visit"), 1) != 1)
+    bool is_again;
+    TRY(evidence_see_vote(&is_again, &r->seen, row, line, what, err));
+    if (is_again || v.is_placebo || json_int(json_get(row, "visit"), 1) != 1)
         return OK;
     TRY(find_reply(&tested, r, prompt,
                    json_get(row, v.is_left ? "left" : "right"), err));
@@ -129,25 +139,63 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
     return OK;
 }
 
-static enum status read_checkpoint(struct evidence *e, const char *name,
-                                   int64_t step, struct err *err)
+static enum status read_votes(struct reading *r, const char *name,
+                              struct err *err)
 {
-    enum status status = OK;
     char dir[FILE_PATH_MAX], votes[FILE_PATH_MAX], samples[FILE_PATH_MAX];
-    struct reading r = {.e = e, .step = step};
-    TRY(file_join(dir, e->project, "human/checkpoints", err));
+    if (r->step < 0)
+        return err_set(err, ERR_FORMAT,
+                       "another file's votes are on the same iteration");
+    TRY(file_join(dir, r->e->project, FOLDER, err));
     TRY(file_join(votes, dir, name, err));
-    TRY(file_join(dir, e->project, "eval/checkpoints", err));
+    TRY(file_join(dir, r->e->project, "eval/checkpoints", err));
     TRY(file_join(samples, dir, name, err));
-    TRY_DONE(jsonl_read(samples, add_reply, &r, err));
-    TRY_DONE(jsonl_read(votes, add_vote, &r, err));
-    if (r.strange > 0)
-        status = err_set(err, ERR_MISMATCH,
-                         "%s: %zu votes are about replies that "
-                         "eval/checkpoints/%s does not hold",
-                         name, r.strange, name);
-done:
+    enum status status = jsonl_read(samples, add_reply, r, err);
+    if (status == ERR_MISSING) // of what the votes are about
+        return err_set(err, ERR_FORMAT, "eval/checkpoints/%s is not there",
+                       name);
+    TRY(status);
+    TRY(jsonl_read(votes, add_vote, r, err));
+    if (r->strange > 0)
+        return err_set(err, ERR_MISMATCH,
+                       "%zu votes are about replies that eval/checkpoints/%s "
+                       "does not hold",
+                       r->strange, name);
+    return OK;
+}
+
+static enum status lose_votes(struct evidence *e, const struct reading *r,
+                              const char *name, enum status why,
+                              const struct err *reason, struct err *err)
+{
+    char file[sizeof FOLDER + 64];
+    const char *what;
+    (void)snprintf(file, sizeof file, FOLDER "/%.60s", name);
+    TRY(evidence_keep(&what, e, file, err));
+    if (why == OK)
+        return evidence_lose_again(e, &r->seen, what, evidence_judges(e), err);
+    return evidence_lose(e, what, AGAIN, why, reason, err);
+}
+
+/* One checkpoint; step -1: of an iteration that was read.  Its votes are lost
+ * alone; so that a folder of damaged ones cannot crowd out what else is lost,
+ * only so many are named. */
+static enum status read_checkpoint(struct evidence *e, size_t *lost,
+                                   const char *name, int64_t step,
+                                   struct err *err)
+{
+    struct reading r = {.e = e, .step = step};
+    struct err reason;
+    size_t before = e->n_spot;
+    enum status why = read_votes(&r, name, &reason), status = OK;
+    if (why != OK)
+        e->n_spot = before;
+    if (why != OK || r.seen.again > 0)
+        ++*lost;
+    if (why == ERR_MEMORY || *lost <= NAMED_MAX)
+        status = lose_votes(e, &r, name, why, &reason, err);
     names_free(&r.name);
+    evidence_seen_free(&r.seen);
     mem_free(r.known);
     return status;
 }
@@ -158,8 +206,8 @@ static bool read_step(int64_t *out, const char *name)
     char *end;
     long long step = strtoll(name, &end, 10);
     *out = step;
-    return end != name && strcmp(end, ".jsonl") == 0 && step > 0 &&
-           step < INT32_MAX;
+    return name[0] >= '0' && name[0] <= '9' && strcmp(end, ".jsonl") == 0 &&
+           step > 0 && step < INT32_MAX;
 }
 
 static int ascending(const void *a, const void *b)
@@ -170,9 +218,32 @@ static int ascending(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
+/* Is an earlier name of the list the same iteration's, as "10.jsonl" is of
+ * "000010.jsonl"? */
+static bool is_second(const struct file_list *list, size_t i)
+{
+    int64_t step, other;
+    (void)read_step(&step, list->name[i]);
+    for (size_t k = 0; k < i; k++)
+        if (read_step(&other, list->name[k]) && other == step)
+            return true;
+    return false;
+}
+
+static enum status lose_others(struct evidence *e, size_t lost, struct err *err)
+{
+    struct err reason;
+    if (lost <= NAMED_MAX)
+        return OK;
+    (void)err_set(&reason, ERR_FORMAT, "%zu more checkpoints are damaged",
+                  lost - NAMED_MAX);
+    return evidence_lose_part(e, FOLDER, AGAIN, &reason, err);
+}
+
 enum status evidence_read_checkpoints(struct evidence *e, struct err *err)
 {
     enum status status = OK;
+    size_t lost = 0;
     struct file_list list = {.n = 0};
     char dir[FILE_PATH_MAX];
     int64_t step;
@@ -182,7 +253,9 @@ enum status evidence_read_checkpoints(struct evidence *e, struct err *err)
     TRY(file_list(&list, dir, err));
     for (size_t i = 0; i < list.n; i++)
         if (read_step(&step, list.name[i]))
-            TRY_DONE(read_checkpoint(e, list.name[i], step, err));
+            TRY_DONE(read_checkpoint(e, &lost, list.name[i],
+                                     is_second(&list, i) ? -1 : step, err));
+    TRY_DONE(lose_others(e, lost, err));
     /* Names of equal width are in order already; others may not be. */
     for (size_t i = 0; i < e->n_spot; i++)
         e->spot[i].place = i;

@@ -4,11 +4,78 @@
 #ifndef PLUMB_DIAGNOSE_EVIDENCE_INTERNAL_H
 #define PLUMB_DIAGNOSE_EVIDENCE_INTERNAL_H
 
+#include "base/json.h"
 #include "diagnose/evidence.h"
 
 struct evidence_setting {
     const char *stage, *key, *text;
 };
+
+/* Commands that make what is lost. */
+#define EVIDENCE_EVAL "plumb eval RUN"
+#define EVIDENCE_TRACE                                                         \
+    "plumb ppo -c RUN/ppo/config.yaml --set ppo.trace_every=1"
+
+/* Write down that `what` is lost, unless `why` is OK.  ERR_MISSING is told as
+ * "not there", everything else by its reason.  ERR_MEMORY is the only failure:
+ * that of `why`, or of this.  `what` and `command` are kept as they are. */
+enum status evidence_lose(struct evidence *e, const char *what,
+                          const char *command, enum status why,
+                          const struct err *reason, struct err *err) MUST_CHECK;
+/* The same where the rest of it is used. */
+enum status evidence_lose_part(struct evidence *e, const char *what,
+                               const char *command, const struct err *reason,
+                               struct err *err) MUST_CHECK;
+
+/* Who makes votes on this project. */
+const char *evidence_judges(const struct evidence *e);
+
+/*
+ * Rows by name, to tell those that are there twice.
+ *
+ *     key    the row's name
+ *     rest   the values that the copy of a row has too
+ */
+struct evidence_seen {
+    struct names key, whole;
+    size_t again; // rows that were there before
+    size_t line;  // of the first such
+};
+
+/* *is_again: the row was there before.  ERR_MISMATCH, "what: ...", when another
+ * row of this name was. */
+enum status evidence_see(bool *is_again, struct evidence_seen *s,
+                         const char *key, const char *rest, size_t line,
+                         const char *what, struct err *err) MUST_CHECK;
+/* Rows that were there twice, as a part of `what` that is lost; unless there
+ * are none. */
+enum status evidence_lose_again(struct evidence *e,
+                                const struct evidence_seen *s, const char *what,
+                                const char *command,
+                                struct err *err) MUST_CHECK;
+/* Fine on a zeroed struct. */
+void evidence_seen_free(struct evidence_seen *s);
+
+/* A vote's name, "pair visit judge", and whether it was there before: judges
+ * without a name cannot be told apart, and their votes are not looked at. */
+enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
+                              const struct json *row, size_t line,
+                              const char *what, struct err *err) MUST_CHECK;
+
+/* A member that is a number; NaN where it is absent or null.  ERR_FORMAT,
+ * "what: ...", where it is something else. */
+enum status evidence_read_number(double *out, const struct json *row,
+                                 const char *key, const char *what,
+                                 struct err *err) MUST_CHECK;
+/* The same with both bounds allowed. */
+enum status evidence_read_bounded(double *out, const struct json *row,
+                                  const char *key, double low, double high,
+                                  const char *what, struct err *err) MUST_CHECK;
+/* The sum of a member that is an array of numbers and nulls, which are NaN;
+ * NaN where it is absent or null. */
+enum status evidence_read_sum(double *out, const struct json *row,
+                              const char *key, const char *what,
+                              struct err *err) MUST_CHECK;
 
 /* Each reads one file or folder into `e`.  On failure what was read of it so
  * far is left for the caller to take back. */

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -7,7 +8,7 @@
 
 struct reading {
     struct evidence *e;
-    const char *path;
+    struct evidence_seen seen;
     /* Tokens beside e->token_kl, and which replies they are of: their classes
      * wait for the file's end, when all sentence ends are known. */
     int32_t *token;
@@ -20,22 +21,7 @@ struct span {
     bool is_eos;
 };
 
-static double number(const struct json *row, const char *key)
-{
-    return json_number(json_get(row, key), (double)NAN);
-}
-
-/* Of an array of numbers; NaN when it is not there. */
-static double sum_of(const struct json *array)
-{
-    if (!json_is_array(array))
-        return (double)NAN;
-    double sum = 0;
-    for (size_t i = 0; i < json_size(array); i++)
-        sum += json_number(json_at(array, i), (double)NAN);
-    return sum;
-}
-
+#define TOKENS_MAX 1e9 // of a reply
 #define VOCAB_MAX ((int64_t)1 << 24)
 
 /* Remember which tokens end a sentence, from a reply's ids and their texts. */
@@ -70,6 +56,30 @@ static enum status read_features(double out[FEATURES], const struct json *row,
     return features_of(out, prompt, strlen(prompt), reply, strlen(reply), err);
 }
 
+static enum status read_numbers(struct evidence_reply *r,
+                                const struct json *row, const char *what,
+                                struct err *err)
+{
+    const struct json *eos = json_get(row, "is_eos");
+    double logp, logp_ref;
+    TRY(json_need_number(&r->tokens, row, "len", what, err));
+    TRY(evidence_read_bounded(&r->tokens, row, "len", 0, TOKENS_MAX, what,
+                              err));
+    TRY(evidence_read_number(&r->score, row, "score", what, err));
+    TRY(evidence_read_number(&r->score_raw, row, "score_raw", what, err));
+    TRY(evidence_read_number(&r->gold, row, "gold", what, err));
+    TRY(evidence_read_number(&r->weak_gold, row, "weak_gold", what, err));
+    TRY(evidence_read_sum(&r->kl, row, "kl", what, err));
+    TRY(evidence_read_sum(&logp, row, "logp", what, err));
+    TRY(evidence_read_sum(&logp_ref, row, "logp_ref", what, err));
+    r->k1 = logp - logp_ref;
+    if (eos != NULL && !json_is_null(eos) && !json_is_bool(eos))
+        return err_set(err, ERR_FORMAT, "%s: is_eos is not true or false",
+                       what);
+    r->is_eos = json_bool(eos, true);
+    return OK;
+}
+
 static enum status read_row(struct evidence_reply *out, struct evidence *e,
                             const struct json *row, const char *what,
                             struct err *err)
@@ -78,7 +88,7 @@ static enum status read_row(struct evidence_reply *out, struct evidence *e,
     struct evidence_reply r = {.is_policy = false};
     TRY(json_need_text(&id, row, "prompt_id", what, err));
     TRY(json_need_text(&which, row, "which", what, err));
-    TRY(json_need_number(&r.tokens, row, "len", what, err));
+    TRY(read_numbers(&r, row, what, err));
     r.is_policy = strcmp(which, "policy") == 0;
     if (!r.is_policy && strcmp(which, "reference") != 0)
         return err_set(err, ERR_FORMAT,
@@ -89,13 +99,6 @@ static enum status read_row(struct evidence_reply *out, struct evidence *e,
     TRY(read_features(r.feature, row, err));
     r.hash = names_hash(json_text(json_get(row, "response"), ""));
     r.sample = json_int(json_get(row, "sample"), 0);
-    r.is_eos = json_bool(json_get(row, "is_eos"), true);
-    r.score = number(row, "score");
-    r.score_raw = number(row, "score_raw");
-    r.gold = number(row, "gold");
-    r.weak_gold = number(row, "weak_gold");
-    r.kl = sum_of(json_get(row, "kl"));
-    r.k1 = sum_of(json_get(row, "logp")) - sum_of(json_get(row, "logp_ref"));
     TRY(learn_ends(e, json_get(row, "tokens"), json_get(row, "pieces"), err));
     *out = r;
     return OK;
@@ -157,12 +160,39 @@ static enum status keep_tokens(struct reading *g,
     return OK;
 }
 
+/* A reply's name is its prompt, model and sample; without a sample's number it
+ * has none. */
+static enum status see_reply(bool *is_again, struct reading *g,
+                             const struct evidence_reply *r,
+                             const struct json *row, size_t line,
+                             struct err *err)
+{
+    struct buf key;
+    char rest[160];
+    *is_again = false;
+    if (!json_is_number(json_get(row, "sample")))
+        return OK;
+    buf_init(&key, JSONL_LINE_MAX);
+    buf_printf(&key, "%s, sample %lld, prompt %s",
+               r->is_policy ? "policy" : "reference", (long long)r->sample,
+               g->e->prompt.text[r->prompt]);
+    (void)snprintf(rest, sizeof rest, "%016llx %.17g %.17g %.17g %.17g",
+                   (unsigned long long)r->hash, r->tokens, r->score,
+                   r->score_raw, r->kl);
+    enum status status = buf_status(&key, err);
+    if (status == OK)
+        status = evidence_see(is_again, &g->seen, buf_text(&key), rest, line,
+                              "row", err);
+    buf_free(&key);
+    return status;
+}
+
 static enum status add_reply(void *ctx, const struct json *row, size_t line,
                              struct err *err)
 {
     struct reading *reading = ctx;
     struct evidence *e = reading->e;
-    struct buf what;
+    bool is_again;
     if (e->n_reply == e->room_reply) {
         size_t room = e->room_reply > 0 ? 2 * e->room_reply : 1024;
         struct evidence_reply *grown =
@@ -172,16 +202,14 @@ static enum status add_reply(void *ctx, const struct json *row, size_t line,
         e->reply = grown;
         e->room_reply = room;
     }
-    buf_init(&what, FILE_PATH_MAX + 64);
-    buf_printf(&what, "%s:%zu", reading->path, line);
-    enum status status =
-        read_row(&e->reply[e->n_reply], e, row, buf_text(&what), err);
-    buf_free(&what);
-    if (status == OK)
-        status = keep_tokens(reading, &e->reply[e->n_reply], row, err);
-    if (status == OK)
-        e->n_reply++;
-    return status;
+    struct evidence_reply *r = &e->reply[e->n_reply];
+    TRY(read_row(r, e, row, "row", err));
+    TRY(see_reply(&is_again, reading, r, row, line, err));
+    if (is_again)
+        return OK;
+    TRY(keep_tokens(reading, r, row, err));
+    e->n_reply++;
+    return OK;
 }
 
 /* What each kept token is; all sentence ends are known by now. */
@@ -213,10 +241,14 @@ done:
 enum status evidence_read_replies(struct evidence *e, const char *path,
                                   struct err *err)
 {
-    struct reading reading = {.e = e, .path = path};
+    struct reading reading = {.e = e};
     enum status status = jsonl_read(path, add_reply, &reading, err);
     if (status == OK)
         status = classify(&reading, err);
+    if (status == OK)
+        status = evidence_lose_again(e, &reading.seen, "eval/samples.jsonl",
+                                     EVIDENCE_EVAL, err);
+    evidence_seen_free(&reading.seen);
     mem_free(reading.token);
     mem_free(reading.span);
     return status;

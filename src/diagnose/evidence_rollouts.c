@@ -1,4 +1,6 @@
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +11,8 @@
 /* What is gathered over the rows of one iteration. */
 struct gathering {
     struct evidence *e;
-    size_t first; // of this iteration's responses
+    size_t first;  // of this iteration's responses
+    size_t before; // iterations that were there before this file
     struct bin {
         double sum, n; // whitened advantages of tokens that are not EOS
     } * bin;           // by place in the response
@@ -280,7 +283,14 @@ static enum status read_rows(struct gathering *g, struct trace_reader *reader,
             break;
         if (v->row.len == 0)
             continue;
-        if (e->n_step == 0 || e->step[e->n_step - 1].step != v->row.step) {
+        int64_t last = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
+        if (e->n_step == g->before || last != v->row.step) {
+            if (v->row.step <= last)
+                return err_set(err, ERR_FORMAT,
+                               "line %zu is of iteration %lld, and rows of "
+                               "iteration %lld come before it",
+                               v->line, (long long)v->row.step,
+                               (long long)last);
             finish_step(g);
             TRY(begin_step(g, v->row.step, err));
         }
@@ -290,14 +300,164 @@ static enum status read_rows(struct gathering *g, struct trace_reader *reader,
     return OK;
 }
 
+/* A file's rows, all or none. */
+static enum status read_file(struct gathering *g, const char *dir,
+                             const char *name, struct err *err)
+{
+    struct evidence *e = g->e;
+    struct trace_reader *reader;
+    char path[FILE_PATH_MAX];
+    size_t rollouts = e->n_rollout, prompts = e->rollout_prompt.n;
+    size_t tags = e->tag.n;
+    g->before = e->n_step;
+    TRY(file_join(path, dir, name, err));
+    TRY(trace_reader_open(&reader, path, NULL, 0, err));
+    enum status status = read_rows(g, reader, err);
+    trace_reader_close(reader);
+    if (status == OK && e->n_step == g->before)
+        status = err_set(err, ERR_FORMAT, "it holds no rows that have tokens");
+    if (status != OK) {
+        e->n_step = g->before;
+        e->n_rollout = rollouts;
+        names_cut(&e->rollout_prompt, prompts);
+        names_cut(&e->tag, tags);
+    }
+    return status;
+}
+
+/* ---- what is missing among them ----------------------------------------- */
+
+/* The reasons so far; the first few are told. */
+struct missing {
+    struct buf text;
+    size_t n;
+};
+
+enum {
+    TOLD_MAX = 4
+};
+
+static void tell(struct missing *m, const char *fmt, ...) ERR_PRINTF(2, 3);
+static void tell(struct missing *m, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (m->n++ < TOLD_MAX)
+        buf_printf(&m->text, "%s%s", m->n > 1 ? "; " : "", text);
+}
+
+/* How many iterations there are from one traced to the next: as the run was
+ * configured, else the least seen if most are so far apart; 0: not known. */
+static int64_t find_stride(const struct evidence *e)
+{
+    double every = evidence_number(e, "ppo", "ppo.trace_every");
+    int64_t least = INT64_MAX;
+    size_t n = 0;
+    if (every >= 1 && every < 1e9)
+        return (int64_t)every;
+    for (size_t i = 1; i < e->n_step; i++) {
+        int64_t d = e->step[i].step - e->step[i - 1].step;
+        n = d == least ? n + 1 : d < least ? 1 : n;
+        least = d < least ? d : least;
+    }
+    return 2 * n >= e->n_step && n > 0 ? least : 0;
+}
+
+/* Iterations that ought to have been traced after `from` and before `to`. */
+static void find_gap(struct missing *m, int64_t from, int64_t to,
+                     int64_t stride, int64_t phase)
+{
+    int64_t low = (from - phase) / stride + 1, high = (to - phase - 1) / stride;
+    if (high < low)
+        return;
+    low = low * stride + phase;
+    high = high * stride + phase;
+    if (low == high)
+        tell(m, "no rollouts of iteration %lld", (long long)low);
+    else
+        tell(m, "no rollouts of iterations %lld to %lld", (long long)low,
+             (long long)high);
+}
+
+static void find_gaps(struct missing *m, const struct evidence *e)
+{
+    int64_t stride = find_stride(e);
+    bool is_known = evidence_number(e, "ppo", "ppo.trace_every") >= 1;
+    if (stride == 0)
+        return;
+    int64_t from = is_known ? 0 : e->step[0].step;
+    int64_t phase = is_known ? 0 : from % stride;
+    for (size_t i = 0; i < e->n_step; i++) {
+        find_gap(m, from, e->step[i].step, stride, phase);
+        from = e->step[i].step;
+    }
+    /* The log tells how far the run went. */
+    size_t n = e->metrics.n;
+    if (is_known && n > 0 && e->metrics.step[n - 1] > from &&
+        e->metrics.step[n - 1] < INT64_MAX)
+        find_gap(m, from, e->metrics.step[n - 1] + 1, stride, phase);
+}
+
+static enum status lose_missing(struct evidence *e, struct missing *m,
+                                struct err *err)
+{
+    struct err reason;
+    if (m->n > TOLD_MAX)
+        buf_printf(&m->text, "; and %zu more", m->n - TOLD_MAX);
+    TRY(buf_status(&m->text, err));
+    (void)err_set(&reason, ERR_FORMAT, "%s", buf_text(&m->text));
+    return m->n > 0 ? evidence_lose_part(e, "ppo/rollouts", EVIDENCE_TRACE,
+                                         &reason, err)
+                    : OK;
+}
+
+static enum status read_files(struct gathering *g, struct missing *m,
+                              const char *dir, const struct file_list *list,
+                              struct err *err)
+{
+    struct err reason, first = {.code = OK};
+    for (size_t i = 0; i < list->n; i++) {
+        enum status status = read_file(g, dir, list->name[i], &reason);
+        if (status == ERR_MEMORY) {
+            *err = reason;
+            return status;
+        }
+        if (status == OK)
+            continue;
+        if (first.code == OK)
+            first = reason;
+        size_t len = strlen(dir);
+        bool is_named = strncmp(reason.text, dir, len) == 0;
+        tell(m, "%s%s%.160s", is_named ? "" : list->name[i],
+             is_named ? "" : ": ", reason.text + (is_named ? len + 1 : 0));
+    }
+    if (g->e->n_step == 0) {
+        *err = first;
+        return first.code;
+    }
+    return OK;
+}
+
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
                                    struct err *err)
 {
-    struct trace_reader *reader = NULL;
     struct gathering g = {.e = e};
-    TRY(trace_reader_open_run(&reader, run, NULL, 0, err));
-    enum status status = read_rows(&g, reader, err);
-    trace_reader_close(reader);
+    struct missing m = {.n = 0};
+    struct file_list list = {.n = 0};
+    char dir[FILE_PATH_MAX];
+    enum status status = OK;
+    buf_init(&m.text, (size_t)1 << 16);
+    TRY_DONE(file_join(dir, run, "rollouts", err));
+    TRY_DONE(trace_run_files(&list, run, err));
+    TRY_DONE(read_files(&g, &m, dir, &list, err));
+    find_gaps(&m, e);
+    TRY_DONE(lose_missing(e, &m, err));
+done:
+    file_list_free(&list);
+    buf_free(&m.text);
     gathering_free(&g);
     return status;
 }

@@ -18,8 +18,8 @@ struct key {
 
 struct reading {
     struct evidence *e;
-    const char *path;
     struct key *key; // [n_reply] ascending
+    struct evidence_seen seen;
 };
 
 static uint64_t key_of(size_t prompt, bool is_policy, int64_t sample)
@@ -97,10 +97,11 @@ static double read_too_long(const struct json *row, bool left)
                     sizeof words / sizeof *words);
 }
 
-static double read_direct(const struct json *row, bool left)
+static enum status read_direct(double *out, const struct json *row, bool left,
+                               const char *what, struct err *err)
 {
-    return json_number(json_get(row, left ? "left_direct" : "right_direct"),
-                       (double)NAN);
+    return evidence_read_bounded(
+        out, row, left ? "left_direct" : "right_direct", 0, 4, what, err);
 }
 
 enum status evidence_read_sides(struct evidence_vote *v, const struct json *row,
@@ -155,16 +156,16 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
     const struct json *tested = json_get(row, v.is_left ? "left" : "right");
     const struct json *other = json_get(row, v.is_left ? "right" : "left");
     v.visit = json_int(json_get(row, "visit"), 1) == 2 ? 2 : 1;
-    v.direct = read_direct(row, v.is_left);
-    v.direct_other = read_direct(row, !v.is_left);
+    TRY(read_direct(&v.direct, row, v.is_left, what, err));
+    TRY(read_direct(&v.direct_other, row, !v.is_left, what, err));
     v.correct = read_correct(row, v.is_left);
     v.correct_other = read_correct(row, !v.is_left);
     v.too_long = read_too_long(row, v.is_left);
     v.too_long_other = read_too_long(row, !v.is_left);
     v.reply = find_reply(r, v.prompt, tested);
     v.reply_other = find_reply(r, v.prompt, other);
-    v.tokens = json_number(json_get(tested, "tokens"), (double)NAN);
-    v.tokens_other = json_number(json_get(other, "tokens"), (double)NAN);
+    TRY(evidence_read_number(&v.tokens, tested, "tokens", what, err));
+    TRY(evidence_read_number(&v.tokens_other, other, "tokens", what, err));
     if (v.reply != SIZE_MAX)
         v.tokens = r->e->reply[v.reply].tokens;
     if (v.reply_other != SIZE_MAX)
@@ -178,7 +179,7 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
 {
     struct reading *r = ctx;
     struct evidence *e = r->e;
-    struct buf what;
+    bool is_again;
     if (e->n_vote == e->room_vote) {
         size_t room = e->room_vote > 0 ? 2 * e->room_vote : 256;
         struct evidence_vote *grown =
@@ -188,12 +189,11 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
         e->vote = grown;
         e->room_vote = room;
     }
-    buf_init(&what, FILE_PATH_MAX + 64);
-    buf_printf(&what, "%s:%zu", r->path, line);
     struct evidence_vote *v = &e->vote[e->n_vote];
-    enum status status = read_vote(v, r, row, buf_text(&what), err);
-    buf_free(&what);
-    TRY(status);
+    TRY(read_vote(v, r, row, "row", err));
+    TRY(evidence_see_vote(&is_again, &r->seen, row, line, "row", err));
+    if (is_again)
+        return OK;
     if (e->n_reply > 0 && (v->reply == SIZE_MAX || v->reply_other == SIZE_MAX))
         e->votes_strange++;
     else
@@ -204,10 +204,14 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
 enum status evidence_read_votes(struct evidence *e, const char *path,
                                 struct err *err)
 {
-    struct reading r = {.e = e, .path = path};
+    struct reading r = {.e = e};
     enum status status = index_replies(&r, err);
     if (status == OK)
         status = jsonl_read(path, add_vote, &r, err);
+    if (status == OK)
+        status = evidence_lose_again(e, &r.seen, "human/spotcheck.jsonl",
+                                     evidence_judges(e), err);
+    evidence_seen_free(&r.seen);
     mem_free(r.key);
     return status;
 }

@@ -156,7 +156,7 @@ static void count_needs(size_t asked[MEASUREMENTS], const struct finding *f,
     for (size_t k = 0; k < MEASUREMENTS; k++) {
         const char *files = measurements[k].files;
         for (size_t i = 0; i < e->n_loss; i++) {
-            if (!mentions(e->loss[i].what, files) ||
+            if (e->loss[i].is_part || !mentions(e->loss[i].what, files) ||
                 (!mentions(f->data, e->loss[i].what) &&
                  !mentions(f->needs, e->loss[i].what)))
                 continue;

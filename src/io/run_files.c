@@ -132,10 +132,15 @@ static enum status fill_row(void *ctx, const struct json *row, size_t line,
     struct table_reader *r = ctx;
     struct run_table *t = &r->table;
     (void)line;
-    (void)err;
     double *value = t->value + r->row * t->columns;
-    for (size_t j = 0; j < t->columns; j++)
-        value[j] = json_number(json_get(row, t->name[j]), (double)NAN);
+    for (size_t j = 0; j < t->columns; j++) {
+        const struct json *x = json_get(row, t->name[j]);
+        if (x != NULL && !json_is_number(x) && !json_is_null(x))
+            return err_set(err, ERR_FORMAT,
+                           "%s is not a number, and is one in other rows",
+                           t->name[j]);
+        value[j] = json_number(x, (double)NAN);
+    }
     t->step[r->row++] = json_int(json_get(row, "step"), 0);
     return OK;
 }

@@ -4,8 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,9 +146,13 @@ static void test_damaged(void **state)
     toy_write(&t);
     files_write(dir, "probes/push.json", "{\"columns\":{\"a\":[1");
     files_write(dir, "eval/curve.json", "[");
-    files_write(dir, "ppo/rollouts/000003.jsonl.zst", "no zstd");
+    for (int k = 1; k <= t.iterations; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "ppo/rollouts/%06d.jsonl.zst", k);
+        files_write(dir, name, "no zstd");
+    }
     read_it(&e, dir);
-    assert_non_null(strstr(evidence_lost(&e, "probes/push.json")->why, "push"));
+    assert_non_null(strstr(evidence_lost(&e, "probes/push.json")->why, "column"));
     assert_non_null(evidence_lost(&e, "eval/curve.json"));
     assert_non_null(evidence_lost(&e, "ppo/rollouts"));
     assert_int_equal(e.n_rollout, 0);
@@ -223,6 +230,265 @@ static void test_empty(void **state)
     evidence_free(&e);
 }
 
+/* ---- damage in a part --------------------------------------------------- */
+
+#define SAMPLES "eval/samples.jsonl"
+#define VOTES "human/spotcheck.jsonl"
+
+/* A file's text with `count` rows of it, from row `first` on, once more at its
+ * end; in those `from` becomes `to`, unless it is NULL. */
+static void repeat(const char *name, size_t first, size_t count,
+                   const char *from, const char *to)
+{
+    struct buf text;
+    struct err err;
+    const char *path = files_path(dir, name);
+    buf_init(&text, (size_t)1 << 24);
+    files_must(file_read(&text, path, &err), &err);
+    char *whole = strdup(buf_text(&text)), *at = whole;
+    assert_non_null(whole);
+    for (size_t i = 0; i < first + count; i++) {
+        char *end = strchr(at, '\n');
+        assert_non_null(end);
+        *end = '\0';
+        if (i >= first) {
+            char *hit = from != NULL ? strstr(at, from) : NULL;
+            assert_int_equal(hit != NULL, from != NULL);
+            if (hit != NULL) {
+                *hit = '\0';
+                buf_printf(&text, "%s%s%s\n", at, to, hit + strlen(from));
+            } else {
+                buf_printf(&text, "%s\n", at);
+            }
+        }
+        at = end + 1;
+    }
+    files_must(file_write(path, text.data, text.len, &err), &err);
+    free(whole);
+    buf_free(&text);
+}
+
+static void wants(const struct evidence_loss *l, const char *why)
+{
+    assert_non_null(l);
+    if (strstr(l->why, why) == NULL)
+        fail_msg("%s: '%s' is not in '%s'", l->what, why, l->why);
+    assert_non_null(strstr(l->command, "p"));
+}
+
+/* Iterations that are not there, or cannot be read, are named; the others are
+ * as they were. */
+static void test_gap(void **state)
+{
+    (void)state;
+    static const char name[] = "ppo/rollouts/000007.jsonl.zst";
+    static const char *const text[] = {NULL, "", "no zstd",
+                                       "{\"step\":3,\"prompt_id\":\"a\","
+                                       "\"sample\":0,\"finish\":\"eos\","
+                                       "\"logp\":[-1]}\n"};
+    static const char *const why[] = {"no rollouts of iteration 7",
+                                      "000007.jsonl.zst: it holds no rows",
+                                      "000007.jsonl.zst", "of iteration 3"};
+    struct toy t = toy_paradox(dir);
+    struct evidence whole;
+    toy_write(&t);
+    read_it(&whole, dir);
+    assert_null(evidence_damaged(&whole, "ppo/rollouts"));
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        struct evidence e;
+        remove_it(name);
+        if (text[i] != NULL)
+            files_write(dir, name, text[i]);
+        read_it(&e, dir);
+        assert_null(evidence_lost(&e, "ppo/rollouts"));
+        wants(evidence_damaged(&e, "ppo/rollouts"), why[i]);
+        wants(evidence_damaged(&e, "ppo/rollouts"), "of iteration 7");
+        assert_int_equal(e.n_step, 11);
+        assert_int_equal(e.n_rollout, 11 * 32);
+        assert_int_equal(e.step[6].step, 8);
+        assert_int_equal(e.rollout_prompt.n, 11 * 32);
+        assert_memory_equal(&e.step[6], &whole.step[7], sizeof *e.step);
+        evidence_free(&e);
+    }
+    evidence_free(&whole);
+}
+
+/* A file that is damaged behind good rows leaves none of them. */
+static void test_cut(void **state)
+{
+    (void)state;
+    static const char name[] = "ppo/rollouts/000007.jsonl.zst";
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct buf text;
+    struct err err;
+    toy_write(&t);
+    buf_init(&text, (size_t)1 << 24);
+    files_must(file_read(&text, files_path(dir, name), &err), &err);
+    files_must(file_write(files_path(dir, name), text.data, text.len - 9, &err),
+               &err);
+    read_it(&e, dir);
+    wants(evidence_damaged(&e, "ppo/rollouts"), "cut short");
+    assert_int_equal(e.n_rollout, 11 * 32);
+    assert_int_equal(e.rollout_prompt.n, 11 * 32);
+    evidence_free(&e);
+    buf_free(&text);
+}
+
+/* A run that was traced every third iteration has no gaps at the others, and
+ * its log tells of those at the end. */
+static void test_stride(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    toy_write(&t);
+    for (int k = 1; k <= t.iterations; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "ppo/rollouts/%06d.jsonl.zst", k);
+        if (k % 3 != 0)
+            remove_it(name);
+    }
+    read_it(&e, dir);
+    assert_null(evidence_damaged(&e, "ppo/rollouts"));
+    evidence_free(&e);
+    files_write(dir, "ppo/config.yaml", "ppo:\n  trace_every: 3\n");
+    read_it(&e, dir);
+    assert_null(evidence_damaged(&e, "ppo/rollouts"));
+    evidence_free(&e);
+    remove_it("ppo/rollouts/000012.jsonl.zst");
+    remove_it("ppo/rollouts/000003.jsonl.zst");
+    read_it(&e, dir);
+    wants(evidence_damaged(&e, "ppo/rollouts"), "iteration 3; ");
+    wants(evidence_damaged(&e, "ppo/rollouts"), "iteration 12");
+    evidence_free(&e);
+    files_write(dir, "ppo/config.yaml", "ppo:\n  trace_every: 1\n");
+    read_it(&e, dir);
+    wants(evidence_damaged(&e, "ppo/rollouts"), "iterations 1 to 5");
+    evidence_free(&e);
+}
+
+/* Rows that are there twice are counted once, and told. */
+static void test_doubled(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence whole, e;
+    double x[64], y[64];
+    size_t kl = offsetof(struct evidence_reply, kl);
+    struct err err;
+    toy_write(&t);
+    read_it(&whole, dir);
+    assert_null(evidence_damaged(&whole, SAMPLES));
+    assert_null(evidence_damaged(&whole, VOTES));
+    repeat(SAMPLES, 3, 4, NULL, NULL);
+    repeat(VOTES, 0, 2 * 64 * 2, NULL, NULL);
+    read_it(&e, dir);
+    wants(evidence_damaged(&e, SAMPLES), "4 rows are there twice");
+    wants(evidence_damaged(&e, SAMPLES), "line 513");
+    wants(evidence_damaged(&e, VOTES), "256 rows are there twice");
+    assert_null(evidence_lost(&e, SAMPLES));
+    assert_int_equal(e.n_reply, whole.n_reply);
+    assert_int_equal(e.n_vote, whole.n_vote);
+    assert_int_equal(e.n_token, whole.n_token);
+    files_must(evidence_prompt_means(x, &whole, true, kl, &err), &err);
+    files_must(evidence_prompt_means(y, &e, true, kl, &err), &err);
+    assert_memory_equal(x, y, sizeof x);
+    evidence_free(&e);
+    evidence_free(&whole);
+}
+
+/* Which of two rows of one name is right nobody can say. */
+static void test_contradicting(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    toy_write(&t);
+    repeat(SAMPLES, 3, 1, "\"score\":", "\"score\":1");
+    repeat(VOTES, 1, 1, "\"overall\":", "\"why\":1,\"overall\":");
+    read_it(&e, dir);
+    wants(evidence_lost(&e, SAMPLES), "line 513: ");
+    wants(evidence_lost(&e, SAMPLES), "policy, sample 3, prompt held-000");
+    wants(evidence_lost(&e, VOTES), "line 257: ");
+    wants(evidence_lost(&e, VOTES), "visit 1, judge j0");
+    assert_int_equal(e.n_reply, 0);
+    assert_int_equal(e.n_vote, 0);
+    evidence_free(&e);
+}
+
+/* A text where a number is wanted: the file, the line and the member. */
+static void test_no_number(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *from, *to, *why;
+    } bad[] = {
+        {SAMPLES, "\"score\":", "\"score\":\"1\",\"x\":", "score is not"},
+        {SAMPLES, "\"kl\":[", "\"kl\":[\"a\",", "kl[0] is not"},
+        {SAMPLES, "\"len\":", "\"len\":-1,\"x\":", "len is -1"},
+        {VOTES, "\"left_direct\":", "\"left_direct\":\"4\",\"x\":",
+         "left_direct is not"},
+        {VOTES,
+         "\"left_direct\":", "\"left_direct\":40,\"x\":", "left_direct is 40"},
+        {"ppo/metrics.jsonl",
+         "\"kl/step\":", "\"kl/step\":\"a\",\"x\":", "kl/step is not"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct toy t = toy_paradox(dir);
+        struct evidence e;
+        toy_write(&t);
+        repeat(bad[i].file, 2, 1, bad[i].from, bad[i].to);
+        read_it(&e, dir);
+        wants(evidence_lost(&e, bad[i].file), bad[i].why);
+        wants(evidence_lost(&e, bad[i].file), "line ");
+        assert_int_equal(e.n_reply > 0, strcmp(bad[i].file, SAMPLES) != 0);
+        evidence_free(&e);
+    }
+    struct evidence e;
+    files_write(dir, "eval/curve.json",
+                "{\"checkpoints\":[{\"score\":{\"low\":\"1\"}}]}");
+    read_it(&e, dir);
+    wants(evidence_lost(&e, "eval/curve.json"), "\"low\" is not a number");
+    assert_null(e.curve);
+    evidence_free(&e);
+}
+
+/* No file is waited for. */
+static void test_pipes(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"ppo/config.yaml",
+                                       "ppo/metrics.jsonl",
+                                       SAMPLES,
+                                       VOTES,
+                                       "probes/push.json",
+                                       "eval/curve.json",
+                                       "sft/config.yaml",
+                                       "eval/settings.json",
+                                       "whatif/result.json"};
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct err err;
+    toy_write(&t);
+    files_must(file_make_dir(files_path(dir, "sft"), &err), &err);
+    files_must(file_make_dir(files_path(dir, "whatif"), &err), &err);
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        remove_it(name[i]);
+        assert_int_equal(mkfifo(files_path(dir, name[i]), 0600), 0);
+    }
+    remove_it("ppo/rollouts/000002.jsonl.zst");
+    assert_int_equal(
+        mkfifo(files_path(dir, "ppo/rollouts/000002.jsonl.zst"), 0600), 0);
+    (void)alarm(60);
+    read_it(&e, dir);
+    (void)alarm(0);
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        wants(evidence_lost(&e, name[i]), "is not a regular file");
+    wants(evidence_damaged(&e, "ppo/rollouts"), "is not a regular file");
+    evidence_free(&e);
+}
+
 /* Lines of samples.jsonl backwards: the same prompts, the same means. */
 static void test_order(void **state)
 {
@@ -268,6 +534,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_part, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stride, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_doubled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_contradicting, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

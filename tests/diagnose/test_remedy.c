@@ -209,9 +209,9 @@ static void test_inconclusive(void **state)
     struct made *m = made_new(dir);
     make_desk();
     m->e.loss[m->e.n_loss++] = (struct evidence_loss){
-        "probes/relaxation.json", "not there", "plumb probe"};
-    m->e.loss[m->e.n_loss++] =
-        (struct evidence_loss){"human/spotcheck.jsonl", "not there", "people"};
+        "probes/relaxation.json", "not there", "plumb probe", false};
+    m->e.loss[m->e.n_loss++] = (struct evidence_loss){
+        "human/spotcheck.jsonl", "not there", "people", false};
     m->gate[GATE_PENALTY].data = "probes/relaxation.json";
     m->observed[OBSERVED_LESS_DIRECT].data = "human/spotcheck.jsonl";
     made_rank(m, NULL, NULL);

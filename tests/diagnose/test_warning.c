@@ -341,7 +341,8 @@ static void test_truncated(void **state)
     evidence_free(&e);
 }
 
-/* Votes on other replies are lost and named; none at all are no loss. */
+/* Votes on other replies are lost and named, those of other checkpoints stay;
+ * none at all are no loss. */
 static void test_votes_lost(void **state)
 {
     (void)state;
@@ -349,14 +350,27 @@ static void test_votes_lost(void **state)
     make_files();
     files_write(dir, "human/checkpoints/000010.jsonl", VOTE("another"));
     read_it(&e);
-    assert_int_equal(e.n_spot, 0);
-    const struct evidence_loss *l = evidence_lost(&e, "human/checkpoints");
+    assert_int_equal(e.n_spot, 1);
+    assert_int_equal(e.spot[0].step, 2);
+    const struct evidence_loss *l =
+        evidence_lost(&e, "human/checkpoints/000010.jsonl");
     assert_non_null(l);
-    assert_non_null(strstr(l->why, "000010.jsonl"));
+    assert_non_null(strstr(l->why, "1 votes are about replies"));
+    evidence_free(&e);
+    files_write(dir, "human/checkpoints/000010.jsonl", VOTE("a") "{");
+    read_it(&e);
+    assert_int_equal(e.n_spot, 1);
+    l = evidence_lost(&e, "human/checkpoints/000010.jsonl");
+    assert_non_null(l);
+    assert_non_null(strstr(l->why, "line 2"));
     evidence_free(&e);
     remove_it("eval/checkpoints/000002.jsonl");
     read_it(&e);
-    assert_non_null(evidence_lost(&e, "human/checkpoints"));
+    assert_int_equal(e.n_spot, 0);
+    assert_null(evidence_lost(&e, "human/checkpoints"));
+    l = evidence_lost(&e, "human/checkpoints/000002.jsonl");
+    assert_non_null(l);
+    assert_string_equal(l->why, "eval/checkpoints/000002.jsonl is not there");
     evidence_free(&e);
     remove_it("human/checkpoints");
     read_it(&e);

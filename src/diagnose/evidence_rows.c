@@ -1,0 +1,138 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose/evidence_internal.h"
+
+/* ---- rows that are there twice ------------------------------------------ */
+
+#define ROW_NAME_MAX ((size_t)1 << 24)
+
+enum status evidence_see(bool *is_again, struct evidence_seen *s,
+                         const char *key, const char *rest, size_t line,
+                         const char *what, struct err *err)
+{
+    struct buf whole;
+    size_t index, before = s->key.n;
+    *is_again = false;
+    TRY(names_add(&s->key, &index, key, err));
+    *is_again = index < before;
+    buf_init(&whole, ROW_NAME_MAX);
+    buf_printf(&whole, "%s %s", key, rest);
+    enum status status = buf_status(&whole, err);
+    before = s->whole.n;
+    if (status == OK)
+        status = names_add(&s->whole, &index, buf_text(&whole), err);
+    buf_free(&whole);
+    TRY(status);
+    if (*is_again && index == before)
+        return err_set(
+            err, ERR_MISMATCH,
+            "%s: another row before it is of %.120s too, and differs", what,
+            key);
+    if (*is_again && s->again++ == 0)
+        s->line = line;
+    return OK;
+}
+
+enum status evidence_lose_again(struct evidence *e,
+                                const struct evidence_seen *s, const char *what,
+                                const char *command, struct err *err)
+{
+    struct err reason;
+    if (s->again == 0)
+        return OK;
+    (void)err_set(&reason, ERR_FORMAT,
+                  "%zu %s there twice and counted once, the first on line %zu",
+                  s->again, s->again == 1 ? "row is" : "rows are", s->line);
+    return evidence_lose_part(e, what, command, &reason, err);
+}
+
+void evidence_seen_free(struct evidence_seen *s)
+{
+    names_free(&s->key);
+    names_free(&s->whole);
+}
+
+enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
+                              const struct json *row, size_t line,
+                              const char *what, struct err *err)
+{
+    const char *pair = json_text(json_get(row, "pair_id"), NULL);
+    const char *judge = json_text(json_get(row, "judge"), NULL);
+    struct buf key, rest;
+    *is_again = false;
+    if (pair == NULL || judge == NULL)
+        return OK;
+    buf_init(&key, ROW_NAME_MAX);
+    buf_init(&rest, ROW_NAME_MAX);
+    buf_printf(&key, "pair %s, visit %lld, judge %s", pair,
+               (long long)json_int(json_get(row, "visit"), 1), judge);
+    json_dump(&rest, row);
+    enum status status = buf_status(&key, err);
+    if (status == OK)
+        status = buf_status(&rest, err);
+    if (status == OK) {
+        char hash[32];
+        (void)snprintf(hash, sizeof hash, "%016llx",
+                       (unsigned long long)names_hash(buf_text(&rest)));
+        status =
+            evidence_see(is_again, s, buf_text(&key), hash, line, what, err);
+    }
+    buf_free(&key);
+    buf_free(&rest);
+    return status;
+}
+
+/* ---- numbers ------------------------------------------------------------ */
+
+static enum status no_number(const char *what, const char *key, struct err *err)
+{
+    return err_set(err, ERR_FORMAT, "%s: %s is not a number", what, key);
+}
+
+enum status evidence_read_number(double *out, const struct json *row,
+                                 const char *key, const char *what,
+                                 struct err *err)
+{
+    const struct json *node = json_get(row, key);
+    if (node != NULL && !json_is_null(node) && !json_is_number(node))
+        return no_number(what, key, err);
+    *out = json_number(node, (double)NAN);
+    return OK;
+}
+
+enum status evidence_read_bounded(double *out, const struct json *row,
+                                  const char *key, double low, double high,
+                                  const char *what, struct err *err)
+{
+    double x;
+    TRY(evidence_read_number(&x, row, key, what, err));
+    if (x < low || x > high)
+        return err_set(err, ERR_FORMAT, "%s: %s is %g, not from %g to %g", what,
+                       key, x, low, high);
+    *out = x;
+    return OK;
+}
+
+enum status evidence_read_sum(double *out, const struct json *row,
+                              const char *key, const char *what,
+                              struct err *err)
+{
+    const struct json *array = json_get(row, key);
+    double sum = 0;
+    *out = (double)NAN;
+    if (array == NULL || json_is_null(array))
+        return OK;
+    if (!json_is_array(array))
+        return err_set(err, ERR_FORMAT, "%s: %s is not an array", what, key);
+    for (size_t i = 0; i < json_size(array); i++) {
+        const struct json *item = json_at(array, i);
+        if (!json_is_null(item) && !json_is_number(item))
+            return err_set(err, ERR_FORMAT, "%s: %s[%zu] is not a number", what,
+                           key, i);
+        sum += json_number(item, (double)NAN);
+    }
+    *out = sum;
+    return OK;
+}
