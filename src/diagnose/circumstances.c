@@ -35,9 +35,10 @@ static enum status add_worse(struct leads *leads, const struct evidence *e,
         f->verdict = VERDICT_NOT_SUPPORTED;
     else
         finding_lack(f,
-                     "the interval covers one half; about %.0f prompts would "
-                     "tell a difference of this size (now %zu)",
-                     finding_enough(&win, 0.5, win.estimate), win.n);
+                     "the interval covers one half; %s would tell a difference "
+                     "of this size (now %zu)",
+                     finding_enough_prompts(text, &win, 0.5, win.estimate),
+                     win.n);
     finding_say(f, "judges prefer the policy in %s of the pairs",
                 finding_percent(text, &win));
     return OK;
@@ -74,8 +75,9 @@ static enum status add_noise(struct leads *leads, const struct evidence *e,
     else if (same.low > 0.6)
         f->verdict = VERDICT_NOT_SUPPORTED;
     else
-        finding_lack(f, "about %.0f prompts with a pair judged twice (now %zu)",
-                     finding_enough(&same, same.estimate, 0.6), same.n);
+        finding_lack(f, "%s with a pair judged twice (now %zu)",
+                     finding_enough_prompts(text, &same, same.estimate, 0.6),
+                     same.n);
     finding_say(f, "judged again, %s of the pairs were decided alike",
                 finding_percent(text, &same));
     return OK;

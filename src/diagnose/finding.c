@@ -39,14 +39,38 @@ bool finding_has_interval(const struct estimate *e)
     return isfinite(e->estimate) && isfinite(e->low) && isfinite(e->high);
 }
 
-double finding_enough(const struct estimate *e, double null, double effect)
+/* Infinite where there is no difference, or where the sum overflows. */
+static double enough(const struct estimate *e, double null, double effect)
 {
-    if (!finding_has_interval(e) || effect == null)
-        return (double)NAN;
-    double half = (e->high - e->low) / 2;
+    double half = e->high / 2 - e->low / 2;
     double ratio = (1.96 + 0.84) / 1.96 * half / fabs(effect - null);
     double n = ceil((double)e->n * ratio * ratio);
-    return fmax(n, (double)e->n + 1);
+    return isnan(n) ? (double)INFINITY : fmax(n, (double)e->n + 1);
+}
+
+double finding_enough(const struct estimate *e, double null, double effect)
+{
+    if (!finding_has_interval(e) || isnan(null) || isnan(effect))
+        return (double)NAN;
+    double n = enough(e, null, effect);
+    return n > FINDING_ENOUGH_MAX ? fmax(FINDING_ENOUGH_MAX, (double)e->n + 1)
+                                  : n;
+}
+
+const char *finding_enough_prompts(char out[64], const struct estimate *e,
+                                   double null, double effect)
+{
+    bool is_told = finding_has_interval(e) && !isnan(null) && !isnan(effect);
+    double n = is_told ? enough(e, null, effect) : (double)NAN;
+    if (!is_told)
+        (void)snprintf(out, 64, "more prompts");
+    else if (effect == null)
+        (void)snprintf(out, 64, "no number of prompts");
+    else if (n > FINDING_ENOUGH_MAX)
+        (void)snprintf(out, 64, "more than a million prompts");
+    else
+        (void)snprintf(out, 64, "about %.0f prompts", n);
+    return out;
 }
 
 double finding_p(const struct estimate *e, double null)
@@ -61,6 +85,7 @@ void finding_judge(struct finding *f, const struct estimate *e, double null,
                    double effect)
 {
     bool is_less = effect < null;
+    char n[64];
     f->e = *e;
     f->null = null;
     f->effect = effect;
@@ -82,19 +107,21 @@ void finding_judge(struct finding *f, const struct estimate *e, double null,
     } else if (excludes_null && effect != null) {
         finding_lack(f,
                      "an effect is there, but whether it reaches %.3g is not "
-                     "decided; about %.0f prompts would decide it (now %zu)",
-                     effect, finding_enough(e, e->estimate, effect), e->n);
+                     "decided; %s would decide it (now %zu)",
+                     effect, finding_enough_prompts(n, e, e->estimate, effect),
+                     e->n);
     } else if (effect == null) {
         finding_lack(f,
                      "the interval covers no effect (%.3g); one of the size "
-                     "seen would show with about %.0f prompts (now %zu)",
-                     null, finding_enough(e, null, e->estimate), e->n);
+                     "seen would show with %s (now %zu)",
+                     null, finding_enough_prompts(n, e, null, e->estimate),
+                     e->n);
     } else {
         finding_lack(f,
                      "the interval covers both no effect (%.3g) and one worth "
-                     "the name (%.3g); about %.0f prompts would decide it (now "
-                     "%zu)",
-                     null, effect, finding_enough(e, null, effect), e->n);
+                     "the name (%.3g); %s would decide it (now %zu)",
+                     null, effect, finding_enough_prompts(n, e, null, effect),
+                     e->n);
     }
 }
 

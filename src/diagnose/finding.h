@@ -72,9 +72,17 @@ void finding_say(struct finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
  * Units of resampling (prompts) at which an effect of `effect` would show with
  * 80 % power at the interval's 95 % level, from the present interval's width
  * w:  n ((1.96 + 0.84) / 1.96 * w/2 / |effect - null|)^2.  NaN without an
- * interval.  At least n + 1, since n did not do.
+ * interval.  At least n + 1, since n did not do, and else at most
+ * FINDING_ENOUGH_MAX: beyond it, and where there is no difference to show, the
+ * number says nothing.
  */
+#define FINDING_ENOUGH_MAX 1e6
 double finding_enough(const struct estimate *e, double null, double effect);
+
+/* The same in words, into out[64]: "about 817 prompts", "more than a million
+ * prompts", "no number of prompts", and "more prompts" without an interval. */
+const char *finding_enough_prompts(char out[64], const struct estimate *e,
+                                   double null, double effect);
 
 /* The two-sided p-value of `null` that a 95 % interval implies for a normal
  * estimate: 2 Phi(-|estimate - null| / ((high - low) / 3.92)).  NaN without an

@@ -97,10 +97,10 @@ static void judge_push(struct finding *f, const struct estimate *net,
     else
         finding_lack(f,
                      "the push is above 0 at %zu of %zu checkpoints of the "
-                     "rise and foretells %zu of %zu changes; about %.0f "
-                     "prompts would show a push of this size",
+                     "rise and foretells %zu of %zu changes; %s would show a "
+                     "push of this size",
                      t->pushing, t->rising, t->right, t->told,
-                     finding_enough(net, 0, net->estimate));
+                     finding_enough_prompts(text, net, 0, net->estimate));
     finding_say(f,
                 "within prompts the score and length move together by more "
                 "than the penalty takes back: %s tokens times score, at %zu of "

@@ -50,9 +50,10 @@ static enum status judge_biased(struct finding *out, const struct evidence *e,
         f.verdict = VERDICT_NOT_SUPPORTED;
     else
         finding_lack(&f,
-                     "a difference of slopes of this size needs about %.0f "
-                     "prompts with rankings (now %zu)",
-                     finding_enough(&slopes.excess, 0, slopes.excess.estimate),
+                     "%s with rankings would show a difference of slopes of "
+                     "this size (now %zu)",
+                     finding_enough_prompts(text, &slopes.excess, 0,
+                                            slopes.excess.estimate),
                      slopes.excess.n);
     finding_say(&f,
                 "a neutral sentence brings %s of score a token; on the same "
@@ -190,10 +191,9 @@ static enum status judge_exploited(struct finding *out,
     else if (gap->verdict == VERDICT_NOT_SUPPORTED)
         f.verdict = VERDICT_NOT_SUPPORTED;
     else if (share.estimate < 0.5 || share.low <= 0.3)
-        finding_lack(&f,
-                     "the share is not told from 30 %%; about %.0f prompts "
-                     "would do (now %zu)",
-                     finding_enough(&share, share.estimate, 0.3), share.n);
+        finding_lack(
+            &f, "the share is not told from 30 %%; %s would do (now %zu)",
+            finding_enough_prompts(text, &share, share.estimate, 0.3), share.n);
     else if (gap->verdict == VERDICT_SUPPORTED)
         f.verdict = VERDICT_SUPPORTED;
     else
@@ -250,6 +250,7 @@ static double curve_best(const struct evidence *e, const char *key)
 static void judge_change(struct finding *f, const struct estimate *change,
                          const struct finding *score)
 {
+    char text[64];
     f->e = *change;
     f->null = 0;
     if (!finding_has_interval(change))
@@ -264,10 +265,9 @@ static void judge_change(struct finding *f, const struct estimate *change,
     else if (change->high < 0)
         finding_lack(f, "S1: %s", score->needs);
     else
-        finding_lack(f,
-                     "a change of this size would need about %.0f prompts "
-                     "(now %zu)",
-                     finding_enough(change, 0, change->estimate), change->n);
+        finding_lack(f, "%s would show a change of this size (now %zu)",
+                     finding_enough_prompts(text, change, 0, change->estimate),
+                     change->n);
 }
 
 static enum status judge_overoptimised(struct finding *out,

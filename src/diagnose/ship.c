@@ -108,9 +108,10 @@ static void judge_curve(struct ship *s)
     s->score_given_up = s->last.score.estimate - s->chosen.score.estimate;
     if (f->verdict == VERDICT_NOT_MEASURABLE)
         finding_lack(f,
-                     "the last checkpoint is not told apart from it; about "
-                     "%.0f prompts would do (now %zu)",
-                     finding_enough(&gain, 0, gain.estimate), gain.n);
+                     "the last checkpoint is not told apart from it; %s would "
+                     "do (now %zu)",
+                     finding_enough_prompts(text, &gain, 0, gain.estimate),
+                     gain.n);
     finding_say(f,
                 "by %s %s is best; %zu of %zu checkpoints are not told apart "
                 "from it, and of these %s has the least KL (%.2f nats): %s "
@@ -154,9 +155,10 @@ static void judge_votes(struct ship *s, const struct evidence *e,
     s->score_given_up = s->last.score.estimate - s->chosen.score.estimate;
     if (f->verdict == VERDICT_NOT_MEASURABLE)
         finding_lack(f,
-                     "the policy is not told apart from its reference; about "
-                     "%.0f prompts would do (now %zu)",
-                     finding_enough(win, 0.5, win->estimate), win->n);
+                     "the policy is not told apart from its reference; %s "
+                     "would do (now %zu)",
+                     finding_enough_prompts(text, win, 0.5, win->estimate),
+                     win->n);
     finding_say(f, "blind votes prefer the policy in %s of the pairs: %s",
                 finding_percent(text, win),
                 is_better ? "ship the policy" : "ship the reference");

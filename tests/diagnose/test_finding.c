@@ -67,7 +67,45 @@ static void test_enough(void **state)
     struct estimate e = {0, -0.2, 0.2, 100};
     assert_true(finding_enough(&e, 0, 0.1) == 817);
     assert_true(finding_enough(&e, 0, 100) == 101);
-    assert_true(isnan(finding_enough(&e, 1, 1)));
+    char text[64];
+    assert_string_equal(finding_enough_prompts(text, &e, 0, 0.1),
+                        "about 817 prompts");
+}
+
+/* Past a million, the number says nothing; of no difference none would do. */
+static void test_never_enough(void **state)
+{
+    (void)state;
+    char text[64];
+    struct estimate e = {0, -0.2, 0.2, 100};
+    assert_true(finding_enough(&e, 1, 1) == FINDING_ENOUGH_MAX);
+    assert_true(finding_enough(&e, 0, 1e-9) == FINDING_ENOUGH_MAX);
+    assert_string_equal(finding_enough_prompts(text, &e, 1, 1),
+                        "no number of prompts");
+    assert_string_equal(finding_enough_prompts(text, &e, 0, 1e-9),
+                        "more than a million prompts");
+    struct estimate wide = {0, -1.7e308, 1.7e308, 100};
+    assert_string_equal(finding_enough_prompts(text, &wide, 0, 1e-300),
+                        "more than a million prompts");
+    assert_true(isnan(finding_enough(&e, 0, (double)NAN)));
+    assert_string_equal(finding_enough_prompts(text, &e, 0, (double)NAN),
+                        "more prompts");
+    /* The rows say so. */
+    static const struct {
+        double x, low, high, null, effect;
+        const char *want;
+    } row[] = {
+        {0, -1, 1, 0, 0, "no number of prompts"},
+        {1e-9, -1, 1, 0, 0, "more than a million prompts"},
+        {1, -1.7e308, 1.7e308, 0, 1, "more than a million prompts"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct finding f = judged(row[i].x, row[i].low, row[i].high,
+                                  row[i].null, row[i].effect);
+        assert_int_equal(f.verdict, VERDICT_NOT_MEASURABLE);
+        assert_non_null(strstr(f.needs, row[i].want));
+        assert_null(strstr(f.needs, "nan"));
+    }
 }
 
 static void test_words(void **state)
@@ -114,8 +152,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts), cmocka_unit_test(test_no_interval),
-        cmocka_unit_test(test_enough),   cmocka_unit_test(test_words),
-        cmocka_unit_test(test_document),
+        cmocka_unit_test(test_enough),   cmocka_unit_test(test_never_enough),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
