@@ -85,7 +85,8 @@ struct rival {
     size_t supported, contradicted, not_measurable; // signs
     size_t rank;                                    // 1 is first
     size_t tied_with;       // index in the list, SIZE_MAX: with none
-    const char *experiment; // a command that would tell more
+    const char *experiment; // a command that would tell more, with RUN for
+                            // the project and X for a number
     struct rival_seen seen[RIVAL_SIGNS];
     size_t n_seen;
 };

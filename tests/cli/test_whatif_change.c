@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "cli/args.h"
 #include "cli/whatif_change.h"
 #include "diagnose/remedy_table.h"
 
@@ -210,13 +211,43 @@ static void test_experiments(void **state)
     assert_true(n > 0);
 }
 
+/* Every one is a command that the program takes, with options that exist. */
+static void test_experiments_parse(void **state)
+{
+    (void)state;
+    const struct rows none = {.leads = NULL};
+    struct rival rival[RIVALS];
+    rivals_judge(rival, &none);
+    for (size_t i = 0; i < RIVALS; i++) {
+        const struct command *command;
+        struct options o;
+        char text[256], *word[32];
+        int n = 0;
+        (void)snprintf(text, sizeof text, "%s", rival[i].experiment);
+        for (char *at = strtok(text, " "); at != NULL; at = strtok(NULL, " "))
+            word[n++] = at;
+        assert_true(n > 2);
+        assert_string_equal(word[0], "plumb");
+        if (command_need(&command, word[1], &err) != OK)
+            fail_msg("%s: %s", rival[i].experiment, err.text);
+        assert_int_equal(options_init(&o, &err), OK);
+        if (args_read(&o, command, n - 2, word + 2, &err) != OK)
+            fail_msg("%s: %s", rival[i].experiment, err.text);
+        options_free(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),        cmocka_unit_test(test_remedies),
-        cmocka_unit_test(test_stages),      cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_recommended),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_recommended),
         cmocka_unit_test(test_experiments),
+        cmocka_unit_test(test_experiments_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
