@@ -14,7 +14,8 @@ struct evidence_setting {
 /* Commands that make what is lost. */
 #define EVIDENCE_EVAL "plumb eval RUN"
 #define EVIDENCE_TRACE                                                         \
-    "plumb ppo -c RUN/ppo/config.yaml --set ppo.trace_every=1"
+    "plumb ppo -c RUN/ppo/config.yaml --set ppo.trace_every=1 --out RUN/ppo "  \
+    "--overwrite"
 
 /* Write down that `what` is lost, unless `why` is OK.  ERR_MISSING is told as
  * "not there", everything else by its reason.  ERR_MEMORY is the only failure:

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "diagnose/measurements.h"
 #include "diagnose/remedy_value.h"
 #include "diagnose/remedy_verified.h"
 
@@ -127,73 +128,61 @@ static enum status take_checks(struct choosing *c, struct err *err)
 
 /* ---- measurements ------------------------------------------------------- */
 
-/* Measurements, and the files that each makes. */
-static const struct {
-    const char *id, *files;
-} measurements[] = {
-    {"probe", "probes/"},
-    {"panel", "human/"},
-    {"eval", "eval/"},
-    {"trace", "ppo/rollouts"},
-};
-enum {
-    MEASUREMENTS = sizeof measurements / sizeof *measurements
-};
-
-static bool mentions(const char *text, const char *what)
+static enum status take_measurement(struct choosing *c, enum measurement m,
+                                    struct err *err)
 {
-    return text != NULL && strstr(text, what) != NULL;
+    const char *const list[REMEDY_CHOICES] = {measurements_id(m)};
+    return take(c, &c->rivals[0], list, SIDE_ANY, false, err);
 }
 
-/* A row that is not measurable asks for the files that are lost, and where none
- * is, for more prompts. */
-static void count_needs(size_t asked[MEASUREMENTS], const struct finding *f,
-                        const struct evidence *e)
+static enum measurement measurement_of(const struct remedy_row *row)
 {
-    bool is_lost = false;
-    if (f == NULL || f->verdict != VERDICT_NOT_MEASURABLE)
-        return;
-    for (size_t k = 0; k < MEASUREMENTS; k++) {
-        const char *files = measurements[k].files;
-        for (size_t i = 0; i < e->n_loss; i++) {
-            if (e->loss[i].is_part || !mentions(e->loss[i].what, files) ||
-                (!mentions(f->data, e->loss[i].what) &&
-                 !mentions(f->needs, e->loss[i].what)))
-                continue;
-            asked[k]++;
-            is_lost = true;
-            break;
-        }
-    }
-    for (size_t k = 0; k < MEASUREMENTS && !is_lost; k++)
-        asked[k] += finding_has_interval(&f->e) &&
-                    strcmp(measurements[k].id,
-                           mentions(f->data, "human/") ? "panel" : "eval") == 0;
+    size_t m = 0;
+    while (m < MEASUREMENTS &&
+           strcmp(measurements_id((enum measurement)m), row->id) != 0)
+        m++;
+    return (enum measurement)m;
 }
 
 /* What would decide most of the signs of the three explanations that stand
- * first. */
+ * first, the one that makes the other's inputs before it. */
 static enum status take_measurements(struct choosing *c, struct err *err)
 {
-    size_t asked[MEASUREMENTS] = {0};
-    for (size_t i = 0; i < 3; i++)
-        for (size_t k = 0; k < c->rivals[i].n_seen; k++)
-            count_needs(asked,
-                        rivals_row(c->s->rows, c->rivals[i].seen[k].sign.row),
-                        c->s->e);
-    for (size_t round = 0; round < MEASUREMENTS; round++) {
-        size_t best = 0;
-        for (size_t k = 1; k < MEASUREMENTS; k++)
-            if (asked[k] > asked[best])
-                best = k;
-        if (asked[best] == 0)
-            break;
-        const char *const list[REMEDY_CHOICES] = {measurements[best].id};
-        TRY(take(c, &c->rivals[0], list, SIDE_ANY, false, err));
-        asked[best] = 0;
+    enum measurement list[MEASUREMENTS];
+    char what[FILE_PATH_MAX];
+    const struct evidence *e = c->s->e;
+    size_t n = measurements_wanted(list, e, c->s->rows, c->rivals);
+    /* Little to ask for: try what the first explanation would say, where that
+     * can be tried. */
+    bool is_tried = n < REMEDIES && !measurements_lack_whatif(what, e);
+    if (!is_tried)
+        n = measurements_add(list, n, MEASUREMENT_EVAL, e);
+    if (!is_tried)
+        n = measurements_add(list, n, MEASUREMENT_PROBE, e);
+    for (size_t i = 0; i < n; i++)
+        TRY(take_measurement(c, list[i], err));
+    if (c->n < REMEDIES)
+        return take_repairs(c, err);
+    struct pick first = c->pick[0];
+    if (measurement_of(c->pick[1].row) < measurement_of(first.row)) {
+        c->pick[0] = c->pick[1];
+        c->pick[1] = first;
     }
-    /* Nothing to ask for: try what the first explanation would say. */
-    return c->n < REMEDIES ? take_repairs(c, err) : OK;
+    return OK;
+}
+
+/* A measurement whose inputs are not there says so in its title, and names the
+ * first of them. */
+static void say_later(struct remedy *r, const struct remedy_row *row,
+                      const struct evidence *e)
+{
+    char what[FILE_PATH_MAX];
+    enum measurement m = measurement_of(row);
+    if (m == MEASUREMENTS || !measurements_lack(what, m, e))
+        return;
+    r->title = measurements_title_later(m);
+    remedy_value_append(r->why, sizeof r->why,
+                        "; not there yet is %.200s, which it reads", what);
 }
 
 /* ---- in words ----------------------------------------------------------- */
@@ -245,6 +234,7 @@ static void say_why(struct remedy *r, const struct pick *p,
             p->is_beside ? "beside the remedy of " : "", v->id, v->name,
             v->supported, v->contradicted);
     remedy_value_say(r, p->row, p->value, s);
+    say_later(r, p->row, s->e);
 }
 
 static enum status write_remedy(struct remedy *r, const struct pick *p,

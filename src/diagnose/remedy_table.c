@@ -292,8 +292,10 @@ const struct remedy_row remedy_rows[] = {
      .tradeoff = "a few minutes of computing; nothing is trained that stays"},
     {.id = "trace",
      .title = "train again with every iteration's rollouts on disk",
-     .command = "ppo -c %s/ppo/config.yaml --set ppo.trace_every=1",
-     .tradeoff = "a training run, and its rollouts take disk"},
+     .command = "ppo -c %s/ppo/config.yaml --set ppo.trace_every=1 --out "
+                "%s/ppo --overwrite",
+     .tradeoff = "a training run, in place of the one that is there, and its "
+                 "rollouts take disk"},
 };
 const size_t remedy_row_count = sizeof remedy_rows / sizeof *remedy_rows;
 

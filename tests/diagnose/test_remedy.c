@@ -201,13 +201,32 @@ static void test_healthy(void **state)
     assert_int_equal(r[0].purpose, REMEDY_CHECK);
 }
 
-/* Two files are lost that the first explanations rest on. */
-static void test_inconclusive(void **state)
+static void make_files(struct made *m, const char *const *name, size_t n)
 {
-    (void)state;
-    struct remedy r[REMEDIES];
-    struct made *m = made_new(dir);
-    make_desk();
+    struct err err;
+    char folder[FILE_PATH_MAX];
+    for (size_t i = 0; i < n; i++) {
+        const char *path = files_path(dir, name[i]);
+        files_must(file_dirname(folder, path, &err), &err);
+        files_must(file_make_dir(folder, &err), &err);
+        files_must(file_write(path, "x", 1, &err), &err);
+    }
+    snprintf(m->e.run, sizeof m->e.run, "%s/ppo", dir);
+    made_set(m, "ppo", "ppo.model", "../sft");
+    made_set(m, "ppo", "ppo.reward_model", "org/name");
+    made_set(m, "ppo", "ppo.prompts", "../sft/config.json");
+}
+
+#define TRAINED                                                                \
+    "ppo/config.yaml", "sft/config.json", "sft/config.yaml",                   \
+        "reward/config.yaml"
+#define POLICY                                                                 \
+    "ppo/checkpoints/000010/config.json",                                      \
+        "ppo/checkpoints/000010/model.safetensors"
+#define EVALUATED "eval/settings.json", "eval/samples.jsonl"
+
+static void lose_files(struct made *m)
+{
     m->e.loss[m->e.n_loss++] = (struct evidence_loss){
         "probes/relaxation.json", "not there", "plumb probe", false};
     m->e.loss[m->e.n_loss++] = (struct evidence_loss){
@@ -215,19 +234,81 @@ static void test_inconclusive(void **state)
     m->gate[GATE_PENALTY].data = "probes/relaxation.json";
     m->observed[OBSERVED_LESS_DIRECT].data = "human/spotcheck.jsonl";
     made_rank(m, NULL, NULL);
+}
+
+/* Two files are lost that the first explanations rest on. */
+static void test_inconclusive(void **state)
+{
+    (void)state;
+    static const char *const there[] = {TRAINED, POLICY, EVALUATED};
+    struct remedy r[REMEDIES];
+    struct made *m = made_new(dir);
+    char want[FILE_PATH_MAX];
+    make_desk();
+    make_files(m, there, sizeof there / sizeof *there);
+    lose_files(m);
     made_choose(r, m, REMEDY_MEASURE);
     assert_int_equal(r[0].purpose, REMEDY_MEASURE);
     assert_int_equal(r[1].purpose, REMEDY_MEASURE);
-    const char *const ids[] = {r[0].id, r[1].id};
-    bool is_probe = strcmp(ids[0], "probe") == 0;
-    assert_string_equal(ids[is_probe ? 0 : 1], "probe");
-    assert_string_equal(ids[is_probe ? 1 : 0], "panel");
-    const struct remedy *probe = &r[is_probe ? 0 : 1];
-    char want[FILE_PATH_MAX];
+    assert_string_equal(r[0].id, "panel");
+    assert_string_equal(r[1].id, "probe");
     snprintf(want, sizeof want, "plumb probe %s", dir);
-    assert_string_equal(probe->command, want);
-    assert_string_equal(probe->name, "");
-    assert_true(isnan(probe->effect[REMEDY_RM].predicted.estimate));
+    assert_string_equal(r[1].command, want);
+    assert_string_equal(r[1].name, "");
+    assert_null(strstr(r[1].title, "once"));
+    assert_null(strstr(r[1].why, "not there yet"));
+    assert_true(isnan(r[1].effect[REMEDY_RM].predicted.estimate));
+}
+
+/* The first command can be run, and makes what the second reads; where none
+ * can, it is said what must be there first. */
+static void test_order(void **state)
+{
+    (void)state;
+    static const char *const there[] = {TRAINED, POLICY};
+    struct remedy r[REMEDIES];
+    struct made *m = made_new(dir);
+    make_desk();
+    lose_files(m);
+    made_choose(r, m, REMEDY_MEASURE);
+    assert_string_equal(r[0].id, "eval");
+    assert_non_null(strstr(r[0].title, "once their checkpoints"));
+    assert_non_null(strstr(r[0].why, "not there yet is ppo/config.yaml"));
+    assert_non_null(strstr(r[1].title, "once plumb eval"));
+
+    m = made_new(dir);
+    make_files(m, there, sizeof there / sizeof *there - 2);
+    lose_files(m);
+    made_choose(r, m, REMEDY_MEASURE);
+    assert_string_equal(r[0].id, "trace");
+    assert_null(strstr(r[0].title, "once"));
+    assert_non_null(strstr(r[0].command, "--out "));
+    assert_string_equal(r[1].id, "eval");
+    assert_non_null(strstr(r[1].why, "a checkpoint in ppo/checkpoints"));
+
+    m = made_new(dir);
+    make_files(m, there, sizeof there / sizeof *there);
+    lose_files(m);
+    made_choose(r, m, REMEDY_MEASURE);
+    assert_string_equal(r[0].id, "eval");
+    assert_null(strstr(r[0].title, "once"));
+    assert_non_null(strstr(r[1].title, "once plumb eval"));
+
+    /* Nothing is asked for: no change is tried that cannot be. */
+    m = made_new(dir);
+    make_files(m, there, sizeof there / sizeof *there);
+    made_rank(m, NULL, NULL);
+    made_choose(r, m, REMEDY_MEASURE);
+    assert_string_equal(r[0].id, "eval");
+    assert_int_equal(r[1].purpose, REMEDY_MEASURE);
+
+    /* A model that a setting names and that is gone. */
+    m = made_new(dir);
+    make_files(m, there, sizeof there / sizeof *there);
+    m->setting[0].text = "../gone";
+    lose_files(m);
+    made_choose(r, m, REMEDY_MEASURE);
+    assert_non_null(strstr(r[0].why, "../gone, which is ppo.model"));
 }
 
 static void test_text(void **state)
@@ -420,6 +501,7 @@ int main(void)
         WITH_DIR(test_healthy),
         WITH_DIR(test_earlier_checkpoint),
         WITH_DIR(test_inconclusive),
+        WITH_DIR(test_order),
         WITH_DIR(test_text),
         WITH_DIR(test_verified),
         WITH_DIR(test_document),
