@@ -125,6 +125,29 @@ void finding_judge(struct finding *f, const struct estimate *e, double null,
     }
 }
 
+void finding_judge_side(struct finding *f, const struct estimate *e,
+                        enum finding_side side, double bound, const char *units,
+                        const char *lack)
+{
+    bool is_claimed = side == FINDING_ABOVE ? e->low > bound : e->high < bound;
+    bool is_other = side == FINDING_ABOVE ? e->high <= bound : e->low >= bound;
+    f->e = *e;
+    f->effect = bound;
+    if (!isfinite(e->estimate))
+        finding_lack(f, "%s", lack);
+    else if (!finding_has_interval(e))
+        finding_lack(f, "too few %s (%zu) for an interval", units, e->n);
+    else if (is_claimed)
+        f->verdict = VERDICT_SUPPORTED;
+    else if (is_other)
+        f->verdict = VERDICT_NOT_SUPPORTED;
+    else
+        finding_lack(f,
+                     "the interval covers %.3g; about %.0f %s would decide it "
+                     "(now %zu)",
+                     bound, finding_enough(e, e->estimate, bound), units, e->n);
+}
+
 void finding_lack(struct finding *f, const char *fmt, ...)
 {
     va_list args;

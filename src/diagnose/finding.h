@@ -62,6 +62,22 @@ struct finding finding_new(const char *id, const char *claim, const char *unit,
 void finding_judge(struct finding *f, const struct estimate *e, double null,
                    double effect);
 
+/*
+ * The verdict of a claim that knows no effect of its own size, only a bound:
+ * supported when the whole interval lies on the side claimed, not supported
+ * when it lies on the other or ends at the bound.  Sets e, effect (the bound),
+ * verdict and needs.
+ *   units  what is resampled, as needs puts it: "prompts"
+ *   lack   needs when there is no estimate; it is kept by value
+ */
+enum finding_side {
+    FINDING_ABOVE,
+    FINDING_BELOW
+};
+void finding_judge_side(struct finding *f, const struct estimate *e,
+                        enum finding_side side, double bound, const char *units,
+                        const char *lack);
+
 /* Not measurable, because of this; printf form. */
 void finding_lack(struct finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
 

@@ -108,6 +108,39 @@ static void test_never_enough(void **state)
     }
 }
 
+/* One side of a bound, at it, and across it. */
+static void test_sides(void **state)
+{
+    (void)state;
+    static const struct {
+        double low, high;
+        enum verdict above, below;
+    } known[] = {
+        {0.3, 0.4, VERDICT_SUPPORTED, VERDICT_NOT_SUPPORTED},
+        {0.1, 0.2, VERDICT_NOT_SUPPORTED, VERDICT_SUPPORTED},
+        {0.2, 0.3, VERDICT_NOT_MEASURABLE, VERDICT_NOT_MEASURABLE},
+        {0.25, 0.25, VERDICT_NOT_SUPPORTED, VERDICT_NOT_SUPPORTED},
+        {(double)NAN, (double)NAN, VERDICT_NOT_MEASURABLE,
+         VERDICT_NOT_MEASURABLE},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct estimate e = {0.25, known[i].low, known[i].high, 9};
+        struct finding f = finding_new("x", "", "", "");
+        finding_judge_side(&f, &e, FINDING_ABOVE, 0.25, "pairs", "all");
+        assert_int_equal(f.verdict, known[i].above);
+        assert_true(f.effect == 0.25);
+        f = finding_new("x", "", "", "");
+        finding_judge_side(&f, &e, FINDING_BELOW, 0.25, "pairs", "all");
+        assert_int_equal(f.verdict, known[i].below);
+        if (isnan(e.low))
+            assert_string_equal(f.needs, "too few pairs (9) for an interval");
+    }
+    struct estimate none = summary_nothing();
+    struct finding f = finding_new("x", "", "", "");
+    finding_judge_side(&f, &none, FINDING_BELOW, 0.25, "pairs", "all of it");
+    assert_string_equal(f.needs, "all of it");
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -153,7 +186,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts), cmocka_unit_test(test_no_interval),
         cmocka_unit_test(test_enough),   cmocka_unit_test(test_never_enough),
-        cmocka_unit_test(test_words),    cmocka_unit_test(test_document),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
