@@ -24,21 +24,10 @@ static enum status add_worse(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY(leads_add(&f, leads, "worse", "people prefer the reference", "win rate",
                   VOTES, err));
-    f->e = win;
-    f->null = f->effect = 0.5;
-    if (!finding_has_interval(&win))
-        finding_lack(f, "blind votes; 47 pairs tell a win rate of 70 %%, 783 "
-                        "one of 55 %%");
-    else if (win.high < 0.5)
-        f->verdict = VERDICT_SUPPORTED;
-    else if (win.low > 0.5)
-        f->verdict = VERDICT_NOT_SUPPORTED;
-    else
-        finding_lack(f,
-                     "the interval covers one half; %s would tell a difference "
-                     "of this size (now %zu)",
-                     finding_enough_prompts(text, &win, 0.5, win.estimate),
-                     win.n);
+    finding_judge_side(f, &win, FINDING_BELOW, 0.5, "prompts",
+                       "blind votes; 47 pairs tell a win rate of 70 %, 783 one "
+                       "of 55 %");
+    f->null = 0.5;
     finding_say(f, "judges prefer the policy in %s of the pairs",
                 finding_percent(text, &win));
     return OK;
@@ -66,18 +55,9 @@ static enum status add_noise(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY(leads_add(&f, leads, "noise", "judges do not agree with themselves",
                   "second visits that choose as the first did", VOTES, err));
-    f->e = same;
-    f->effect = 0.6;
-    if (!finding_has_interval(&same))
-        finding_lack(f, "pairs judged twice; about 60");
-    else if (same.high < 0.6)
-        f->verdict = VERDICT_SUPPORTED;
-    else if (same.low > 0.6)
-        f->verdict = VERDICT_NOT_SUPPORTED;
-    else
-        finding_lack(f, "%s with a pair judged twice (now %zu)",
-                     finding_enough_prompts(text, &same, same.estimate, 0.6),
-                     same.n);
+    finding_judge_side(f, &same, FINDING_BELOW, 0.6,
+                       "prompts with a pair judged twice",
+                       "pairs judged twice; about 60");
     finding_say(f, "judged again, %s of the pairs were decided alike",
                 finding_percent(text, &same));
     return OK;
@@ -168,7 +148,8 @@ static enum status add_mix(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY_DONE(leads_add(
         &f, leads, "mix", "the prompts changed, or are not those held out",
-        "total variation of strata", "ppo/rollouts, eval/samples.jsonl", err));
+        "total variation of strata",
+        "ppo/rollouts, eval/samples.jsonl; a distance, no interval", err));
     finding_add_number(f, "early_to_late", drift, e->n_rollout);
     finding_add_number(f, "training_to_heldout", gap, e->n_reply);
     f->e.estimate = fmax(drift, gap);
@@ -233,7 +214,7 @@ static enum status add_overfit(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY(leads_add(&f, leads, "overfit", "the reference is over-fitted",
                   "nats a token, held-out over training demonstrations",
-                  "probes/reference.json", err));
+                  "probes/reference.json; two totals, no interval", err));
     finding_add_number(f, "train", train, 1);
     finding_add_number(f, "heldout", held, 1);
     f->e.estimate = held / train;

@@ -1,36 +1,15 @@
 #include "diagnose/kl_leads.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <stdio.h>
 
-#include "base/mem.h"
 #include "diagnose/metric.h"
+#include "diagnose/price_leads.h"
 #include "diagnose/rate.h"
+#include "stat/blocks.h"
 #include "stat/concentration.h"
-#include "stat/decompose.h"
-#include "stat/klprice.h"
 
 #define SAMPLES "eval/samples.jsonl"
-
-/* Supported when the interval lies above a bound, refuted when below. */
-static void judge_above(struct finding *f, const struct estimate *x,
-                        double bound, const char *lack)
-{
-    f->e = *x;
-    f->effect = bound;
-    if (!finding_has_interval(x))
-        finding_lack(f, "%s", lack);
-    else if (x->low > bound)
-        f->verdict = VERDICT_SUPPORTED;
-    else if (x->high < bound)
-        f->verdict = VERDICT_NOT_SUPPORTED;
-    else
-        finding_lack(f,
-                     "the interval covers %.3g; about %.0f prompts would "
-                     "decide it",
-                     bound, finding_enough(x, x->estimate, bound));
-}
+#define NO_PENALTY "no penalty in the reward of the rollouts"
 
 /* ---- where it falls ----------------------------------------------------- */
 
@@ -58,8 +37,9 @@ static enum status add_ledger(struct leads *leads, const struct evidence *e,
         finding_add(f, name[c], &share[c]);
     finding_add_number(f, "tokens_at_sentence_end", stops / (double)e->n_token,
                        e->n_token);
-    judge_above(f, &share[EVIDENCE_BOUNDARY], 0.5,
-                "held-out replies with the KL of each token are missing");
+    finding_judge_side(
+        f, &share[EVIDENCE_BOUNDARY], FINDING_ABOVE, 0.5, "prompts",
+        "held-out replies with the KL of each token are missing");
     finding_say(f,
                 "%s of the KL lies on the %.0f %% of tokens behind a "
                 "sentence's end, where the choice is to stop or to go on",
@@ -92,8 +72,9 @@ static enum status add_concentrated(struct leads *leads,
     finding_add(f, "gini", &c.gini);
     finding_add(f, "top_5", &c.top5);
     finding_add(f, "top_20", &c.top20);
-    judge_above(f, &c.top20, 0.5,
-                "held-out replies with the KL of each token are missing");
+    finding_judge_side(
+        f, &c.top20, FINDING_ABOVE, 0.5, "prompts",
+        "held-out replies with the KL of each token are missing");
     finding_say(f,
                 "the top 5 %% of tokens carry %s of the KL, the top 20 %% "
                 "%s",
@@ -102,31 +83,46 @@ static enum status add_concentrated(struct leads *leads,
     return OK;
 }
 
+/* What the penalty paid the EOS tokens of each iteration of the second half,
+ * over how many there were; all: what it charged in them for any token. */
+static enum status pay_of_eos(struct estimate *out, double *all,
+                              const struct evidence *e, struct err *err)
+{
+    struct rate r;
+    size_t first = e->n_step / 2;
+    enum status status = rate_open(&r, e->n_step - first, err);
+    *all = 0;
+    for (size_t i = 0; status == OK && i < r.n; i++) {
+        const struct evidence_step *s = &e->step[first + i];
+        const struct evidence_ledger *l = &s->by_class[EVIDENCE_EOS];
+        rate_add(&r, i, l->paid - l->charged, l->tokens);
+        for (size_t c = 0; c < EVIDENCE_CLASSES; c++)
+            *all += s->by_class[c].charged;
+    }
+    if (status == OK)
+        status = rate_few(out, &r, blocks_length(r.n), e->plan.level, err);
+    rate_close(&r);
+    return status;
+}
+
 static enum status add_eos_paid(struct leads *leads, const struct evidence *e,
                                 struct err *err)
 {
-    double tokens = 0, paid = 0, all = 0;
-    for (size_t i = e->n_step / 2; i < e->n_step; i++) {
-        const struct evidence_ledger *l = &e->step[i].by_class[EVIDENCE_EOS];
-        tokens += l->tokens;
-        paid += l->paid - l->charged;
-        for (size_t c = 0; c < EVIDENCE_CLASSES; c++)
-            all += e->step[i].by_class[c].charged;
-    }
+    struct estimate pay;
     struct finding *f;
+    double all;
+    char text[64];
+    TRY(pay_of_eos(&pay, &all, e, err));
     TRY(leads_add(&f, leads, "eos_paid", "the penalty pays for stopping",
-                  "score an EOS token", "ppo/rollouts", err));
-    f->e.estimate = paid / tokens;
-    f->e.n = (size_t)tokens;
+                  "score an EOS token, over iterations", "ppo/rollouts", err));
     finding_add_number(f, "charged_in_all", all, e->n_step);
-    if (!isfinite(f->e.estimate) || all == 0)
-        finding_lack(f, "no penalty in the reward of the rollouts");
-    else
-        f->verdict = paid > 0 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_judge_side(f, &pay, FINDING_ABOVE, 0, "iterations", NO_PENALTY);
+    if (all == 0)
+        finding_lack(f, "%s", NO_PENALTY);
     finding_say(f,
-                "in the second half the penalty %s an EOS token %.4f of score "
+                "in the second half the penalty pays an EOS token %s of score "
                 "on average",
-                paid > 0 ? "pays" : "charges", fabs(paid / tokens));
+                finding_number(text, &pay, 4));
     return OK;
 }
 
@@ -144,23 +140,26 @@ static enum status add_paid(struct leads *leads, const struct evidence *e,
     struct finding *f;
     struct rate r;
     char text[64];
-    enum status status = rate_open(&r, e->n_step, err);
-    for (size_t i = e->n_step / 2; status == OK && i < e->n_step; i++)
+    size_t first = e->n_step / 2;
+    enum status status = rate_open(&r, e->n_step - first, err);
+    for (size_t i = 0; status == OK && i < r.n; i++)
         for (size_t d = 0; d < EVIDENCE_DECILES; d++) {
-            const struct evidence_ledger *l = &e->step[i].by_decile[d];
+            const struct evidence_ledger *l = &e->step[first + i].by_decile[d];
             rate_add(&r, i, l->paid, l->charged);
             net[d] += l->charged - l->paid;
             all += l->charged - l->paid;
         }
     if (status == OK)
-        status = rate_estimate(&share, &r, &e->plan, err);
+        status = rate_few(&share, &r, blocks_length(r.n), e->plan.level, err);
     rate_close(&r);
     TRY(status);
     TRY(leads_add(&f, leads, "paid", "the penalty pays back what it charges",
-                  "score paid over score charged", "ppo/rollouts", err));
+                  "score paid over score charged, over iterations",
+                  "ppo/rollouts", err));
     for (size_t d = 0; d < EVIDENCE_DECILES && all != 0; d++)
         finding_add_number(f, decile_name[d], net[d] / all, e->n_step);
-    judge_above(f, &share, 0.25, "no penalty in the reward of the rollouts");
+    finding_judge_side(f, &share, FINDING_ABOVE, 0.25, "iterations",
+                       NO_PENALTY);
     finding_say(f,
                 "of what the penalty charges it pays back %s on other tokens; "
                 "of the difference %.0f %% falls on the first tenth of a "
@@ -170,262 +169,11 @@ static enum status add_paid(struct leads *leads, const struct evidence *e,
     return OK;
 }
 
-/* ---- length ------------------------------------------------------------- */
-
-/* KL and length of each prompt at two checkpoints. */
-struct two_points {
-    double *kl, *tokens, *first; // grids [m * n_prompts]
-};
-
-static enum status split_rise(struct decompose_kl *out,
-                              struct decompose_kl *of_first,
-                              const struct push *p, struct two_points *g,
-                              const struct evidence *e, struct err *err)
-{
-    size_t n = p->n_prompts;
-    size_t a = n * (p->t[0] == 0), b = n * (p->m - 1);
-    TRY(push_grid(g->kl, p, p->kl, err));
-    TRY(push_grid(g->tokens, p, p->tokens, err));
-    TRY(decompose_kl(out, g->kl + a, g->tokens + a, g->kl + b, g->tokens + b, n,
-                     &e->plan, err));
-    if (p->kl_first == NULL)
-        return OK;
-    TRY(push_grid(g->first, p, p->kl_first, err));
-    return decompose_kl(of_first, g->first + a, g->tokens + a, g->first + b,
-                        g->tokens + b, n, &e->plan, err);
-}
-
-/* The training batches' own split, early third against late third. */
-static double batch_share(const struct evidence *e)
-{
-    double kl[2] = {0}, len[2] = {0}, n[2] = {0};
-    size_t third = e->n_step / 3;
-    for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        if (r->step >= third && r->step < e->n_step - third)
-            continue;
-        size_t late = r->step >= third;
-        kl[late] += (double)r->kl;
-        len[late] += (double)r->tokens;
-        n[late]++;
-    }
-    double kappa[2] = {kl[0] / len[0], kl[1] / len[1]};
-    double change = kl[1] / n[1] - kl[0] / n[0];
-    return (len[1] / n[1] - len[0] / n[0]) * (kappa[0] + kappa[1]) / 2 / change;
-}
-
-static enum status add_length_share(struct leads *leads,
-                                    const struct evidence *e,
-                                    const struct push *p, struct err *err)
-{
-    enum status status = OK;
-    struct two_points g = {.kl = NULL};
-    struct decompose_kl d = {.change = summary_nothing(),
-                             .share_length = summary_nothing()};
-    struct decompose_kl first = d;
-    size_t cells = p->m * p->n_prompts;
-    char text[64], other[64];
-    if (p->n > 0 && p->m > 2) {
-        TRY_DONE(MEM_NEW(g.kl, cells, err));
-        TRY_DONE(MEM_NEW(g.tokens, cells, err));
-        TRY_DONE(MEM_NEW(g.first, cells, err));
-        TRY_DONE(split_rise(&d, &first, p, &g, e, err));
-    }
-    struct finding *f;
-    TRY_DONE(leads_add(&f, leads, "length_share",
-                       "KL rises because replies are longer",
-                       "share of the rise", "probes/push.json", err));
-    finding_add(f, "change", &d.change);
-    finding_add(f, "change_of_first_tokens", &first.change);
-    finding_add_number(f, "share_in_training_batches", batch_share(e),
-                       e->n_step);
-    judge_above(f, &d.share_length, 0.8,
-                "fewer than three checkpoints in probes/push.json, or no rise "
-                "to explain");
-    finding_say(f,
-                "of the rise of KL since the first checkpoint %s is more "
-                "tokens; the KL of the first tokens alone changed by %s nats",
-                finding_percent(text, &d.share_length),
-                finding_number(other, &first.change, 2));
-done:
-    mem_free(g.kl);
-    mem_free(g.tokens);
-    mem_free(g.first);
-    return status;
-}
-
-/* The limit on a response's length, as the first cut responses show it, and the
- * longest response of the last quarter; NaN where none was cut early on. */
-struct limit {
-    double early, late;
-};
-
-static struct limit find_limit(const struct evidence *e)
-{
-    struct limit l = {(double)NAN, (double)NAN};
-    uint32_t first = UINT32_MAX;
-    for (size_t i = 0; i < e->n_rollout; i++) {
-        const struct evidence_rollout *r = &e->rollout[i];
-        double tokens = (double)r->tokens;
-        if (!r->is_eos && 4 * (size_t)r->step < e->n_step && r->step < first) {
-            first = r->step;
-            l.early = tokens;
-        }
-        if (4 * (size_t)r->step >= 3 * e->n_step)
-            l.late = fmax(l.late, tokens);
-    }
-    return l;
-}
-
-static enum status add_limit(struct leads *leads, const struct evidence *e,
-                             struct err *err)
-{
-    struct limit l = find_limit(e);
-    struct finding *f;
-    TRY(leads_add(&f, leads, "limit", "the limit on responses' length rose",
-                  "longest response at the end over the first limit",
-                  "ppo/rollouts", err));
-    f->e.estimate = l.late / l.early;
-    f->e.n = e->n_rollout;
-    f->effect = KL_LEADS_LIMIT;
-    if (e->n_rollout == 0)
-        finding_lack(f, "ppo/rollouts; they are written by plumb ppo");
-    else
-        f->verdict = l.late >= KL_LEADS_LIMIT * l.early ? VERDICT_SUPPORTED
-                                                        : VERDICT_NOT_SUPPORTED;
-    char share[32] = "an unknown share";
-    if (isfinite(batch_share(e))) // three iterations at least
-        (void)snprintf(share, sizeof share, "%.0f %%", 100 * batch_share(e));
-    if (f->verdict == VERDICT_SUPPORTED)
-        finding_say(f,
-                    "responses were cut at %.0f tokens first, at the end one "
-                    "has %.0f; of the rise of KL in the training batches %s is "
-                    "more tokens",
-                    l.early, l.late, share);
-    else
-        finding_say(f, "responses are not cut early, or no later one is longer "
-                       "than the first limit");
-    return OK;
-}
-
-/* The reference's replies as columns: number, prompt. */
-struct replies {
-    double *x;
-    size_t *prompt;
-    size_t n;
-};
-
-static enum status reference_column(struct replies *out,
-                                    const struct evidence *e, size_t member,
-                                    struct err *err)
-{
-    TRY(MEM_NEW(out->x, e->n_reply, err));
-    TRY(MEM_NEW(out->prompt, e->n_reply, err));
-    for (size_t i = 0; i < e->n_reply; i++) {
-        const void *at = (const char *)&e->reply[i] + member;
-        if (e->reply[i].is_policy)
-            continue;
-        out->x[out->n] = *(const double *)at;
-        out->prompt[out->n++] = e->reply[i].prompt;
-    }
-    return OK;
-}
-
-static void replies_free(struct replies *r)
-{
-    mem_free(r->x);
-    mem_free(r->prompt);
-}
-
-static enum status add_length_price(struct leads *leads,
-                                    const struct evidence *e, struct err *err)
-{
-    enum status status = OK;
-    size_t tokens = offsetof(struct evidence_reply, tokens);
-    struct replies r = {.n = 0};
-    struct klprice_lengths tilt;
-    struct estimate ratio, kl;
-    double *a = NULL, *b = NULL;
-    char text[64], other[64];
-    TRY_DONE(reference_column(&r, e, tokens, err));
-    TRY_DONE(MEM_NEW(a, e->n_prompts, err));
-    TRY_DONE(MEM_NEW(b, e->n_prompts, err));
-    TRY_DONE(evidence_prompt_means(a, e, true, tokens, err));
-    TRY_DONE(klprice_lengths(&tilt, r.x, r.prompt, r.n, a, e->n_prompts,
-                             &e->plan, err));
-    TRY_DONE(evidence_prompt_means(b, e, false, tokens, err));
-    TRY_DONE(summary_estimate_ratio(&ratio, a, b, e->n_prompts, &e->plan, err));
-    TRY_DONE(evidence_prompt_means(a, e, true,
-                                   offsetof(struct evidence_reply, kl), err));
-    TRY_DONE(summary_estimate_mean(&kl, a, e->n_prompts, &e->plan, err));
-    struct finding *f;
-    TRY_DONE(leads_add(&f, leads, "length_price",
-                       "the length alone costs little KL", "nats a reply",
-                       SAMPLES, err));
-    double stop = klprice_length(ratio.estimate);
-    f->e.estimate = stop;
-    f->e.n = ratio.n;
-    finding_add(f, "tilt", &tilt.kl);
-    finding_add_number(f, "tilt_is_lower_bound", tilt.is_bound, tilt.beyond);
-    finding_add(f, "kl", &kl);
-    if (!isfinite(stop) || !isfinite(kl.estimate))
-        finding_lack(f, "held-out replies of both models with KL are missing");
-    else
-        f->verdict = stop < 0.25 * kl.estimate ? VERDICT_SUPPORTED
-                                               : VERDICT_NOT_SUPPORTED;
-    finding_say(f,
-                "making replies %.2f times as long by stopping less readily "
-                "costs %.2f nats, and at %s %s with the reference's own "
-                "lengths; the whole KL is %s",
-                ratio.estimate, stop, tilt.is_bound ? "least" : "best",
-                finding_number(text, &tilt.kl, 2),
-                finding_number(other, &kl, 2));
-done:
-    replies_free(&r);
-    mem_free(a);
-    mem_free(b);
-    return status;
-}
-
-/* ---- the price ---------------------------------------------------------- */
-
-static enum status add_price(struct leads *leads, const struct evidence *e,
-                             struct err *err)
-{
-    enum status status = OK;
-    struct replies r = {.n = 0};
-    struct klprice_sampled k;
-    double beta = evidence_beta(e);
-    char text[64];
-    if (!(beta > 0))
-        return OK;
-    TRY_DONE(
-        reference_column(&r, e, offsetof(struct evidence_reply, score), err));
-    TRY_DONE(klprice_sample(&k, r.x, r.prompt, r.n, e->n_prompts, beta,
-                            &e->plan, err));
-    struct finding *f;
-    TRY_DONE(leads_add(
-        &f, leads, "price", "at this price the optimum is far away",
-        "nats a reply at the optimum, Gaussian scores", SAMPLES, err));
-    finding_add(f, "kl_sampled", &k.kl);
-    finding_add_number(f, "kl_sampled_ceiling", k.ceiling, k.kl.n);
-    finding_add_number(f, "kl_sampled_is_lower_bound", k.is_bound, k.kl.n);
-    finding_add(f, "effective_share", &k.effective);
-    finding_add(f, "sd_within", &k.sd);
-    judge_above(f, &k.optimum, 10, "the reference has one reply a prompt");
-    finding_say(f,
-                "the reference's scores differ by %.2f within a prompt, so a "
-                "beta of %.3g leads to %s nats; from the samples themselves "
-                "%.2f%s (they cannot show more than %.2f)",
-                k.sd.estimate, beta, finding_number(text, &k.optimum, 1),
-                k.kl.estimate, k.is_bound ? " or more" : "", k.ceiling);
-done:
-    replies_free(&r);
-    return status;
-}
+/* ---- the price over time, and estimators -------------------------------- */
 
 /* beta in units of raw reward: times what scores were divided by, where that
- * moved. */
+ * moved.  Both are recorded settings of the run, exact, so there is nothing to
+ * resample and the row has no interval. */
 static enum status add_beta_path(struct leads *leads, const struct evidence *e,
                                  struct err *err)
 {
@@ -436,7 +184,8 @@ static enum status add_beta_path(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY(leads_add(&f, leads, "beta_path", "the price of KL decayed",
                   "beta at the end over beta at the start",
-                  "ppo/rollouts, ppo/metrics.jsonl", err));
+                  "ppo/rollouts, ppo/metrics.jsonl; as recorded, not estimated",
+                  err));
     finding_add_number(f, "beta_first", first, 1);
     finding_add_number(f, "beta_last", last, 1);
     finding_add_number(f, "normaliser_change", by, 1);
@@ -455,34 +204,111 @@ static enum status add_beta_path(struct leads *leads, const struct evidence *e,
     return OK;
 }
 
+/* Three estimates of the KL, and the ratio of one to the exact one. */
+struct estimators {
+    double exact, k1, k3;  // nats a response
+    struct estimate ratio; // k3 over exact, over prompts
+};
+
+/* The last quarter of the iterations, since k3 of one batch is a matter of a
+ * few unlikely tokens; response by response: sums over tokens of k3 = exp(-d) -
+ * 1 + d with d the log-ratio, of which k1 is the sum and `measure` that of
+ * exp(-d). */
+static enum status find_estimators(struct estimators *out,
+                                   const struct evidence *e, struct err *err)
+{
+    struct rate r;
+    double n = 0;
+    enum status status = rate_open(&r, e->rollout_prompt.n, err);
+    *out = (struct estimators){.ratio = summary_nothing()};
+    for (size_t i = 0; status == OK && i < e->n_rollout; i++) {
+        const struct evidence_rollout *x = &e->rollout[i];
+        if (4 * (size_t)x->step < 3 * e->n_step)
+            continue;
+        double k1 = (double)x->k1, exact = (double)x->kl;
+        double k3 = (double)x->measure - (double)x->tokens + k1;
+        rate_add(&r, x->prompt, k3, exact);
+        out->exact += exact;
+        out->k1 += k1;
+        out->k3 += k3;
+        n++;
+    }
+    if (status == OK)
+        status = rate_estimate(&out->ratio, &r, &e->plan, err);
+    rate_close(&r);
+    out->exact /= n;
+    out->k1 /= n;
+    out->k3 /= n;
+    return status;
+}
+
+/* Where the rollouts lack it, as the training log has it at the end: one
+ * number. */
+static void read_estimators(struct estimators *out, const struct evidence *e)
+{
+    struct metric_column exact = metric_find(&e->metrics, "kl/sequence");
+    struct metric_column k3 = metric_find(&e->metrics, "kl/k3_sequence");
+    struct metric_column k1 = metric_find(&e->metrics, "objective/kl");
+    out->exact = metric_last(&exact);
+    out->k3 = metric_last(&k3);
+    out->k1 = metric_last(&k1);
+    out->ratio.estimate = out->k3 / out->exact;
+}
+
 static enum status add_estimators(struct leads *leads, const struct evidence *e,
                                   struct err *err)
 {
-    struct metric_column column[] = {metric_find(&e->metrics, "kl/sequence"),
-                                     metric_find(&e->metrics, "kl/k3_sequence"),
-                                     metric_find(&e->metrics, "objective/kl")};
-    double exact = metric_last(&column[0]);
-    double k3 = metric_last(&column[1]), k1 = metric_last(&column[2]);
+    struct estimators k;
     struct finding *f;
+    char text[64];
+    TRY(find_estimators(&k, e, err));
+    if (!isfinite(k.ratio.estimate))
+        read_estimators(&k, e);
     TRY(leads_add(&f, leads, "estimators", "k3 misleads at this drift",
-                  "k3 over exact KL in the last batch", "ppo/metrics.jsonl",
-                  err));
-    f->e.estimate = k3 / exact;
-    f->e.n = e->metrics.n;
-    finding_add_number(f, "exact", exact, 1);
-    finding_add_number(f, "k1", k1, 1);
-    finding_add_number(f, "k3", k3, 1);
-    if (!isfinite(f->e.estimate))
-        finding_lack(f, "ppo/metrics.jsonl lacks kl/sequence or "
-                        "kl/k3_sequence");
+                  "k3 over exact KL, last quarter of the iterations",
+                  "ppo/rollouts, ppo/metrics.jsonl", err));
+    const struct estimate *x = &k.ratio;
+    f->e = *x;
+    f->null = 1;
+    finding_add_number(f, "exact", k.exact, 1);
+    finding_add_number(f, "k1", k.k1, 1);
+    finding_add_number(f, "k3", k.k3, 1);
+    if (!finding_has_interval(x))
+        finding_lack(f, "ppo/rollouts with logp, logp_ref and kl");
+    else if (x->low > 1.2 || x->high < 0.8)
+        f->verdict = VERDICT_SUPPORTED;
+    else if (x->low >= 0.8 && x->high <= 1.2)
+        f->verdict = VERDICT_NOT_SUPPORTED;
     else
-        f->verdict = fabs(f->e.estimate - 1) > 0.2 ? VERDICT_SUPPORTED
-                                                   : VERDICT_NOT_SUPPORTED;
+        finding_lack(
+            f,
+            "the interval covers a difference of a fifth; about %.0f "
+            "prompts would decide it (now %zu)",
+            finding_enough(x, x->estimate, x->estimate < 1 ? 0.8 : 1.2), x->n);
     finding_say(f,
-                "in the last batch the exact KL is %.2f, k1 says %.2f, k3 "
-                "%.2f",
-                exact, k1, k3);
+                "in the last quarter the exact KL is %.2f, k1 says %.2f, k3 "
+                "%.2f, %s of it",
+                k.exact, k.k1, k.k3, finding_percent(text, x));
     return OK;
+}
+
+static enum status forward_ratio(struct estimate *out, const double *forward,
+                                 const double *kl, const struct evidence *e,
+                                 struct err *err)
+{
+    const struct table *t = &e->probe[PROBE_PREFIXES];
+    const char *const *id = table_texts(t, "prompt_id");
+    struct rate r;
+    enum status status = rate_open(&r, e->n_prompts, err);
+    for (size_t i = 0; status == OK && id != NULL && i < t->n; i++) {
+        size_t p = id[i] != NULL ? evidence_prompt(e, id[i]) : SIZE_MAX;
+        if (p != SIZE_MAX && isfinite(forward[i] + kl[i]))
+            rate_add(&r, p, forward[i], kl[i]);
+    }
+    if (status == OK)
+        status = rate_estimate(out, &r, &e->plan, err);
+    rate_close(&r);
+    return status;
 }
 
 static enum status add_forward(struct leads *leads, const struct evidence *e,
@@ -491,30 +317,22 @@ static enum status add_forward(struct leads *leads, const struct evidence *e,
     const struct table *t = &e->probe[PROBE_PREFIXES];
     const double *kl = table_numbers(t, "kl");
     const double *forward = table_numbers(t, "forward_kl");
-    double a = 0, b = 0;
+    struct estimate ratio;
+    char text[64];
     if (kl == NULL || forward == NULL)
         return OK;
-    for (size_t i = 0; i < t->n; i++) {
-        if (!isfinite(kl[i] + forward[i]))
-            continue;
-        a += forward[i];
-        b += kl[i];
-    }
+    TRY(forward_ratio(&ratio, forward, kl, e, err));
     struct finding *f;
     TRY(leads_add(&f, leads, "forward",
                   "the policy lost what the reference says",
                   "forward KL over reverse KL on the reference's prefixes",
                   "probes/prefixes.json", err));
-    f->e.estimate = a / b;
-    f->e.n = t->n;
-    if (!isfinite(f->e.estimate))
-        finding_lack(f, "no prefixes");
-    else
-        f->verdict = a > 2 * b ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_judge_side(f, &ratio, FINDING_ABOVE, 2, "prompts",
+                       "no prefixes, or no KL on them");
     finding_say(f,
-                "on the reference's own prefixes the forward KL is %.2f "
-                "times the reverse",
-                a / b);
+                "on the reference's own prefixes the forward KL is %s times "
+                "the reverse",
+                finding_number(text, &ratio, 2));
     return OK;
 }
 
@@ -525,10 +343,7 @@ enum status kl_leads(struct leads *leads, const struct evidence *e,
     TRY(add_concentrated(leads, e, err));
     TRY(add_eos_paid(leads, e, err));
     TRY(add_paid(leads, e, err));
-    TRY(add_length_share(leads, e, p, err));
-    TRY(add_limit(leads, e, err));
-    TRY(add_length_price(leads, e, err));
-    TRY(add_price(leads, e, err));
+    TRY(price_leads(leads, e, p, err));
     TRY(add_beta_path(leads, e, err));
     TRY(add_estimators(leads, e, err));
     return add_forward(leads, e, err);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "diagnose/metric.h"
 #include "diagnose/rate.h"
+#include "stat/blocks.h"
 #include "stat/regress.h"
 #include "stat/trend.h"
 
@@ -229,15 +230,17 @@ static enum status add_value(struct leads *leads, const struct evidence *e,
                              struct err *err)
 {
     struct explained late = {e->step + e->n_step / 2};
+    size_t n = e->n_step - e->n_step / 2;
     struct estimate slope, share;
     struct finding *f;
     char text[64], other[64];
-    TRY(summary_bootstrap(&share, explained, &late, e->n_step - e->n_step / 2,
-                          &e->plan, err));
+    TRY(blocks_estimate(&share, explained, &late, n, blocks_length(n),
+                        e->plan.level, err));
     TRY(error_slope(&slope, e, err));
     TRY(leads_add(
         &f, leads, "value", "the value model explains next to nothing",
-        "share of the returns' variance, second half", ROLLOUTS, err));
+        "share of the returns' variance, iterations of the second half",
+        ROLLOUTS, err));
     finding_add(f, "error_by_length", &slope);
     finding_judge(f, &share, 1, PPO_LEADS_EXPLAINED);
     if (!finding_has_interval(&share))
@@ -252,6 +255,23 @@ static enum status add_value(struct leads *leads, const struct evidence *e,
 
 /* ---- the rest ----------------------------------------------------------- */
 
+enum status ppo_leads_clip_stops(struct estimate *out, const struct evidence *e,
+                                 struct err *err)
+{
+    struct metric_column above =
+        metric_find(&e->metrics, "clip/positive_above");
+    struct metric_column below =
+        metric_find(&e->metrics, "clip/negative_below");
+    struct rate r;
+    enum status status = rate_open(&r, e->metrics.n, err);
+    for (size_t i = 0; status == OK && i < r.n; i++)
+        rate_add(&r, i, metric_at(&above, i) + metric_at(&below, i), 1);
+    if (status == OK)
+        status = rate_few(out, &r, blocks_length(r.n), e->plan.level, err);
+    rate_close(&r);
+    return status;
+}
+
 static enum status add_clip(struct leads *leads, const struct evidence *e,
                             struct err *err)
 {
@@ -259,22 +279,19 @@ static enum status add_clip(struct leads *leads, const struct evidence *e,
         "clip/positive_above", "clip/negative_below", "clip/positive_below",
         "clip/negative_above"};
     double x[4];
+    struct estimate stopped;
     struct finding *f;
+    TRY(ppo_leads_clip_stops(&stopped, e, err));
     TRY(leads_add(&f, leads, "clip", "the clip stops gradients",
-                  "share of tokens whose gradient it stops",
+                  "share of tokens whose gradient it stops, over iterations",
                   "ppo/metrics.jsonl", err));
     for (size_t i = 0; i < 4; i++) {
         struct metric_column share = metric_find(&e->metrics, cell[i]);
         x[i] = metric_mean(&share);
         finding_add_number(f, cell[i], x[i], e->metrics.n);
     }
-    f->e.estimate = x[0] + x[1];
-    f->e.n = e->metrics.n;
-    if (!isfinite(f->e.estimate))
-        finding_lack(f, "ppo/metrics.jsonl lacks clip/*");
-    else
-        f->verdict =
-            f->e.estimate > 0.05 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_judge_side(f, &stopped, FINDING_ABOVE, 0.05, "iterations",
+                       "ppo/metrics.jsonl lacks clip/*");
     finding_say(f,
                 "of the tokens %.2f %% stop above the range with a positive "
                 "advantage and %.2f %% below it with a negative one; %.2f %% "

@@ -10,6 +10,7 @@
 #include "diagnose/push.h"
 #include "diagnose/rate.h"
 #include "diagnose/update_leads.h"
+#include "stat/blocks.h"
 
 #define PUSH "probes/push.json"
 
@@ -156,39 +157,126 @@ static enum status judge_pushes(struct finding *out, const struct evidence *e,
 /* ---- b2 ----------------------------------------------------------------- */
 
 struct coherence {
-    double index, walk; // I, and that of a random walk of as many steps
-    double step;        // median KL of a step
+    struct estimate index; // I
+    double walk;           // that of a random walk of as many steps
+    double step;           // median KL of a step
     size_t steps;
 };
+
+/* Log of the mean of the steps' lengths. */
+static double log_mean(void *ctx, const size_t *index, size_t n)
+{
+    return log(summary_mean_of(ctx, index, n));
+}
+
+/* KL to the reference of the responses of one iteration, by prompt; without an
+ * interval where the rollouts lack it. */
+static enum status kl_of_iteration(struct estimate *out,
+                                   const struct evidence *e, int64_t step,
+                                   struct err *err)
+{
+    struct rate r;
+    enum status status = rate_open(&r, e->rollout_prompt.n, err);
+    for (size_t i = 0; status == OK && i < e->n_rollout; i++) {
+        const struct evidence_rollout *x = &e->rollout[i];
+        if (e->step[x->step].step == step)
+            rate_add(&r, x->prompt, (double)x->kl, 1);
+    }
+    if (status == OK)
+        status = rate_estimate(out, &r, &e->plan, err);
+    rate_close(&r);
+    return status;
+}
+
+/* ln I = 1/2 ln KL - ln steps - ln mean length of a step: the two intervals add
+ * as independent ones do. */
+static struct estimate index_of(double kl, const struct estimate *of_prompts,
+                                const struct estimate *log_step, size_t steps)
+{
+    double middle =
+        log(fmax(kl, 0)) / 2 - log((double)steps) - log_step->estimate;
+    double far = (log(of_prompts->estimate) - log(of_prompts->low)) / 2;
+    double near = (log(of_prompts->high) - log(of_prompts->estimate)) / 2;
+    return (struct estimate){
+        exp(middle),
+        exp(middle - hypot(far, log_step->high - log_step->estimate)),
+        exp(middle + hypot(near, log_step->estimate - log_step->low)), steps};
+}
 
 /* Over the iterations until the KL's rise is over.  kl/step of row i is the
  * step that led to its policy. */
 static enum status find_coherence(struct coherence *out,
-                                  const struct run_table *t, struct err *err)
+                                  const struct evidence *e, struct err *err)
 {
+    const struct run_table *t = &e->metrics;
     struct metric_column kl = metric_find(t, "kl/sequence");
     struct metric_column step = metric_find(t, "kl/step");
-    double *y = NULL;
+    struct estimate log_step, at_end;
+    double *y = NULL, *root = NULL;
     enum status status = OK;
-    *out = (struct coherence){.index = (double)NAN};
+    *out = (struct coherence){.index = summary_nothing()};
     if (kl.value == NULL || step.value == NULL || t->n < 3)
         return OK;
-    TRY(MEM_NEW(y, t->n, err));
+    TRY_DONE(MEM_NEW(y, t->n, err));
+    TRY_DONE(MEM_NEW(root, t->n, err));
     for (size_t i = 0; i < t->n; i++)
         y[i] = metric_at(&kl, i);
     size_t end = push_rise_end(y, t->n);
-    double last = y[end], sum = 0;
+    double last = y[end];
     for (size_t i = 1; i <= end; i++) {
-        double k = fmax(metric_at(&step, i), 0);
-        sum += sqrt(k);
-        y[i - 1] = k;
+        y[i - 1] = fmax(metric_at(&step, i), 0);
+        root[i - 1] = sqrt(y[i - 1]);
     }
-    *out = (struct coherence){.index = sqrt(fmax(last, 0)) / sum,
+    TRY_DONE(blocks_estimate(&log_step, log_mean, root, end, blocks_length(end),
+                             e->plan.level, err));
+    TRY_DONE(kl_of_iteration(&at_end, e, t->step[end], err));
+    *out = (struct coherence){.index = index_of(last, &at_end, &log_step, end),
                               .walk = 1 / sqrt((double)end),
                               .step = summary_median(y, end),
                               .steps = end};
+done:
     mem_free(y);
+    mem_free(root);
     return status;
+}
+
+/* A straight way, and a clip that hardly acts: each is shown, refuted or open,
+ * and it takes both. */
+static void decide_clip(struct finding *f, const struct coherence *c,
+                        const struct estimate *stopped)
+{
+    double straight = fmin(0.5, 2 * c->walk);
+    bool is_open = !finding_has_interval(&c->index);
+    f->effect = straight;
+    f->e = c->index;
+    if (!isfinite(c->index.estimate) || !isfinite(stopped->estimate))
+        finding_lack(f, "ppo/metrics.jsonl lacks kl/step, kl/sequence or "
+                        "clip/*");
+    else if (stopped->low > PPO_SIDE_CLIPPED ||
+             (!is_open && c->index.high < straight))
+        f->verdict = VERDICT_NOT_SUPPORTED;
+    else if (is_open || !finding_has_interval(stopped))
+        finding_lack(f,
+                     "%d iterations at least, and in ppo/rollouts the KL of "
+                     "iteration %zu's responses",
+                     BLOCKS_MIN, c->steps);
+    else if (c->index.low > straight && stopped->high < PPO_SIDE_CLIPPED)
+        f->verdict = VERDICT_SUPPORTED;
+    else if (c->index.low > straight)
+        finding_lack(
+            f,
+            "whether the clip stops %.0f %% of the gradients is open; "
+            "about %.0f iterations would tell (now %zu)",
+            100 * PPO_SIDE_CLIPPED,
+            finding_enough(stopped, stopped->estimate, PPO_SIDE_CLIPPED),
+            stopped->n);
+    else
+        finding_lack(f,
+                     "whether the steps go more than %.2f of a straight line "
+                     "is open; about %.0f iterations would tell (now %zu)",
+                     straight,
+                     finding_enough(&c->index, c->index.estimate, straight),
+                     c->steps);
 }
 
 static enum status judge_clip(struct finding *out, const struct evidence *e,
@@ -196,33 +284,24 @@ static enum status judge_clip(struct finding *out, const struct evidence *e,
 {
     struct finding f = finding_new(
         "b2", "the clip bounds the step, not the drift",
-        "coherence of the steps: 1 is a straight line", "ppo/metrics.jsonl");
-    struct metric_column above =
-        metric_find(&e->metrics, "clip/positive_above");
-    struct metric_column below =
-        metric_find(&e->metrics, "clip/negative_below");
+        "coherence of the steps, over iterations: 1 is a straight line",
+        "ppo/metrics.jsonl, ppo/rollouts");
     struct coherence c;
-    TRY(find_coherence(&c, &e->metrics, err));
-    double stopped = metric_mean(&above) + metric_mean(&below);
-    f.e.estimate = c.index;
-    f.e.n = c.steps;
+    struct estimate stopped;
+    char text[64], share[64];
+    TRY(find_coherence(&c, e, err));
+    TRY(ppo_leads_clip_stops(&stopped, e, err));
     finding_add_number(&f, "random_walk", c.walk, c.steps);
     finding_add_number(&f, "median_step_kl", c.step, c.steps);
-    finding_add_number(&f, "gradient_stopped", stopped, e->metrics.n);
-    if (!isfinite(c.index) || !isfinite(stopped)) {
-        finding_lack(&f, "ppo/metrics.jsonl lacks kl/step, kl/sequence or "
-                         "clip/*");
-    } else {
-        bool is_straight = c.index > 0.5 || c.index > 2 * c.walk;
-        f.verdict = stopped > 0.5                   ? VERDICT_NOT_SUPPORTED
-                    : is_straight && stopped < 0.05 ? VERDICT_SUPPORTED
-                                                    : VERDICT_NOT_SUPPORTED;
+    finding_add(&f, "gradient_stopped", &stopped);
+    decide_clip(&f, &c, &stopped);
+    if (isfinite(c.index.estimate) && isfinite(stopped.estimate))
         finding_say(&f,
-                    "steps of %.3f nats (median) went %.2f of a straight line "
+                    "steps of %.3f nats (median) went %s of a straight line "
                     "over %zu iterations (a random walk: %.2f), while the "
-                    "clip stopped the gradient of %.1f %% of the tokens",
-                    c.step, c.index, c.steps, c.walk, 100 * stopped);
-    }
+                    "clip stopped the gradient of %s of the tokens",
+                    c.step, finding_number(text, &c.index, 2), c.steps, c.walk,
+                    finding_percent(share, &stopped));
     *out = f;
     return OK;
 }

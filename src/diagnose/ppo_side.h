@@ -15,9 +15,14 @@
  *           I = sqrt(KL to the reference) / sum of sqrt(KL of each step)
  *       is 1 when every step goes the same way (Fisher distances add up) and
  *       about 1 / sqrt(steps) for a random walk.
- *       supported      I > 0.5 or at least twice the random walk's, while the
- *                      clip stops less than 5 % of the tokens' gradients
- *       not supported  it stops more than half of them
+ *       Its interval adds two, as independent ones, on the scale of logarithms:
+ *       of the KL over the prompts of the last of these iterations' responses,
+ *       and of the mean sqrt(step KL) over iterations, in blocks
+ *       (stat/blocks.h).  The share of gradients that the clip stops is over
+ *       iterations, in blocks, too.
+ *       supported      I's interval above 0.5 or above twice the random walk's,
+ *                      the share's interval below PPO_SIDE_CLIPPED
+ *       not supported  I's interval below both, or the share's above
  *   b3  going on receives credit, stopping does not.
  *       Hazard ratio: sum of the policy's probability of EOS over that of the
  *       reference's, at sentence ends of the same given prefixes
@@ -38,6 +43,8 @@
 
 #include "diagnose/evidence.h"
 #include "diagnose/mechanisms.h"
+
+#define PPO_SIDE_CLIPPED 0.05
 
 /* Fills MECHANISM_PUSHES, MECHANISM_CLIP and MECHANISM_CREDIT and adds leads.
  * ERR_MEMORY is the only failure. */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "stat/blocks.h"
 
 enum status rate_open(struct rate *r, size_t n, struct err *err)
 {
@@ -40,6 +41,12 @@ enum status rate_estimate(struct estimate *out, const struct rate *r,
                           const struct bootstrap *plan, struct err *err)
 {
     return summary_estimate_ratio(out, r->yes, r->asked, r->n, plan, err);
+}
+
+enum status rate_few(struct estimate *out, const struct rate *r, size_t block,
+                     double level, struct err *err)
+{
+    return blocks_ratio(out, r->yes, r->asked, r->n, block, level, err);
 }
 
 enum status rate_excess(struct estimate *out, const struct rate *a,

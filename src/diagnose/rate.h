@@ -35,6 +35,11 @@ enum status rate_estimate(struct estimate *out, const struct rate *r,
                           const struct bootstrap *plan,
                           struct err *err) MUST_CHECK;
 
+/* sum yes / sum asked of a few iterations or checkpoints of one run, in their
+ * order (stat/blocks.h): `block` neighbours are taken for one. */
+enum status rate_few(struct estimate *out, const struct rate *r, size_t block,
+                     double level, struct err *err) MUST_CHECK;
+
 /* The rate a minus the rate b, on the same resamples; both of as many
  * prompts. */
 enum status rate_excess(struct estimate *out, const struct rate *a,

@@ -11,8 +11,9 @@
  *     update_kl    the penalty's part is small: its norm over the reward
  *                  part's, below UPDATE_SMALL
  *
- * Iterations are few and one batch alone is noisy, so the unit of resampling
- * is the iteration here, and the n of these rows counts those.
+ * One batch alone is noisy, so the unit is the iteration here, and the n of
+ * these rows counts those.  They are a dozen or so: Student's intervals
+ * (stat/blocks.h), wider than the percentile ones that the probe's file has.
  */
 #ifndef PLUMB_DIAGNOSE_UPDATE_LEADS_H
 #define PLUMB_DIAGNOSE_UPDATE_LEADS_H
