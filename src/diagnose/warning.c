@@ -79,19 +79,26 @@ static double padding_paid(const struct evidence *e)
     return mean_of(&m);
 }
 
-static void find_before(struct warning *out, const struct evidence *e,
-                        struct mean *tokens, struct mean *score)
+/* What was known, whatever the iteration. */
+struct before {
+    double longer, shorter, padding;
+    double tokens, score; // of the reference's replies, means
+};
+
+static struct before find_before(const struct evidence *e)
 {
-    out->signal[WARNING_ACCURACY_LONGER] =
-        held_out_accuracy(e, "accuracy_chosen_longer");
-    out->signal[WARNING_ACCURACY_SHORTER] =
-        held_out_accuracy(e, "accuracy_chosen_shorter");
-    out->signal[WARNING_PADDING_PAID] = padding_paid(e);
+    struct mean tokens = {.n = 0}, score = {.n = 0};
     for (size_t i = 0; i < e->n_reply; i++)
         if (!e->reply[i].is_policy) {
-            mean_add(tokens, e->reply[i].tokens);
-            mean_add(score, e->reply[i].score);
+            mean_add(&tokens, e->reply[i].tokens);
+            mean_add(&score, e->reply[i].score);
         }
+    return (struct before){
+        .longer = held_out_accuracy(e, "accuracy_chosen_longer"),
+        .shorter = held_out_accuracy(e, "accuracy_chosen_shorter"),
+        .padding = padding_paid(e),
+        .tokens = mean_of(&tokens),
+        .score = mean_of(&score)};
 }
 
 /* ---- up to iteration k -------------------------------------------------- */
@@ -130,73 +137,84 @@ static double correlation(const struct batch *b)
     return vx > 0 && vy > 0 ? (b->xy / n - x * y) / sqrt(vx * vy) : (double)NAN;
 }
 
+static int64_t step_of(const struct evidence *e, size_t rollout)
+{
+    return e->step[e->rollout[rollout].step].step;
+}
+
+/* The last iterations' responses, which are among first..end-1. */
 static void find_batch(struct warning *out, const struct evidence *e, int64_t k,
-                       const struct warning_plan *plan)
+                       const struct warning_plan *plan, size_t first,
+                       size_t end, const struct before *before)
 {
     struct batch b = {.kl = {.n = 0}};
-    struct mean tokens = {.n = 0}, score = {.n = 0};
-    for (size_t i = 0; i < e->n_rollout; i++) {
-        int64_t step = e->step[e->rollout[i].step].step;
+    for (size_t i = first; i < end; i++) {
+        int64_t step = step_of(e, i);
         if (step <= k && step > k - plan->window)
             add_response(&b, &e->rollout[i]);
     }
-    find_before(out, e, &tokens, &score);
     double kl = mean_of(&b.kl);
+    out->signal[WARNING_ACCURACY_LONGER] = before->longer;
+    out->signal[WARNING_ACCURACY_SHORTER] = before->shorter;
+    out->signal[WARNING_PADDING_PAID] = before->padding;
     out->signal[WARNING_SPENT] = isnan(kl) ? mean_of(&b.k1) : kl;
-    out->signal[WARNING_LENGTH_RATIO] = mean_of(&b.tokens) / mean_of(&tokens);
-    out->signal[WARNING_SCORE_GAIN] = mean_of(&b.score) - mean_of(&score);
+    out->signal[WARNING_LENGTH_RATIO] = mean_of(&b.tokens) / before->tokens;
+    out->signal[WARNING_SCORE_GAIN] = mean_of(&b.score) - before->score;
     out->signal[WARNING_EOS_RATIO] =
         b.p_eos_ref > 0 ? b.p_eos / b.p_eos_ref : (double)NAN;
     out->signal[WARNING_SCORE_LENGTH] = correlation(&b);
 }
 
+/* Votes are counted in their order, from `next` on. */
 struct votes {
+    size_t read;
     size_t chose, won; // for the policy
     size_t told, right;
+    size_t next, of_checkpoint;
 };
 
-static struct votes count_votes(struct warning *out, const struct evidence *e,
-                                int64_t k, const struct warning_plan *plan)
+static void add_vote(struct votes *v, const struct evidence_spot *s)
 {
-    struct votes v = {.chose = 0};
-    size_t of_checkpoint = 0;
-    for (size_t i = 0; i < e->n_spot && e->spot[i].step <= k; i++) {
-        const struct evidence_spot *s = &e->spot[i];
-        of_checkpoint =
-            i > 0 && e->spot[i - 1].step == s->step ? of_checkpoint + 1 : 1;
-        if (of_checkpoint > plan->votes_each)
-            continue;
-        out->votes++;
-        if (!(s->win > 0.5 || s->win < 0.5))
-            continue;
-        v.chose++;
-        v.won += s->win > 0.5;
-        /* A reward model that sees no difference has not chosen. */
-        if (!(s->d_score > 0 || s->d_score < 0))
-            continue;
-        v.told++;
-        v.right += (s->d_score > 0) == (s->win > 0.5);
-    }
-    return v;
+    v->read++;
+    if (!(s->win > 0.5 || s->win < 0.5))
+        return;
+    v->chose++;
+    v->won += s->win > 0.5;
+    /* A reward model that sees no difference has not chosen. */
+    if (!(s->d_score > 0 || s->d_score < 0))
+        return;
+    v->told++;
+    v->right += (s->d_score > 0) == (s->win > 0.5);
 }
 
-void warning_at(struct warning *out, const struct evidence *e, int64_t k,
-                const struct warning_plan *plan)
+static void count_votes(struct votes *v, const struct evidence *e, int64_t k,
+                        const struct warning_plan *plan)
 {
-    *out = (struct warning){.iteration = k};
-    find_batch(out, e, k, plan);
-    struct votes v = count_votes(out, e, k, plan);
+    for (; v->next < e->n_spot && e->spot[v->next].step <= k; v->next++) {
+        const struct evidence_spot *s = &e->spot[v->next];
+        bool is_first = v->next == 0 || s[-1].step != s->step;
+        v->of_checkpoint = is_first ? 1 : v->of_checkpoint + 1;
+        if (v->of_checkpoint <= plan->votes_each)
+            add_vote(v, s);
+    }
+}
+
+/* The level, from what the signals and the votes say. */
+static void judge(struct warning *out, const struct votes *v,
+                  const struct warning_plan *plan)
+{
     double *s = out->signal;
     double w0 = s[WARNING_ACCURACY_LONGER];
     /* Not fmin(), which passes over a NaN. */
     if (!(s[WARNING_ACCURACY_SHORTER] >= w0))
         w0 = s[WARNING_ACCURACY_SHORTER];
+    out->votes = v->read;
     s[WARNING_ACCURACY_VOTES] =
-        v.told > 0 ? (double)v.right / (double)v.told : (double)NAN;
+        v->told > 0 ? (double)v->right / (double)v->told : (double)NAN;
     s[WARNING_WIN_RATE] =
-        v.chose > 0 ? (double)v.won / (double)v.chose : (double)NAN;
+        v->chose > 0 ? (double)v->won / (double)v->chose : (double)NAN;
     double w =
-        (plan->prior * w0 + (double)v.right) / (plan->prior + (double)v.told);
+        (plan->prior * w0 + (double)v->right) / (plan->prior + (double)v->told);
     s[WARNING_ACCURACY] = w;
     double earned = plan->nats * (w - 0.5);
     s[WARNING_EARNED] = earned < plan->least ? plan->least : earned;
@@ -204,24 +222,79 @@ void warning_at(struct warning *out, const struct evidence *e, int64_t k,
     out->is_alarm = out->level >= 1;
 }
 
+void warning_at(struct warning *out, const struct evidence *e, int64_t k,
+                const struct warning_plan *plan)
+{
+    struct before before = find_before(e);
+    struct votes votes = {.next = 0};
+    *out = (struct warning){.iteration = k};
+    find_batch(out, e, k, plan, 0, e->n_rollout, &before);
+    count_votes(&votes, e, k, plan);
+    judge(out, &votes, plan);
+}
+
 /* ---- a whole run -------------------------------------------------------- */
+
+static bool is_in_order(const struct evidence *e)
+{
+    for (size_t i = 1; i < e->n_step; i++)
+        if (e->step[i].step <= e->step[i - 1].step)
+            return false;
+    for (size_t i = 1; i < e->n_rollout; i++)
+        if (e->rollout[i].step < e->rollout[i - 1].step)
+            return false;
+    return true;
+}
+
+/* As warning_at() for every iteration, in their order: the window moves on and
+ * votes are counted on, so that each response is looked at a few times only. */
+static void watch_in_order(struct warning_log *log, const struct evidence *e,
+                           const struct warning_plan *plan)
+{
+    struct before before = find_before(e);
+    struct votes votes = {.next = 0};
+    size_t first = 0, end = 0;
+    for (size_t i = 0; i < log->n; i++) {
+        int64_t k = e->step[i].step;
+        while (end < e->n_rollout && step_of(e, end) <= k)
+            end++;
+        while (first < end && step_of(e, first) <= k - plan->window)
+            first++;
+        log->at[i] = (struct warning){.iteration = k};
+        find_batch(&log->at[i], e, k, plan, first, end, &before);
+        count_votes(&votes, e, k, plan);
+        judge(&log->at[i], &votes, plan);
+    }
+}
+
+/* What there was no alarm for want of; NULL: nothing, or there was one. */
+static const char *needs_of(const struct warning_log *log)
+{
+    if (log->n == 0)
+        return "ppo/rollouts";
+    if (log->alarm != SIZE_MAX)
+        return NULL;
+    if (isnan(log->at[log->n - 1].signal[WARNING_ACCURACY]))
+        return "reward/eval/heldout.json";
+    if (isnan(log->at[log->n - 1].level))
+        return "log-probabilities in ppo/rollouts";
+    return NULL;
+}
 
 enum status warning_watch(struct warning_log *out, const struct evidence *e,
                           const struct warning_plan *plan, struct err *err)
 {
     struct warning_log log = {.n = e->n_step, .alarm = SIZE_MAX};
     TRY(MEM_NEW(log.at, log.n, err));
-    for (size_t i = 0; i < log.n; i++) {
-        warning_at(&log.at[i], e, e->step[i].step, plan);
-        if (log.at[i].is_alarm && log.alarm == SIZE_MAX)
+    if (is_in_order(e))
+        watch_in_order(&log, e, plan);
+    else
+        for (size_t i = 0; i < log.n; i++)
+            warning_at(&log.at[i], e, e->step[i].step, plan);
+    for (size_t i = log.n; i-- > 0;)
+        if (log.at[i].is_alarm)
             log.alarm = i;
-    }
-    if (log.n == 0)
-        log.needs = "ppo/rollouts";
-    else if (isnan(log.at[log.n - 1].signal[WARNING_ACCURACY]))
-        log.needs = "reward/eval/heldout.json";
-    else if (isnan(log.at[log.n - 1].level))
-        log.needs = "log-probabilities in ppo/rollouts";
+    log.needs = needs_of(&log);
     *out = log;
     return OK;
 }

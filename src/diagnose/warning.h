@@ -79,7 +79,7 @@ struct warning {
     double signal[WARNING_SIGNALS]; // NaN: not measured
 };
 
-/* After iteration k; cannot fail. */
+/* After iteration k; cannot fail.  Looks at every response of the run. */
 void warning_at(struct warning *out, const struct evidence *e, int64_t k,
                 const struct warning_plan *plan);
 
@@ -88,8 +88,11 @@ struct warning_log {
     struct warning *at; // [n]
     size_t n;
     size_t alarm;      // the first alarm, SIZE_MAX: none
-    const char *needs; // what is missing for there to be one; NULL: nothing
+    const char *needs; // what is missing for there to be one; NULL: nothing, or
+                       // there was one
 };
+/* Takes time in proportion to the responses of a run whose iterations ascend,
+ * and is warning_at() of each, bit for bit. */
 enum status warning_watch(struct warning_log *out, const struct evidence *e,
                           const struct warning_plan *plan,
                           struct err *err) MUST_CHECK;

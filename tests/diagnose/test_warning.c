@@ -224,6 +224,81 @@ static void test_later(void **state)
     evidence_free(&e);
 }
 
+static void expect_the_same(const struct evidence *e,
+                            const struct warning_plan *p)
+{
+    struct warning_log log;
+    struct warning alone;
+    struct err err;
+    files_must(warning_watch(&log, e, p, &err), &err);
+    assert_int_equal(log.n, e->n_step);
+    for (size_t i = 0; i < log.n; i++) {
+        warning_at(&alone, e, e->step[i].step, p);
+        assert_true(is_same(&log.at[i], &alone));
+    }
+    warning_log_free(&log);
+}
+
+/* A whole run is its iterations one by one, whatever the window, with gaps
+ * between iterations, votes before, between and after them, and iterations
+ * that do not ascend. */
+static void test_whole_run(void **state)
+{
+    (void)state;
+    struct warning_plan p = watch;
+    struct evidence e;
+    make(&e, 0.625, 0.875);
+    for (size_t i = 0; i < e.n_rollout; i++) { // sums that depend on the order
+        e.rollout[i].kl = (float)(i * 7919 % 101) / 97;
+        e.rollout[i].score = (float)(i * 104729 % 89) / 83;
+    }
+    for (size_t i = 0; i < STEPS; i++)
+        e.step[i].step = (int64_t)(3 * i + i / 5 * 40);
+    vote(&e, -2, 1, 3);
+    vote(&e, 4, 2, 3);
+    vote(&e, 6, 0, 2);
+    vote(&e, 9, 3, 5);
+    vote(&e, 1000, 1, 4);
+    for (p.window = 0; p.window < 60; p.window += 7)
+        for (p.votes_each = 0; p.votes_each < 4; p.votes_each++)
+            expect_the_same(&e, &p);
+    e.step[5].step = 1;
+    expect_the_same(&e, &p);
+    e.step[6].step = e.step[4].step;
+    expect_the_same(&e, &p);
+    evidence_free(&e);
+}
+
+/* An alarm stays one when nothing is known of the end. */
+static void test_alarm_before_the_end(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct warning_log log;
+    struct buf text;
+    struct err err;
+    make(&e, 0.625, 0.875);
+    for (size_t i = 0; i < e.n_rollout; i++)
+        if (e.rollout[i].step + watch.window >= STEPS)
+            e.rollout[i].kl = e.rollout[i].k1 = (float)NAN;
+    files_must(warning_watch(&log, &e, &watch, &err), &err);
+    assert_true(isnan(log.at[STEPS - 1].level));
+    assert_int_equal(log.at[log.alarm].iteration, 7);
+    assert_null(log.needs);
+    buf_init(&text, 4096);
+    warning_say(&text, &log);
+    assert_non_null(strstr(buf_text(&text), "at iteration 7 of 12"));
+    buf_free(&text);
+    warning_log_free(&log);
+    /* Without an alarm before, what is missing is said. */
+    for (size_t i = 0; i < e.n_rollout; i++)
+        e.rollout[i].kl = e.rollout[i].k1 = (float)NAN;
+    files_must(warning_watch(&log, &e, &watch, &err), &err);
+    assert_string_equal(log.needs, "log-probabilities in ppo/rollouts");
+    warning_log_free(&log);
+    evidence_free(&e);
+}
+
 static void test_lack(void **state)
 {
     (void)state;
@@ -430,6 +505,8 @@ int main(void)
         cmocka_unit_test(test_first_iterations),
         cmocka_unit_test(test_votes),
         cmocka_unit_test(test_later),
+        cmocka_unit_test(test_whole_run),
+        cmocka_unit_test(test_alarm_before_the_end),
         cmocka_unit_test(test_lack),
         cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_votes_lost, set_up, tear_down),
