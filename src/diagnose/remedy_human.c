@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "diagnose/remedy_path.h"
+#include "stat/distribution.h"
 
 /* ---- gold over checkpoints ---------------------------------------------- */
 
@@ -129,38 +130,85 @@ enum {
     POINTS_MAX = 1024
 };
 
-/* Change of gold from the end to d, with the deviation that the points'
- * intervals imply for a line through them; false when too little is there. */
-static bool gold_change(double *change, double *sd, const struct remedy_path *p,
-                        const char *key, double to)
-{
+/* Checkpoints behind the start: d, gold less the start's, its variances. */
+struct gold {
     double d[POINTS_MAX], y[POINTS_MAX], weight[POINTS_MAX];
-    struct point start, now;
-    size_t n = 0;
-    if (!point_at(&start, p->e, 0, key) || start.iteration != 0)
-        return false;
-    for (size_t i = 1; i < point_count(p->e) && n < POINTS_MAX; i++) {
-        if (!point_at(&now, p->e, i, key))
-            continue;
-        double half = hypot(now.gold.high - now.gold.low,
-                            start.gold.high - start.gold.low) /
-                      (2 * 1.96);
-        d[n] = sqrt(now.kl);
-        y[n] = now.gold.estimate - start.gold.estimate;
-        weight[n++] = 1 / fmax(half * half, 1e-12);
-    }
-    struct remedy_fit f = remedy_curve_fit(d, y, weight, n);
-    double end = p->all.end;
-    *change = f.a * (to - end) - f.b * (to * to - end * end);
-    *sd = remedy_curve_fit_sd(&f, end, to);
-    return n >= 3 && isfinite(*change) && isfinite(*sd);
+    double variance[POINTS_MAX]; // of the checkpoint's own gold
+    double start;                // variance of the start's
+    size_t n;
+};
+
+static double variance_of(const struct estimate *e)
+{
+    double sd = (e->high - e->low) / (2 * 1.96);
+    return sd * sd;
 }
 
-static struct estimate scaled(const struct estimate *e, double by, double sd)
+/* False when the start is not known. */
+static bool read_gold(struct gold *g, const struct evidence *e, const char *key)
+{
+    struct point start, now;
+    g->n = 0;
+    if (!point_at(&start, e, 0, key) || start.iteration != 0)
+        return false;
+    g->start = variance_of(&start.gold);
+    for (size_t i = 1; i < point_count(e) && g->n < POINTS_MAX; i++) {
+        if (!point_at(&now, e, i, key) || now.kl == 0)
+            continue;
+        g->d[g->n] = sqrt(now.kl);
+        g->y[g->n] = now.gold.estimate - start.gold.estimate;
+        g->variance[g->n] = variance_of(&now.gold);
+        g->weight[g->n] = 1 / fmax(g->variance[g->n] + g->start, 1e-12);
+        g->n++;
+    }
+    return true;
+}
+
+/* Half width of the interval of the fit's change: by what the checkpoints'
+ * intervals say of a line through them, and by their scatter about it; the
+ * larger. */
+static double half_change(const struct gold *g, const struct remedy_fit *f,
+                          double from, double to, double level)
+{
+    double own = 0, shared = 0, squares = 0, together = 0;
+    double degrees = (double)g->n - 2;
+    for (size_t i = 0; i < g->n; i++) {
+        double w = remedy_curve_fit_weight(f, g->d[i], g->weight[i], from, to);
+        double off = g->y[i] - g->d[i] * (f->a - f->b * g->d[i]);
+        own += w * w * g->variance[i];
+        together += w * w / g->weight[i];
+        shared += w;
+        squares += g->weight[i] * off * off;
+    }
+    double tail = (1 + level) / 2;
+    double known = sqrt(own + shared * shared * g->start);
+    double scatter = sqrt(together * squares / degrees);
+    return fmax(distribution_normal_quantile(tail) * known,
+                distribution_t_quantile(tail, degrees) * scatter);
+}
+
+/* Change of gold from the end to d, with the half width of its interval; false
+ * when too little is there. */
+static bool gold_change(double *change, double *half,
+                        const struct remedy_path *p, const char *key, double to,
+                        double level)
+{
+    struct gold g;
+    if (!read_gold(&g, p->e, key) || g.n < 3)
+        return false;
+    struct remedy_fit f = remedy_curve_fit(g.d, g.y, g.weight, g.n);
+    double end = p->all.end;
+    *change = f.a * (to - end) - f.b * (to * to - end * end);
+    *half = half_change(&g, &f, end, to, level);
+    return isfinite(*change) && isfinite(*half);
+}
+
+/* e times by, which is known to +- half. */
+static struct estimate scaled(const struct estimate *e, double by, double half)
 {
     double x = e->estimate * by;
-    double half = hypot((e->high - e->low) / 2 * by, 1.645 * sd * e->estimate);
-    return (struct estimate){x, x - half, x + half, e->n};
+    double both = hypot((e->high - e->low) / 2 * by, half * e->estimate);
+    return (struct estimate){x, x - both, x + both, e->n};
 }
 
 enum status remedy_human_on_path(struct estimate *out, bool *by_gold,
@@ -171,7 +219,8 @@ enum status remedy_human_on_path(struct estimate *out, bool *by_gold,
     enum status status = OK;
     const struct evidence *e = p->e;
     const char *key = gold_key(e);
-    double *a = NULL, *b = NULL, change, sd;
+    double *a = NULL, *b = NULL, change, half;
+    double level = summary_plan(plan).level;
     double to = remedy_curve_stop(&p->all, how, x, evidence_beta(e));
     struct estimate worth;
     *out = summary_nothing();
@@ -182,9 +231,9 @@ enum status remedy_human_on_path(struct estimate *out, bool *by_gold,
         goto done;
     bool is_weak = key != NULL && key[0] == 'w';
     if (key != NULL && fill_worth(a, b, e, is_weak) > 0 &&
-        gold_change(&change, &sd, p, key, to)) {
+        gold_change(&change, &half, p, key, to, level)) {
         TRY_DONE(summary_estimate_ratio(&worth, a, b, e->n_prompts, plan, err));
-        *out = scaled(&worth, change, sd);
+        *out = scaled(&worth, change, half);
         *by_gold = true;
         goto done;
     }

@@ -50,11 +50,12 @@ struct remedy_fit remedy_curve_fit(const double *d, const double *y,
     return f;
 }
 
-double remedy_curve_fit_sd(const struct remedy_fit *f, double from, double to)
+double remedy_curve_fit_weight(const struct remedy_fit *f, double d,
+                               double weight, double from, double to)
 {
     double u = to - from, v = to * to - from * from;
-    double square = u * u * f->d4 - 2 * u * v * f->d3 + v * v * f->d2;
-    return sqrt(fmax(0, square) / determinant(f));
+    double a = d * f->d4 - d * d * f->d3, b = d * f->d3 - d * d * f->d2;
+    return weight * (a * u - b * v) / determinant(f);
 }
 
 /* Halving: the worth of a nat under a bound score falls along the way. */
@@ -117,6 +118,12 @@ static size_t row_of(const struct remedy_path *p, size_t i)
     return c * p->push.n_prompts;
 }
 
+/* d of a mean KL, which noise may put below 0; NaN where there is none. */
+static double distance(double kl)
+{
+    return isnan(kl) ? kl : sqrt(fmax(0, kl));
+}
+
 static struct remedy_curve curve_of(const struct remedy_path *p,
                                     const size_t *index, size_t n)
 {
@@ -125,7 +132,7 @@ static struct remedy_curve curve_of(const struct remedy_path *p,
     size_t m = points_of(p);
     for (size_t i = 0; i < m; i++) {
         size_t at = row_of(p, i);
-        d[i] = sqrt(fmax(0, summary_mean_of(p->kl + at, index, n)));
+        d[i] = distance(summary_mean_of(p->kl + at, index, n));
         score[i] =
             summary_mean_of(p->score + at, index, n) - (i > 0 ? score[0] : 0);
         length[i] = log(summary_mean_of(p->tokens + at, index, n)) -
@@ -138,8 +145,7 @@ static struct remedy_curve curve_of(const struct remedy_path *p,
                                  .gamma = r.b,
                                  .a = l.a,
                                  .b = l.b,
-                                 .end = isnan(end) ? d[m - 1]
-                                                   : sqrt(fmax(0, end))};
+                                 .end = isnan(end) ? d[m - 1] : distance(end)};
 }
 
 /* 1 - squares left / squares about 0, on all prompts. */
@@ -149,7 +155,7 @@ static double share_fitted(const struct remedy_path *p)
     for (size_t i = 0; i < points_of(p); i++) {
         size_t at = row_of(p, i);
         double d =
-            sqrt(fmax(0, summary_mean_of(p->kl + at, NULL, p->push.n_prompts)));
+            distance(summary_mean_of(p->kl + at, NULL, p->push.n_prompts));
         double y = summary_mean_of(p->score + at, NULL, p->push.n_prompts);
         if (i == 0)
             start = y;
@@ -184,7 +190,7 @@ enum status remedy_path_open(struct remedy_path *out, const struct evidence *e,
                               offsetof(struct evidence_reply, kl), err));
     p->reason = "probes/push.json is not there (plumb probe): the way that the "
                 "run went is not known";
-    p->all.end = sqrt(fmax(0, summary_mean_of(p->end_kl, NULL, e->n_prompts)));
+    p->all.end = distance(summary_mean_of(p->end_kl, NULL, e->n_prompts));
     if (p->push.n == 0)
         return OK;
     TRY(fill(p, err));

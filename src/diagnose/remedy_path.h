@@ -34,6 +34,13 @@
  * c = sum (win - 1/2) g / sum g^2 of a vote, g the difference of gold between
  * the two replies, over all blind pairs.  Without it the win rate is taken to
  * leave 1/2 in step with the length.
+ *
+ * The change of gold is linear in the checkpoints' gold, sum of w_i (g_i -
+ * g_0), so its variance is sum of w_i^2 var g_i + (sum of w_i)^2 var g_0: the
+ * start's error is in all of the differences.  Where checkpoints lie further
+ * off the curve than their intervals say, what their scatter says counts, with
+ * Student's t.  How far another seed's run would be off is not in it; that is
+ * among the deviations of remedy_predict.c.
  */
 #ifndef PLUMB_DIAGNOSE_REMEDY_PATH_H
 #define PLUMB_DIAGNOSE_REMEDY_PATH_H
@@ -71,8 +78,10 @@ struct remedy_fit {
 };
 struct remedy_fit remedy_curve_fit(const double *d, const double *y,
                                    const double *weight, size_t n);
-/* Deviation of y(to) - y(from) where weights are 1 over variances. */
-double remedy_curve_fit_sd(const struct remedy_fit *f, double from, double to);
+/* What a point at d counts in y(to) - y(from) of the fit: the sum of these
+ * times the points' y is that difference. */
+double remedy_curve_fit_weight(const struct remedy_fit *f, double d,
+                               double weight, double from, double to);
 
 struct remedy_path {
     const struct evidence *e;

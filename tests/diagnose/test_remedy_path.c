@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "diagnose/remedy_path.h"
 #include "eval/files.h"
+#include "stat/distribution.h"
 #include "toy.h"
 
 static const char *dir;
@@ -43,18 +45,19 @@ static void test_fit(void **state)
     files_near(f.a, 2, 1e-12);
     files_near(f.b, 0.5, 1e-12);
     /* Least squares through (1, 1) and (2, 0), each with deviation 1: a - b =
-     * 1, 2 a - 4 b = 0, so a = 2, b = 1.  y(2) - y(1) is the difference of two
-     * points that the curve goes through: deviation sqrt 2. */
+     * 1, 2 a - 4 b = 0, so a = 2, b = 1.  y(2) - y(1) is the difference of the
+     * two, since the curve goes through them, whatever their weights. */
     const double z[] = {1, 0};
     f = remedy_curve_fit(d + 1, z, NULL, 2);
     files_near(f.a, 2, 1e-12);
     files_near(f.b, 1, 1e-12);
-    files_near(remedy_curve_fit_sd(&f, 1, 2), sqrt(2), 1e-12);
-    files_near(remedy_curve_fit_sd(&f, 2, 2), 0, 0);
-    /* The second point has half of the deviation: sqrt(1 + 1/4). */
+    files_near(remedy_curve_fit_weight(&f, 1, 1, 1, 2), -1, 1e-12);
+    files_near(remedy_curve_fit_weight(&f, 2, 1, 1, 2), 1, 1e-12);
+    files_near(remedy_curve_fit_weight(&f, 2, 1, 2, 2), 0, 0);
     const double weight[] = {1, 4};
     f = remedy_curve_fit(d + 1, z, weight, 2);
-    files_near(remedy_curve_fit_sd(&f, 1, 2), sqrt(1.25), 1e-12);
+    files_near(remedy_curve_fit_weight(&f, 1, 1, 1, 2), -1, 1e-12);
+    files_near(remedy_curve_fit_weight(&f, 2, 4, 1, 2), 1, 1e-12);
     /* One d says nothing. */
     const double same[] = {1, 1, 1};
     assert_true(isnan(remedy_curve_fit(same, y, NULL, 3).a));
@@ -238,6 +241,158 @@ static void test_wanted_by_gold(void **state)
     evidence_free(&e);
 }
 
+enum {
+    VOTES = 12,
+    POINTS = 6,
+    RUNS = 1000
+};
+
+/* People who grant 1/2 of a win for a unit of gold, exactly, and the way that a
+ * run went; gold of checkpoints at d = 0 .. POINTS is `gold`. */
+struct people {
+    struct evidence e;
+    struct evidence_reply reply[2];
+    struct evidence_vote vote[VOTES];
+    struct remedy_path path;
+};
+
+static void gold_was(struct people *s, const double gold[POINTS + 1], double sd)
+{
+    struct buf text;
+    struct err err;
+    json_free(s->e.curve);
+    buf_init(&text, 1 << 16);
+    buf_puts(&text, "{\"checkpoints\":[");
+    for (int i = 0; i <= POINTS; i++)
+        buf_printf(&text,
+                   "%s{\"iteration\":%d,\"kl_sequence\":{\"estimate\":%d},"
+                   "\"gold\":{\"estimate\":%.17g,\"low\":%.17g,\"high\":%.17g,"
+                   "\"n\":9}}",
+                   i > 0 ? "," : "", i, i * i, gold[i], gold[i] - 1.96 * sd,
+                   gold[i] + 1.96 * sd);
+    buf_puts(&text, "]}");
+    files_must(json_parse(&s->e.curve, buf_text(&text), text.len, "it", &err),
+               &err);
+    buf_free(&text);
+}
+
+static struct people *people_new(void)
+{
+    static struct people s;
+    memset(&s, 0, sizeof s);
+    s.e.n_prompts = s.e.n_vote = VOTES;
+    s.e.vote = s.vote;
+    s.e.reply = s.reply;
+    s.e.n_reply = 2;
+    s.reply[0].gold = 1; // the other has 0
+    for (size_t i = 0; i < VOTES; i++)
+        s.vote[i] = (struct evidence_vote){
+            .prompt = i, .visit = 1, .win = 1, .reply = 0, .reply_other = 1};
+    s.path = (struct remedy_path){
+        .e = &s.e, .is_there = true, .all = {.alpha = 1, .end = POINTS}};
+    return &s;
+}
+
+static struct estimate back_to_start(const struct people *s)
+{
+    struct estimate x;
+    struct err err;
+    bool by_gold;
+    files_must(remedy_human_on_path(&x, &by_gold, &s->path, REMEDY_STOP_PART, 0,
+                                    &plan, &err),
+               &err);
+    assert_true(by_gold);
+    return x;
+}
+
+/* Gold on the curve 4 d - d^2 / 2, so that nothing scatters: of the change back
+ * to the start the checkpoints' errors count with their weights, and the
+ * start's with the sum of them. */
+static void test_gold_without_scatter(void **state)
+{
+    (void)state;
+    struct people *s = people_new();
+    double gold[POINTS + 1], d[POINTS], y[POINTS], own = 0, sum = 0, sd = 0.3;
+    for (int i = 0; i <= POINTS; i++)
+        gold[i] = 4.0 * i - i * i / 2.0;
+    for (int i = 0; i < POINTS; i++) {
+        d[i] = i + 1;
+        y[i] = gold[i + 1];
+    }
+    gold_was(s, gold, sd);
+    struct estimate x = back_to_start(s);
+    struct remedy_fit f = remedy_curve_fit(d, y, NULL, POINTS);
+    for (int i = 0; i < POINTS; i++) {
+        double w = remedy_curve_fit_weight(&f, d[i], 1, POINTS, 0);
+        own += w * w;
+        sum += w;
+    }
+    files_near(x.estimate, -gold[POINTS] / 2, 1e-12);
+    double half = 1.6449 * sd * sqrt(own + sum * sum) / 2;
+    files_near(x.high - x.estimate, half, 1e-4 * half);
+    files_near(x.estimate - x.low, half, 1e-4 * half);
+    json_free(s->e.curve);
+}
+
+/* How often 90 % hold the truth.  `off`: how far a run's checkpoints are off
+ * the curve, which their intervals know nothing of. */
+static size_t count_held(double sd, double off, uint64_t seed)
+{
+    struct people *s = people_new();
+    size_t held = 0;
+    for (uint32_t r = 0; r < RUNS; r++) {
+        double gold[POINTS + 1];
+        struct rng rng;
+        rng_init(&rng, seed, RNG_TEST, 0, r);
+        for (int i = 0; i <= POINTS; i++)
+            gold[i] = 4.0 * i - i * i / 2.0 + sd * rng_normal(&rng) +
+                      (i > 0 ? off * rng_normal(&rng) : 0);
+        gold_was(s, gold, sd);
+        struct estimate x = back_to_start(s);
+        held += x.low <= -3 && -3 <= x.high; // half of 4 * 6 - 6^2 / 2
+    }
+    json_free(s->e.curve);
+    return held;
+}
+
+/* The larger of two intervals is never too narrow where one of them is right:
+ * the count is above what a binomial falls below once in a thousand. */
+static void test_gold_coverage(void **state)
+{
+    (void)state;
+    size_t least = RUNS;
+    while (distribution_binomial_tail(least, RUNS, plan.level) < 1 - 1e-3)
+        least--;
+    static const double noise[][2] = {{0.5, 0}, {0.02, 0.5}, {0.3, 0.3}};
+    for (size_t i = 0; i < 3; i++) {
+        size_t held = count_held(noise[i][0], noise[i][1], 31 + i);
+        print_message("of 90 %%: %.1f %%\n", 100 * (double)held / RUNS);
+        assert_true(held >= least);
+    }
+}
+
+/* Without replies on held-out prompts the end is not known: not 0. */
+static void test_end_is_not_known(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct remedy_path p;
+    struct err err;
+    read_toy(&e, &t);
+    for (size_t i = 0; i < e.n_reply; i++)
+        e.reply[i].kl = (double)NAN;
+    files_must(remedy_path_open(&p, &e, &err), &err);
+    assert_true(p.all.end > 0); // the last checkpoint's
+    remedy_path_close(&p);
+    e.probe[PROBE_PUSH].n = 0;
+    files_must(remedy_path_open(&p, &e, &err), &err);
+    assert_true(isnan(p.all.end));
+    assert_true(isnan(remedy_human_wanted(&p).kl));
+    remedy_path_close(&p);
+    evidence_free(&e);
+}
+
 static void test_no_probe(void **state)
 {
     (void)state;
@@ -272,6 +427,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_people_by_length, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_wanted_by_gold, set_up, tear_down),
+        cmocka_unit_test(test_gold_without_scatter),
+        cmocka_unit_test(test_gold_coverage),
+        cmocka_unit_test_setup_teardown(test_end_is_not_known, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_no_probe, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
