@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "eval/samples_table.h"
 #include "io/dataset.h"
+#include "io/vote.h"
 
 /* One visit, told from the tested reply's side. */
 struct visit {
@@ -48,75 +49,25 @@ static enum status grow(struct votes *v, struct err *err)
     return OK;
 }
 
-/* 1 when the member is `word`, 0 when it is another text, NaN without. */
-static double says(const struct json *row, const char *key, const char *word)
+/* Only what was called correct is. */
+static double is_correct(double correct)
 {
-    const char *text = json_text(json_get(row, key), NULL);
-    if (text == NULL)
-        return (double)NAN;
-    return strcmp(text, word) == 0 ? 1 : 0;
+    return isnan(correct) ? correct : correct == 1 ? 1 : 0;
 }
 
-static double number(const struct json *row, const char *key)
+static struct visit visit_of(const struct vote *v)
 {
-    return json_number(json_get(row, key), (double)NAN);
-}
-
-/* 1 when the left answer won, 0 when the right one did, 1/2 for a tie.  A word
- * that is none of these is no tie: it would pull a win rate to one half. */
-static enum status read_choice(double *left_wins, const char *choice,
-                               const char *what, struct err *err)
-{
-    static const struct {
-        const char *word;
-        double left_wins;
-    } choices[] = {{"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-        if (strcmp(choice, choices[i].word) == 0) {
-            *left_wins = choices[i].left_wins;
-            return OK;
-        }
-    }
-    return err_set(err, ERR_FORMAT,
-                   "%s: overall '%.20s' is not A, B, both_good or both_bad",
-                   what, choice);
-}
-
-static enum status read_visit(struct visit *v, const struct json *row,
-                              const char *what, struct err *err)
-{
-    const char *kind;
-    const char *choice;
-    TRY(json_need_text(&kind, row, "kind", what, err));
-    TRY(json_need_text(&choice, row, "overall", what, err));
-    const char *left =
-        json_text(json_get(json_get(row, "left"), "source"), "?");
-    const char *right =
-        json_text(json_get(json_get(row, "right"), "source"), "?");
-    v->is_placebo = strcmp(kind, "placebo") == 0;
-    bool is_left = strcmp(left, kind) == 0;
-    if ((!v->is_placebo && strcmp(kind, "policy") != 0) ||
-        strcmp(is_left ? right : left, "reference") != 0 ||
-        strcmp(is_left ? left : right, kind) != 0)
-        return err_set(err, ERR_FORMAT,
-                       "%s: kind '%s' with sources '%s' and '%s': wanted a "
-                       "policy or placebo reply beside a reference reply",
-                       what, kind, left, right);
-    double left_wins;
-    TRY(read_choice(&left_wins, choice, what, err));
-    v->win = is_left ? left_wins : 1 - left_wins;
-    v->number = json_int(json_get(row, "visit"), 1);
-    double tested = number(row, is_left ? "left_direct" : "right_direct");
-    double other = number(row, is_left ? "right_direct" : "left_direct");
-    v->less = isnan(tested - other) ? (double)NAN : tested < other ? 1 : 0;
-    v->too_long =
-        says(row, is_left ? "left_length" : "right_length", "too_long");
-    v->too_long_reference =
-        says(row, is_left ? "right_length" : "left_length", "too_long");
-    v->correct = says(row, is_left ? "left_correct" : "right_correct", "yes");
-    v->correct_reference =
-        says(row, is_left ? "right_correct" : "left_correct", "yes");
-    return OK;
+    double tested = v->tested.direct, other = v->other.direct;
+    return (struct visit){.is_placebo = v->is_placebo,
+                          .number = v->visit,
+                          .win = v->win,
+                          .less = isnan(tested - other) ? (double)NAN
+                                  : tested < other      ? 1
+                                                        : 0,
+                          .too_long = v->tested.too_long,
+                          .too_long_reference = v->other.too_long,
+                          .correct = is_correct(v->tested.correct),
+                          .correct_reference = is_correct(v->other.correct)};
 }
 
 /* Was the reply on this side drawn by this evaluation?  A placebo is one of
@@ -135,26 +86,24 @@ static enum status add_visit(void *ctx, const struct json *row, size_t line,
 {
     struct votes *v = ctx;
     struct buf what;
-    const char *prompt = NULL;
+    struct vote vote;
     const char *pair = NULL;
     if (v->n == v->room)
         TRY(grow(v, err));
     buf_init(&what, 8192);
     buf_printf(&what, "%s:%zu", v->path, line);
-    enum status status = read_visit(&v->visit[v->n], row, buf_text(&what), err);
-    if (status == OK)
-        status =
-            json_need_text(&prompt, row, "prompt_id", buf_text(&what), err);
+    enum status status = vote_read(&vote, row, buf_text(&what), err);
     if (status == OK)
         status = json_need_text(&pair, row, "pair_id", buf_text(&what), err);
     buf_free(&what);
     TRY(status);
     if (v->known != NULL &&
-        (!is_known(v->known, prompt, json_get(row, "left")) ||
-         !is_known(v->known, prompt, json_get(row, "right"))))
+        (!is_known(v->known, vote.prompt, vote.tested.reply) ||
+         !is_known(v->known, vote.prompt, vote.other.reply)))
         v->strange++;
+    v->visit[v->n] = visit_of(&vote);
     v->visit[v->n].is_changed = v->is_changed;
-    v->prompt[v->n] = mem_strdup(prompt);
+    v->prompt[v->n] = mem_strdup(vote.prompt);
     v->pair[v->n] = mem_strdup(pair);
     v->n++;
     if (v->prompt[v->n - 1] == NULL || v->pair[v->n - 1] == NULL)
