@@ -39,6 +39,32 @@ static double weighted_loss(double *dx, const double *x,
                                          weight * scale, c);
 }
 
+/* Add the loss of one prompt's K responses of scores x to the tally; dx: its
+ * derivatives, in the arena. */
+static enum status add_loss(double **dx, struct reward_tally *t,
+                            const struct reward_training *r, size_t prompt,
+                            const double *x, struct arena *arena,
+                            struct err *err)
+{
+    size_t K = r->data.record[prompt].n_responses;
+    double scale = 1.0 / (double)r->n_item;
+    double *pair;
+    TRY(ARENA_NEW(arena, *dx, K, err));
+    TRY(ARENA_NEW(arena, pair, K * K, err));
+    for (size_t k = 0; k < K; k++)
+        (*dx)[k] = 0;
+    t->loss += scale * weighted_loss(*dx, x, r, prompt, scale, pair);
+    return OK;
+}
+
+/* Right pairs, margins and scores of one prompt. */
+static void tally_scores(struct reward_tally *t, const double *score,
+                         const struct record *record)
+{
+    reward_count_pairs(&t->pairs, score, record->ranking, record->n_responses);
+    tally_margins(t, score, record->ranking, record->n_responses);
+}
+
 /* Loss of one prompt's K responses; their score derivatives in dscore. */
 static enum status prompt_loss(struct reward_training *r,
                                struct reward_tally *t, size_t prompt,
@@ -48,14 +74,10 @@ static enum status prompt_loss(struct reward_training *r,
     const struct record *record = &r->data.record[prompt];
     const struct sequence *seq = r->corpus.seq + r->corpus.first[prompt];
     size_t K = record->n_responses;
-    double scale = 1.0 / (double)r->n_item;
-    double *x, *dx, *pair;
+    double *x, *dx;
     TRY(ARENA_NEW(arena, x, K, err));
-    TRY(ARENA_NEW(arena, dx, K, err));
-    TRY(ARENA_NEW(arena, pair, K * K, err));
     for (size_t k = 0; k < K; k++) {
         x[k] = (double)score[k];
-        dx[k] = 0;
         t->tokens += (double)seq[k].len_response;
         if (r->pass != REWARD_MEASURE)
             continue;
@@ -63,9 +85,8 @@ static enum status prompt_loss(struct reward_training *r,
                                 seq[k].len_response);
         r->score[r->corpus.first[prompt] + k] = x[k];
     }
-    t->loss += scale * weighted_loss(dx, x, r, prompt, scale, pair);
-    reward_count_pairs(&t->pairs, x, record->ranking, K);
-    tally_margins(t, x, record->ranking, K);
+    TRY(add_loss(&dx, t, r, prompt, x, arena, err));
+    tally_scores(t, x, record);
     for (size_t k = 0; k < K; k++)
         dscore[k] = (float)dx[k];
     return OK;
@@ -264,23 +285,18 @@ static enum status ranking_of_sum(struct reward_tally *t,
     struct reward_heads *h = &r->heads;
     const struct record *record = &r->data.record[r->item[i]];
     size_t K = record->n_responses, at = h->at[i];
-    double scale = 1.0 / (double)r->n_item;
-    double *x, *dx, *pair;
+    double *x, *dx;
     TRY(ARENA_NEW(arena, x, K, err));
-    TRY(ARENA_NEW(arena, dx, K, err));
-    TRY(ARENA_NEW(arena, pair, K * K, err));
     for (size_t k = 0; k < K; k++) {
         x[k] = h->quality[at + k] + h->length[at + k];
-        dx[k] = 0;
         t->tokens += h->tokens[at + k];
     }
-    t->loss += scale * weighted_loss(dx, x, r, r->item[i], scale, pair);
+    TRY(add_loss(&dx, t, r, r->item[i], x, arena, err));
     for (size_t k = 0; k < K; k++) {
         h->dquality[at + k] = dx[k];
         h->dlength[at + k] = dx[k];
     }
-    reward_count_pairs(&t->pairs, h->quality + at, record->ranking, K);
-    tally_margins(t, h->quality + at, record->ranking, K);
+    tally_scores(t, h->quality + at, record);
     return OK;
 }
 
