@@ -129,46 +129,43 @@ static void judge_signs(struct finding *f, const struct estimate *a,
                           finding_enough(b, 0, b->estimate)));
 }
 
-static enum status add_baseline(struct leads *leads, const struct evidence *e,
-                                struct err *err)
-{
-    struct estimate own, plain;
-    char text[64], other[64];
-    TRY(with_length(&own, e, mean_advantage_of, err));
-    TRY(with_length(&plain, e, paid_of, err));
-    struct finding *f;
-    TRY(leads_add(&f, leads, "baseline",
-                  "the value model makes the push towards length",
-                  "correlation with length", ROLLOUTS, err));
-    finding_add(f, "own_advantage", &own);
-    finding_add(f, "score_and_penalty", &plain);
-    judge_signs(f, &own, &plain);
-    finding_say(f,
-                "length goes with the advantages by %s and with score and "
-                "penalty alone by %s",
-                finding_number(text, &own, 2),
-                finding_number(other, &plain, 2));
-    return OK;
-}
+/* Does length go one way with one number and another way with the other? */
+struct opposed {
+    const char *id, *claim;
+    struct {
+        response_fn fn;
+        const char *name, *words; // in the detail, in the sentence
+    } of[2];
+};
 
-static enum status add_aggregation(struct leads *leads,
-                                   const struct evidence *e, struct err *err)
+static const struct opposed baseline = {
+    "baseline",
+    "the value model makes the push towards length",
+    {{mean_advantage_of, "own_advantage", "the advantages"},
+     {paid_of, "score_and_penalty", "score and penalty alone"}}};
+
+static const struct opposed aggregation = {
+    "aggregation",
+    "the way losses are added up makes the push",
+    {{sum_advantage_of, "token_sums", "advantages summed over a response"},
+     {mean_advantage_of, "token_means", "their mean"}}};
+
+static enum status add_opposed(struct leads *leads, const struct evidence *e,
+                               const struct opposed *o, struct err *err)
 {
-    struct estimate sum, mean;
+    struct estimate x[2];
     char text[64], other[64];
-    TRY(with_length(&sum, e, sum_advantage_of, err));
-    TRY(with_length(&mean, e, mean_advantage_of, err));
+    for (size_t i = 0; i < 2; i++)
+        TRY(with_length(&x[i], e, o->of[i].fn, err));
     struct finding *f;
-    TRY(leads_add(&f, leads, "aggregation",
-                  "the way losses are added up makes the push",
-                  "correlation with length", ROLLOUTS, err));
-    finding_add(f, "token_sums", &sum);
-    finding_add(f, "token_means", &mean);
-    judge_signs(f, &sum, &mean);
-    finding_say(f,
-                "length goes with advantages summed over a response by %s, "
-                "with their mean by %s",
-                finding_number(text, &sum, 2), finding_number(other, &mean, 2));
+    TRY(leads_add(&f, leads, o->id, o->claim, "correlation with length",
+                  ROLLOUTS, err));
+    for (size_t i = 0; i < 2; i++)
+        finding_add(f, o->of[i].name, &x[i]);
+    judge_signs(f, &x[0], &x[1]);
+    finding_say(f, "length goes with %s by %s and with %s by %s",
+                o->of[0].words, finding_number(text, &x[0], 2), o->of[1].words,
+                finding_number(other, &x[1], 2));
     return OK;
 }
 
@@ -394,7 +391,7 @@ enum status ppo_leads(struct leads *leads, const struct evidence *e,
     if (e->n_step == 0)
         return OK;
     TRY(add_value(leads, e, err));
-    TRY(add_baseline(leads, e, err));
-    TRY(add_aggregation(leads, e, err));
+    TRY(add_opposed(leads, e, &baseline, err));
+    TRY(add_opposed(leads, e, &aggregation, err));
     return add_entropy(leads, e, err);
 }
