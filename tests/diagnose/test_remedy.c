@@ -17,21 +17,7 @@
 #include "eval/files.h"
 #include "made.h"
 
-static const char *dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = files_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    files_remove(dir);
-    return 0;
-}
+FILES_FIXTURE(dir)
 
 static void make_desk(void)
 {

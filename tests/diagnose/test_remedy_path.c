@@ -17,23 +17,9 @@
 #include "stat/distribution.h"
 #include "toy.h"
 
-static const char *dir;
+FILES_FIXTURE(dir)
 static const struct bootstrap plan = {
     .seed = 1, .resamples = 200, .level = REMEDY_LEVEL};
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = files_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    files_remove(dir);
-    return 0;
-}
 
 /* Points on the curve are found again; off it the normal equations hold. */
 static void test_fit(void **state)

@@ -19,22 +19,8 @@
 #include "eval/files.h"
 #include "toy.h"
 
-static const char *dir;
+FILES_FIXTURE(dir)
 static const struct bootstrap plan = {.seed = 1, .resamples = 400};
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = files_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    files_remove(dir);
-    return 0;
-}
 
 struct rows {
     struct evidence e;

@@ -13,20 +13,9 @@
 #include <cmocka.h>
 
 #include "diagnose/ship.h"
+#include "eval/files.h"
 
 static struct err err;
-
-static void near(double got, double want, double within)
-{
-    if (!(fabs(got - want) <= within))
-        fail_msg("%.17g, wanted %.17g", got, want);
-}
-
-static void must(enum status status)
-{
-    if (status != OK)
-        fail_msg("%s", err.text);
-}
 
 /* A curve with one measure of half width `half`. */
 static struct json *curve(const char *key, const double *judged,
@@ -47,8 +36,8 @@ static struct json *curve(const char *key, const double *judged,
                    i > 0 ? "," : "", 5 * i, key, judged[i], judged[i] - half,
                    judged[i] + half, i, kl[i]);
     buf_puts(&out, "]}");
-    must(buf_status(&out, &err));
-    must(json_parse(&root, buf_text(&out), out.len, "curve", &err));
+    files_must(buf_status(&out, &err), &err);
+    files_must(json_parse(&root, buf_text(&out), out.len, "curve", &err), &err);
     buf_free(&out);
     return root;
 }
@@ -78,9 +67,9 @@ static void test_reference(void **state)
     assert_int_equal(s.alike, 2);
     assert_int_equal(s.furthest.iteration, 5);
     assert_int_equal(s.row.verdict, VERDICT_SUPPORTED);
-    near(s.row.e.estimate, 1.2, 1e-12);
-    near(s.row.e.low, 1.2 - 0.1 * sqrt(2), 1e-12);
-    near(s.score_given_up, 4, 1e-12);
+    files_near(s.row.e.estimate, 1.2, 1e-12);
+    files_near(s.row.e.low, 1.2 - 0.1 * sqrt(2), 1e-12);
+    files_near(s.score_given_up, 4, 1e-12);
     assert_int_equal(s.candidates, 5);
 }
 
@@ -113,7 +102,7 @@ static void test_rising(void **state)
     s = judge("gold", steep, 0.2);
     assert_int_equal(s.chosen.iteration, 20);
     assert_int_equal(s.row.verdict, VERDICT_NOT_SUPPORTED);
-    near(s.score_given_up, 0, 0);
+    files_near(s.score_given_up, 0, 0);
 }
 
 /* People before gold before a second reward model. */
@@ -151,9 +140,10 @@ static void test_votes(void **state)
         /* A curve that nobody judged still tells which iterations these are. */
         char text[] =
             "{\"checkpoints\":[{\"iteration\":0},{\"iteration\":20}]}";
-        must(json_parse(&e.curve, text, strlen(text), "curve", &err));
+        files_must(json_parse(&e.curve, text, strlen(text), "curve", &err),
+                   &err);
         ship_judge(&s, &e, &cases[i].win);
-        near(s.chosen.iteration, cases[i].iteration, 0);
+        files_near(s.chosen.iteration, cases[i].iteration, 0);
         json_free(e.curve);
     }
 }
@@ -175,7 +165,8 @@ static void test_nothing(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct evidence e = {.curve = NULL};
         struct ship s;
-        must(json_parse(&e.curve, texts[i], strlen(texts[i]), "it", &err));
+        files_must(json_parse(&e.curve, texts[i], strlen(texts[i]), "it", &err),
+                   &err);
         ship_judge(&s, &e, &nobody);
         assert_null(s.measure);
         assert_int_equal(s.row.verdict, VERDICT_NOT_MEASURABLE);

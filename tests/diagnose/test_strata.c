@@ -15,21 +15,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "diagnose/strata.h"
+#include "eval/files.h"
 #include "stat/hypothesis.h"
 
 static struct err err;
-
-static void near(double got, double want, double within)
-{
-    if (!(fabs(got - want) <= within))
-        fail_msg("%.17g, wanted %.17g", got, want);
-}
-
-static void must(enum status status)
-{
-    if (status != OK)
-        fail_msg("%s", err.text);
-}
 
 /* Prompts of tags "a", "b", ...: so many of each, in this order. */
 struct design {
@@ -50,13 +39,13 @@ static void build(struct evidence *e, const struct design *d, uint64_t seed)
     *e = (struct evidence){.plan = {.seed = 1, .resamples = 200}};
     for (size_t t = 0; t < d->tags; t++)
         e->n_prompts += d->prompts[t];
-    must(MEM_NEW(e->reply, 4 * e->n_prompts, &err));
-    must(MEM_NEW(e->vote, 2 * e->n_prompts, &err));
+    files_must(MEM_NEW(e->reply, 4 * e->n_prompts, &err), &err);
+    files_must(MEM_NEW(e->vote, 2 * e->n_prompts, &err), &err);
     size_t p = 0;
     for (size_t t = 0; t < d->tags; t++) {
         const char name[] = {(char)('a' + (int)t), '\0'};
         size_t tag;
-        must(names_add(&e->tag, &tag, name, &err));
+        files_must(names_add(&e->tag, &tag, name, &err), &err);
         for (size_t i = 0; i < d->prompts[t]; i++, p++) {
             for (size_t k = 0; k < 4; k++)
                 e->reply[e->n_reply++] =
@@ -104,16 +93,16 @@ static void test_effects(void **state)
     for (size_t i = 0; i < e.n_vote; i++)
         if (e.vote[i].prompt >= 40)
             e.vote[i].direct_other = e.vote[i].is_placebo ? 1 : 3;
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     assert_int_equal(s.n, 2);
     assert_string_equal(s.item[0].tag, "a");
     assert_int_equal(s.item[0].prompts, 40);
     assert_int_equal(s.item[1].prompts, 30);
     const struct stratum_cell *a = s.item[0].cell, *b = s.item[1].cell;
     /* Exact by construction. */
-    near(a[STRATUM_LENGTH].e.estimate, 1, 1e-12);
-    near(b[STRATUM_LENGTH].e.estimate, 2, 1e-12);
-    near(b[STRATUM_LESS_DIRECT].e.estimate, 1, 1e-12);
+    files_near(a[STRATUM_LENGTH].e.estimate, 1, 1e-12);
+    files_near(b[STRATUM_LENGTH].e.estimate, 2, 1e-12);
+    files_near(b[STRATUM_LESS_DIRECT].e.estimate, 1, 1e-12);
     assert_true(strata_holds(&b[STRATUM_SCORE]));
     assert_true(strata_holds(&b[STRATUM_LENGTH]));
     assert_true(strata_differs(&a[STRATUM_SCORE]));
@@ -136,7 +125,7 @@ static void test_by_hand(void **state)
     struct strata s;
     double d[30], square = 0;
     build(&e, &two, 2);
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     for (size_t p = 0; p < 70; p++) {
         const struct evidence_reply *r = &e.reply[4 * p];
         /* Two values' squares about their mean, with one degree of freedom. */
@@ -149,8 +138,8 @@ static void test_by_hand(void **state)
         d[i] /= sd;
     struct hypothesis_t t = hypothesis_t_test(d, 30, 0.95);
     const struct stratum_cell *c = &s.item[1].cell[STRATUM_SCORE];
-    near(c->e.estimate, t.mean, 1e-12);
-    near(c->p, t.p, 1e-12);
+    files_near(c->e.estimate, t.mean, 1e-12);
+    files_near(c->p, t.p, 1e-12);
     assert_int_equal(c->e.n, 30);
     strata_free(&s);
     take_down(&e);
@@ -166,13 +155,13 @@ static void test_correction(void **state)
     struct strata s;
     double p[16], q[16];
     build(&e, &d, 3);
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     for (size_t family = 0; family < 2; family++) {
         for (size_t i = 0; i < 16; i++) {
             const struct stratum_cell *c = &s.item[i / 4].cell[i % 4];
             p[i] = family == 0 ? c->p : c->differs_p;
         }
-        must(hypothesis_bh(q, p, 16, &err));
+        files_must(hypothesis_bh(q, p, 16, &err), &err);
         for (size_t i = 0; i < 16; i++) {
             const struct stratum_cell *c = &s.item[i / 4].cell[i % 4];
             double got = family == 0 ? c->q : c->differs_q;
@@ -197,7 +186,7 @@ static void test_nothing(void **state)
         bool any[2] = {false, false};
         build(&e, &d, 100 + run);
         e.plan.resamples = 2; // intervals are not looked at
-        must(strata_judge(&s, &e, &err));
+        files_must(strata_judge(&s, &e, &err), &err);
         for (size_t i = 0; i < s.n; i++)
             for (size_t m = 0; m < STRATUM_MEASURES; m++) {
                 any[0] = any[0] || strata_holds(&s.item[i].cell[m]);
@@ -223,7 +212,7 @@ static void test_small(void **state)
     for (size_t i = 0; i < e.n_vote; i++)
         if (e.vote[i].prompt < 30)
             e.vote[i].visit = 2;
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     const struct stratum_cell *c = s.item[1].cell;
     assert_true(isfinite(c[STRATUM_SCORE].e.estimate));
     assert_true(isnan(c[STRATUM_SCORE].p));
@@ -242,20 +231,20 @@ static void test_edges(void **state)
     struct strata s;
     size_t tag;
     build(&e, &two, 5);
-    must(names_add(&e.tag, &tag, "of training alone", &err));
+    files_must(names_add(&e.tag, &tag, "of training alone", &err), &err);
     for (size_t i = 0; i < e.n_reply; i++)
         if (e.reply[i].tag == 1)
             e.reply[i].tag = SIZE_MAX;
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     assert_int_equal(s.n, 1);
     assert_int_equal(s.untagged, 30);
     strata_free(&s);
     for (size_t i = 0; i < e.n_reply; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "t%03zu", e.reply[i].prompt);
-        must(names_add(&e.tag, &e.reply[i].tag, name, &err));
+        files_must(names_add(&e.tag, &e.reply[i].tag, name, &err), &err);
     }
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     assert_int_equal(s.n, STRATA_MAX);
     assert_int_equal(s.left_out, 70 - STRATA_MAX);
     assert_string_equal(s.item[0].tag, "t000");
@@ -263,7 +252,7 @@ static void test_edges(void **state)
     take_down(&e);
 
     e = (struct evidence){.plan = {.resamples = 100}};
-    must(strata_judge(&s, &e, &err));
+    files_must(strata_judge(&s, &e, &err), &err);
     assert_int_equal(s.n, 0);
     strata_free(&s);
 }

@@ -11,21 +11,7 @@
 #include "diagnose/table.h"
 #include "eval/files.h"
 
-static const char *dir;
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = files_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    files_remove(dir);
-    return 0;
-}
+FILES_FIXTURE(dir)
 
 static void test_columns(void **state)
 {

@@ -23,7 +23,7 @@ enum {
     BATCH = 4
 };
 
-static const char *dir;
+FILES_FIXTURE(dir)
 static const struct bootstrap plan = {.seed = 1, .resamples = 200};
 /* All numbers are sums of few powers of two, so that levels are exact. */
 static const struct warning_plan watch = {.nats = 10,
@@ -31,20 +31,6 @@ static const struct warning_plan watch = {.nats = 10,
                                           .prior = 50,
                                           .window = 5,
                                           .votes_each = SIZE_MAX};
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = files_dir();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    files_remove(dir);
-    return 0;
-}
 
 /* A run that spends a quarter of a nat more each iteration; its mean over the
  * last five iterations is 0.25 (k - 2). */

@@ -15,6 +15,23 @@ void files_must(enum status status, const struct err *err);
 /* A fresh directory; the result is static. */
 const char *files_dir(void);
 
+/* For tests that have a directory each: `static const char *dir` with set_up()
+ * and tear_down() for cmocka. */
+#define FILES_FIXTURE(dir)                                                     \
+    static const char *dir;                                                    \
+    static int set_up(void **state)                                            \
+    {                                                                          \
+        (void)state;                                                           \
+        dir = files_dir();                                                     \
+        return 0;                                                              \
+    }                                                                          \
+    static int tear_down(void **state)                                         \
+    {                                                                          \
+        (void)state;                                                           \
+        files_remove(dir);                                                     \
+        return 0;                                                              \
+    }
+
 /* Write `text` to dir/name, whose path is returned (one of a few static
  * buffers). */
 const char *files_write(const char *dir, const char *name, const char *text);
