@@ -180,10 +180,25 @@ static const char *sentence(const struct diagnosis *d)
                : "the evidence does not decide";
 }
 
+/* Texts quote names from files and of folders, and a terminal obeys control
+ * characters, those of Unicode (U+0080 to U+009F) included. */
+static void defuse(struct buf *out, size_t from)
+{
+    for (size_t i = from; i < out->len; i++) {
+        unsigned char c = (unsigned char)out->data[i];
+        unsigned char next = (unsigned char)out->data[i + 1];
+        if ((c < 0x20 && c != '\n') || c == 0x7f)
+            out->data[i] = '?';
+        else if (c == 0xc2 && next >= 0x80 && next <= 0x9f)
+            out->data[i] = out->data[i + 1] = '?';
+    }
+}
+
 void diagnose_summary(struct buf *out, const struct diagnosis *d,
                       const struct evidence *e)
 {
     const struct rival *first = &d->rival[0];
+    size_t from = out->len;
     buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
     buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
                first->id, first->name, first->supported, first->contradicted,
@@ -203,4 +218,5 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
     if (first->tied_with != SIZE_MAX)
         buf_printf(out, "%s and %s cannot be told apart; this would: %s\n",
                    first->id, d->rival[first->tied_with].id, first->experiment);
+    defuse(out, from);
 }

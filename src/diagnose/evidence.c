@@ -8,6 +8,7 @@
 #include "diagnose/evidence_internal.h"
 #include "io/settings.h"
 
+#define CURVE "eval/curve.json"
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
 static const char *const probe_file[PROBES] = {
@@ -207,26 +208,6 @@ double evidence_number(const struct evidence *e, const char *stage,
 
 /* ---- files -------------------------------------------------------------- */
 
-/* Estimates of a document: numbers, or null. */
-static enum status check_numbers(const struct json *node, struct err *err)
-{
-    static const char *const names[] = {"estimate",  "low",        "high",
-                                        "n",         "mean",       "sd",
-                                        "iteration", "temperature"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct json *x = json_get(node, names[i]);
-        if (x != NULL && (json_is_string(x) || json_is_bool(x)))
-            return err_set(err, ERR_FORMAT, "a member \"%s\" is not a number",
-                           names[i]);
-    }
-    for (const void *it = json_first(node); it != NULL;
-         it = json_next(node, it))
-        TRY(check_numbers(json_value(it), err));
-    for (size_t i = 0; json_is_array(node) && i < json_size(node); i++)
-        TRY(check_numbers(json_at(node, i), err));
-    return OK;
-}
-
 static enum status read_document(struct json **out, struct evidence *e,
                                  const char *what, const char *command,
                                  struct err *err)
@@ -240,7 +221,7 @@ static enum status read_document(struct json **out, struct evidence *e,
     if (status == OK && !json_is_object(*out))
         status = err_set(&reason, ERR_FORMAT, "it is not a JSON object");
     if (status == OK)
-        status = check_numbers(*out, &reason);
+        status = evidence_check_numbers(*out, &reason);
     if (status != OK) {
         json_free(*out);
         *out = NULL;
@@ -248,11 +229,29 @@ static enum status read_document(struct json **out, struct evidence *e,
     return evidence_lose(e, what, command, status, &reason, err);
 }
 
+/* A list of checkpoints, whatever is said of each. */
+static enum status check_curve(struct evidence *e, struct err *err)
+{
+    const struct json *list = json_get(e->curve, "checkpoints");
+    bool is_list = e->curve == NULL || json_is_array(list);
+    struct err reason;
+    for (size_t i = 0; i < json_size(list); i++)
+        is_list = is_list && json_is_object(json_at(list, i));
+    if (is_list)
+        return OK;
+    json_free(e->curve);
+    e->curve = NULL;
+    enum status status = err_set(&reason, ERR_FORMAT,
+                                 "its checkpoints are not a list of objects");
+    return evidence_lose(e, CURVE, EVIDENCE_EVAL, status, &reason, err);
+}
+
 static enum status read_documents(struct evidence *e, struct err *err)
 {
     TRY(read_document(&e->settings, e, "eval/settings.json", EVIDENCE_EVAL,
                       err));
-    TRY(read_document(&e->curve, e, "eval/curve.json", EVIDENCE_EVAL, err));
+    TRY(read_document(&e->curve, e, CURVE, EVIDENCE_EVAL, err));
+    TRY(check_curve(e, err));
     return read_document(&e->reward_heldout, e, "reward/eval/heldout.json",
                          "plumb reward", err);
 }
@@ -268,16 +267,48 @@ static enum status read_whatif(struct evidence *e, struct err *err)
     return read_document(&e->whatif, e, what, "plumb whatif RUN", err);
 }
 
+/* Steps in order: a log that goes back is of two runs, or there twice. */
+static enum status check_steps(const struct run_table *t, struct err *err)
+{
+    if (t->n == 0)
+        return err_set(err, ERR_FORMAT, "it holds no rows");
+    for (size_t i = 0; i < t->n; i++) {
+        if (i > 0 && t->step[i] < t->step[i - 1])
+            return err_set(err, ERR_FORMAT,
+                           "row %zu is of step %lld, and one of step %lld "
+                           "comes before it",
+                           i + 1, (long long)t->step[i],
+                           (long long)t->step[i - 1]);
+        if (t->step[i] > EVIDENCE_STEP_MAX)
+            return err_set(err, ERR_FORMAT, "row %zu is of step %lld", i + 1,
+                           (long long)t->step[i]);
+    }
+    return OK;
+}
+
 static enum status read_metrics(struct evidence *e, struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct err reason;
     TRY(file_join(path, e->run, "metrics.jsonl", err));
     enum status status = run_table_read(&e->metrics, path, &reason);
-    if (status == OK && e->metrics.n == 0)
-        status = err_set(&reason, ERR_FORMAT, "it holds no rows");
+    if (status == OK)
+        status = check_steps(&e->metrics, &reason);
+    if (status != OK)
+        run_table_free(&e->metrics);
     return evidence_lose(e, "ppo/metrics.jsonl", "plumb ppo", status, &reason,
                          err);
+}
+
+static enum status check_probe(const struct table *t, struct err *err)
+{
+    static const char *const numbers[] = {
+        "after",    "before", "k1",    "kl",   "position", "rank",
+        "response", "sample", "score", "step", "tokens"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (table_texts(t, numbers[i]) != NULL)
+            return err_set(err, ERR_FORMAT, "columns.%s is text", numbers[i]);
+    return evidence_check_numbers(t->json, err);
 }
 
 static enum status read_probes(struct evidence *e, struct err *err)
@@ -287,6 +318,10 @@ static enum status read_probes(struct evidence *e, struct err *err)
     for (size_t i = 0; i < PROBES; i++) {
         TRY(file_join(path, e->project, probe_file[i], err));
         enum status status = table_read(&e->probe[i], path, &reason);
+        if (status == OK)
+            status = check_probe(&e->probe[i], &reason);
+        if (status != OK)
+            table_free(&e->probe[i]);
         TRY(evidence_lose(e, probe_file[i], "plumb probe RUN", status, &reason,
                           err));
         const char *const *id = table_texts(&e->probe[i], "prompt_id");

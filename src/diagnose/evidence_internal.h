@@ -63,6 +63,17 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
                               const struct json *row, size_t line,
                               const char *what, struct err *err) MUST_CHECK;
 
+/* What a step or iteration may be at most, and a score or another measure of a
+ * reply: beyond them, a number is damage and no measurement. */
+#define EVIDENCE_STEP_MAX 1000000000
+#define EVIDENCE_NUMBER_MAX 1e30
+
+/* A document's numbers, however deep: ERR_FORMAT where one is beyond
+ * EVIDENCE_NUMBER_MAX, an estimate or its bound is a text, or a count is
+ * negative. */
+enum status evidence_check_numbers(const struct json *node,
+                                   struct err *err) MUST_CHECK;
+
 /* A member that is a number; NaN where it is absent or null.  ERR_FORMAT,
  * "what: ...", where it is something else. */
 enum status evidence_read_number(double *out, const struct json *row,

@@ -56,6 +56,14 @@ static enum status read_features(double out[FEATURES], const struct json *row,
     return features_of(out, prompt, strlen(prompt), reply, strlen(reply), err);
 }
 
+static enum status read_measure(double *out, const struct json *row,
+                                const char *key, const char *what,
+                                struct err *err)
+{
+    return evidence_read_bounded(out, row, key, -EVIDENCE_NUMBER_MAX,
+                                 EVIDENCE_NUMBER_MAX, what, err);
+}
+
 static enum status read_numbers(struct evidence_reply *r,
                                 const struct json *row, const char *what,
                                 struct err *err)
@@ -65,10 +73,10 @@ static enum status read_numbers(struct evidence_reply *r,
     TRY(json_need_number(&r->tokens, row, "len", what, err));
     TRY(evidence_read_bounded(&r->tokens, row, "len", 0, TOKENS_MAX, what,
                               err));
-    TRY(evidence_read_number(&r->score, row, "score", what, err));
-    TRY(evidence_read_number(&r->score_raw, row, "score_raw", what, err));
-    TRY(evidence_read_number(&r->gold, row, "gold", what, err));
-    TRY(evidence_read_number(&r->weak_gold, row, "weak_gold", what, err));
+    TRY(read_measure(&r->score, row, "score", what, err));
+    TRY(read_measure(&r->score_raw, row, "score_raw", what, err));
+    TRY(read_measure(&r->gold, row, "gold", what, err));
+    TRY(read_measure(&r->weak_gold, row, "weak_gold", what, err));
     TRY(evidence_read_sum(&r->kl, row, "kl", what, err));
     TRY(evidence_read_sum(&logp, row, "logp", what, err));
     TRY(evidence_read_sum(&logp_ref, row, "logp_ref", what, err));

@@ -285,6 +285,9 @@ static enum status read_rows(struct gathering *g, struct trace_reader *reader,
             continue;
         int64_t last = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
         if (e->n_step == g->before || last != v->row.step) {
+            if (v->row.step > EVIDENCE_STEP_MAX)
+                return err_set(err, ERR_FORMAT, "line %zu is of iteration %lld",
+                               v->line, (long long)v->row.step);
             if (v->row.step <= last)
                 return err_set(err, ERR_FORMAT,
                                "line %zu is of iteration %lld, and rows of "

@@ -136,3 +136,43 @@ enum status evidence_read_sum(double *out, const struct json *row,
     *out = sum;
     return OK;
 }
+
+static bool is_one_of(const char *key, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(key, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static enum status check_member(const char *key, const struct json *x,
+                                struct err *err)
+{
+    static const char *const numbers[] = {
+        "estimate", "low",       "high",   "mean",  "sd",  "n",
+        "steps",    "iteration", "tokens", "batch", "step"};
+    enum {
+        N = sizeof numbers / sizeof *numbers,
+        COUNTS = 5 // those before may be negative
+    };
+    if ((json_is_string(x) || json_is_bool(x)) && is_one_of(key, numbers, N))
+        return err_set(err, ERR_FORMAT, "a member \"%s\" is not a number", key);
+    if (json_number(x, 0) < 0 && is_one_of(key, numbers + COUNTS, N - COUNTS))
+        return err_set(err, ERR_FORMAT, "a member \"%s\" is %g", key,
+                       json_number(x, 0));
+    return OK;
+}
+
+enum status evidence_check_numbers(const struct json *node, struct err *err)
+{
+    if (fabs(json_number(node, 0)) > EVIDENCE_NUMBER_MAX)
+        return err_set(err, ERR_FORMAT, "a number is %g", json_number(node, 0));
+    for (const void *it = json_first(node); it != NULL;
+         it = json_next(node, it)) {
+        TRY(check_member(json_key(it), json_value(it), err));
+        TRY(evidence_check_numbers(json_value(it), err));
+    }
+    for (size_t i = 0; json_is_array(node) && i < json_size(node); i++)
+        TRY(evidence_check_numbers(json_at(node, i), err));
+    return OK;
+}

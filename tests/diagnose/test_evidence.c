@@ -138,7 +138,8 @@ static void test_damaged(void **state)
         files_write(dir, name, "no zstd");
     }
     read_it(&e, dir);
-    assert_non_null(strstr(evidence_lost(&e, "probes/push.json")->why, "column"));
+    assert_non_null(
+        strstr(evidence_lost(&e, "probes/push.json")->why, "column"));
     assert_non_null(evidence_lost(&e, "eval/curve.json"));
     assert_non_null(evidence_lost(&e, "ppo/rollouts"));
     assert_int_equal(e.n_rollout, 0);
@@ -440,6 +441,44 @@ static void test_no_number(void **state)
     evidence_free(&e);
 }
 
+/* Numbers that no measurement has, and lists that are none. */
+static void test_absurd(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *text, *why;
+    } bad[] = {
+        {"eval/curve.json", "{\"checkpoints\":{\"a\":[1]}}", "not a list"},
+        {"eval/curve.json", "{\"checkpoints\":[null]}", "not a list"},
+        {"eval/curve.json", "{\"checkpoints\":[],\"x\":[{\"n\":-1}]}",
+         "\"n\" is -1"},
+        {"probes/push.json", "{\"columns\":{\"score\":[\"a\"]}}",
+         "columns.score is text"},
+        {"probes/relaxation.json", "{\"run\":{\"ratio\":1e300}}",
+         "a number is 1e+300"},
+        {"ppo/metrics.jsonl", "{\"step\":2}\n{\"step\":1}\n",
+         "row 2 is of step 1"},
+        {"ppo/metrics.jsonl", "{\"step\":9223372036854775807}\n",
+         "step 9223372036854775807"},
+        {SAMPLES,
+         "{\"prompt_id\":\"a\",\"which\":\"policy\",\"len\":1,"
+         "\"score\":1e300}\n",
+         "score is 1e+300"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct toy t = toy_paradox(dir);
+        struct evidence e;
+        t.prompts = t.batch = 4;
+        toy_write(&t);
+        files_write(dir, bad[i].file, bad[i].text);
+        read_it(&e, dir);
+        wants(evidence_lost(&e, bad[i].file), bad[i].why);
+        assert_int_equal(e.metrics.n > 0,
+                         bad[i].file[0] != 'p' || bad[i].file[1] != 'p');
+        evidence_free(&e);
+    }
+}
+
 /* No file is waited for. */
 static void test_pipes(void **state)
 {
@@ -526,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_doubled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_contradicting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_absurd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
     };
