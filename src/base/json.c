@@ -309,6 +309,21 @@ enum status json_need_number(double *out, const struct json *object,
     return OK;
 }
 
+enum status json_may_number(double *out, const struct json *object,
+                            const char *key, double low, double high,
+                            const char *what, struct err *err)
+{
+    const struct json *member = json_get(object, key);
+    *out = (double)NAN;
+    if (member == NULL || json_is_null(member))
+        return OK;
+    TRY(json_need_number(out, object, key, what, err));
+    if (*out < low || *out > high)
+        return err_set(err, ERR_FORMAT, "%s: %s is %g, not from %g to %g", what,
+                       key, *out, low, high);
+    return OK;
+}
+
 /* ---- nodes back to text ------------------------------------------------- */
 
 /* A real stays one: "1" would come back as an integer. */

@@ -82,6 +82,12 @@ enum status json_need_number(double *out, const struct json *object,
                              const char *key, const char *what,
                              struct err *err) MUST_CHECK;
 
+/* A member that may be absent or null, which is NaN; ERR_FORMAT, naming `what`
+ * and the key, where it is no number or outside [low, high]. */
+enum status json_may_number(double *out, const struct json *object,
+                            const char *key, double low, double high,
+                            const char *what, struct err *err) MUST_CHECK;
+
 /* A node as compact JSON text, appended to `out`. */
 void json_dump(struct buf *out, const struct json *node);
 

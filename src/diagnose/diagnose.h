@@ -17,8 +17,8 @@
  *                      S3p not refuted; a1 or a2; b1; c1 or c2; and the first
  *                      rival is R1, R2 or R3
  *     other_pathology  another rival is supported
- *     inconclusive     none is, or none but what merely lets others happen while
- *                      a cause is open (diagnose/rivals.h)
+ *     inconclusive     none is, or none but what merely lets others happen
+ *                      while a cause is open (diagnose/rivals.h)
  *
  * Confirmatory tests - S1, S2a, S2b, S3, G, a1, a2, b1, c2 - are corrected by
  * Holm; a row whose corrected p is above 0.05 is not supported by it and says
@@ -71,8 +71,9 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
 void diagnose_free(struct diagnosis *d);
 
 /* "other_pathology" says that the best explanation is none of the paradox's,
- * "inconclusive" that there is none.  Where a row that the paradox needs could not be measured and none excludes
- * it, it need not be absent for that, and nobody may be told so. */
+ * "inconclusive" that there is none.  Where a row that the paradox needs could
+ * not be measured and none excludes it, it need not be absent for that, and
+ * nobody may be told so. */
 bool diagnose_leaves_paradox_open(const struct diagnosis *d);
 
 /* The rows of a diagnosis, to be looked up by id. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
 #include "io/jsonl.h"
+#include "io/vote.h"
 
 #define FOLDER "human/checkpoints"
 #define AGAIN "plumb eval RUN --curve-samples"
@@ -59,8 +60,10 @@ static enum status add_reply(void *ctx, const struct json *row, size_t line,
     TRY(json_need_text(&which, row, "which", "row", err));
     TRY(json_need_text(&text, row, "response", "row", err));
     k.hash = names_hash(text);
-    TRY(evidence_read_number(&k.score, row, "score", "row", err));
-    TRY(evidence_read_number(&k.tokens, row, "len", "row", err));
+    TRY(json_may_number(&k.score, row, "score", -EVIDENCE_NUMBER_MAX,
+                        EVIDENCE_NUMBER_MAX, "row", err));
+    TRY(json_may_number(&k.tokens, row, "len", 0, EVIDENCE_NUMBER_MAX, "row",
+                        err));
     TRY(name_reply(name, prompt, which, json_int(json_get(row, "sample"), 0),
                    "row", err));
     TRY(names_add(&r->name, &index, name, err));
@@ -111,21 +114,17 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
 {
     struct reading *r = ctx;
     struct evidence *e = r->e;
-    struct evidence_vote v = {.is_placebo = false};
+    struct vote v;
     const struct known *tested, *other;
-    const char *prompt;
     char what[32];
     (void)snprintf(what, sizeof what, "row %zu", line);
-    TRY(json_need_text(&prompt, row, "prompt_id", what, err));
-    TRY(evidence_read_sides(&v, row, what, err));
+    TRY(vote_read(&v, row, what, err));
     bool is_again;
     TRY(evidence_see_vote(&is_again, &r->seen, row, line, what, err));
-    if (is_again || v.is_placebo || json_int(json_get(row, "visit"), 1) != 1)
+    if (is_again || v.is_placebo || v.visit != 1)
         return OK;
-    TRY(find_reply(&tested, r, prompt,
-                   json_get(row, v.is_left ? "left" : "right"), err));
-    TRY(find_reply(&other, r, prompt,
-                   json_get(row, v.is_left ? "right" : "left"), err));
+    TRY(find_reply(&tested, r, v.prompt, v.tested.reply, err));
+    TRY(find_reply(&other, r, v.prompt, v.other.reply, err));
     if (tested == NULL || other == NULL) {
         r->strange++;
         return OK;

@@ -74,15 +74,6 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
 enum status evidence_check_numbers(const struct json *node,
                                    struct err *err) MUST_CHECK;
 
-/* A member that is a number; NaN where it is absent or null.  ERR_FORMAT,
- * "what: ...", where it is something else. */
-enum status evidence_read_number(double *out, const struct json *row,
-                                 const char *key, const char *what,
-                                 struct err *err) MUST_CHECK;
-/* The same with both bounds allowed. */
-enum status evidence_read_bounded(double *out, const struct json *row,
-                                  const char *key, double low, double high,
-                                  const char *what, struct err *err) MUST_CHECK;
 /* The sum of a member that is an array of numbers and nulls, which are NaN;
  * NaN where it is absent or null. */
 enum status evidence_read_sum(double *out, const struct json *row,
@@ -99,10 +90,6 @@ enum status evidence_read_checkpoints(struct evidence *e,
                                       struct err *err) MUST_CHECK;
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
                                    struct err *err) MUST_CHECK;
-
-/* Which side the tested reply is on, what kind of pair it is, and who won. */
-enum status evidence_read_sides(struct evidence_vote *v, const struct json *row,
-                                const char *what, struct err *err) MUST_CHECK;
 
 /* A text that lives as long as the evidence. */
 enum status evidence_keep(const char **out, struct evidence *e,

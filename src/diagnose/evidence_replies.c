@@ -60,8 +60,8 @@ static enum status read_measure(double *out, const struct json *row,
                                 const char *key, const char *what,
                                 struct err *err)
 {
-    return evidence_read_bounded(out, row, key, -EVIDENCE_NUMBER_MAX,
-                                 EVIDENCE_NUMBER_MAX, what, err);
+    return json_may_number(out, row, key, -EVIDENCE_NUMBER_MAX,
+                           EVIDENCE_NUMBER_MAX, what, err);
 }
 
 static enum status read_numbers(struct evidence_reply *r,
@@ -71,8 +71,7 @@ static enum status read_numbers(struct evidence_reply *r,
     const struct json *eos = json_get(row, "is_eos");
     double logp, logp_ref;
     TRY(json_need_number(&r->tokens, row, "len", what, err));
-    TRY(evidence_read_bounded(&r->tokens, row, "len", 0, TOKENS_MAX, what,
-                              err));
+    TRY(json_may_number(&r->tokens, row, "len", 0, TOKENS_MAX, what, err));
     TRY(read_measure(&r->score, row, "score", what, err));
     TRY(read_measure(&r->score_raw, row, "score_raw", what, err));
     TRY(read_measure(&r->gold, row, "gold", what, err));

@@ -86,35 +86,6 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
 
 /* ---- numbers ------------------------------------------------------------ */
 
-static enum status no_number(const char *what, const char *key, struct err *err)
-{
-    return err_set(err, ERR_FORMAT, "%s: %s is not a number", what, key);
-}
-
-enum status evidence_read_number(double *out, const struct json *row,
-                                 const char *key, const char *what,
-                                 struct err *err)
-{
-    const struct json *node = json_get(row, key);
-    if (node != NULL && !json_is_null(node) && !json_is_number(node))
-        return no_number(what, key, err);
-    *out = json_number(node, (double)NAN);
-    return OK;
-}
-
-enum status evidence_read_bounded(double *out, const struct json *row,
-                                  const char *key, double low, double high,
-                                  const char *what, struct err *err)
-{
-    double x;
-    TRY(evidence_read_number(&x, row, key, what, err));
-    if (x < low || x > high)
-        return err_set(err, ERR_FORMAT, "%s: %s is %g, not from %g to %g", what,
-                       key, x, low, high);
-    *out = x;
-    return OK;
-}
-
 enum status evidence_read_sum(double *out, const struct json *row,
                               const char *key, const char *what,
                               struct err *err)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
 #include "io/jsonl.h"
+#include "io/vote.h"
 
 /*
  * Which held-out reply a vote is about: (prompt, model, sample) in one number,
@@ -66,79 +67,12 @@ static size_t find_reply(const struct reading *r, size_t prompt,
     return found->reply;
 }
 
-/* The value of a word; NaN for a member that is absent or says another. */
-struct word {
-    const char *text;
-    double value;
-};
-
-static double value_of(const struct json *node, const struct word *words,
-                       size_t n)
-{
-    const char *text = json_text(node, NULL);
-    for (size_t i = 0; text != NULL && i < n; i++)
-        if (strcmp(text, words[i].text) == 0)
-            return words[i].value;
-    return (double)NAN;
-}
-
-static double read_correct(const struct json *row, bool left)
-{
-    static const struct word words[] = {{"yes", 1}, {"unsure", 0.5}, {"no", 0}};
-    return value_of(json_get(row, left ? "left_correct" : "right_correct"),
-                    words, sizeof words / sizeof *words);
-}
-
-static double read_too_long(const struct json *row, bool left)
-{
-    static const struct word words[] = {
-        {"too_long", 1}, {"right", 0}, {"too_short", 0}};
-    return value_of(json_get(row, left ? "left_length" : "right_length"), words,
-                    sizeof words / sizeof *words);
-}
-
-static enum status read_direct(double *out, const struct json *row, bool left,
-                               const char *what, struct err *err)
-{
-    return evidence_read_bounded(
-        out, row, left ? "left_direct" : "right_direct", 0, 4, what, err);
-}
-
-enum status evidence_read_sides(struct evidence_vote *v, const struct json *row,
-                                const char *what, struct err *err)
-{
-    static const struct word choices[] = {
-        {"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
-    const char *kind;
-    TRY(json_need_text(&kind, row, "kind", what, err));
-    const char *left =
-        json_text(json_get(json_get(row, "left"), "source"), "?");
-    const char *right =
-        json_text(json_get(json_get(row, "right"), "source"), "?");
-    v->is_placebo = strcmp(kind, "placebo") == 0;
-    v->is_left = strcmp(left, kind) == 0;
-    if ((!v->is_placebo && strcmp(kind, "policy") != 0) ||
-        strcmp(v->is_left ? right : left, "reference") != 0 ||
-        strcmp(v->is_left ? left : right, kind) != 0)
-        return err_set(err, ERR_FORMAT,
-                       "%s: kind '%.20s' with sources '%.20s' and '%.20s'",
-                       what, kind, left, right);
-    double wins = value_of(json_get(row, "overall"), choices,
-                           sizeof choices / sizeof *choices);
-    if (isnan(wins))
-        return err_set(err, ERR_FORMAT,
-                       "%s: overall is not A, B, both_good or both_bad", what);
-    v->win = v->is_left ? wins : 1 - wins;
-    return OK;
-}
-
 static enum status read_names(struct evidence_vote *v, struct evidence *e,
-                              const struct json *row, const char *what,
-                              struct err *err)
+                              const char *prompt, const struct json *row,
+                              const char *what, struct err *err)
 {
-    const char *prompt, *pair;
+    const char *pair;
     const char *judge = json_text(json_get(row, "judge"), NULL);
-    TRY(json_need_text(&prompt, row, "prompt_id", what, err));
     TRY(json_need_text(&pair, row, "pair_id", what, err));
     TRY(names_add(&e->prompt, &v->prompt, prompt, err));
     TRY(names_add(&e->pair, &v->pair, pair, err));
@@ -150,22 +84,26 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                              const struct json *row, const char *what,
                              struct err *err)
 {
-    struct evidence_vote v = {.is_placebo = false};
-    TRY(evidence_read_sides(&v, row, what, err));
-    TRY(read_names(&v, r->e, row, what, err));
-    const struct json *tested = json_get(row, v.is_left ? "left" : "right");
-    const struct json *other = json_get(row, v.is_left ? "right" : "left");
-    v.visit = json_int(json_get(row, "visit"), 1) == 2 ? 2 : 1;
-    TRY(read_direct(&v.direct, row, v.is_left, what, err));
-    TRY(read_direct(&v.direct_other, row, !v.is_left, what, err));
-    v.correct = read_correct(row, v.is_left);
-    v.correct_other = read_correct(row, !v.is_left);
-    v.too_long = read_too_long(row, v.is_left);
-    v.too_long_other = read_too_long(row, !v.is_left);
+    struct vote said;
+    TRY(vote_read(&said, row, what, err));
+    const struct json *tested = said.tested.reply, *other = said.other.reply;
+    struct evidence_vote v = {.is_placebo = said.is_placebo,
+                              .is_left = said.is_left,
+                              .visit = said.visit == 2 ? 2 : 1,
+                              .win = said.win,
+                              .direct = said.tested.direct,
+                              .direct_other = said.other.direct,
+                              .correct = said.tested.correct,
+                              .correct_other = said.other.correct,
+                              .too_long = said.tested.too_long,
+                              .too_long_other = said.other.too_long};
+    TRY(read_names(&v, r->e, said.prompt, row, what, err));
     v.reply = find_reply(r, v.prompt, tested);
     v.reply_other = find_reply(r, v.prompt, other);
-    TRY(evidence_read_number(&v.tokens, tested, "tokens", what, err));
-    TRY(evidence_read_number(&v.tokens_other, other, "tokens", what, err));
+    TRY(json_may_number(&v.tokens, tested, "tokens", 0, EVIDENCE_NUMBER_MAX,
+                        what, err));
+    TRY(json_may_number(&v.tokens_other, other, "tokens", 0,
+                        EVIDENCE_NUMBER_MAX, what, err));
     if (v.reply != SIZE_MAX)
         v.tokens = r->e->reply[v.reply].tokens;
     if (v.reply_other != SIZE_MAX)

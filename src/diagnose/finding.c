@@ -57,20 +57,29 @@ double finding_enough(const struct estimate *e, double null, double effect)
                                   : n;
 }
 
-const char *finding_enough_prompts(char out[64], const struct estimate *e,
-                                   double null, double effect)
+const char *finding_enough_units(char out[FINDING_ENOUGH_TEXT],
+                                 const struct estimate *e, double null,
+                                 double effect, const char *units)
 {
     bool is_told = finding_has_interval(e) && !isnan(null) && !isnan(effect);
     double n = is_told ? enough(e, null, effect) : (double)NAN;
     if (!is_told)
-        (void)snprintf(out, 64, "more prompts");
+        (void)snprintf(out, FINDING_ENOUGH_TEXT, "more %s", units);
     else if (effect == null)
-        (void)snprintf(out, 64, "no number of prompts");
+        (void)snprintf(out, FINDING_ENOUGH_TEXT, "no number of %s", units);
     else if (n > FINDING_ENOUGH_MAX)
-        (void)snprintf(out, 64, "more than a million prompts");
+        (void)snprintf(out, FINDING_ENOUGH_TEXT, "more than a million %s",
+                       units);
     else
-        (void)snprintf(out, 64, "about %.0f prompts", n);
+        (void)snprintf(out, FINDING_ENOUGH_TEXT, "about %.0f %s", n, units);
     return out;
+}
+
+const char *finding_enough_prompts(char out[FINDING_ENOUGH_TEXT],
+                                   const struct estimate *e, double null,
+                                   double effect)
+{
+    return finding_enough_units(out, e, null, effect, "prompts");
 }
 
 double finding_p(const struct estimate *e, double null)
@@ -131,6 +140,7 @@ void finding_judge_side(struct finding *f, const struct estimate *e,
 {
     bool is_claimed = side == FINDING_ABOVE ? e->low > bound : e->high < bound;
     bool is_other = side == FINDING_ABOVE ? e->high <= bound : e->low >= bound;
+    char text[FINDING_ENOUGH_TEXT];
     f->e = *e;
     f->effect = bound;
     if (!isfinite(e->estimate))
@@ -142,10 +152,9 @@ void finding_judge_side(struct finding *f, const struct estimate *e,
     else if (is_other)
         f->verdict = VERDICT_NOT_SUPPORTED;
     else
-        finding_lack(f,
-                     "the interval covers %.3g; about %.0f %s would decide it "
-                     "(now %zu)",
-                     bound, finding_enough(e, e->estimate, bound), units, e->n);
+        finding_lack(
+            f, "the interval covers %.3g; %s would decide it (now %zu)", bound,
+            finding_enough_units(text, e, e->estimate, bound, units), e->n);
 }
 
 void finding_lack(struct finding *f, const char *fmt, ...)

@@ -95,10 +95,16 @@ void finding_say(struct finding *f, const char *fmt, ...) ERR_PRINTF(2, 3);
 #define FINDING_ENOUGH_MAX 1e6
 double finding_enough(const struct estimate *e, double null, double effect);
 
-/* The same in words, into out[64]: "about 817 prompts", "more than a million
- * prompts", "no number of prompts", and "more prompts" without an interval. */
-const char *finding_enough_prompts(char out[64], const struct estimate *e,
-                                   double null, double effect);
+/* The same in words: "about 817 prompts", "more than a million prompts", "no
+ * number of prompts", and "more prompts" without an interval; `units` in the
+ * plural, which may go on to say what they have. */
+#define FINDING_ENOUGH_TEXT 64
+const char *finding_enough_units(char out[FINDING_ENOUGH_TEXT],
+                                 const struct estimate *e, double null,
+                                 double effect, const char *units);
+const char *finding_enough_prompts(char out[FINDING_ENOUGH_TEXT],
+                                   const struct estimate *e, double null,
+                                   double effect);
 
 /* The two-sided p-value of `null` that a 95 % interval implies for a normal
  * estimate: 2 Phi(-|estimate - null| / ((high - low) / 3.92)).  NaN without an

@@ -282,9 +282,11 @@ static enum status add_estimators(struct leads *leads, const struct evidence *e,
     else
         finding_lack(
             f,
-            "the interval covers a difference of a fifth; about %.0f "
-            "prompts would decide it (now %zu)",
-            finding_enough(x, x->estimate, x->estimate < 1 ? 0.8 : 1.2), x->n);
+            "the interval covers a difference of a fifth; %s would decide it "
+            "(now %zu)",
+            finding_enough_prompts(text, x, x->estimate,
+                                   x->estimate < 1 ? 0.8 : 1.2),
+            x->n);
     finding_say(f,
                 "in the last quarter the exact KL is %.2f, k1 says %.2f, k3 "
                 "%.2f, %s of it",

@@ -2,12 +2,15 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "diagnose/kl_leads.h"
 #include "diagnose/push.h"
 #include "stat/regress.h"
+
+#define FURTHER_THAN_RUNS_GO 100.0 // nats a reply
 
 /* Columns over prompts. */
 struct scratch {
@@ -165,9 +168,10 @@ static enum status judge_weak(struct finding *out, double beta,
                          "taken back, and it is not shown to be three");
     else
         finding_lack(&f,
-                     "the share's interval covers 25 %%; about %.0f prompts "
-                     "would decide it (now %zu)",
-                     finding_enough(share, share->estimate, 0.25), share->n);
+                     "the share's interval covers 25 %%; %s would decide it "
+                     "(now %zu)",
+                     finding_enough_prompts(text, share, share->estimate, 0.25),
+                     share->n);
     finding_say(
         &f,
         by_length ? "of the score's push on length the penalty takes back "
@@ -182,6 +186,16 @@ static enum status judge_weak(struct finding *out, double beta,
 
 /* ---- c2, c3 ------------------------------------------------------------- */
 
+/* The formula's Gaussian has tails that no run ever reaches. */
+static const char *say_optimum(char out[64], double nats)
+{
+    if (nats > FURTHER_THAN_RUNS_GO)
+        (void)snprintf(out, 64, "further than any run goes");
+    else
+        (void)snprintf(out, 64, "about %.0f nats", nats);
+    return out;
+}
+
 static enum status judge_cheap(struct finding *out, double beta,
                                struct scratch *s, const struct evidence *e,
                                struct err *err)
@@ -191,7 +205,7 @@ static enum status judge_cheap(struct finding *out, double beta,
                     "score gained a nat of KL", "eval/samples.jsonl");
     struct estimate m, kl;
     double sd;
-    char text[64];
+    char text[64], other[64];
     TRY(fill_gain(s, e, err));
     TRY(summary_estimate_ratio(&m, s->a, s->b, e->n_prompts, &e->plan, err));
     TRY(summary_estimate_mean(&kl, s->b, e->n_prompts, &e->plan, err));
@@ -213,15 +227,16 @@ static enum status judge_cheap(struct finding *out, double beta,
         f.verdict = VERDICT_NOT_SUPPORTED;
     else
         finding_lack(&f,
-                     "the interval covers beta = %.3g; about %.0f prompts "
-                     "would decide it (now %zu)",
-                     beta, finding_enough(&m, m.estimate, beta), m.n);
+                     "the interval covers beta = %.3g; %s would decide it "
+                     "(now %zu)",
+                     beta, finding_enough_prompts(text, &m, m.estimate, beta),
+                     m.n);
     finding_say(&f,
                 "a nat of KL bought %s of score and costs beta = %.3g; by the "
                 "spread of scores a penalty of %.2g deviations would let KL "
-                "grow to about %.0f nats (now %.2f)",
-                finding_number(text, &m, 3), beta, beta / sd, optimum,
-                kl.estimate);
+                "grow to %s (now %.2f)",
+                finding_number(text, &m, 3), beta, beta / sd,
+                say_optimum(other, optimum), kl.estimate);
     *out = f;
     return OK;
 }

@@ -50,9 +50,10 @@ size_t measurements_add(enum measurement list[MEASUREMENTS], size_t n,
                         enum measurement m, const struct evidence *e);
 
 /*
- * Which to make, the most wanted first, as measurements_add() puts them.  Wanted are the files of the rows that are not measurable among
- * the signs of the first three rivals: those that are lost, and where none is,
- * more prompts.  Returns how many.
+ * Which to make, the most wanted first, as measurements_add() puts them.
+ * Wanted are the files of the rows that are not measurable among the signs of
+ * the first three rivals: those that are lost, and where none is, more prompts.
+ * Returns how many.
  */
 size_t measurements_wanted(enum measurement out[MEASUREMENTS],
                            const struct evidence *e, const struct rows *rows,

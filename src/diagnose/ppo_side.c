@@ -247,6 +247,7 @@ static void decide_clip(struct finding *f, const struct coherence *c,
 {
     double straight = fmin(0.5, 2 * c->walk);
     bool is_open = !finding_has_interval(&c->index);
+    char text[FINDING_ENOUGH_TEXT];
     f->effect = straight;
     f->e = c->index;
     if (!isfinite(c->index.estimate) || !isfinite(stopped->estimate))
@@ -263,19 +264,20 @@ static void decide_clip(struct finding *f, const struct coherence *c,
     else if (c->index.low > straight && stopped->high < PPO_SIDE_CLIPPED)
         f->verdict = VERDICT_SUPPORTED;
     else if (c->index.low > straight)
-        finding_lack(
-            f,
-            "whether the clip stops %.0f %% of the gradients is open; "
-            "about %.0f iterations would tell (now %zu)",
-            100 * PPO_SIDE_CLIPPED,
-            finding_enough(stopped, stopped->estimate, PPO_SIDE_CLIPPED),
-            stopped->n);
+        finding_lack(f,
+                     "whether the clip stops %.0f %% of the gradients is open; "
+                     "%s would tell (now %zu)",
+                     100 * PPO_SIDE_CLIPPED,
+                     finding_enough_units(text, stopped, stopped->estimate,
+                                          PPO_SIDE_CLIPPED, "iterations"),
+                     stopped->n);
     else
         finding_lack(f,
                      "whether the steps go more than %.2f of a straight line "
-                     "is open; about %.0f iterations would tell (now %zu)",
+                     "is open; %s would tell (now %zu)",
                      straight,
-                     finding_enough(&c->index, c->index.estimate, straight),
+                     finding_enough_units(text, &c->index, c->index.estimate,
+                                          straight, "iterations"),
                      c->steps);
 }
 

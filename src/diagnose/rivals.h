@@ -29,10 +29,10 @@
  *
  * Rank: bugs (R4, R7, R8, R15) that are supported come first, since they spoil
  * the inputs of all others; then the supported ones: causes of their own, then
- * the healthy run (R0), then what merely lets others happen (R3, R6); then those
- * that are not measurable, by signs seen; then those refuted.  Within a class by
- * signs against, signs for.  Ties keep the order above and are named, with the
- * cheapest experiment that would part them.
+ * the healthy run (R0), then what merely lets others happen (R3, R6); then
+ * those that are not measurable, by signs seen; then those refuted.  Within a
+ * class by signs against, signs for.  Ties keep the order above and are named,
+ * with the cheapest experiment that would part them.
  *
  * What could not be measured must not decide.  A cause is *open* when it is not
  * measurable and a sign that it wants is seen.  What merely lets others happen

@@ -20,7 +20,8 @@ static double value_of(const struct json *node, const struct word *words,
     return (double)NAN;
 }
 
-static struct vote_side read_side(const struct json *row, bool is_left)
+static enum status read_side(struct vote_side *out, const struct json *row,
+                             bool is_left, const char *what, struct err *err)
 {
     static const struct word correct[] = {
         {"yes", 1}, {"unsure", 0.5}, {"no", 0}};
@@ -30,15 +31,13 @@ static struct vote_side read_side(const struct json *row, bool is_left)
         json_get(row, is_left ? "left_correct" : "right_correct");
     const struct json *of_length =
         json_get(row, is_left ? "left_length" : "right_length");
-    return (struct vote_side){
-        .reply = json_get(row, is_left ? "left" : "right"),
-        .direct =
-            json_number(json_get(row, is_left ? "left_direct" : "right_direct"),
-                        (double)NAN),
-        .correct =
-            value_of(of_correct, correct, sizeof correct / sizeof *correct),
-        .too_long =
-            value_of(of_length, length, sizeof length / sizeof *length)};
+    out->reply = json_get(row, is_left ? "left" : "right");
+    out->correct =
+        value_of(of_correct, correct, sizeof correct / sizeof *correct);
+    out->too_long = value_of(of_length, length, sizeof length / sizeof *length);
+    return json_may_number(&out->direct, row,
+                           is_left ? "left_direct" : "right_direct", 0, 4, what,
+                           err);
 }
 
 /* Which side the tested reply is on, and what kind of pair it is. */
@@ -81,8 +80,8 @@ enum status vote_read(struct vote *out, const struct json *row,
     TRY(json_need_text(&v.prompt, row, "prompt_id", what, err));
     v.win = v.is_left ? left : 1 - left;
     v.visit = json_int(json_get(row, "visit"), 1);
-    v.tested = read_side(row, v.is_left);
-    v.other = read_side(row, !v.is_left);
+    TRY(read_side(&v.tested, row, v.is_left, what, err));
+    TRY(read_side(&v.other, row, !v.is_left, what, err));
     *out = v;
     return OK;
 }

@@ -24,7 +24,7 @@
  * is none of these. */
 struct vote_side {
     const struct json *reply; // the row's "left" or "right"
-    double direct;            // as it is given
+    double direct;            // 0 not at all .. 4
     double correct;           // yes 1, unsure 1/2, no 0
     double too_long;          // 1 or 0
 };
@@ -41,8 +41,8 @@ struct vote {
 /*
  * Texts and replies are the row's and live as long.  ERR_FORMAT, naming `what`
  * (the file and its line), without a prompt_id, for a pair that is neither of
- * the two kinds, and for an "overall" that is no choice: taken for a tie it
- * would pull a win rate to one half.
+ * the two kinds, for a directness that is not from 0 to 4, and for an "overall"
+ * that is no choice: taken for a tie it would pull a win rate to one half.
  */
 enum status vote_read(struct vote *out, const struct json *row,
                       const char *what, struct err *err) MUST_CHECK;

@@ -411,11 +411,11 @@ static void test_no_number(void **state)
     static const struct {
         const char *file, *from, *to, *why;
     } bad[] = {
-        {SAMPLES, "\"score\":", "\"score\":\"1\",\"x\":", "score is not"},
+        {SAMPLES, "\"score\":", "\"score\":\"1\",\"x\":", "\"score\" is not"},
         {SAMPLES, "\"kl\":[", "\"kl\":[\"a\",", "kl[0] is not"},
         {SAMPLES, "\"len\":", "\"len\":-1,\"x\":", "len is -1"},
         {VOTES, "\"left_direct\":", "\"left_direct\":\"4\",\"x\":",
-         "left_direct is not"},
+         "\"left_direct\" is not"},
         {VOTES,
          "\"left_direct\":", "\"left_direct\":40,\"x\":", "left_direct is 40"},
         {"ppo/metrics.jsonl",

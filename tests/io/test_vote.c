@@ -75,7 +75,7 @@ static void test_unsaid(void **state)
         read_row(&v, "{\"prompt_id\":\"p\",\"kind\":\"policy\",\"visit\":2,"
                      "\"left\":{\"source\":\"policy\"},\"right\":{\"source\":"
                      "\"reference\"},\"overall\":\"B\",\"left_correct\":"
-                     "\"perhaps\",\"left_length\":3,\"left_direct\":\"4\"}"),
+                     "\"perhaps\",\"left_length\":3,\"left_direct\":null}"),
         OK);
     assert_true(v.win == 0 && v.visit == 2);
     assert_true(isnan(v.tested.correct) && isnan(v.tested.too_long) &&
@@ -110,6 +110,18 @@ static void test_refused(void **state)
                      "\"right\":{\"source\":\"reference\"},\"overall\":\"A\"}"),
         ERR_FORMAT);
     assert_non_null(strstr(err.text, "prompt_id"));
+    static const char *const direct[] = {"\"4\"", "5", "-1", "true"};
+    for (size_t i = 0; i < sizeof direct / sizeof *direct; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "{\"prompt_id\":\"p\",\"kind\":\"policy\","
+                       "\"left\":{\"source\":\"policy\"},\"right\":"
+                       "{\"source\":\"reference\"},\"overall\":\"B\","
+                       "\"right_direct\":%s}",
+                       direct[i]);
+        assert_int_equal(read_row(&v, text), ERR_FORMAT);
+        assert_non_null(strstr(err.text, "right_direct"));
+    }
 }
 
 static int tear_down(void **state)
