@@ -30,6 +30,35 @@ static void same_text_same_index(void **state)
     names_free(&s);
 }
 
+/* What is taken back is as if it had not been there, across the table's
+ * growth, and comes in anew. */
+static void names_are_taken_back(void **state)
+{
+    (void)state;
+    enum {
+        N = 3001
+    };
+    struct names s = {.text = NULL};
+    struct err err;
+    char text[32];
+    size_t index;
+    for (size_t keep = 0; keep < N; keep += 500) {
+        for (size_t i = s.n; i < N; i++) {
+            (void)snprintf(text, sizeof text, "%zu", i * 7919 % 10007);
+            assert_int_equal(names_add(&s, &index, text, &err), OK);
+            assert_int_equal(index, i);
+        }
+        names_cut(&s, N);
+        names_cut(&s, keep);
+        assert_int_equal(s.n, keep);
+        for (size_t i = 0; i < N; i++) {
+            (void)snprintf(text, sizeof text, "%zu", i * 7919 % 10007);
+            assert_int_equal(names_find(&s, text), i < keep ? i : SIZE_MAX);
+        }
+    }
+    names_free(&s);
+}
+
 /* Enough to grow many times, in an order that is not theirs. */
 static void many_names_have_their_places(void **state)
 {
@@ -79,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_text_same_index),
+        cmocka_unit_test(names_are_taken_back),
         cmocka_unit_test(many_names_have_their_places),
         cmocka_unit_test(no_memory_changes_nothing),
     };

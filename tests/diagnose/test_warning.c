@@ -474,11 +474,20 @@ static void test_document(void **state)
     diagnose_free(&d);
     evidence_free(&e);
     remove_it("human/checkpoints");
+    remove_it("ppo/rollouts/000005.jsonl.zst");
     read_it(&e);
+    /* A folder's name may hold what a terminal would obey. */
+    size_t end = strlen(e.project);
+    snprintf(e.project + end, sizeof e.project - end, "/\x1b[2J\xc2\x9b");
     files_must(diagnose(&d, &e, &err), &err);
     buf_init(&text, (size_t)1 << 24);
     diagnose_summary(&text, &d, &e);
     assert_non_null(strstr(buf_text(&text), "without votes"));
+    assert_non_null(strstr(buf_text(&text), "/?[2J??"));
+    assert_null(strchr(buf_text(&text), '\x1b'));
+    assert_non_null(strstr(buf_text(&text),
+                           "without a part of ppo/rollouts (no rollouts of "
+                           "iteration 5)"));
     buf_free(&text);
     diagnose_free(&d);
     evidence_free(&e);
