@@ -1,12 +1,14 @@
 #!/bin/sh
 # exam.sh - plant every fault, diagnose blind, grade (docs/exam.md).
 #
-#     tests/exam/exam.sh [--quick] [--calibrate | --grade] [CASE...]
+#     tests/exam/exam.sh [--quick] [--calibrate] [--grade | --whatif] [CASE...]
 #
-# Without a word all runs are made, diagnosed and graded; --calibrate keeps to
-# the calibration seeds; --grade makes nothing, and diagnoses anew what is
-# there.  CASE... keeps to these cases, or to these runs (R4-1.1).  What is done is not done again: a
-# stage is known by the hash of all settings that it follows from.
+# Without a word all runs are made, diagnosed, re-run with what the diagnoses
+# recommend, and graded; --calibrate keeps to the calibration seeds; --grade
+# makes nothing, and diagnoses anew what is there; --whatif does nothing but
+# the re-runs of what is diagnosed, and grades.  CASE... keeps to these cases,
+# or to these runs (R4-1.1).  What is done is not done again: a stage is known
+# by the hash of all settings that it follows from.
 #
 #     PLUMB  the program          build/release/plumb
 #     GRADE  the grader           build/release/tests/exam/exam_grade
@@ -16,6 +18,7 @@
 #     OUT/stages/STAGE-HASH/   what `plumb` made; `done` is written last
 #     OUT/runs/CASE-CHAIN.RUN  key: set, case, seeds, blind name, stages
 #     OUT/blind/NAME/          what the diagnosis sees, and diagnosis.json
+#     OUT/whatif/ID            of re-runs: a stage and its change a line
 #     OUT/placebo/ID.json      permutations
 #     OUT/early_warning.json   alarms as if live
 #     OUT.json                 the result
@@ -361,6 +364,83 @@ diagnose_one() {
     echo "$program $resamples" >"$d/diagnosed"
 }
 
+# Changes that a diagnosis recommends and predicts something of.
+predicted_changes() {
+    jq -r '.remedies[] |
+        select(.name != null and
+            ([.predicted[] | objects | .estimate] | any(. != null))) |
+        .name' "$1"
+}
+
+# make_whatif CHANGE: the run once more with one change, beside the recorded
+# one.  To plumb whatif the stage is a project: its links lead to the run and
+# to the evaluation, and paths in there are told from beside other stages.
+# shellcheck disable=SC2046
+make_whatif() {
+    key="seed=$seed $ppo $evaluated $(of panel) $1"
+    if [ -z "$can_try" ]; then
+        has whatif "$key" || return 0
+    fi
+    if stage whatif "$key"; then
+        begin
+        rm -f "$dir/failed"
+        ln -sfn "../$ppo/ppo" "$dir/ppo"
+        ln -sfn "../$ppo/eval" "$dir/eval"
+        "$PLUMB" whatif "$dir" --change "$1" --seeds 1 $(of panel) \
+            --threads "$threads" --quiet >"$dir/log" 2>&1 </dev/null ||
+            tail -n 1 "$dir/log" >"$dir/failed"
+        # Numbers that went bad are an outcome and stand in the result.
+        if [ ! -e "$dir/failed" ] ||
+            jq -e '.changes[0].seeds[0].error != null' \
+                "$dir/whatif/result.json" >/dev/null 2>&1; then
+            find "$dir/whatif" \( -name checkpoints -o -name rollouts \
+                -o -name policy \) -prune -exec rm -r {} +
+            finish
+        else
+            exec 9>&-
+            say "$id $1: $(cat "$dir/failed")"
+        fi
+    fi
+    echo "${dir##*/} $1" >>"$OUT/whatif/$id.new"
+}
+
+# whatif_one ID: both recommended changes.  They come from the blind diagnosis;
+# what is run again is the run as it was planted, by the same judges.
+whatif_one() {
+    id=$1
+    read -r _ case _ _ seed name _ _ ppo evaluated _ <"$OUT/runs/$id"
+    all=$(settings "$case")
+    : >"$OUT/whatif/$id.new"
+    predicted_changes "$OUT/blind/$name/diagnosis.json" |
+        while read -r change; do
+            make_whatif "$change"
+        done
+    # Where nothing may be made and nothing was, there is no step to tell of.
+    if [ -n "$can_try" ] || [ -s "$OUT/whatif/$id.new" ]; then
+        mv "$OUT/whatif/$id.new" "$OUT/whatif/$id"
+    else
+        rm -f "$OUT/whatif/$id.new" "$OUT/whatif/$id"
+    fi
+}
+
+# The runs that are run again (the page's table) and are diagnosed.
+list_whatifs() {
+    table What-ifs >"$OUT/whatifs.tsv"
+    while read -r set case chain run; do
+        [ -e "$OUT/blind/$(cut -d ' ' -f 6 "$OUT/runs/$case-$chain.$run" \
+            2>/dev/null)/diagnosis.json" ] || continue
+        awk -F"$tab" -v set="$set" -v chain="$chain" -v run="$run" \
+            -v words="$case $(cell "$case" 6)" '
+            BEGIN { n = split(words, word, " ") }
+            $1 == set && $3 == chain && $4 == run {
+                for (i = 1; i <= n; i++)
+                    if (index(" " $2 " ", " " word[i] " ")) found = 1
+            }
+            END { exit !found }' "$OUT/whatifs.tsv" || continue
+        echo "$case-$chain.$run"
+    done <"$OUT/list"
+}
+
 # placebo_one ID NUMBER SEED: NUMBER permutations of a run, unless they were
 # made with these programs from this diagnosis.
 placebo_one() {
@@ -395,16 +475,18 @@ list_placebo() {
 
 quick=
 sets='calibration graded'
-can_make=yes
+can_make=yes can_try=yes can_diagnose=yes
 case ${1:-} in
---one | --diagnose | --placebo)
+--one | --diagnose | --again | --placebo)
     # A worker: what it needs was exported.
     quick=$EXAM_QUICK threads=$EXAM_THREADS program=$EXAM_PROGRAM
+    can_try=$EXAM_TRY
     step=$1
     shift
     case $step in
     --one) one "$@" ;;
     --diagnose) diagnose_one "$@" ;;
+    --again) whatif_one "$@" ;;
     --placebo) placebo_one "$@" ;;
     esac
     exit
@@ -414,8 +496,9 @@ while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=yes sets=quick permutations=4 ;;
     --calibrate) sets=calibration ;;
-    --grade) can_make= ;;
-    --*) die "$1: there are --quick, --calibrate and --grade" ;;
+    --grade) can_make='' can_try='' ;;
+    --whatif) can_make='' can_diagnose='' ;;
+    --*) die "$1: there are --quick, --calibrate, --grade and --whatif" ;;
     *) break ;;
     esac
     shift
@@ -427,8 +510,8 @@ program=$(hash_text <"$PLUMB")
 threads=1
 [ "$JOBS" -gt 1 ] || threads=0
 export PLUMB GRADE OUT EXAM_QUICK="$quick" EXAM_THREADS="$threads" \
-    EXAM_PROGRAM="$program"
-mkdir -p "$OUT/stages" "$OUT/runs" "$OUT/blind" "$OUT/placebo"
+    EXAM_PROGRAM="$program" EXAM_TRY="$can_try"
+mkdir -p "$OUT/stages" "$OUT/runs" "$OUT/blind" "$OUT/placebo" "$OUT/whatif"
 
 for set in $sets; do
     list_runs "$set"
@@ -444,11 +527,17 @@ fi
 awk '{ print $2 "-" $3 "." $4 }' "$OUT/list" | while read -r id; do
     [ ! -e "$OUT/runs/$id" ] || echo "$id"
 done >"$OUT/made"
-[ ! -s "$OUT/made" ] ||
+if [ -n "$can_diagnose" ] && [ -s "$OUT/made" ]; then
     xargs -P "$JOBS" -L 1 "$0" --diagnose <"$OUT/made" || failed=1
-list_placebo >"$OUT/permuted"
-[ ! -s "$OUT/permuted" ] ||
-    xargs -P "$JOBS" -L 1 "$0" --placebo <"$OUT/permuted" || failed=1
-"$GRADE" warn "$OUT" || failed=1
+fi
+list_whatifs >"$OUT/again"
+[ ! -s "$OUT/again" ] ||
+    xargs -P "$JOBS" -L 1 "$0" --again <"$OUT/again" || failed=1
+if [ -n "$can_diagnose" ]; then
+    list_placebo >"$OUT/permuted"
+    [ ! -s "$OUT/permuted" ] ||
+        xargs -P "$JOBS" -L 1 "$0" --placebo <"$OUT/permuted" || failed=1
+    "$GRADE" warn "$OUT" || failed=1
+fi
 "$GRADE" grade "$OUT" || failed=1
 [ "$failed" = 0 ] || die 'not everything succeeded, see above'

@@ -16,6 +16,7 @@
  *     blind/NAME/diagnosis.json
  *     placebo/ID.json  permutations, where they were made (placebo.h)
  *     early_warning.json  alarms as if live, where they were told (warn.h)
+ *     whatif/ID        what-ifs, where they were tried (cover.h)
  *
  * A run is right when its first explanation is one of the accepted ones (the
  * word "none": the verdict is inconclusive) and its verdict is one of those
@@ -29,6 +30,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "exam/cover.h"
 #include "stat/summary.h"
 
 enum {
@@ -65,6 +67,7 @@ struct exam {
     const char *placebo_set[EXAM_CASES];
     size_t n_placebo;
     struct json *early_warning; // what warn.h wrote; NULL: nothing yet
+    struct cover cover;         // what-ifs
 };
 
 /* ERR_MISSING, ERR_FORMAT naming file and line, ERR_MEMORY. */

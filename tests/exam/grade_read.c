@@ -254,6 +254,7 @@ enum status exam_read(struct exam *out, const char *dir, struct err *err)
         TRY_DONE(read_placebo(e, &e->run[i], dir, err));
     }
     TRY_DONE(read_warning(e, dir, err));
+    TRY_DONE(cover_read(&e->cover, e, dir, err));
 done:
     if (status != OK)
         exam_free(e);
@@ -267,6 +268,7 @@ void exam_free(struct exam *e)
     for (size_t i = 0; i < e->n_placebo; i++)
         json_free(e->placebo[i]);
     json_free(e->early_warning);
+    cover_free(&e->cover);
     mem_free(e->run);
     names_free(&e->row);
     arena_free(&e->arena);

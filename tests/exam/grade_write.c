@@ -61,8 +61,30 @@ static void put_matrix(struct json_writer *w, const struct exam *e,
     json_close(w, '}');
 }
 
-static void put_counts(struct json_writer *w, const struct exam *e,
-                       const char *set)
+static void put_unmeasured(struct json_writer *w, const char *key,
+                           const char *why)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s_missing", key);
+    json_put_key(w, key);
+    json_put_null(w);
+    json_field_text(w, name, why);
+}
+
+static enum status put_coverage(struct json_writer *w, const struct exam *e,
+                                const char *set, struct err *err)
+{
+    static const char key[] = "whatif_coverage";
+    if (!cover_has(&e->cover, set)) {
+        put_unmeasured(w, key, "no what-if of these runs has been tried");
+        return OK;
+    }
+    json_put_key(w, key);
+    return cover_write(w, &e->cover, set, err);
+}
+
+static enum status put_counts(struct json_writer *w, const struct exam *e,
+                              const char *set, struct err *err)
 {
     struct exam_counts c = exam_count(e, set);
     json_field_int(w, "wanted", (int64_t)c.n);
@@ -76,6 +98,7 @@ static void put_counts(struct json_writer *w, const struct exam *e,
     put_share(w, "idle_alarm_rate", &c.idle);
     put_share(w, "placebo_rate", &c.placebo);
     put_share(w, "placebo_verdict_rate", &c.placebo_verdict);
+    return put_coverage(w, e, set, err);
 }
 
 static void put_seeds(struct json_writer *w, const struct exam *e,
@@ -141,16 +164,6 @@ static void put_runs(struct json_writer *w, const struct exam *e)
     json_close(w, ']');
 }
 
-static void put_unmeasured(struct json_writer *w, const char *key,
-                           const char *why)
-{
-    char name[64];
-    (void)snprintf(name, sizeof name, "%s_missing", key);
-    json_put_key(w, key);
-    json_put_null(w);
-    json_field_text(w, name, why);
-}
-
 enum status exam_write(struct json_writer *w, const struct exam *e,
                        struct err *err)
 {
@@ -163,14 +176,13 @@ enum status exam_write(struct json_writer *w, const struct exam *e,
         put_seeds(w, e, exam_sets[i]);
     json_close(w, '}');
     /* What is said of the exam is said of the graded seeds. */
-    put_counts(w, e, "graded");
+    TRY(put_counts(w, e, "graded", err));
     if (e->early_warning != NULL) {
         json_put_key(w, "early_warning");
         json_put_node(w, e->early_warning);
     } else {
         put_unmeasured(w, "early_warning", "exam_grade warn has not run");
     }
-    put_unmeasured(w, "whatif_coverage", "not part of this exam yet");
     json_put_key(w, "sets");
     json_open(w, '{');
     for (size_t i = 0; i < EXAM_SETS; i++) {
@@ -178,7 +190,7 @@ enum status exam_write(struct json_writer *w, const struct exam *e,
             continue;
         json_put_key(w, exam_sets[i]);
         json_open(w, '{');
-        put_counts(w, e, exam_sets[i]);
+        TRY(put_counts(w, e, exam_sets[i], err));
         TRY(put_signs(w, e, exam_sets[i], err));
         json_close(w, '}');
     }
@@ -279,6 +291,7 @@ enum status exam_print(struct buf *out, const struct exam *e, struct err *err)
                     &c.placebo);
         print_share(out, "placebo: permutations with a false verdict",
                     &c.placebo_verdict);
+        TRY(cover_print(out, &e->cover, exam_sets[i], err));
         TRY(print_signs(out, e, exam_sets[i], err));
     }
     return OK;
