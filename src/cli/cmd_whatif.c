@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,9 +58,24 @@ static enum status read_changes(struct trying *t, struct err *err)
     return OK;
 }
 
+/* The last arm's seed is still one. */
+static enum status check_seeds(const struct trying *t, struct err *err)
+{
+    bool is_hash;
+    int64_t first = t->p.ppo.v.common.seed, more = (int64_t)t->seeds - 1;
+    int64_t most = (int64_t)options_find("seed", 4, &is_hash)->high;
+    if (first <= most - more)
+        return OK;
+    return err_set(err, ERR_ARG,
+                   "--seeds %zu needs %" PRId64 " seeds after the run's own, "
+                   "%" PRId64 ", and the last one there is is %" PRId64,
+                   t->seeds, more, first, most);
+}
+
 static enum status find_arms(struct trying *t, struct err *err)
 {
     t->seeds = (size_t)t->o->v.whatif.seeds;
+    TRY(check_seeds(t, err));
     for (size_t i = 0; i < t->n; i++) {
         struct trial *trial = &t->trial[i];
         bool has_reward = (trial->change.stages & FOR_REWARD) != 0;
@@ -101,19 +117,25 @@ static enum status open_trying(struct trying *t, struct options *o,
     return status;
 }
 
-/* What earlier calls left of these arms. */
-static enum status remove_arms(struct trying *t, struct err *err)
+static enum status remove_arm(const struct trying *t, struct whatif_place *a,
+                              struct err *err)
 {
     char path[FILE_PATH_MAX];
+    TRY(file_join(path, t->p.at.project, a->home, err));
+    TRY(file_remove(path, err));
+    a->is_done = false;
+    return OK;
+}
+
+/* What earlier calls left of these arms.  A base arm is other changes' base as
+ * well: it is kept where it is complete, and made from what is there now. */
+static enum status remove_arms(struct trying *t, struct err *err)
+{
     for (size_t i = 0; i < t->n; i++) {
         for (size_t k = 0; k < t->seeds; k++) {
-            struct whatif_place *pair[] = {&t->trial[i].base[k],
-                                           &t->trial[i].arm[k]};
-            for (size_t a = 0; a < 2; a++) {
-                TRY(file_join(path, t->p.at.project, pair[a]->home, err));
-                TRY(file_remove(path, err));
-                pair[a]->is_done = false;
-            }
+            TRY(remove_arm(t, &t->trial[i].arm[k], err));
+            if (!t->trial[i].base[k].is_done)
+                TRY(remove_arm(t, &t->trial[i].base[k], err));
         }
     }
     return OK;

@@ -124,6 +124,33 @@ tac project/whatif/relabel/labels/rankings.jsonl >mine.jsonl
 expect 4 whatif other --change relabel=mine.jsonl
 expect 0 whatif other --change relabel=mine.jsonl --overwrite --quiet
 
+# A change made anew leaves the base arms that it shares with others.
+expect 0 whatif project --change clip=0.1 --seeds 2 --quiet
+touch -d @1 project/whatif/base/seed-2/ppo/metrics.jsonl
+touch project/whatif/beta=0.5/seed-1/here project/whatif/clip=0.1/seed-1/here
+cp project/whatif/result.json clip.json
+expect 0 whatif project --change clip=0.1 --seeds 2 --overwrite --quiet
+holds [ ! -e project/whatif/clip=0.1/seed-1/here ]
+holds [ -e project/whatif/beta=0.5/seed-1/here ]
+holds [ "$(stat -c %Y project/whatif/base/seed-2/ppo/metrics.jsonl)" = 1 ]
+holds cmp clip.json project/whatif/result.json
+
+# One that is not complete is not anybody's yet, and is made anew.
+rm project/whatif/base/seed-2/arm.json
+expect 0 whatif project --change clip=0.1 --seeds 2 --overwrite --quiet
+holds [ "$(stat -c %Y project/whatif/base/seed-2/ppo/metrics.jsonl)" != 1 ]
+holds cmp clip.json project/whatif/result.json
+
+# There is a last seed.
+cp project/ppo/config.yaml kept.yaml
+sed 's/^seed: 1$/seed: 9007199254740991/' kept.yaml >project/ppo/config.yaml
+expect 0 whatif project --change beta=0.5 --dry-run
+expect 2 whatif project --change beta=0.5 --seeds 2 --dry-run
+says errors "the last one there is is 9007199254740991"
+expect 2 whatif project --change best-of=2 --seeds 2
+says errors "needs 1 seeds after"
+cp kept.yaml project/ppo/config.yaml
+
 # The policy from an earlier epoch of fine-tuning.
 expect 0 whatif other --change sft-epoch=1 --json
 holds jq -e '.changes[0].settings[0].to | test("sft/checkpoints/0*6$")' out

@@ -20,6 +20,13 @@ holds jq -e --argjson n "$runs" '.schema == "plumb.exam/1" and
     .early_warning.sets.quick.runs[0].best != null and
     (.early_warning.sets.quick.budget | map(.votes_each) == [0, 2, 4, 8, 16, 32]
         and .[0].votes == 0 and .[5].votes > 0)' exam.json
+# Both recommended changes are accounted for; the recorded run is the base.
+holds jq -e '.whatif_coverage == null and .whatif_coverage_missing != null and
+    (.sets.quick.whatif_coverage | (.changes | length == 2) and
+        .tried + .measurement + .not_predicted == 2 and .failed == 0 and
+        (.tried == 0 or .n > 0) and .inside <= .n)' exam.json
+holds [ "$(find exam/stages/whatif-* -path '*/whatif/*/ppo' -prune | wc -l)" = \
+    "$(jq .sets.quick.whatif_coverage.tried exam.json)" ]
 for d in exam/blind/*; do
     holds jq -e '.schema == "plumb.diagnosis/1" and (.rivals | length == 16) and
         .top_rival == .rivals[0].id' "$d/diagnosis.json"
