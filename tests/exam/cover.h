@@ -17,7 +17,8 @@
  *
  * Widths are high - low in the unit of the measure; relative ones are over the
  * size of the observed change, |x|, of ratios |x - 1|, which makes them large
- * where nothing has changed: medians are told.  `error` is observed - predicted.
+ * where nothing has changed: medians are told.  `error` is observed less
+ * predicted.
  */
 #ifndef PLUMB_TESTS_EXAM_COVER_H
 #define PLUMB_TESTS_EXAM_COVER_H
