@@ -388,7 +388,8 @@ make_whatif() {
         ln -sfn "../$ppo/eval" "$dir/eval"
         "$PLUMB" whatif "$dir" --change "$1" --seeds 1 $(of panel) \
             --threads "$threads" --quiet >"$dir/log" 2>&1 </dev/null ||
-            tail -n 1 "$dir/log" >"$dir/failed"
+            { sed -n 's/^plumb: //p' "$dir/log"; echo 'it was ended'; } |
+            head -n 1 >"$dir/failed"
         # Numbers that went bad are an outcome and stand in the result.
         if [ ! -e "$dir/failed" ] ||
             jq -e '.changes[0].seeds[0].error != null' \
