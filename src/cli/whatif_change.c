@@ -17,9 +17,11 @@
 const struct whatif_remedy whatif_remedies[] = {
     SETTINGS("beta", "another price of a nat of KL", NULL, {"ppo.beta", NULL}),
     SETTINGS("kl-target", "a price that follows a target of the KL", NULL,
-             {"ppo.kl_control", "adaptive"}, {"ppo.kl_target", NULL}),
+             {"ppo.kl_control", "adaptive"}, {"ppo.kl_target", NULL},
+             {"ppo.beta_end", "-1"}),
     SETTINGS("kl-budget", "a price that rises as far as the KL's target needs",
-             NULL, {"ppo.kl_control", "budget"}, {"ppo.kl_target", NULL}),
+             NULL, {"ppo.kl_control", "budget"}, {"ppo.kl_target", NULL},
+             {"ppo.beta_end", "-1"}),
     SETTINGS("kl-stop", "PPO stops where the KL passes a budget", NULL,
              {"ppo.kl_budget", NULL}),
     SETTINGS("k1-reward", "the KL penalty as k1 in the reward", "",

@@ -237,11 +237,9 @@ enum status remedy_human_on_path(struct estimate *out, bool *by_gold,
         *by_gold = true;
         goto done;
     }
-    double share = remedy_curve_length(&p->all, to) /
-                   remedy_curve_length(&p->all, p->all.end);
     fill_wins(a, b, e);
     TRY_DONE(summary_estimate_ratio(&worth, a, b, e->n_prompts, plan, err));
-    *out = scaled(&worth, share - 1, 0);
+    *out = scaled(&worth, to / p->all.end - 1, 0);
 done:
     mem_free(a);
     mem_free(b);

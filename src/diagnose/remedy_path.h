@@ -33,7 +33,7 @@
  * same form is fitted to its change from the start, and a unit of gold is worth
  * c = sum (win - 1/2) g / sum g^2 of a vote, g the difference of gold between
  * the two replies, over all blind pairs.  Without it the win rate is taken to
- * leave 1/2 in step with the length.
+ * leave 1/2 in step with d, as everything does to first order.
  *
  * The change of gold is linear in the checkpoints' gold, sum of w_i (g_i -
  * g_0), so its variance is sum of w_i^2 var g_i + (sum of w_i)^2 var g_0: the

@@ -15,12 +15,22 @@
  * and the interval is estimate +- sqrt(bootstrap^2 + (1.645 deviation)^2), each
  * side by itself, in that unit.  The values stand in remedy_predict.c.
  *
+ * Parameters between.  At t of the way from the reference to the policy the
+ * score is taken for a parabola through both ends.  Training has come to rest
+ * where the next step would gain in score what it costs in KL, which is t^2
+ * times the policy's K, so its slope at t = 1 is 2 beta K and
+ *
+ *     R(t) - R(1) = -(1 - t)^2 gain - t (1 - t) 2 beta K
+ *
+ * and a straight line where 2 beta K exceeds the gain.
+ *
  * People.  Of a change of the price, remedy_path.h.  Where length is taken off
- * the reward, the length-controlled win rate less the plain one (row
- * win_equal).  Where judges rank anew, half way between that and what the
- * reward model now promises of itself (G's prediction): a model of the judges
- * own choices that is right as often as this one is about its raters would be
- * right about its promise; the way between the two is part of the interval.
+ * the reward, half way from nothing to the length-controlled win rate less the
+ * plain one (row win_equal).  Where judges rank anew, half way between that and
+ * what the reward model now promises of itself (G's prediction): a model of the
+ * judges' own choices that is right as often as this one is about its raters
+ * would be right about its promise.  The way between the two is part of the
+ * interval.
  */
 #ifndef PLUMB_DIAGNOSE_REMEDY_PREDICT_H
 #define PLUMB_DIAGNOSE_REMEDY_PREDICT_H

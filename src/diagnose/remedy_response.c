@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "stat/distribution.h"
 
 #define HALF_PI 1.57079632679489661923
 
@@ -128,67 +129,99 @@ static enum status fill_means(struct remedy_response *r, struct err *err)
 
 /* ---- the best of several ------------------------------------------------ */
 
+double remedy_response_order(size_t n)
+{
+    /* Simpson's rule; beyond 8 deviations there is nothing to a double. */
+    enum {
+        STEPS = 1600
+    };
+    double sum = 0, h = 16.0 / STEPS, k = (double)n;
+    for (int i = 0; i <= STEPS; i++) {
+        double z = -8 + h * i;
+        double below = 1 - distribution_normal_tail(z);
+        double density = exp(-z * z / 2) / sqrt(4 * HALF_PI);
+        double weight = i == 0 || i == STEPS ? 1 : i % 2 == 1 ? 4 : 2;
+        sum += weight * k * z * density * pow(below, k - 1);
+    }
+    return sum * h / 3;
+}
+
 struct placed {
-    double residual, length;
+    double score, tokens; // less their prompt's means
     size_t prompt, i;
 };
 
-static int by_residual(const void *a, const void *b)
+static int by_prompt(const void *a, const void *b)
 {
     const struct placed *x = a;
     const struct placed *y = b;
-    if (x->residual != y->residual)
-        return x->residual < y->residual ? -1 : 1;
+    if (x->prompt != y->prompt)
+        return x->prompt < y->prompt ? -1 : 1;
+    if (x->score != y->score)
+        return x->score < y->score ? -1 : 1;
     return (x->i > y->i) - (x->i < y->i);
 }
 
 static size_t place_replies(struct placed *list,
-                            const struct remedy_response *r,
-                            const size_t *count)
+                            const struct remedy_response *r)
 {
     const struct evidence *e = r->e;
     size_t n = 0;
     for (size_t i = 0; i < e->n_reply; i++) {
         const struct evidence_reply *x = &e->reply[i];
-        if (x->is_policy || isnan(x->score) || isnan(x->tokens) ||
-            count[x->prompt] < 2)
-            continue;
-        double m = (double)count[x->prompt];
-        double by = sqrt(m / (m - 1));
-        double score = column(r, C_SCORE_REFERENCE)[x->prompt];
-        double tokens = column(r, C_TOKENS_REFERENCE)[x->prompt];
-        list[n++] = (struct placed){by * (x->score - score),
-                                    by * (x->tokens - tokens), x->prompt, i};
+        double score = x->score - column(r, C_SCORE_REFERENCE)[x->prompt];
+        double tokens = x->tokens - column(r, C_TOKENS_REFERENCE)[x->prompt];
+        if (!x->is_policy && !isnan(score) && !isnan(tokens))
+            list[n++] = (struct placed){score, tokens, x->prompt, i};
     }
-    qsort(list, n, sizeof *list, by_residual);
+    if (n > 0)
+        qsort(list, n, sizeof *list, by_prompt);
     return n;
 }
 
-static enum status order_replies(struct remedy_response *r, struct err *err)
+/* The mean of the best of k of m sorted replies over all ways of choosing k:
+ * the i-th, counted from 1, is it in C(i - 1, k - 1) of C(m, k). */
+static void best_of_prompt(double *score, double *tokens,
+                           const struct placed *list, size_t m, size_t k)
 {
-    enum status status = OK;
-    const struct evidence *e = r->e;
-    struct placed *list = NULL;
-    size_t *count = NULL;
-    TRY_DONE(MEM_NEW(list, e->n_reply, err));
-    TRY_DONE(MEM_NEW(count, e->n_prompts, err));
-    TRY_DONE(MEM_NEW(r->prompt, e->n_reply, err));
-    TRY_DONE(MEM_NEW(r->residual, e->n_reply, err));
-    TRY_DONE(MEM_NEW(r->length, e->n_reply, err));
-    for (size_t i = 0; i < e->n_reply; i++)
-        count[e->reply[i].prompt] +=
-            !e->reply[i].is_policy &&
-            !isnan(e->reply[i].score + e->reply[i].tokens);
-    r->n = place_replies(list, r, count);
-    for (size_t i = 0; i < r->n; i++) {
-        r->prompt[i] = list[i].prompt;
-        r->residual[i] = list[i].residual;
-        r->length[i] = list[i].length;
+    double weight = (double)k / (double)m; // of the last
+    *score = *tokens = 0;
+    for (size_t i = m; i >= k; i--) {
+        *score += weight * list[i - 1].score;
+        *tokens += weight * list[i - 1].tokens;
+        if (i > 1)
+            weight *= (double)(i - k) / (double)(i - 1);
     }
-done:
+}
+
+/* By prompt, what the best of n has more than the mean: score[], tokens[]; NaN
+ * for a prompt of one reply. */
+static enum status find_best(double *score, double *tokens,
+                             const struct remedy_response *r, size_t n,
+                             struct err *err)
+{
+    struct placed *list;
+    const struct evidence *e = r->e;
+    TRY(MEM_NEW(list, e->n_reply, err));
+    size_t all = place_replies(list, r), next;
+    for (size_t p = 0; p < e->n_prompts; p++)
+        score[p] = tokens[p] = (double)NAN;
+    for (size_t i = 0; i < all; i = next) {
+        size_t p = list[i].prompt, k;
+        for (next = i; next < all && list[next].prompt == p; next++)
+            ;
+        if (next - i < 2)
+            continue;
+        k = n < next - i ? n : next - i;
+        best_of_prompt(&score[p], &tokens[p], list + i, next - i, k);
+        if (k < n) {
+            double by = remedy_response_order(n) / remedy_response_order(k);
+            score[p] *= by;
+            tokens[p] *= by;
+        }
+    }
     mem_free(list);
-    mem_free(count);
-    return status;
+    return OK;
 }
 
 /* ---- statistics --------------------------------------------------------- */
@@ -274,7 +307,6 @@ struct asking {
     const struct remedy_response *r;
     enum remedy_reward reward;
     double part;
-    size_t best; // of so many
 };
 
 static void effects_of(void *ctx, double *value, size_t draw,
@@ -299,41 +331,20 @@ static void effects_of(void *ctx, double *value, size_t draw,
     value[REMEDY_COST] = cost_of(r->e, kept, longer);
 }
 
-/* Means of score and tokens of the best of n, less the reference's. */
-static void best_of(double *score, double *tokens, const struct asking *q,
-                    const size_t *times)
-{
-    const struct remedy_response *r = q->r;
-    double all = 0, before = 0, below = 0;
-    *score = *tokens = 0;
-    for (size_t i = 0; i < r->n; i++)
-        all += (double)times[r->prompt[i]];
-    for (size_t i = 0; i < r->n; i++) {
-        before += (double)times[r->prompt[i]];
-        double upto = pow(before / all, (double)q->best);
-        *score += (upto - below) * r->residual[i];
-        *tokens += (upto - below) * r->length[i];
-        below = upto;
-    }
-}
-
 struct choosing {
-    struct asking q;
-    size_t *times; // [n_prompts] how often a resample drew it
+    const struct remedy_response *r;
+    double n;
+    double *score, *tokens; // [n_prompts] of the best, less the means
 };
 
 static void best_effects(void *ctx, double *value, size_t draw,
                          const size_t *index, size_t n)
 {
     const struct choosing *c = ctx;
-    const struct remedy_response *r = c->q.r;
-    double score, tokens, k = (double)c->q.best;
+    const struct remedy_response *r = c->r;
+    double score = summary_mean_of(c->score, index, n);
+    double tokens = summary_mean_of(c->tokens, index, n);
     (void)draw;
-    for (size_t i = 0; i < r->e->n_prompts; i++)
-        c->times[i] = 0;
-    for (size_t i = 0; i < n; i++)
-        c->times[index[i]]++;
-    best_of(&score, &tokens, &c->q, c->times);
     double reference = mean_of(r, C_TOKENS_REFERENCE, index, n);
     double worth = sum_of(r, C_WR, index, n) / (2 * sum_of(r, C_VR, index, n));
     double win = sum_of(r, C_WIN, index, n) / sum_of(r, C_VOTES, index, n);
@@ -342,7 +353,8 @@ static void best_effects(void *ctx, double *value, size_t draw,
     value[REMEDY_HUMAN] = worth * score - win;
     value[REMEDY_LENGTH] =
         (reference + tokens) / mean_of(r, C_TOKENS_POLICY, index, n);
-    value[REMEDY_KL] = log(k) - (k - 1) / k - mean_of(r, C_KL, index, n);
+    value[REMEDY_KL] =
+        log(c->n) - (c->n - 1) / c->n - mean_of(r, C_KL, index, n);
     value[REMEDY_COST] = 0;
 }
 
@@ -384,7 +396,6 @@ enum status remedy_response_open(struct remedy_response *out,
     add_replies(out);
     add_votes(out);
     TRY(add_visits(out, err));
-    TRY(order_replies(out, err));
     find_reasons(out);
     return OK;
 }
@@ -392,9 +403,6 @@ enum status remedy_response_open(struct remedy_response *out,
 void remedy_response_close(struct remedy_response *r)
 {
     mem_free(r->number);
-    mem_free(r->prompt);
-    mem_free(r->residual);
-    mem_free(r->length);
     *r = (struct remedy_response){.e = NULL};
 }
 
@@ -422,7 +430,7 @@ enum status remedy_response_effects(struct estimate out[REMEDY_MEASURES],
                                     const struct bootstrap *plan,
                                     struct err *err)
 {
-    struct asking q = {r, reward, part, 0};
+    struct asking q = {r, reward, part};
     const char *reason =
         reward == REMEDY_JUDGES ? r->reason_judges : r->reason_off;
     say_nothing(out);
@@ -438,16 +446,20 @@ enum status remedy_response_best(struct estimate out[REMEDY_MEASURES],
                                  const struct remedy_response *r, size_t n,
                                  const struct bootstrap *plan, struct err *err)
 {
-    struct choosing c = {.q = {.r = r, .best = n}};
+    struct choosing c = {.r = r, .n = (double)n};
+    enum status status = OK;
     say_nothing(out);
     if (r->reason_off != NULL)
         return OK;
-    TRY(MEM_NEW(c.times, r->e->n_prompts, err));
-    enum status status =
-        summary_bootstrap_many(out, NULL, best_effects, &c, REMEDY_MEASURES,
-                               r->e->n_prompts, plan, err);
-    mem_free(c.times);
-    TRY(status);
+    TRY_DONE(MEM_NEW(c.score, r->e->n_prompts, err));
+    TRY_DONE(MEM_NEW(c.tokens, r->e->n_prompts, err));
+    TRY_DONE(find_best(c.score, c.tokens, r, n, err));
+    TRY_DONE(summary_bootstrap_many(out, NULL, best_effects, &c,
+                                    REMEDY_MEASURES, r->e->n_prompts, plan,
+                                    err));
     count_prompts(out, r);
-    return OK;
+done:
+    mem_free(c.score);
+    mem_free(c.tokens);
+    return status;
 }

@@ -31,12 +31,14 @@
  * scores, whatever they are scores of), so none is predicted to change.  cost:
  * the tokens of the rollouts with every iteration's log length changed alike.
  *
- * Best of n.  From the reference's scores less their prompt's mean, times
- * sqrt(m / (m - 1)) of a prompt with m replies, the i-th of N in order is the
- * best of n with probability (i/N)^n - ((i-1)/N)^n; its score and tokens
- * follow.  A unit of score is worth the slope of win - 1/2 on it over placebo
- * pairs.  KL at most ln n - (n - 1) / n (Beirami et al. 2024), at least 0; no
- * tokens are drawn to train.
+ * Best of n.  Of a prompt's m replies in order of score the i-th is the best of
+ * k <= m drawn ones with probability C(i - 1, k - 1) / C(m, k); prompts are not
+ * pooled, since those whose scores are wide would make up the tail.  With fewer
+ * replies than n the best of m stands e_n / e_m times as far from the mean, e_n
+ * the mean of the largest of n standard normals.  Its tokens follow.  A unit of
+ * score is worth the slope of win - 1/2 on it over placebo pairs.  KL at most
+ * ln n - (n - 1) / n (Beirami et al. 2024), at least 0; no tokens are drawn to
+ * train.
  */
 #ifndef PLUMB_DIAGNOSE_REMEDY_RESPONSE_H
 #define PLUMB_DIAGNOSE_REMEDY_RESPONSE_H
@@ -51,9 +53,6 @@ enum remedy_reward {
 struct remedy_response {
     const struct evidence *e;
     double *number; // [columns * n_prompts] sums by prompt
-    size_t *prompt;
-    double *residual, *length;
-    size_t n;
     /* of all prompts: correlations with r of tokens, of judges with both */
     double tokens_r, judges_r, judges_tokens;
     double token_slope; // of r on tokens within prompts
@@ -75,6 +74,9 @@ enum status remedy_response_effects(struct estimate out[REMEDY_MEASURES],
                                     enum remedy_reward reward, double part,
                                     const struct bootstrap *plan,
                                     struct err *err) MUST_CHECK;
+
+/* e_n: the mean of the largest of n >= 1 standard normals. */
+double remedy_response_order(size_t n);
 
 /* All five of the best of n replies of the reference, n >= 1. */
 enum status remedy_response_best(struct estimate out[REMEDY_MEASURES],

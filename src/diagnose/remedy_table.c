@@ -105,6 +105,7 @@ const struct remedy_row remedy_rows[] = {
      .title = "let the price of KL rise as far as holding the target needs",
      .key = {"ppo.kl_control", "ppo.kl_target"},
      .to = {"budget"},
+     .excludes = "ppo.beta_end",
      .value = REMEDY_VALUE_KL,
      .model = REMEDY_MODEL_TARGET,
      .condition = REMEDY_IF_PENALTY,

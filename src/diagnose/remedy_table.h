@@ -58,6 +58,9 @@ struct remedy_row {
     const char *key[2]; // settings it makes: "reward.length_residual"
     const char *to[2];  // NULL: the value; "": what plumb whatif works out
     const char *fixed;  // of REMEDY_VALUE_FIXED
+    const char
+        *excludes; // a schedule of ppo that cannot be on beside it; -1 is
+                   // off
     enum remedy_value value;
     enum remedy_model model;
     enum remedy_condition condition;

@@ -395,6 +395,12 @@ static void write_change(struct remedy *r, const struct remedy_row *row,
         remedy_value_append(r->change, sizeof r->change, "+ %s: %s\n",
                             row->key[k], to);
     }
+    double other = row->excludes != NULL
+                       ? evidence_number(e, "ppo", row->excludes)
+                       : (double)NAN;
+    if (other >= 0)
+        remedy_value_append(r->change, sizeof r->change, "- %s: %g\n+ %s: -1\n",
+                            row->excludes, other, row->excludes);
     size_t len = strlen(r->change);
     if (len > 0 && r->change[len - 1] == '\n')
         r->change[len - 1] = '\0';

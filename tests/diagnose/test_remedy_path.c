@@ -152,9 +152,9 @@ static void test_target_of_toy(void **state)
     evidence_free(&e);
 }
 
-/* Without gold the win rate leaves 1/2 in step with the length: half of the log
- * length is half of what the votes lost. */
-static void test_people_by_length(void **state)
+/* Without gold the win rate leaves 1/2 in step with d: half of the way is half
+ * of what the votes lost. */
+static void test_people_by_way(void **state)
 {
     (void)state;
     struct toy t = toy_paradox(dir);
@@ -175,6 +175,10 @@ static void test_people_by_length(void **state)
                &err);
     assert_false(by_gold);
     files_near(x.estimate, 0.5 - won / votes, 1e-12);
+    files_must(remedy_human_on_path(&x, &by_gold, &p, REMEDY_STOP_PART, 0.5,
+                                    &plan, &err),
+               &err);
+    files_near(x.estimate, (0.5 - won / votes) / 2, 1e-12);
     files_must(remedy_human_on_path(&x, &by_gold, &p, REMEDY_STOP_PART, 1,
                                     &plan, &err),
                &err);
@@ -410,8 +414,7 @@ int main(void)
         cmocka_unit_test(test_fit),
         cmocka_unit_test(test_stops),
         cmocka_unit_test_setup_teardown(test_target_of_toy, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_people_by_length, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_people_by_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wanted_by_gold, set_up, tear_down),
         cmocka_unit_test(test_gold_without_scatter),
         cmocka_unit_test(test_gold_coverage),

@@ -109,11 +109,22 @@ static void test_judges(void **state)
     assert_true(isnan(x[REMEDY_RM].estimate));
 }
 
+/* 0, 1/sqrt(pi), 3/(2 sqrt(pi)); the others from tables (Harter 1961). */
+static void test_order(void **state)
+{
+    (void)state;
+    files_near(remedy_response_order(1), 0, 1e-12);
+    files_near(remedy_response_order(2), 0.56418958354775628, 1e-10);
+    files_near(remedy_response_order(3), 0.84628437532163443, 1e-10);
+    files_near(remedy_response_order(4), 1.02938, 5e-6);
+    files_near(remedy_response_order(8), 1.42360, 5e-6);
+}
+
 /*
- * Best of 2.  Of three replies of equal chance, sorted, the best of two draws
- * is the first with 1/9, the second 3/9, the third 5/9; scores in order are
+ * Best of 2.  Of three replies, sorted, the best of two drawn ones is the
+ * second in one case of three and the third in two; scores in order are
  * z = -1.2/sqrt 3, then 0.8 x + 0.6/sqrt 3 for x = -1 and 1: the middle one in
- * tokens (0), the shortest (-10), the longest (10) - times sqrt(3/2).
+ * tokens (0), the shortest (-10), the longest (10).
  */
 static void test_best_of_two(void **state)
 {
@@ -127,12 +138,15 @@ static void test_best_of_two(void **state)
     assert_true(a < b && b < c);
     files_must(remedy_response_open(&r, &m->e, &err), &err);
     files_must(remedy_response_best(x, &r, 2, &m->e.plan, &err), &err);
-    double by = sqrt(1.5);
-    files_near(x[REMEDY_RM].estimate, by * (a + 3 * b + 5 * c) / 9 - 2, 1e-12);
-    files_near(x[REMEDY_LENGTH].estimate, (100 + by * (50 - 30) / 9) / 200,
-               1e-12);
+    files_near(x[REMEDY_RM].estimate, (b + 2 * c) / 3 - 2, 1e-12);
+    files_near(x[REMEDY_LENGTH].estimate, (100 + (20.0 - 10) / 3) / 200, 1e-12);
     files_near(x[REMEDY_KL].estimate, log(2) - 0.5 - 4, 1e-12);
     files_near(x[REMEDY_COST].estimate, 0, 0);
+    /* Six out of three: the third, so much further. */
+    files_must(remedy_response_best(x, &r, 6, &m->e.plan, &err), &err);
+    double by = remedy_response_order(6) / remedy_response_order(3);
+    files_near(x[REMEDY_RM].estimate, by * c - 2, 1e-12);
+    files_near(x[REMEDY_LENGTH].estimate, (100 + by * 10) / 200, 1e-12);
     /* The best of one is the reference. */
     files_must(remedy_response_best(x, &r, 1, &m->e.plan, &err), &err);
     files_near(x[REMEDY_RM].estimate, -2, 1e-12);
@@ -168,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_length_off),
         cmocka_unit_test(test_judges),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_best_of_two),
         cmocka_unit_test(test_honest_interval),
     };
