@@ -245,20 +245,29 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
     out->verdict = out->contradicted > 0 ? VERDICT_NOT_SUPPORTED
                    : has_all             ? VERDICT_SUPPORTED
                                          : VERDICT_NOT_MEASURABLE;
-    out->is_open =
-        out->verdict == VERDICT_NOT_MEASURABLE && is_begun && !is_healthy(out);
+    out->is_open = out->verdict == VERDICT_NOT_MEASURABLE && is_begun &&
+                   !out->is_permissive && !is_healthy(out);
 }
 
-/* 0 is the first class.  "Nothing is wrong" stands behind whatever is. */
-static int class_of(const struct rival *r)
-{
-    if (r->verdict == VERDICT_NOT_SUPPORTED)
-        return 5;
-    if (r->verdict == VERDICT_NOT_MEASURABLE)
-        return 4;
-    if (r->is_permissive)
-        return r->is_outdone ? 4 : 3;
-    return r->is_bug ? 0 : is_healthy(r) ? 2 : 1;
+enum class {
+    CLASS_BUG,
+    CLASS_CAUSE,
+    CLASS_HEALTHY, // "nothing is wrong" stands behind whatever is
+    CLASS_DEFECT,  // R6: something does not work
+    CLASS_PRICE,   // R3: everything works, and what it was told is too little
+    CLASS_OPEN,
+    CLASS_REFUTED
+};
+
+static enum class class_of(const struct rival *r) {
+    if (r->verdict == VERDICT_NOT_SUPPORTED) return CLASS_REFUTED;
+        if (r->verdict == VERDICT_NOT_MEASURABLE ||
+            r->is_outdone) return CLASS_OPEN;
+        if (r->is_permissive) return strcmp(r->id, "R3") == 0 ? CLASS_PRICE
+                                                              : CLASS_DEFECT;
+        return r->is_bug       ? CLASS_BUG
+               : is_healthy(r) ? CLASS_HEALTHY
+                               : CLASS_CAUSE;
 }
 
 /* Share of its signs that are seen, so that long lists do not win by length. */
@@ -272,11 +281,11 @@ static int by_rank(const void *a, const void *b)
     const struct rival *x = a;
     const struct rival *y = b;
     if (class_of(x) != class_of(y))
-        return class_of(x) - class_of(y);
+        return class_of(x) < class_of(y) ? -1 : 1;
     if (x->contradicted != y->contradicted)
         return x->contradicted < y->contradicted ? -1 : 1;
     /* Of what is open the share would favour whoever has few rows. */
-    if (class_of(x) == 4 && x->supported != y->supported)
+    if (class_of(x) == CLASS_OPEN && x->supported != y->supported)
         return x->supported > y->supported ? -1 : 1;
     if (share_for(x) != share_for(y))
         return share_for(x) > share_for(y) ? -1 : 1;
@@ -289,7 +298,7 @@ static int by_rank(const void *a, const void *b)
 /* Does the first have to stand back?  At most once for each. */
 static bool outdo_first(struct rival r[RIVALS])
 {
-    if (!r[0].is_permissive || class_of(&r[0]) >= 4)
+    if (!r[0].is_permissive || class_of(&r[0]) >= CLASS_OPEN)
         return false;
     for (size_t i = 1; i < RIVALS; i++)
         r[0].is_outdone = r[0].is_outdone ||
@@ -307,7 +316,7 @@ void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
     for (size_t i = 0; i < RIVALS; i++) {
         out[i].rank = i + 1;
         if (i > 0 && class_of(&out[i]) == class_of(&out[i - 1]) &&
-            class_of(&out[i]) < 4 &&
+            class_of(&out[i]) < CLASS_OPEN &&
             out[i].contradicted == out[i - 1].contradicted &&
             share_for(&out[i]) == share_for(&out[i - 1])) {
             out[i].tied_with = i - 1;

@@ -149,8 +149,8 @@ static void test_open(void **state)
     struct rival r[RIVALS];
     judge(r, SOUND " S1+ S2a+ S3+ b1+ c1+ c2+ label_taste+ value+");
     assert_string_equal(r[0].id, "R3");
-    assert_true(r[0].is_open);
     assert_int_equal(r[0].verdict, VERDICT_NOT_MEASURABLE);
+    assert_true(find(r, "R2")->is_open);
     assert_int_equal(find(r, "R6")->verdict, VERDICT_SUPPORTED);
     assert_true(find(r, "R6")->is_outdone);
     /* A cause that is seen whole keeps it in its place behind. */
@@ -158,6 +158,14 @@ static void test_open(void **state)
     assert_string_equal(r[0].id, "R2");
     assert_string_equal(r[1].id, "R6");
     assert_false(r[1].is_outdone);
+    /* Drifting pays in any run: an open price does not outdo a defect, nor
+     * does one that is supported. */
+    judge(r, SOUND " S1+ S2a- S2b- S3+ c1+ c2+ a1- a2- value+");
+    assert_string_equal(r[0].id, "R6");
+    assert_false(r[0].is_outdone);
+    judge(r, SOUND " S1+ S2a- S2b- S3+ G+ c1+ c2+ a1- a2- weak- value+");
+    assert_string_equal(r[0].id, "R6");
+    assert_string_equal(r[1].id, "R3");
     /* Nobody else has anything to show. */
     judge(r, SOUND " S1+ S2a- S2b- worse- value+ c2-");
     assert_string_equal(r[0].id, "R6");
