@@ -475,7 +475,7 @@ list_placebo() {
 # ---- all of them ------------------------------------------------------------
 
 quick=
-sets='calibration graded'
+sets='calibration graded second'
 can_make=yes can_try=yes can_diagnose=yes
 case ${1:-} in
 --one | --diagnose | --again | --placebo)
