@@ -113,6 +113,10 @@ static void judge_signs(struct finding *f, const struct estimate *a,
 {
     bool a_up = a->low > 0, a_down = a->high < 0;
     bool b_up = b->low > 0, b_down = b->high < 0;
+    bool is_b =
+        finding_enough(b, 0, b->estimate) > finding_enough(a, 0, a->estimate);
+    const struct estimate *more = is_b ? b : a; // the one that wants more
+    char text[FINDING_ENOUGH_TEXT];
     f->e = *a;
     f->null = 0;
     if (!finding_has_interval(a) || !finding_has_interval(b))
@@ -122,11 +126,9 @@ static void judge_signs(struct finding *f, const struct estimate *a,
     else if ((a_up && b_up) || (a_down && b_down))
         f->verdict = VERDICT_NOT_SUPPORTED;
     else
-        finding_lack(f,
-                     "one of the two signs is open; about %.0f responses "
-                     "would tell",
-                     fmax(finding_enough(a, 0, a->estimate),
-                          finding_enough(b, 0, b->estimate)));
+        finding_lack(f, "one of the two signs is open; %s would tell (now %zu)",
+                     finding_enough_prompts(text, more, 0, more->estimate),
+                     more->n);
 }
 
 /* Does length go one way with one number and another way with the other? */
