@@ -267,7 +267,8 @@ static struct finding judge_fails(const struct finding row[MECHANISMS],
         finding_lack(&f, "%s",
                      rises->verdict == VERDICT_NOT_MEASURABLE  ? rises->needs
                      : acts->verdict == VERDICT_NOT_MEASURABLE ? acts->needs
-                                                               : weak->needs);
+                     : weak->verdict == VERDICT_NOT_MEASURABLE ? weak->needs
+                                                               : cheap->needs);
     finding_say(&f, "S3 is %s, S3p %s, c1 %s, c2 %s",
                 finding_verdict(rises->verdict), finding_verdict(acts->verdict),
                 finding_verdict(weak->verdict),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "diagnose/kl_leads.h"
+#include "diagnose/kl_side.h"
 #include "diagnose/ppo_side.h"
 #include "diagnose/price_leads.h"
 #include "diagnose/update_leads.h"
@@ -404,14 +405,52 @@ static void test_open_sign(void **state)
     }
 }
 
+/* The penalty takes back 0.8 or more of the gain, and whether a nat's price is
+ * beta is open: c3 says what c2 needs, since c1 needs nothing. */
+static void test_why_c3_is_open(void **state)
+{
+    (void)state;
+    struct made *m = made_new();
+    struct err err;
+    struct finding observed[OBSERVED];
+    for (size_t i = 0; i < OBSERVED; i++) {
+        observed[i] = finding_new("S", "", "", "");
+        observed[i].verdict = VERDICT_SUPPORTED;
+    }
+    for (size_t i = 0; i < STEPS; i++)
+        m->step[i].beta_low = m->step[i].beta_high = 0.5;
+    m->e.n_reply = 2 * PROMPTS;
+    for (size_t i = 0; i < 2 * PROMPTS; i++)
+        m->reply[i] = (struct evidence_reply){
+            .prompt = i / 2,
+            .is_policy = i % 2 == 1,
+            .tokens = 30,
+            .score = i % 2 == 1 ? 1 + 0.3 * wobble(i / 2) : 0,
+            .kl = 2};
+    files_must(kl_side_judge(m->why, &m->leads, observed, &m->e, &err), &err);
+    expect(&m->why[MECHANISM_WEAK], VERDICT_NOT_SUPPORTED);
+    expect(&m->why[MECHANISM_CHEAP], VERDICT_NOT_MEASURABLE);
+    expect(&m->why[MECHANISM_FAILS], VERDICT_NOT_MEASURABLE);
+    assert_string_equal(m->why[MECHANISM_FAILS].needs,
+                        m->why[MECHANISM_CHEAP].needs);
+    assert_true(m->why[MECHANISM_FAILS].needs[0] != '\0');
+    leads_free(&m->leads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eos_paid),  cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_beta_path), cmocka_unit_test(test_estimators),
-        cmocka_unit_test(test_forward),   cmocka_unit_test(test_length_price),
-        cmocka_unit_test(test_clip),      cmocka_unit_test(test_update),
-        cmocka_unit_test(test_no_number), cmocka_unit_test(test_open_sign),
+        cmocka_unit_test(test_eos_paid),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_beta_path),
+        cmocka_unit_test(test_estimators),
+        cmocka_unit_test(test_forward),
+        cmocka_unit_test(test_length_price),
+        cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_no_number),
+        cmocka_unit_test(test_open_sign),
+        cmocka_unit_test(test_why_c3_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
