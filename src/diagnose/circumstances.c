@@ -160,11 +160,13 @@ static enum status add_mix(struct leads *leads, const struct evidence *e,
     else
         f->verdict =
             f->e.estimate >= 0.2 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
-    finding_say(f,
-                "between the early and the late third of training %.0f %% of "
-                "the prompts would have to change their stratum, between "
-                "training and held-out prompts %.0f %%",
-                100 * fmax(drift, 0), 100 * gap);
+    if (isfinite(drift + gap))
+        finding_say(
+            f,
+            "between the early and the late third of training %.0f %% of "
+            "the prompts would have to change their stratum, between "
+            "training and held-out prompts %.0f %%",
+            100 * fmax(drift, 0), 100 * gap);
 done:
     for (size_t i = 0; i < MIXES; i++)
         mem_free(count[i]);
@@ -196,8 +198,9 @@ static enum status add_start(struct leads *leads, const struct evidence *e,
     else
         f->verdict = fabs(f->e.estimate) >= 4 ? VERDICT_SUPPORTED
                                               : VERDICT_NOT_SUPPORTED;
-    finding_say(f, "in the first quarter of the iterations z is %+.1f",
-                f->e.estimate);
+    if (isfinite(f->e.estimate))
+        finding_say(f, "in the first quarter of the iterations z is %+.1f",
+                    f->e.estimate);
     return OK;
 }
 
@@ -227,11 +230,12 @@ static enum status add_overfit(struct leads *leads, const struct evidence *e,
     else
         f->verdict =
             f->e.estimate >= 1.5 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
-    finding_say(f,
-                "the reference finds held-out demonstrations %.2f times as "
-                "surprising as those it learned (%.3f against %.3f nats a "
-                "token)",
-                f->e.estimate, held, train);
+    if (isfinite(f->e.estimate))
+        finding_say(f,
+                    "the reference finds held-out demonstrations %.2f times as "
+                    "surprising as those it learned (%.3f against %.3f nats a "
+                    "token)",
+                    f->e.estimate, held, train);
     return OK;
 }
 

@@ -40,11 +40,12 @@ static enum status add_ledger(struct leads *leads, const struct evidence *e,
     finding_judge_side(
         f, &share[EVIDENCE_BOUNDARY], FINDING_ABOVE, 0.5, "prompts",
         "held-out replies with the KL of each token are missing");
-    finding_say(f,
-                "%s of the KL lies on the %.0f %% of tokens behind a "
-                "sentence's end, where the choice is to stop or to go on",
-                finding_percent(text, &share[EVIDENCE_BOUNDARY]),
-                100 * stops / (double)e->n_token);
+    if (e->n_token > 0)
+        finding_say(f,
+                    "%s of the KL lies on the %.0f %% of tokens behind a "
+                    "sentence's end, where the choice is to stop or to go on",
+                    finding_percent(text, &share[EVIDENCE_BOUNDARY]),
+                    100 * stops / (double)e->n_token);
     return OK;
 }
 
@@ -160,12 +161,14 @@ static enum status add_paid(struct leads *leads, const struct evidence *e,
         finding_add_number(f, decile_name[d], net[d] / all, e->n_step);
     finding_judge_side(f, &share, FINDING_ABOVE, 0.25, "iterations",
                        NO_PENALTY);
-    finding_say(f,
-                "of what the penalty charges it pays back %s on other tokens; "
-                "of the difference %.0f %% falls on the first tenth of a "
-                "response and %.0f %% on the last",
-                finding_percent(text, &share), 100 * net[0] / all,
-                100 * net[EVIDENCE_DECILES - 1] / all);
+    if (all != 0)
+        finding_say(
+            f,
+            "of what the penalty charges it pays back %s on other tokens; "
+            "of the difference %.0f %% falls on the first tenth of a "
+            "response and %.0f %% on the last",
+            finding_percent(text, &share), 100 * net[0] / all,
+            100 * net[EVIDENCE_DECILES - 1] / all);
     return OK;
 }
 
@@ -197,10 +200,12 @@ static enum status add_beta_path(struct leads *leads, const struct evidence *e,
     else
         f->verdict =
             f->e.estimate <= 0.5 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
-    finding_say(f,
-                "in units of the reward model's output the price went to %.2f "
-                "times what it was (beta %.3g to %.3g)",
-                f->e.estimate, first, last);
+    if (isfinite(f->e.estimate))
+        finding_say(
+            f,
+            "in units of the reward model's output the price went to %.2f "
+            "times what it was (beta %.3g to %.3g)",
+            f->e.estimate, first, last);
     return OK;
 }
 
@@ -287,10 +292,12 @@ static enum status add_estimators(struct leads *leads, const struct evidence *e,
             finding_enough_prompts(text, x, x->estimate,
                                    x->estimate < 1 ? 0.8 : 1.2),
             x->n);
-    finding_say(f,
-                "in the last quarter the exact KL is %.2f, k1 says %.2f, k3 "
-                "%.2f, %s of it",
-                k.exact, k.k1, k.k3, finding_percent(text, x));
+    if (isfinite(k.exact + k.k1 + k.k3))
+        finding_say(
+            f,
+            "in the last quarter the exact KL is %.2f, k1 says %.2f, k3 "
+            "%.2f, %s of it",
+            k.exact, k.k1, k.k3, finding_percent(text, x));
     return OK;
 }
 

@@ -196,6 +196,27 @@ static const char *say_optimum(char out[64], double nats)
     return out;
 }
 
+/* Without two replies to a prompt the spread of scores is not known. */
+static void say_cheap(struct finding *f, const struct estimate *m,
+                      const struct estimate *kl, double beta, double sd)
+{
+    char text[64], other[64];
+    if (!isfinite(m->estimate + beta))
+        return;
+    finding_number(text, m, 3);
+    if (isfinite(sd) && beta > 0)
+        finding_say(f,
+                    "a nat of KL bought %s of score and costs beta = %.3g; by "
+                    "the spread of scores a penalty of %.2g deviations would "
+                    "let KL grow to %s (now %.2f)",
+                    text, beta, beta / sd,
+                    say_optimum(other, sd * sd / (2 * beta * beta)),
+                    kl->estimate);
+    else
+        finding_say(f, "a nat of KL bought %s of score and costs beta = %.3g",
+                    text, beta);
+}
+
 static enum status judge_cheap(struct finding *out, double beta,
                                struct scratch *s, const struct evidence *e,
                                struct err *err)
@@ -205,7 +226,7 @@ static enum status judge_cheap(struct finding *out, double beta,
                     "score gained a nat of KL", "eval/samples.jsonl");
     struct estimate m, kl;
     double sd;
-    char text[64], other[64];
+    char text[64];
     TRY(fill_gain(s, e, err));
     TRY(summary_estimate_ratio(&m, s->a, s->b, e->n_prompts, &e->plan, err));
     TRY(summary_estimate_mean(&kl, s->b, e->n_prompts, &e->plan, err));
@@ -231,12 +252,7 @@ static enum status judge_cheap(struct finding *out, double beta,
                      "(now %zu)",
                      beta, finding_enough_prompts(text, &m, m.estimate, beta),
                      m.n);
-    finding_say(&f,
-                "a nat of KL bought %s of score and costs beta = %.3g; by the "
-                "spread of scores a penalty of %.2g deviations would let KL "
-                "grow to %s (now %.2f)",
-                finding_number(text, &m, 3), beta, beta / sd,
-                say_optimum(other, optimum), kl.estimate);
+    say_cheap(&f, &m, &kl, beta, sd);
     *out = f;
     return OK;
 }

@@ -507,8 +507,10 @@ static struct finding judge_penalty(const struct finding gate[GATES],
         f.verdict = VERDICT_NOT_SUPPORTED;
         f.needs[0] = '\0';
         finding_say(&f, "beta is 0: there is no penalty");
-    } else if (acts->verdict != VERDICT_NOT_MEASURABLE) {
+    } else if (acts->verdict != VERDICT_NOT_MEASURABLE && isfinite(beta)) {
         finding_say(&f, "beta is %.3g; %s", beta, acts->text);
+    } else if (acts->verdict != VERDICT_NOT_MEASURABLE) {
+        finding_say(&f, "%s", acts->text);
     }
     return f;
 }

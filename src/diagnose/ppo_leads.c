@@ -291,11 +291,13 @@ static enum status add_clip(struct leads *leads, const struct evidence *e,
     }
     finding_judge_side(f, &stopped, FINDING_ABOVE, 0.05, "iterations",
                        "ppo/metrics.jsonl lacks clip/*");
-    finding_say(f,
-                "of the tokens %.2f %% stop above the range with a positive "
-                "advantage and %.2f %% below it with a negative one; %.2f %% "
-                "and %.2f %% lie outside and are pulled back",
-                100 * x[0], 100 * x[1], 100 * x[2], 100 * x[3]);
+    if (isfinite(x[0] + x[1] + x[2] + x[3]))
+        finding_say(
+            f,
+            "of the tokens %.2f %% stop above the range with a positive "
+            "advantage and %.2f %% below it with a negative one; %.2f %% "
+            "and %.2f %% lie outside and are pulled back",
+            100 * x[0], 100 * x[1], 100 * x[2], 100 * x[3]);
     return OK;
 }
 

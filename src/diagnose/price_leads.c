@@ -335,7 +335,8 @@ static enum status add_length_price(struct leads *leads,
                        "held-out replies of both models with KL are missing");
     f->e = stop[STOP_PRICE];
     f->effect = (double)NAN; // the bound is one of less_quarter_of_kl
-    say_length_price(f, stop, &tilt);
+    if (known > 0)
+        say_length_price(f, stop, &tilt);
 done:
     replies_free(&r);
     mem_free(x.policy);
@@ -371,12 +372,14 @@ static enum status add_price(struct leads *leads, const struct evidence *e,
     finding_add(f, "sd_within", &k.sd);
     finding_judge_side(f, &k.optimum, FINDING_ABOVE, 10, "prompts",
                        "the reference has one reply a prompt");
-    finding_say(f,
-                "the reference's scores differ by %.2f within a prompt, so a "
-                "beta of %.3g leads to %s nats; from the samples themselves "
-                "%.2f%s (they cannot show more than %.2f)",
-                k.sd.estimate, beta, finding_number(text, &k.optimum, 1),
-                k.kl.estimate, k.is_bound ? " or more" : "", k.ceiling);
+    if (!isnan(k.sd.estimate + k.kl.estimate + k.ceiling))
+        finding_say(
+            f,
+            "the reference's scores differ by %.2f within a prompt, so a "
+            "beta of %.3g leads to %s nats; from the samples themselves "
+            "%.2f%s (they cannot show more than %.2f)",
+            k.sd.estimate, beta, finding_number(text, &k.optimum, 1),
+            k.kl.estimate, k.is_bound ? " or more" : "", k.ceiling);
 done:
     replies_free(&r);
     return status;

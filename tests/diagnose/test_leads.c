@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "diagnose/circumstances.h"
 #include "diagnose/kl_leads.h"
 #include "diagnose/kl_side.h"
 #include "diagnose/ppo_side.h"
@@ -62,6 +63,7 @@ static struct made *made_new(void)
         m->rollout[i] =
             (struct evidence_rollout){.step = (uint32_t)(i / PROMPTS),
                                       .prompt = (uint32_t)(i % PROMPTS),
+                                      .tag = UINT32_MAX,
                                       .is_eos = true,
                                       .tokens = 10};
     return m;
@@ -377,6 +379,56 @@ static void test_update(void **state)
     leads_free(&m->leads);
     json_free(node);
     buf_free(&doc);
+}
+
+static void expect_words(const struct finding *f)
+{
+    if (strstr(f->text, "nan") != NULL || strstr(f->needs, "nan") != NULL)
+        fail_msg("%s: %s; %s", f->id, f->text, f->needs);
+    assert_true(f->verdict != VERDICT_NOT_MEASURABLE || f->needs[0] != '\0');
+}
+
+static void expect_all_words(struct made *m)
+{
+    struct err err;
+    struct finding observed[OBSERVED];
+    for (size_t i = 0; i < OBSERVED; i++)
+        observed[i] = finding_new("S", "", "", "");
+    finding_lack(&observed[OBSERVED_KL_UP], "it");
+    leads_free(&m->leads);
+    files_must(ppo_side_judge(m->why, &m->leads, &m->e, &err), &err);
+    files_must(kl_side_judge(m->why, &m->leads, observed, &m->e, &err), &err);
+    files_must(circumstances_find(&m->leads, &m->e, &err), &err);
+    for (size_t i = 0; i < m->leads.n; i++)
+        expect_words(&m->leads.row[i]);
+    expect_words(&m->why[MECHANISM_WEAK]);
+    expect_words(&m->why[MECHANISM_CHEAP]);
+    expect_words(&m->why[MECHANISM_CLIP]);
+    leads_free(&m->leads);
+}
+
+/* What was not measured is not told as a number: of a run that recorded next
+ * to nothing, with beta, and with one reply a prompt of each model. */
+static void test_no_number(void **state)
+{
+    (void)state;
+    struct made *m = made_new();
+    for (size_t i = 0; i < STEPS; i++)
+        m->step[i].beta_low = m->step[i].beta_high = (double)NAN;
+    expect_all_words(m);
+    for (size_t i = 0; i < STEPS; i++)
+        m->step[i].beta_low = m->step[i].beta_high = 0.1;
+    expect_all_words(m);
+    m->e.n_reply = 2 * PROMPTS;
+    for (size_t i = 0; i < 2 * PROMPTS; i++)
+        m->reply[i] = (struct evidence_reply){.prompt = i / 2,
+                                              .tag = SIZE_MAX,
+                                              .is_policy = i % 2 == 1,
+                                              .tokens = 30,
+                                              .score = i % 2 == 1 ? 1 : 0,
+                                              .kl = 2};
+    expect_all_words(m);
+    assert_non_null(strstr(m->why[MECHANISM_CHEAP].text, "costs beta = 0.1"));
 }
 
 /* Length goes with the advantages; whether it goes with score and penalty too
