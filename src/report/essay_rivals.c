@@ -133,7 +133,7 @@ static struct seen seen(struct essay *y, const struct rival *r)
 /* A command in backticks; what is none, as it stands. */
 static struct essay_clean experiment(const struct rival *r)
 {
-    static const char command[] = "plumb whatif ";
+    static const char command[] = "plumb ";
     struct essay_clean out, text = essay_clean(r->experiment);
     bool is_command = strncmp(text.text, command, sizeof command - 1) == 0;
     const char *tick = is_command ? "`" : "";

@@ -306,6 +306,10 @@ static void test_beside(void **state)
     build(&y, &d);
     assert_false(says(&y, "supported beside it"));
     essay_free(&y);
+    support(&d, 3, true)->experiment = "plumb eval RUN --n-prompts 1024";
+    build(&y, &d);
+    assert_true(says(&y, "`plumb eval RUN --n-prompts 1024` would part"));
+    essay_free(&y);
     support(&d, 3, true)->experiment = "plumb whatif RUN --change beta=X";
     build(&y, &d);
     assert_true(says(&y, "; R3 is supported beside it."));
