@@ -1,4 +1,4 @@
-/* What happened, and the three sides of why. */
+/* What happened. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
