@@ -263,7 +263,7 @@ static struct finding judge_penalty(const struct evidence *e)
         json_number(json_get(run, "ratio"), NAN),
         json_number(json_get(run, "low"), NAN),
         json_number(json_get(run, "high"), NAN),
-        (size_t)json_number(json_get(json_get(doc, "share"), "n"), 1)};
+        (size_t)json_int(json_get(json_get(doc, "share"), "n"), 1)};
     f.null = 1;
     finding_add_number(&f, "twin", twin, f.e.n);
     finding_add_number(&f, "beta",

@@ -489,6 +489,24 @@ static void test_why_c3_is_open(void **state)
     leads_free(&m->leads);
 }
 
+/* A count that no integer holds is none. */
+static void test_absurd_count(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"class\":\"acts\",\"share\":{\"n\":1e25},"
+                               "\"run\":{\"ratio\":0.4}}";
+    struct made *m = made_new();
+    struct finding gate[GATES];
+    struct json *node;
+    struct err err;
+    files_must(json_parse(&node, text, sizeof text - 1, "it", &err), &err);
+    m->e.probe[PROBE_RELAXATION].json = node;
+    files_must(gates_judge(gate, &m->e, &err), &err);
+    expect(&gate[GATE_PENALTY], VERDICT_SUPPORTED);
+    assert_int_equal(gate[GATE_PENALTY].e.n, 1);
+    json_free(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_no_number),
         cmocka_unit_test(test_open_sign),
         cmocka_unit_test(test_why_c3_is_open),
+        cmocka_unit_test(test_absurd_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
