@@ -203,7 +203,8 @@ static enum status find_best(double *score, double *tokens,
     struct placed *list;
     const struct evidence *e = r->e;
     TRY(MEM_NEW(list, e->n_reply, err));
-    size_t all = place_replies(list, r), next;
+    size_t all = place_replies(list, r), next, known = 0;
+    double by = 1; // e_n / e_k for `known`, which most prompts share
     for (size_t p = 0; p < e->n_prompts; p++)
         score[p] = tokens[p] = (double)NAN;
     for (size_t i = 0; i < all; i = next) {
@@ -214,11 +215,13 @@ static enum status find_best(double *score, double *tokens,
             continue;
         k = n < next - i ? n : next - i;
         best_of_prompt(&score[p], &tokens[p], list + i, next - i, k);
-        if (k < n) {
-            double by = remedy_response_order(n) / remedy_response_order(k);
-            score[p] *= by;
-            tokens[p] *= by;
-        }
+        if (k == n)
+            continue;
+        if (k != known)
+            by = remedy_response_order(n) / remedy_response_order(k);
+        known = k;
+        score[p] *= by;
+        tokens[p] *= by;
     }
     mem_free(list);
     return OK;
