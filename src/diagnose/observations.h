@@ -18,9 +18,10 @@
  *          the details
  *     S3   KL to the reference rose: Theil-Sen slope of the exact KL over
  *          checkpoints on the same prompts, low > 0, and the last point at
- *          least 1.2 times the first behind the start.  Whether it was still
- *          rising is another question: the slope over the second half of the
- *          points, `late_slope` among the details
+ *          least 1.2 times the first behind the start; refuted too by a slope
+ *          whose interval is less than a tenth of the last point over the run.
+ *          Whether it was still rising is another question: the slope over the
+ *          second half of the points, `late_slope` among the details
  *     S3p  although the penalty acts: gate V7 passed and beta above 0
  *
  * Sources: the research notes' F1 and E1.
