@@ -89,6 +89,8 @@ const char *err_name(enum status code)
         return "stopped";
     case ERR_FOUND:
         return "found";
+    case ERR_FULL:
+        return "disk full";
     }
     return "unknown status";
 }

@@ -32,6 +32,7 @@ enum status {
     ERR_BUSY,     // another process holds the run directory
     ERR_STOPPED,  // asked to stop (SIGINT); a checkpoint was written
     ERR_FOUND,    // what the caller asked to be told of was found
+    ERR_FULL,     // no room on the disk for a database: nothing was changed
 };
 
 #define ERR_TEXT_MAX 480

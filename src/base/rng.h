@@ -35,6 +35,9 @@ enum rng_purpose {
     RNG_CALIBRATE, // reference samples that fix the reward scale
     RNG_MINIBATCH, // PPO minibatch order
     RNG_PROBE,     // probes of a run (eval/probe.h)
+    RNG_QUEUE,     // store: order in which items are handed out
+    RNG_ARM,       // store: which arm the next item comes from
+    RNG_SIDES,     // store: what is shown on which side
 };
 
 struct rng {

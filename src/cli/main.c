@@ -36,6 +36,7 @@ static const struct outcome {
     {ERR_BUSY, 1, "another --out, or wait for that process", ANY},
     {ERR_STOPPED, 128, "the same command with --resume", TRAINING},
     {ERR_FOUND, 3, NULL, 0},
+    {ERR_FULL, 1, NULL, 0},
 };
 
 static const struct outcome *find_outcome(enum status status)
