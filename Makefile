@@ -74,11 +74,12 @@ bench:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release --target bench_nn bench_model \
-		bench_tokenizer bench_scan -j $(JOBS)
+		bench_tokenizer bench_scan bench_store -j $(JOBS)
 	$(RELEASE)/bench/bench_nn
 	$(RELEASE)/bench/bench_model
 	$(RELEASE)/bench/bench_tokenizer
 	$(RELEASE)/bench/bench_scan
+	$(RELEASE)/bench/bench_store $(RELEASE)
 
 bench-scenarios: build
 	@tools/setup.sh check

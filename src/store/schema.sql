@@ -119,7 +119,8 @@ CREATE TABLE candidate (
 
 -- An item in a judge's hands.  One row for each pair, so that nobody meets an
 -- item twice; a lease that ran out is taken up again in the same row, and the
--- same order.
+-- same order.  The secret is drawn from order_key, but for records that were
+-- restored from another project's, which bring their own.
 CREATE TABLE assignment (
     id INTEGER PRIMARY KEY,
     item_id INTEGER NOT NULL REFERENCES item (id),
