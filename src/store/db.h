@@ -53,7 +53,8 @@ struct db_schema {
 };
 
 enum db_mode {
-    DB_READ,   // must exist; never written, not even brought up to date
+    DB_READ,   // must exist; never written, not even brought up to date (but
+               // the log's index beside it is: its folder must be writable)
     DB_WRITE,  // must exist; of an older version: the migrations that it
                // lacks are run, each a transaction of its own
     DB_CREATE, // the same, and made when absent or empty: whole or not at

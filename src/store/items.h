@@ -113,7 +113,8 @@ enum status items_walk(struct db *db, int64_t pool, items_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
 
 /* Another priority for an item of the adaptive arm, ERR_ARG for one of the
- * random arm: there it would be random no longer. */
+ * random arm: there it would be random no longer.  Not in the audit log: it
+ * decides what is asked next, not what was said. */
 enum status items_set_priority(struct db *db, int64_t id, double priority,
                                struct err *err) MUST_CHECK;
 

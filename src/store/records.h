@@ -80,7 +80,8 @@ struct records_counts {
  * commitment.  What comes out again is, but for items nobody judged, the same
  * file.
  *
- * ERR_FORMAT "file:line: ..." when a line is none; ERR_MISMATCH when it
+ * ERR_FORMAT "file:line: ..." when a line is none (or longer than
+ * JSONL_LINE_MAX, which candidates of megabytes can be); ERR_MISMATCH when it
  * contradicts what is there.
  */
 enum status records_restore(struct records_counts *out, struct db *db,
