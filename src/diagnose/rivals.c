@@ -249,7 +249,7 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
                    !out->is_permissive && !is_healthy(out);
 }
 
-enum class {
+enum rank_class {
     CLASS_BUG,
     CLASS_CAUSE,
     CLASS_HEALTHY, // "nothing is wrong" stands behind whatever is
@@ -259,15 +259,15 @@ enum class {
     CLASS_REFUTED
 };
 
-static enum class class_of(const struct rival *r) {
-    if (r->verdict == VERDICT_NOT_SUPPORTED) return CLASS_REFUTED;
-        if (r->verdict == VERDICT_NOT_MEASURABLE ||
-            r->is_outdone) return CLASS_OPEN;
-        if (r->is_permissive) return strcmp(r->id, "R3") == 0 ? CLASS_PRICE
-                                                              : CLASS_DEFECT;
-        return r->is_bug       ? CLASS_BUG
-               : is_healthy(r) ? CLASS_HEALTHY
-                               : CLASS_CAUSE;
+static enum rank_class class_of(const struct rival *r)
+{
+    if (r->verdict == VERDICT_NOT_SUPPORTED)
+        return CLASS_REFUTED;
+    if (r->verdict == VERDICT_NOT_MEASURABLE || r->is_outdone)
+        return CLASS_OPEN;
+    if (r->is_permissive)
+        return strcmp(r->id, "R3") == 0 ? CLASS_PRICE : CLASS_DEFECT;
+    return r->is_bug ? CLASS_BUG : is_healthy(r) ? CLASS_HEALTHY : CLASS_CAUSE;
 }
 
 /* Share of its signs that are seen, so that long lists do not win by length. */
