@@ -267,13 +267,14 @@ static enum status read_whatif(struct evidence *e, struct err *err)
     return read_document(&e->whatif, e, what, "plumb whatif RUN", err);
 }
 
-/* Steps in order: a log that goes back is of two runs, or there twice. */
+/* Each step once and in order: a log that goes back, or stands still, is of two
+ * runs, or there twice. */
 static enum status check_steps(const struct run_table *t, struct err *err)
 {
     if (t->n == 0)
         return err_set(err, ERR_FORMAT, "it holds no rows");
     for (size_t i = 0; i < t->n; i++) {
-        if (i > 0 && t->step[i] < t->step[i - 1])
+        if (i > 0 && t->step[i] <= t->step[i - 1])
             return err_set(err, ERR_FORMAT,
                            "row %zu is of step %lld, and one of step %lld "
                            "comes before it",

@@ -24,8 +24,9 @@
  *
  * Where the rest of something damaged stands by itself, the rest is used, and
  * the list says what is wrong: iterations whose rollouts are absent or cannot
- * be read; rows that are there twice, which are counted once; votes on one of
- * the checkpoints.  Two rows of one name that differ lose their file.
+ * be read; votes and held-out replies that are there twice, which are counted
+ * once; votes on one of the checkpoints.  Two of one name that differ lose
+ * their file.
  *
  * Memory.  Of a held-out reply and of a vote all numbers are kept, of a
  * rollout's response a fixed few (its tokens are reduced while they stream by),

@@ -117,6 +117,11 @@ bool measurements_lack_whatif(char out[FILE_PATH_MAX], const struct evidence *e)
 
 /* ---- what is wanted ----------------------------------------------------- */
 
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
 static bool mentions(const char *text, const char *what)
 {
     return text != NULL && strstr(text, what) != NULL;
@@ -133,7 +138,7 @@ static void count_needs(size_t asked[MEASUREMENTS], const struct finding *f,
     for (size_t k = 0; k < MEASUREMENTS; k++) {
         for (size_t i = 0; i < e->n_loss; i++) {
             const struct evidence_loss *l = &e->loss[i];
-            if (l->is_part || !mentions(l->what, table[k].files) ||
+            if (l->is_part || !begins(l->what, table[k].files) ||
                 (!mentions(f->data, l->what) && !mentions(f->needs, l->what)))
                 continue;
             asked[k]++;

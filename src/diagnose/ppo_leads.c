@@ -320,14 +320,9 @@ static enum status add_entropy(struct leads *leads, const struct evidence *e,
     struct finding *f;
     TRY_DONE(leads_add(&f, leads, "entropy", "the policy narrows",
                        "nats a token and iteration", ROLLOUTS, err));
-    f->e = trend.slope;
-    f->null = 0;
+    finding_judge_side(f, &trend.slope, FINDING_BELOW, 0, "iterations",
+                       ROLLOUTS " has no entropy, or too few iterations");
     f->p = trend.p;
-    if (!finding_has_interval(&trend.slope))
-        finding_lack(f, "%s has no entropy, or too few iterations", ROLLOUTS);
-    else
-        f->verdict =
-            trend.slope.high < 0 ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
     finding_say(f, "entropy changes by %s nats a token and iteration",
                 finding_number(text, &trend.slope, 5));
 done:

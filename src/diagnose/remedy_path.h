@@ -26,8 +26,9 @@
  *                times 1/4)
  *
  * Effects: rm = R(d) - R(d_e), length = exp(lambda(d) - lambda(d_e)), kl =
- * d^2 - d_e^2.  cost: tokens of each iteration of the rollouts, of those whose
- * own d_i is beyond d times exp(lambda(d) - lambda(d_i)); none after a stop.
+ * d^2 - d_e^2; rm of a part is in remedy_predict.h.  cost: tokens of each
+ * iteration of the rollouts, of those whose own d_i is beyond d times
+ * exp(lambda(d) - lambda(d_i)); none after a stop.
  *
  * People.  With gold (else weak gold) over checkpoints (eval/curve.json) the
  * same form is fitted to its change from the start, and a unit of gold is worth

@@ -20,9 +20,12 @@
  *     residual         4      0.23    0.17      0.12      0.92     0.09
  *     relabel          1      0.24    0.03      0.07      0.23     0.00
  *
- * Of so few none is made smaller than runs differ that differ in the seed
- * alone: human 0.05, log length 0.08, log KL 0.15.  Ways that none of these
- * tries, or one, are given more.
+ * A deviation is at least what runs differ by that differ in the seed alone:
+ * human 0.05, log length 0.08, log KL 0.15, and rm 0.12, since three re-runs
+ * within 0.04 of each other's mean do not make a law.  A run that is stopped is
+ * the recorded one up to there, but with another seed it would not be.  For
+ * residual the way between two guesses of people is in the interval already.
+ * Ways that none of these tries, or one, are given more.
  */
 struct deviations {
     double by[REMEDY_MEASURES];

@@ -253,8 +253,8 @@ enum rank_class {
     CLASS_BUG,
     CLASS_CAUSE,
     CLASS_HEALTHY, // "nothing is wrong" stands behind whatever is
-    CLASS_DEFECT,  // R6: something does not work
-    CLASS_PRICE,   // R3: everything works, and what it was told is too little
+    CLASS_ALONE,   // R6 when there is no cause: something does not work
+    CLASS_PERMISSIVE,
     CLASS_OPEN,
     CLASS_REFUTED
 };
@@ -266,8 +266,18 @@ static enum rank_class class_of(const struct rival *r)
     if (r->verdict == VERDICT_NOT_MEASURABLE || r->is_outdone)
         return CLASS_OPEN;
     if (r->is_permissive)
-        return strcmp(r->id, "R3") == 0 ? CLASS_PRICE : CLASS_DEFECT;
+        return r->is_alone ? CLASS_ALONE : CLASS_PERMISSIVE;
     return r->is_bug ? CLASS_BUG : is_healthy(r) ? CLASS_HEALTHY : CLASS_CAUSE;
+}
+
+/* A defect without a cause to let happen. */
+static void find_alone(struct rival r[RIVALS])
+{
+    bool is_caused = false;
+    for (size_t i = 0; i < RIVALS; i++)
+        is_caused = is_caused || class_of(&r[i]) <= CLASS_CAUSE;
+    for (size_t i = 0; i < RIVALS; i++)
+        r[i].is_alone = !is_caused && strcmp(r[i].id, "R6") == 0;
 }
 
 /* Share of its signs that are seen, so that long lists do not win by length. */
@@ -310,6 +320,7 @@ void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
 {
     for (size_t i = 0; i < RIVALS; i++)
         judge_one(&out[i], i, rows);
+    find_alone(out);
     do
         qsort(out, RIVALS, sizeof *out, by_rank);
     while (outdo_first(out));

@@ -29,11 +29,12 @@
  *
  * Rank: bugs (R4, R7, R8, R15) that are supported come first, since they spoil
  * the inputs of all others; then the supported ones: causes of their own, then
- * the healthy run (R0), then what merely lets others happen, a defect (R6)
- * before a price (R3), since drifting pays in healthy runs too; then those that
- * are not measurable, by signs seen; then those refuted.  Within a class by
- * signs against, signs for.  Ties keep the order above and are named, with the
- * cheapest experiment that would part them.
+ * the healthy run (R0), then what merely lets others happen (R3, R6); then
+ * those that are not measurable, by signs seen; then those refuted.  Within a
+ * class by signs against, signs for; but where there is no cause a defect (R6)
+ * stands before a price (R3), since drifting pays in healthy runs too.  Ties
+ * keep the order above and are named, with the cheapest experiment that would
+ * part them.
  *
  * What could not be measured must not decide.  A cause of its own is *open*
  * when it is not measurable and a sign that it wants is seen.  What merely lets
@@ -83,6 +84,7 @@ struct rival {
     bool is_permissive; // lets others happen, is no cause of its own
     bool is_open;       // may be the cause: of what it wants some is seen
     bool is_outdone;    // not first, since more is seen of an open cause
+    bool is_alone;      // a defect, and no cause is supported
     enum verdict verdict;
     size_t supported, contradicted, not_measurable; // signs
     size_t rank;                                    // 1 is first

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* The value of a word; NaN for a member that is absent or says another. */
@@ -79,7 +80,9 @@ enum status vote_read(struct vote *out, const struct json *row,
                        what, overall);
     TRY(json_need_text(&v.prompt, row, "prompt_id", what, err));
     v.win = v.is_left ? left : 1 - left;
-    v.visit = json_int(json_get(row, "visit"), 1);
+    v.visit = 1;
+    if (json_get(row, "visit") != NULL)
+        TRY(json_need_int(&v.visit, row, "visit", 1, INT64_MAX, what, err));
     TRY(read_side(&v.tested, row, v.is_left, what, err));
     TRY(read_side(&v.other, row, !v.is_left, what, err));
     *out = v;

@@ -41,8 +41,9 @@ struct vote {
 /*
  * Texts and replies are the row's and live as long.  ERR_FORMAT, naming `what`
  * (the file and its line), without a prompt_id, for a pair that is neither of
- * the two kinds, for a directness that is not from 0 to 4, and for an "overall"
- * that is no choice: taken for a tie it would pull a win rate to one half.
+ * the two kinds, for a visit that is no number, for a directness that is not
+ * from 0 to 4, and for an "overall" that is no choice: taken for a tie it would
+ * pull a win rate to one half.
  */
 enum status vote_read(struct vote *out, const struct json *row,
                       const char *what, struct err *err) MUST_CHECK;

@@ -166,6 +166,11 @@ static void test_open(void **state)
     judge(r, SOUND " S1+ S2a- S2b- S3+ G+ c1+ c2+ a1- a2- weak- value+");
     assert_string_equal(r[0].id, "R6");
     assert_string_equal(r[1].id, "R3");
+    /* Behind a cause signs decide again. */
+    judge(r, SOUND LONGER " label_taste+ value+");
+    assert_string_equal(r[0].id, "R2");
+    assert_string_equal(r[1].id, "R3");
+    assert_string_equal(r[2].id, "R6");
     /* Nobody else has anything to show. */
     judge(r, SOUND " S1+ S2a- S2b- worse- value+ c2-");
     assert_string_equal(r[0].id, "R6");
