@@ -10,8 +10,6 @@
 #include "diagnose/push.h"
 #include "stat/regress.h"
 
-#define FURTHER_THAN_RUNS_GO 100.0 // nats a reply
-
 /* Columns over prompts. */
 struct scratch {
     double *a, *b, *c;
@@ -189,7 +187,7 @@ static enum status judge_weak(struct finding *out, double beta,
 /* The formula's Gaussian has tails that no run ever reaches. */
 static const char *say_optimum(char out[64], double nats)
 {
-    if (nats > FURTHER_THAN_RUNS_GO)
+    if (nats > KL_SIDE_FURTHEST)
         (void)snprintf(out, 64, "further than any run goes");
     else
         (void)snprintf(out, 64, "about %.0f nats", nats);

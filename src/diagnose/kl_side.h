@@ -35,6 +35,10 @@
 #include "diagnose/mechanisms.h"
 #include "diagnose/observations.h"
 
+/* Nats a reply beyond which the optimum of a Gaussian score is no prediction of
+ * a run, and is told in words. */
+#define KL_SIDE_FURTHEST 100.0
+
 /* Fills MECHANISM_WEAK, MECHANISM_CHEAP and MECHANISM_FAILS and adds leads.
  * ERR_MEMORY is the only failure. */
 enum status kl_side_judge(struct finding row[MECHANISMS], struct leads *leads,

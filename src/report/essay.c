@@ -77,6 +77,11 @@ struct essay_source essay_find(const struct essay *y, const char *ref)
     return s;
 }
 
+double essay_estimate(const struct essay *y, const char *ref)
+{
+    return essay_find(y, ref).e.estimate;
+}
+
 /* ---- terms -------------------------------------------------------------- */
 
 const char *essay_term(struct essay *y, enum essay_term term)

@@ -89,6 +89,8 @@ struct essay_source {
     bool is_detail;
 };
 struct essay_source essay_find(const struct essay *y, const char *ref);
+/* Its estimate alone; NaN when there is none. */
+double essay_estimate(const struct essay *y, const char *ref);
 
 /* ---- sentences (essay.c) ------------------------------------------------ */
 

@@ -7,11 +7,6 @@
 
 #define STAT(ref, form) essay_stat(y, ref, form).text
 
-static double number(const struct essay *y, const char *ref)
-{
-    return essay_find(y, ref).e.estimate;
-}
-
 const char *essay_mark_of(const struct essay *y)
 {
     const struct finding *f = essay_find(y, "S2b").row;
@@ -121,7 +116,7 @@ static void tell_drift(struct essay *y)
         "with the reward set to zero it brings the KL down to %s what it was.",
         STAT("S3p.beta", FORM_PLAIN), STAT("V7", FORM_TIMES));
     /* A weak price is raised for the question, which is of the gradient. */
-    if (is_told && number(y, "V7.beta") > number(y, "S3p.beta"))
+    if (is_told && essay_estimate(y, "V7.beta") > essay_estimate(y, "S3p.beta"))
         essay_say(y, "V7",
                   "(That was asked at a beta of %s: it shows that the penalty "
                   "pulls, not how hard.)",

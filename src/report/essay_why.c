@@ -3,14 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagnose/kl_side.h"
 #include "report/essay_internal.h"
 
 #define STAT(ref, form) essay_stat(y, ref, form).text
-
-static double number(const struct essay *y, const char *ref)
-{
-    return essay_find(y, ref).e.estimate;
-}
 
 /* A paragraph's title where the run is the paradox, and where it is not: then
  * nobody asks for anything, or may. */
@@ -79,8 +75,8 @@ static void tell_edits(struct essay *y)
 
 static void tell_exploited(struct essay *y)
 {
-    bool is_more =
-        number(y, "a2") > 1 && isfinite(number(y, "a2.share_policy_slopes"));
+    bool is_more = essay_estimate(y, "a2") > 1 &&
+                   isfinite(essay_estimate(y, "a2.share_policy_slopes"));
     if (is_more)
         essay_say(y, "a2",
                   "At a token's worth among the reference's replies the change "
@@ -124,7 +120,7 @@ void essay_reward(struct essay *y)
 static void tell_update(struct essay *y)
 {
     const struct estimate back = essay_find(y, "update_eos.penalty").e;
-    double reward = number(y, "update_eos");
+    double reward = essay_estimate(y, "update_eos");
     const struct estimate ratio = {fabs(back.estimate / reward), (double)NAN,
                                    (double)NAN, back.n};
     bool is_told =
@@ -180,13 +176,10 @@ void essay_optimiser(struct essay *y)
 
 /* ---- (c) the penalty ---------------------------------------------------- */
 
-/* Beyond this the optimum of the formula is no prediction of a run. */
-#define NATS_OF_A_RUN 100
-
 /* The price of a nat, and where it would stop the drift. */
 static void tell_price(struct essay *y, bool is_weak)
 {
-    double optimum = number(y, "c2.kl_at_gaussian_optimum");
+    double optimum = essay_estimate(y, "c2.kl_at_gaussian_optimum");
     const char *lead = is_weak ? "Nor is the price high" : "The price is low";
     struct essay_mark bought = essay_stat(y, "c2", FORM_PLAIN);
     struct essay_mark beta = essay_stat(y, "c2.beta", FORM_PLAIN);
@@ -195,7 +188,7 @@ static void tell_price(struct essay *y, bool is_weak)
                   "%s: a nat of drift bought %s of %sscore and cost "
                   "%s.",
                   lead, bought.text, essay_term(y, TERM_SCORE), beta.text);
-    else if (optimum > NATS_OF_A_RUN)
+    else if (optimum > KL_SIDE_FURTHEST)
         essay_say(y, "c2",
                   "%s: a nat of drift bought %s of %sscore and cost %s, and "
                   "were scores normal, drift would pay further than any run "

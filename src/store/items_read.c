@@ -60,28 +60,12 @@ enum status items_find_pool(struct pool *out, struct arena *a, struct db *db,
     return status;
 }
 
-static enum status walk(struct query *q, items_fn fn, void *ctx,
-                        struct err *err)
-{
-    enum status status = OK;
-    bool row = true;
-    while (status == OK) {
-        TRY_DONE(query_next(q, &row, err));
-        if (!row)
-            break;
-        status = fn(ctx, query_int(q, 0), err);
-    }
-done:
-    query_close(q);
-    return status;
-}
-
 enum status items_walk_pools(struct db *db, items_fn fn, void *ctx,
                              struct err *err)
 {
     struct query q;
     TRY(query_open(&q, db, "SELECT id FROM pool ORDER BY id", err));
-    return walk(&q, fn, ctx, err);
+    return query_walk(&q, fn, ctx, err);
 }
 
 /* ---- items -------------------------------------------------------------- */
@@ -93,7 +77,7 @@ enum status items_walk(struct db *db, int64_t pool, items_fn fn, void *ctx,
     TRY(query_open(&q, db, "SELECT id FROM item WHERE pool_id = ?1 ORDER BY id",
                    err));
     query_bind_int(&q, 1, pool);
-    return walk(&q, fn, ctx, err);
+    return query_walk(&q, fn, ctx, err);
 }
 
 enum status items_find(int64_t *id, struct db *db, int64_t pool,

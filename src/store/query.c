@@ -128,6 +128,21 @@ enum status query_blob(void *out, size_t len, const struct query *q, int column,
     return OK;
 }
 
+enum status query_walk(struct query *q, query_fn fn, void *ctx, struct err *err)
+{
+    enum status status = OK;
+    bool row = true;
+    while (status == OK) {
+        TRY_DONE(query_next(q, &row, err));
+        if (!row)
+            break;
+        status = fn(ctx, query_int(q, 0), err);
+    }
+done:
+    query_close(q);
+    return status;
+}
+
 enum status query_copy(const char **out, const struct query *q, int column,
                        struct arena *a, struct err *err)
 {

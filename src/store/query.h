@@ -49,6 +49,12 @@ enum status query_next(struct query *q, bool *row, struct err *err) MUST_CHECK;
  * `return query_run(&q, err)` ends a function. */
 enum status query_run(struct query *q, struct err *err) MUST_CHECK;
 
+/* Call with the first column of each row, an id, and close the query; stops at
+ * the first failure, which it returns. */
+typedef enum status (*query_fn)(void *ctx, int64_t id, struct err *err);
+enum status query_walk(struct query *q, query_fn fn, void *ctx,
+                       struct err *err) MUST_CHECK;
+
 /* Columns of the row.  What they point to lasts until the next step. */
 bool query_is_null(const struct query *q, int column);
 int64_t query_int(const struct query *q, int column);

@@ -107,23 +107,6 @@ enum status votes_read(struct vote *out, struct arena *a, struct db *db,
     return status;
 }
 
-/* Call with the ids that a query gives; ends it. */
-static enum status walk(struct query *q, votes_fn fn, void *ctx,
-                        struct err *err)
-{
-    enum status status = OK;
-    bool row = true;
-    while (status == OK) {
-        TRY_DONE(query_next(q, &row, err));
-        if (!row)
-            break;
-        status = fn(ctx, query_int(q, 0), err);
-    }
-done:
-    query_close(q);
-    return status;
-}
-
 enum status votes_walk(struct db *db, int64_t assignment, votes_fn fn,
                        void *ctx, struct err *err)
 {
@@ -132,7 +115,7 @@ enum status votes_walk(struct db *db, int64_t assignment, votes_fn fn,
                    "SELECT id FROM vote WHERE assignment_id = ?1 ORDER BY id",
                    err));
     query_bind_int(&q, 1, assignment);
-    return walk(&q, fn, ctx, err);
+    return query_walk(&q, fn, ctx, err);
 }
 
 enum status votes_walk_recent(struct db *db, int64_t judge, int64_t max,
@@ -147,7 +130,7 @@ enum status votes_walk_recent(struct db *db, int64_t judge, int64_t max,
                    err));
     query_bind_int(&q, 1, judge);
     query_bind_int(&q, 2, max);
-    return walk(&q, fn, ctx, err);
+    return query_walk(&q, fn, ctx, err);
 }
 
 /* ---- as JSON ------------------------------------------------------------ */
@@ -260,7 +243,7 @@ enum status votes_walk_remarks(struct db *db, int64_t assignment, votes_fn fn,
                    "SELECT id FROM remark WHERE assignment_id = ?1 ORDER BY id",
                    err));
     query_bind_int(&q, 1, assignment);
-    return walk(&q, fn, ctx, err);
+    return query_walk(&q, fn, ctx, err);
 }
 
 enum status votes_digest_remark(unsigned char out[32], struct db *db,
