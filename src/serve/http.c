@@ -30,14 +30,19 @@ int64_t http_tick(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t http_now(const struct http_request *r)
+static int64_t wall_clock(const struct http *http)
 {
-    const struct context *c = r->http->config.context;
+    const struct context *c = http->config.context;
     struct timespec t;
     if (c != NULL && c->clock != NULL)
         return (int64_t)(context_time(c) * 1000.0);
     (void)clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t http_now(const struct http_request *r)
+{
+    return wall_clock(r->http);
 }
 
 void http_notify(struct http *http)
@@ -117,7 +122,7 @@ static void recheck(struct http *http)
          c = c->next) {
         struct http_request *r = c->request;
         if (r != NULL && r->is_queued && r->pull != NULL && r->who.is_known &&
-            !guard->still(guard->ctx, &r->who))
+            !guard->still(guard->ctx, &r->who, wall_clock(http)))
             cut(c);
     }
 }

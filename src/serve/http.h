@@ -123,7 +123,7 @@ struct http_guard {
     unsigned (*admit)(void *ctx, struct http_request *r,
                       const struct http_route *route, struct http_who *who,
                       const char **why);
-    bool (*still)(void *ctx, const struct http_who *who);
+    bool (*still)(void *ctx, const struct http_who *who, int64_t now);
     void *ctx;
 };
 

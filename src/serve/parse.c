@@ -153,7 +153,8 @@ static bool decode(char *text)
             int high = hex(s[1]), low = high < 0 ? -1 : hex(s[2]);
             if (low < 0)
                 return false;
-            *to++ = (char)(high * 16 + low);
+            unsigned char byte = (unsigned char)(high * 16 + low);
+            memcpy(to++, &byte, 1);
             s += 2;
         } else {
             *to++ = *s == '+' ? ' ' : *s;
@@ -250,6 +251,7 @@ static bool read_port(uint16_t *port, const char *s)
 bool parse_host(char host[PARSE_HOST_MAX + 1], uint16_t *port,
                 const char *header)
 {
+    static const char small[] = "abcdefghijklmnopqrstuvwxyz";
     bool is_v6 = header[0] == '[';
     size_t n = is_v6 ? strcspn(header, "]") + 1 : strcspn(header, ":");
     if (n == 0 || n > PARSE_HOST_MAX || n > strlen(header))
@@ -263,7 +265,7 @@ bool parse_host(char host[PARSE_HOST_MAX + 1], uint16_t *port,
     }
     for (size_t i = 0; i < n; i++) {
         char c = header[i];
-        host[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        host[i] = c >= 'A' && c <= 'Z' ? small[c - 'A'] : c;
     }
     host[n] = '\0';
     return read_port(port, header + n);

@@ -37,6 +37,7 @@ static int set_up(void **state)
 {
     (void)state;
     struct http_config c = site_config(&site);
+    c.limits.head_ms = 1500;
     http = site_start(&c);
     return 0;
 }
