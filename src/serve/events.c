@@ -130,7 +130,7 @@ static enum status append(struct events *hub, const char *name,
     TRY(MEM_NEW(text, all, err));
     memcpy(text, head, (size_t)n);
     memcpy(text + n, data, len);
-    memcpy(text + all - 2, "\n\n", 2);
+    text[all - 2] = text[all - 1] = '\n';
     while (hub->next - hub->first >= hub->config.count ||
            hub->bytes + all > hub->config.bytes)
         drop_first(hub);
@@ -190,6 +190,7 @@ static int64_t greet(const struct viewer *v, char *to, size_t max)
 
 static int64_t pull(void *ctx, char *to, size_t max)
 {
+    static const char beat[] = {':', '\n', '\n'}; // a comment
     struct viewer *v = ctx;
     int64_t now = http_tick();
     if (!v->is_begun) {
@@ -199,9 +200,10 @@ static int64_t pull(void *ctx, char *to, size_t max)
     (void)pthread_mutex_lock(&v->hub->lock);
     int64_t n = take(v, to, max);
     (void)pthread_mutex_unlock(&v->hub->lock);
-    if (n == 0 && now - v->quiet_since >= EVENTS_BEAT_MS && max >= 3) {
-        memcpy(to, ":\n\n", 3);
-        n = 3;
+    if (n == 0 && now - v->quiet_since >= EVENTS_BEAT_MS &&
+        max >= sizeof beat) {
+        memcpy(to, beat, sizeof beat);
+        n = sizeof beat;
     }
     if (n > 0)
         v->quiet_since = now;

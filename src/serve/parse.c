@@ -156,8 +156,10 @@ static bool decode(char *text)
             unsigned char byte = (unsigned char)(high * 16 + low);
             memcpy(to++, &byte, 1);
             s += 2;
+        } else if (*s == '+') {
+            *to++ = ' ';
         } else {
-            *to++ = *s == '+' ? ' ' : *s;
+            *to++ = *s;
         }
     }
     size_t len = (size_t)(to - text);
@@ -265,7 +267,9 @@ bool parse_host(char host[PARSE_HOST_MAX + 1], uint16_t *port,
     }
     for (size_t i = 0; i < n; i++) {
         char c = header[i];
-        host[i] = c >= 'A' && c <= 'Z' ? small[c - 'A'] : c;
+        host[i] = c;
+        if (c >= 'A' && c <= 'Z')
+            host[i] = small[c - 'A'];
     }
     host[n] = '\0';
     return read_port(port, header + n);

@@ -424,6 +424,50 @@ static void test_connections(void **state)
     http_stop(h);
 }
 
+/* Lets in nobody. */
+static unsigned admit_none(void *ctx, struct http_request *r,
+                           const struct http_route *route, struct http_who *who,
+                           const char **why)
+{
+    (void)ctx;
+    (void)r;
+    (void)who;
+    *why = "sign in first";
+    return route->need == HTTP_ANYONE ? 0 : 401;
+}
+
+/* Told to, and with a guard, it listens to others; then an address in Host is
+ * as good as a name, and a name still must be told. */
+static void test_from_outside(void **state)
+{
+    static const char *const hosts[] = {"label.example"};
+    const struct http_guard guard = {.admit = admit_none};
+    struct site own = {.ended = 0};
+    struct http_config c = site_config(&own);
+    (void)state;
+    c.address = "0.0.0.0";
+    c.guard = &guard;
+    c.host = hosts;
+    c.n_host = 1;
+    struct http *h = site_start(&c);
+    static const struct {
+        const char *host;
+        int status;
+    } asked[] = {{"10.1.2.3", 200},        {"label.example:443", 200},
+                 {"LABEL.example", 200},   {"evil.example", 421},
+                 {"10.1.2.3.nip.io", 421}, {"a.label.example", 421}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        char headers[80];
+        (void)snprintf(headers, sizeof headers, "Host: %s\r\n", asked[i].host);
+        client_ask(&reply, h, "GET", "/", headers, NULL);
+        assert_int_equal(reply.status, asked[i].status);
+    }
+    client_ask(&reply, h, "POST", "/api/echo", JSON, "{}");
+    assert_int_equal(reply.status, 401);
+    assert_int_equal(own.echoed, 0);
+    http_stop(h);
+}
+
 static void test_addresses(void **state)
 {
     struct site own = {.ended = 0};
@@ -532,6 +576,7 @@ int main(void)
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_connections),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_from_outside),
         cmocka_unit_test(test_stop_in_flight),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
