@@ -11,7 +11,7 @@
 
 struct site {
     char warning[ERR_TEXT_MAX]; // the last one that was sent to the sink
-    int ended;                  // streams whose end was told
+    _Atomic int ended;          // streams whose end was told
     int echoed;                 // calls of /api/echo
     struct context context;
 };
