@@ -207,6 +207,15 @@ static size_t address_key(unsigned char key[16], const struct sockaddr *a)
     return 8;
 }
 
+static bool is_loopback(const struct sockaddr *a)
+{
+    unsigned char key[16];
+    if (address_key(key, a) == 4)
+        return key[0] == 127;
+    return IN6_IS_ADDR_LOOPBACK(
+        &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
 /* The client that the proxy on this machine speaks for: the last address it
  * put into X-Forwarded-For; those before it are the client's own words. */
 static size_t forwarded_key(unsigned char key[16], const struct http_request *r)
@@ -235,10 +244,11 @@ static bool check_rate(struct http_request *r)
     } else {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        if (r->http->config.is_tls)
+        const struct sockaddr *peer = info != NULL ? info->client_addr : NULL;
+        if (r->http->config.is_tls && peer != NULL && is_loopback(peer))
             len = forwarded_key(key, r);
-        if (len == 0 && info != NULL && info->client_addr != NULL)
-            len = address_key(key, info->client_addr);
+        if (len == 0 && peer != NULL)
+            len = address_key(key, peer);
         ok = rate_take(r->http->by_address, key, len, now, &wait);
     }
     if (ok)
