@@ -1,6 +1,6 @@
 /*
  * option_rows.h - how rows of the option table are written, for the files that
- * hold them: option_table.c and option_table_ppo.c.
+ * hold them: option_table*.c.
  */
 #ifndef PLUMB_CLI_OPTION_ROWS_H
 #define PLUMB_CLI_OPTION_ROWS_H
@@ -61,7 +61,7 @@
 #define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_WHATIF)
 #define FOR_ALL                                                                \
     (FOR_TEAM | FOR_DIAGNOSE | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT |        \
-     FOR_PLAIN)
+     FOR_PLAIN | FOR_LABEL)
 #define FOR_WRITING                                                            \
     (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT | FOR_DIAGNOSE)
 #define RECORDED OPTION_RECORDED
@@ -113,7 +113,9 @@ struct option_rows {
     size_t n;
 };
 
-/* The rows of PPO, which stand between those of the other stages. */
+/* The rows of PPO, which stand between those of the other stages, and those of
+ * plumb label, which stand last. */
 struct option_rows option_table_ppo(void);
+struct option_rows option_table_label(void);
 
 #endif

@@ -7,7 +7,7 @@ static const struct option first[] = {
     /* settings of all commands */
     INT("seed", common.seed, "1", 0, 9007199254740991.0,
         "random seed; the same seed gives the same bytes",
-        FOR_WORK | FOR_PROBE | FOR_DIAGNOSE, RECORDED),
+        FOR_WORK | FOR_PROBE | FOR_DIAGNOSE | FOR_LABEL, RECORDED),
     INT("shards", common.shards, "8", 1, 64,
         "pieces a batch is cut into; part of the result, unlike threads",
         FOR_STAGES | FOR_DEMO, RECORDED),
@@ -513,13 +513,14 @@ static const struct option last[] = {
         "records written at most; 0: all", FOR_IMPORT, 0),
 };
 
-#define PARTS 3
+#define PARTS 4
 
 static void list_parts(struct option_rows part[PARTS])
 {
     part[0] = (struct option_rows){first, sizeof first / sizeof *first};
     part[1] = option_table_ppo();
     part[2] = (struct option_rows){last, sizeof last / sizeof *last};
+    part[3] = option_table_label();
 }
 
 size_t option_count(void)

@@ -130,6 +130,17 @@ struct demo_values {
     bool quick;
 };
 
+/* plumb label */
+struct label_values {
+    int64_t port;
+    const char *listen, *ui;
+    const char *host; // the last one; labelling_serve.c reads all
+    bool tls;
+    const char *name, *url;
+    int role; // index into the choices of label.role
+    bool once;
+};
+
 struct option_values {
     struct common_values common;
     struct data_config data;
@@ -149,6 +160,7 @@ struct option_values {
     struct export_values export_to;
     struct demo_values demo;
     struct import_values import;
+    struct label_values label;
 };
 
 #endif

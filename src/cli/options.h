@@ -66,6 +66,7 @@ enum option_command {
     FOR_PROBE = 8192,
     FOR_DIAGNOSE = 16384,
     FOR_WHATIF = 32768,
+    FOR_LABEL = 65536,
 };
 
 /* The commands that read records. */
@@ -100,7 +101,7 @@ struct option_given {
     bool is_hash;       // KEY_sha256: the parent's expected hash
 };
 
-#define OPTION_OPERANDS 4
+#define OPTION_OPERANDS 66 // plumb label load takes many files
 
 struct options {
     struct option_values v;

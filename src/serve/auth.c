@@ -96,7 +96,7 @@ static void make_csrf(char out[CSRF_TEXT],
 }
 
 static void reply_who(struct http_request *r, const struct judge *j,
-                      const unsigned char session[SESSION_BYTES])
+                      const unsigned char session[SESSION_BYTES], int64_t now)
 {
     char csrf[CSRF_TEXT];
     struct buf out;
@@ -109,6 +109,7 @@ static void reply_who(struct http_request *r, const struct judge *j,
     json_field_text(&w, "name", j->name);
     json_field_text(&w, "role", choice_word(&choice_role, (int)j->role));
     json_field_text(&w, "csrf", csrf);
+    json_field_int(&w, "now", now);
     json_close(&w, '}');
     http_reply_json(r, 200, &out);
     buf_free(&out);
@@ -259,7 +260,7 @@ static void signed_in(struct write *w)
         (void)sodium_bin2base64(text, sizeof text, job->session,
                                 sizeof job->session, BASE64);
         set_cookie(r, text, job->expires / 1000);
-        reply_who(r, &job->judge, job->session);
+        reply_who(r, &job->judge, job->session, job->now);
     } else if (w->status == ERR_MISSING) {
         http_reply_error(r, 401, "this link is not valid, or was used");
     } else {
@@ -292,7 +293,7 @@ void auth_show(struct auth *auth, struct http_request *r)
     unsigned char session[SESSION_BYTES];
     (void)auth;
     if (http_who(r)->is_known && read_cookie(session, r))
-        reply_who(r, &http_who(r)->judge, session);
+        reply_who(r, &http_who(r)->judge, session, http_now(r));
     else
         http_reply_error(r, 401, "sign in first");
 }

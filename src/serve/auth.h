@@ -31,7 +31,7 @@
  *     POST   /api/session {"token": "..."}  auth_sign_in   HTTP_ANYONE
  *     GET    /api/session                   auth_show      HTTP_VIEWER
  *     DELETE /api/session                   auth_sign_out  HTTP_VIEWER
- * The first two answer {"judge", "name", "role", "csrf"}.
+ * The first two answer {"judge", "name", "role", "csrf", "now"}.
  *
  * THREADS.  The functions with a request are for handlers (serve/http.h);
  * those with a database are a caller's own, or a write's (store/writer.h).

@@ -448,6 +448,7 @@ enum status assign_blind(struct blind *out, struct arena *a, struct db *db,
                        db_path(db), (long long)x.id, x.order.K, item.n);
     struct blind b = {
         .assignment = x.id,
+        .pool_id = pool.id,
         .task = pool.task,
         .pool = pool.name,
         .guide = pool.guide,

@@ -30,6 +30,7 @@
 
 struct blind {
     int64_t assignment;
+    int64_t pool_id;
     enum pool_task task;
     const char *pool, *guide;
     const char *prompt;

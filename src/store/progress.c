@@ -20,8 +20,9 @@ static enum status count_items(struct progress *out, struct db *db,
         "coalesce(sum(votes), 0), "
         "coalesce(sum(iif(plain, max(overlap - votes, 0), 0)), 0), "
         "coalesce(sum(NOT is_plain), 0), "
-        "coalesce(sum(iif(is_plain, 0, votes)), 0) FROM ("
-        "SELECT i.kind <> 'repeat' AS is_plain, "
+        "coalesce(sum(iif(is_plain, 0, votes)), 0), "
+        "coalesce(sum(iif(live, max(overlap - votes, 0), 0)), 0) FROM ("
+        "SELECT i.kind <> 'repeat' AS is_plain, i.retired_ms IS NULL AS live, "
         "i.kind <> 'repeat' AND i.retired_ms IS NULL AS plain, "
         "p.overlap AS overlap, (SELECT count(*) FROM assignment AS a "
         "WHERE a.item_id = i.id AND a.state = 'voted') AS votes "
@@ -38,6 +39,7 @@ static enum status count_items(struct progress *out, struct db *db,
         out->wanted = query_int(&q, 4);
         out->repeats = query_int(&q, 5);
         out->repeats_voted = query_int(&q, 6);
+        out->open = query_int(&q, 7);
     }
     query_close(&q);
     return status;

@@ -12,6 +12,9 @@ struct progress {
     int64_t begun;    // of them, with some
     int64_t votes;    // that stand, on items of any sort
     int64_t wanted;   // votes that items still want, repeats left out
+    int64_t open;     // the same, repeats too: the one figure of these that a
+                      // judge may see, since a vote on an item of any kind
+                      // takes one from it
     int64_t held;     // in judges' hands at `now`
     int64_t skipped;
     int64_t repeats, repeats_voted; // such items; votes on them

@@ -145,16 +145,23 @@ static enum status compare(struct db *db, const struct vote *v, int64_t id,
     return status;
 }
 
+enum status votes_find_last(int64_t *id, struct db *db, int64_t assignment,
+                            struct err *err)
+{
+    struct query q;
+    TRY(query_open(&q, db, "SELECT max(id) FROM vote WHERE assignment_id = ?1",
+                   err));
+    query_bind_int(&q, 1, assignment);
+    return one_id(id, &q, err);
+}
+
 /* The act must go on where the chain ends. */
 static enum status check_chain(struct db *db, const struct vote *v,
                                struct err *err)
 {
     struct query q;
     int64_t last, is_undo;
-    TRY(query_open(&q, db, "SELECT max(id) FROM vote WHERE assignment_id = ?1",
-                   err));
-    query_bind_int(&q, 1, v->assignment);
-    TRY(one_id(&last, &q, err));
+    TRY(votes_find_last(&last, db, v->assignment, err));
     if (last != v->supersedes)
         return err_set(err, ERR_MISMATCH,
                        "act %lld was to be superseded, but the last one is "
@@ -281,6 +288,14 @@ static enum status find_key(int64_t *id, struct db *db, const char *sql,
     return one_id(id, &q, err);
 }
 
+enum status votes_find_key(int64_t *id, struct db *db, int64_t assignment,
+                           const char *key, struct err *err)
+{
+    return find_key(id, db,
+                    "SELECT id FROM vote WHERE assignment_id = ?1 AND key = ?2",
+                    assignment, key, err);
+}
+
 static enum status cast(struct db *db, void *ctx, struct err *err)
 {
     struct casting *c = ctx;
@@ -290,9 +305,7 @@ static enum status cast(struct db *db, void *ctx, struct err *err)
     TRY(check_own(&x, db, c->judge, v->assignment, err));
     TRY(read_task(&task, db, x.item, err));
     TRY(check_act(v, task, x.order.K, err));
-    TRY(find_key(&c->id, db,
-                 "SELECT id FROM vote WHERE assignment_id = ?1 AND key = ?2",
-                 v->assignment, v->key, err));
+    TRY(votes_find_key(&c->id, db, v->assignment, v->key, err));
     if (c->id != 0)
         return compare(db, v, c->id, err);
     TRY(check_chain(db, v, err));

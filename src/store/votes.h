@@ -68,6 +68,13 @@ enum status votes_cast(int64_t *id, bool *is_new, struct db *db, int64_t judge,
 enum status votes_read(struct vote *out, struct arena *a, struct db *db,
                        int64_t id, struct err *err) MUST_CHECK;
 
+/* The act of an assignment that has a key, and the last act of its chain; 0
+ * when there is none. */
+enum status votes_find_key(int64_t *id, struct db *db, int64_t assignment,
+                           const char *key, struct err *err) MUST_CHECK;
+enum status votes_find_last(int64_t *id, struct db *db, int64_t assignment,
+                            struct err *err) MUST_CHECK;
+
 /* Ids of the acts of an assignment, the first one first. */
 typedef enum status (*votes_fn)(void *ctx, int64_t id, struct err *err);
 enum status votes_walk(struct db *db, int64_t assignment, votes_fn fn,

@@ -1,0 +1,18 @@
+#include "cli/labelling.h"
+
+#include "cli/session.h"
+
+int64_t labelling_now(void)
+{
+    return (int64_t)(session_clock() * 1000.0);
+}
+
+void labelling_begin_json(struct json_writer *w, struct buf *out,
+                          const char *word)
+{
+    json_writer_init(w, out, true);
+    json_open(w, '{');
+    json_field_text(w, "schema", "plumb.label/1");
+    json_field_text(w, "plumb_version", PLUMB_VERSION);
+    json_field_text(w, "step", word);
+}

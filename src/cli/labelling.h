@@ -1,0 +1,27 @@
+/*
+ * labelling.h - the sub-words of plumb label, a function each, and what they
+ * share.
+ */
+#ifndef PLUMB_CLI_LABELLING_H
+#define PLUMB_CLI_LABELLING_H
+
+#include "base/json.h"
+#include "cli/options.h"
+#include "store/project.h"
+
+/* Called with the project open and the words behind its path. */
+typedef enum status (*labelling_fn)(const struct options *o, struct db *db,
+                                    struct err *err);
+
+enum status labelling_serve(const struct options *o, struct db *db,
+                            struct err *err) MUST_CHECK;
+
+/* Milliseconds since the epoch. */
+int64_t labelling_now(void);
+
+/* A document of a sub-word for --json, begun with its schema and version:
+ * "plumb.label/1". */
+void labelling_begin_json(struct json_writer *w, struct buf *out,
+                          const char *word);
+
+#endif

@@ -1,0 +1,170 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/labelling.h"
+#include "cli/session.h"
+#include "cli/stop.h"
+#include "cli/terminal.h"
+#include "serve/auth.h"
+#include "serve/label.h"
+
+#define TEXT_MAX ((size_t)1 << 16)
+#define HOSTS_MAX 32
+#define LOOK_MS 100 // how often a signal is looked for
+
+/* What --listen and --host say. */
+struct place {
+    char address[64];
+    const char *host[HOSTS_MAX];
+    size_t n_host;
+    char names[HOSTS_MAX][256]; // in lower case
+};
+
+static bool read_port(uint16_t *out, const char *text)
+{
+    uint32_t x = 0;
+    for (const char *s = text; *s != '\0'; s++) {
+        if (*s < '0' || *s > '9' || x > UINT16_MAX)
+            return false;
+        x = x * 10 + (uint32_t)(*s - '0');
+    }
+    *out = (uint16_t)x;
+    return *text != '\0' && x <= UINT16_MAX;
+}
+
+/* "127.0.0.1", "0.0.0.0:80", "::1", "[::]:80". */
+static enum status read_listen(struct place *p, uint16_t *port,
+                               const char *text, struct err *err)
+{
+    const char *close = text[0] == '[' ? strchr(text, ']') : NULL;
+    const char *colon = strrchr(text, ':');
+    bool has_port = close != NULL ? close[1] == ':'
+                                  : colon != NULL && strchr(text, ':') == colon;
+    const char *end = close != NULL ? close : text + strlen(text);
+    if (close == NULL && has_port)
+        end = colon;
+    size_t from = close != NULL ? 1 : 0;
+    size_t len = (size_t)(end - text) - from;
+    if (len == 0 || len >= sizeof p->address ||
+        (close != NULL && !has_port && close[1] != '\0') ||
+        (has_port && !read_port(port, colon + 1)))
+        return err_set(err, ERR_ARG,
+                       "command line: label.listen = %.80s is no ADDRESS or "
+                       "ADDRESS:PORT",
+                       text);
+    memcpy(p->address, text + from, len);
+    p->address[len] = '\0';
+    return OK;
+}
+
+static enum status read_hosts(struct place *p, const struct options *o,
+                              struct err *err)
+{
+    for (size_t i = 0; i < o->n_given; i++) {
+        const struct option_given *g = &o->given[i];
+        if (g->text == NULL || strcmp(g->row->key, "label.host") != 0)
+            continue;
+        size_t len = strlen(g->text);
+        if (len < 1 || len >= sizeof p->names[0] || p->n_host == HOSTS_MAX ||
+            strchr(g->text, '/') != NULL)
+            return err_set(err, ERR_ARG,
+                           "%s: label.host = %.80s is no name, or more than %d",
+                           g->origin, g->text, HOSTS_MAX);
+        for (size_t k = 0; k <= len; k++) {
+            char c = g->text[k];
+            p->names[p->n_host][k] =
+                (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+        }
+        p->host[p->n_host] = p->names[p->n_host];
+        p->n_host++;
+    }
+    return OK;
+}
+
+/* ---- what is told ------------------------------------------------------- */
+
+static enum status tell(const struct options *o, const struct label *label,
+                        struct db *db, struct err *err)
+{
+    char token[AUTH_TOKEN_TEXT], link[AUTH_LINK_TEXT];
+    struct buf out;
+    struct json_writer w;
+    TRY(auth_local(token, db, labelling_now(), err));
+    TRY(auth_link(link, label_url(label), token, err));
+    buf_init(&out, TEXT_MAX);
+    if (o->v.common.json) {
+        labelling_begin_json(&w, &out, "serve");
+        json_field_text(&w, "url", label_url(label));
+        json_field_int(&w, "port", http_port(label_http(label)));
+        json_field_text(&w, "link", link);
+        json_close(&w, '}');
+        buf_putc(&out, '\n');
+    } else {
+        buf_printf(&out, "%s\n", label_url(label));
+        buf_printf(&out, "open as administrator, once: %s\n", link);
+    }
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
+static void wait_for_stop(void)
+{
+    const struct timespec t = {0, (long)LOOK_MS * 1000000};
+    while (!*stop_flag())
+        (void)nanosleep(&t, NULL);
+}
+
+static enum status run(const struct options *o, struct db *db,
+                       struct label_config *c, struct err *err)
+{
+    struct label *label;
+    TRY(label_start(&label, db, c, err));
+    enum status status = tell(o, label, db, err);
+    if (status == OK) {
+        wait_for_stop();
+        status = err_set(err, ERR_STOPPED,
+                         "%s: stopped; every vote that was "
+                         "acknowledged is in it",
+                         db_path(db));
+    }
+    label_stop(label);
+    return status;
+}
+
+enum status labelling_serve(const struct options *o, struct db *db,
+                            struct err *err)
+{
+    const struct label_values *v = &o->v.label;
+    struct place *p;
+    struct arena a = {0};
+    struct terminal t;
+    struct label_page page = {.n = 0};
+    enum status status = OK;
+    uint16_t port = (uint16_t)v->port;
+    terminal_init(&t, o->v.common.quiet);
+    const struct context context = {
+        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    TRY(MEM_NEW(p, 1, err));
+    if (v->listen != NULL)
+        TRY_DONE(read_listen(p, &port, v->listen, err));
+    TRY_DONE(read_hosts(p, o, err));
+    if (v->ui != NULL)
+        TRY_DONE(label_page_read(&page, &a, v->ui, err));
+    struct label_config c = {.address = v->listen != NULL ? p->address : NULL,
+                             .port = port,
+                             .host = p->host,
+                             .n_host = p->n_host,
+                             .is_tls = v->tls,
+                             .context = &context,
+                             .file = page.file,
+                             .n_file = page.n};
+    status = run(o, db, &c, err);
+done:
+    arena_free(&a);
+    mem_free(p);
+    return status;
+}

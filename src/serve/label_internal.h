@@ -1,0 +1,141 @@
+/*
+ * label_internal.h - what the files of the labelling server share.
+ *
+ *     label.c         the table of routes, the beginning and the end
+ *     label_page.c    the page's files
+ *     label_read.c    bodies, member by member
+ *     label_job.c     writes that a request waits for
+ *     label_work.c    pools, the next items, an item, one's own history
+ *     label_act.c     votes, skips, undoing, remarks
+ *     label_people.c  judges and their links
+ *     label_tell.c    events: who watches is told of votes
+ *
+ * A handler is label_NAME(struct label *, struct http_request *) and stands in
+ * the table of label.c alone.
+ */
+#ifndef PLUMB_SERVE_LABEL_INTERNAL_H
+#define PLUMB_SERVE_LABEL_INTERNAL_H
+
+#include "base/arena.h"
+#include "serve/auth.h"
+#include "serve/events.h"
+#include "serve/label.h"
+#include "store/progress.h"
+#include "store/votes.h"
+
+/* Bytes of an answer with items, of which one is of 8 MiB at most in a file,
+ * and six times that in JSON at the worst. */
+#define LABEL_OUT_MAX ((size_t)128 << 20)
+
+struct label_teller;
+
+struct label {
+    struct http *http;
+    struct auth *auth;
+    struct writer *writer;
+    struct events *hub;
+    struct db *db; // the server's thread's, to read
+    struct label_teller *teller;
+    struct http_guard guard;
+    const struct context *context;
+};
+
+/* ---- bodies (label_read.c) ---------------------------------------------- */
+
+/* ERR_ARG naming the first member that is none of the words in `known`, which
+ * have blanks between. */
+enum status label_check_members(const struct json *body, const char *known,
+                                struct err *err) MUST_CHECK;
+
+/* A member that may be absent or null, *out being left alone then; ERR_ARG
+ * naming it where it is of another type or out of range. */
+enum status label_take_text(const char **out, const struct json *body,
+                            const char *name, struct err *err) MUST_CHECK;
+enum status label_take_int(int64_t *out, const struct json *body,
+                           const char *name, int64_t low, int64_t high,
+                           struct err *err) MUST_CHECK;
+enum status label_take_bool(bool *out, const struct json *body,
+                            const char *name, struct err *err) MUST_CHECK;
+/* One of a choice's words, as its value. */
+enum status label_take_word(int *out, const struct json *body, const char *name,
+                            const struct choice *c, struct err *err) MUST_CHECK;
+
+/* An act of an assignment of K answers, as votes.h wants it.  *v has the
+ * assignment already; `shown` is INT64_MAX when not told. */
+enum status label_read_act(struct vote *v, const struct json *body,
+                           struct err *err) MUST_CHECK;
+
+/* ---- writes (label_job.c) ----------------------------------------------- */
+
+struct label_job;
+
+/* Runs on the writer's thread, inside a transaction; puts the answer into
+ * job->out.  With a failure and a non-empty `out`, that is the answer, with
+ * the failure's code. */
+typedef enum status (*label_job_fn)(struct label_job *job, struct db *db,
+                                    struct err *err);
+
+struct label_job {
+    struct write w;
+    struct label *label;
+    struct http_request *request; // its body lasts until it is answered
+    label_job_fn fn;
+    int64_t actor; // the judge who asks
+    int64_t id;    // the route's {int}, or 0
+    int64_t now;
+    struct vote vote;
+    struct remark remark;
+    size_t want;
+    const char *name;
+    enum judge_role role;
+    enum auth_kind kind;
+    struct buf out;
+    bool is_vote;   // tell who watches
+    bool is_ending; // sessions end: look at open streams again
+};
+
+/* A job for a request, or NULL when that was answered for lack of memory. */
+struct label_job *label_job_new(struct label *label, struct http_request *r);
+
+/* Answer at once that the request cannot be taken, and free the job. */
+void label_job_refuse(struct label_job *job, enum status status,
+                      const struct err *err);
+
+/* Give the job to the writer, which answers and frees it. */
+void label_job_queue(struct label_job *job, label_job_fn fn);
+
+/* ---- items (label_work.c) ----------------------------------------------- */
+
+/* "standing" and "state" of an assignment, into an object that is open. */
+enum status label_write_state(struct json_writer *w, struct db *db,
+                              int64_t assignment, int64_t now,
+                              struct err *err) MUST_CHECK;
+
+/* ---- events (label_tell.c) ---------------------------------------------- */
+
+enum status label_teller_start(struct label *label, const struct db *first,
+                               struct err *err) MUST_CHECK;
+void label_teller_stop(struct label *label); // fine without one
+/* Something was voted. [any] */
+void label_tell(struct label *label);
+
+/* ---- who may see how it stands ------------------------------------------ */
+
+/* A judge may not, whom it would sway: answers 403 and is false. */
+bool label_may_watch(struct http_request *r);
+
+/* ---- handlers ----------------------------------------------------------- */
+
+void label_pools(struct label *label, struct http_request *r);
+void label_next(struct label *label, struct http_request *r);
+void label_item(struct label *label, struct http_request *r);
+void label_history(struct label *label, struct http_request *r);
+void label_act(struct label *label, struct http_request *r);
+void label_remark(struct label *label, struct http_request *r);
+void label_judges(struct label *label, struct http_request *r);
+void label_judge_add(struct label *label, struct http_request *r);
+void label_judge_link(struct label *label, struct http_request *r);
+void label_judge_revoke(struct label *label, struct http_request *r);
+void label_events(struct label *label, struct http_request *r);
+
+#endif
