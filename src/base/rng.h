@@ -38,6 +38,7 @@ enum rng_purpose {
     RNG_QUEUE,     // store: order in which items are handed out
     RNG_ARM,       // store: which arm the next item comes from
     RNG_SIDES,     // store: what is shown on which side
+    RNG_LOAD,      // store: which records become which items
 };
 
 struct rng {

@@ -290,8 +290,11 @@ static const struct subword {
     enum db_mode mode;
     labelling_fn run;
 } words[] = {
-    {"invite", 0, 0, DB_CREATE, invite}, {"revoke", 0, 0, DB_WRITE, revoke},
-    {"judges", 0, 0, DB_READ, judges},   {"progress", 0, 0, DB_READ, progress},
+    {"load", 1, OPTION_OPERANDS - 2, DB_CREATE, labelling_load},
+    {"invite", 0, 0, DB_CREATE, invite},
+    {"revoke", 0, 0, DB_WRITE, revoke},
+    {"judges", 0, 0, DB_READ, judges},
+    {"progress", 0, 0, DB_READ, progress},
     {"audit", 0, 0, DB_READ, audit},
 };
 

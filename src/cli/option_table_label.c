@@ -20,6 +20,45 @@ static const struct option rows[] = {
          "serve the page from this folder, for who works on it", FOR_LABEL, 0,
          PARENT_NONE),
 
+    /* what is asked */
+    TEXT("label.pool", label.pool, NULL, "load: the pool, made when absent",
+         FOR_LABEL, 0),
+    CHOICE("label.task", label.task, "ranking", "ranking|spotcheck",
+           "load: replies to be put in order, or a reply of the policy and "
+           "one of the reference to be compared, blind",
+           FOR_LABEL, 0),
+    INT("label.overlap", label.overlap, "0", 0, 1000,
+        "load: judges of each item; 0: one, or what the pool has", FOR_LABEL,
+        0),
+    REAL("label.lease", label.lease, "0", 0, 1e6,
+         "load: minutes that an item stays in a judge's hands; 0: 30, or what "
+         "the pool has",
+         FOR_LABEL, 0),
+    REAL("label.random_share", label.random_share, "-1", -1, 1,
+         "load: share of the records with a priority that are asked at random "
+         "all the same; -1: 0.2, or what the pool has",
+         FOR_LABEL, 0),
+    PATH("label.guide", 0, label.guide,
+         "load: what judges are told, a text file", FOR_LABEL, 0, PARENT_NONE),
+    INT("label.pairs", label.pairs, "0", 0, 1000000,
+        "load: items at most, from several samples of a prompt where a "
+        "spot-check has them; 0: one for each prompt",
+        FOR_LABEL, 0),
+    REAL("label.placebo", label.placebo, "0.5", 0, 1,
+         "load: share of a spot-check that compares two replies of the "
+         "reference, to tell an effect from noise",
+         FOR_LABEL, 0),
+    REAL("label.repeats", label.repeats, "0.05", 0, 1,
+         "load: share of items asked again, with the sides swapped", FOR_LABEL,
+         0),
+    INT("label.gap", label.gap, "20", 1, 1000000,
+        "load: items between the two at least", FOR_LABEL, 0),
+    REAL("label.identical", label.identical, "0.01", 0, 1,
+         "load: share of items added whose replies are one text", FOR_LABEL, 0),
+    PATH("label.gold", 0, label.gold,
+         "load: items with a known answer, mixed in", FOR_LABEL, 0,
+         PARENT_NONE),
+
     /* people */
     TEXT("label.name", label.name, NULL, "invite, revoke: a judge's name",
          FOR_LABEL, 0),

@@ -139,6 +139,10 @@ struct label_values {
     const char *name, *url;
     int role; // index into the choices of label.role
     bool once;
+    const char *pool, *guide, *gold;
+    int task; // index into the choices of label.task
+    int64_t overlap, gap, pairs;
+    double lease, random_share, placebo, repeats, identical;
 };
 
 struct option_values {

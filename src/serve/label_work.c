@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "io/dialogue.h"
 #include "serve/label_internal.h"
 #include "store/assign.h"
 #include "store/items.h"
@@ -70,18 +71,34 @@ enum status label_write_state(struct json_writer *w, struct db *db,
     return OK;
 }
 
+/* A dialogue's roles and contents, and nothing else that its messages may
+ * hold, whoever put them into the database. */
+static enum status write_messages(struct json_writer *w, const char *text,
+                                  struct err *err)
+{
+    struct json *list;
+    struct dialogue d = {0};
+    TRY(json_parse(&list, text, strlen(text), "messages", err));
+    enum status status = dialogue_read(&d, list, "messages", err);
+    if (status == OK) {
+        json_put_key(w, "messages");
+        dialogue_write(w, &d);
+    }
+    dialogue_free(&d);
+    json_free(list);
+    return status;
+}
+
 /* The members of an ITEM, into an object that is open. */
-static void write_item(struct json_writer *w, const struct blind *b,
-                       int64_t now)
+static enum status write_item(struct json_writer *w, const struct blind *b,
+                              int64_t now, struct err *err)
 {
     json_field_int(w, "assignment", b->assignment);
     json_field_int(w, "pool", b->pool_id);
     json_field_text(w, "task", choice_word(&choice_task, (int)b->task));
     json_field_text(w, "prompt", b->prompt);
-    if (b->messages != NULL) {
-        json_put_key(w, "messages");
-        json_put_raw(w, b->messages, strlen(b->messages));
-    }
+    if (b->messages != NULL)
+        TRY(write_messages(w, b->messages, err));
     json_put_key(w, "answers");
     json_open(w, '[');
     for (size_t s = 0; s < b->K; s++)
@@ -91,6 +108,7 @@ static void write_item(struct json_writer *w, const struct blind *b,
     json_field_int(w, "expires", b->expires);
     write_state(w, b->state, b->expires, now);
     json_field_int(w, "standing", b->standing);
+    return OK;
 }
 
 /* ---- the next ones ------------------------------------------------------ */
@@ -117,7 +135,7 @@ static enum status next(struct label_job *job, struct db *db, struct err *err)
         if (status != OK)
             break;
         json_open(&w, '{');
-        write_item(&w, &b, job->now);
+        status = write_item(&w, &b, job->now, err);
         json_close(&w, '}');
         arena_reset(&a);
     }
@@ -275,7 +293,7 @@ static enum status write_whole(struct db *db, void *ctx, struct err *err)
     struct page *p = q->page;
     struct blind b;
     TRY(assign_blind(&b, &p->arena, db, p->judge, q->assignment, err));
-    write_item(&p->w, &b, p->now);
+    TRY(write_item(&p->w, &b, p->now, err));
     json_put_key(&p->w, "acts");
     json_open(&p->w, '[');
     TRY(votes_walk(db, q->assignment, write_act, p, err));

@@ -8,6 +8,7 @@
  *     votes    what was said                            (votes.h)
  *     progress how far it is                            (progress.h)
  *     records  all of it as lines, in and out           (records.h)
+ *     load     files of prompts with replies, in        (load.h)
  *     audit    that nobody changed it                   (audit.h)
  *
  * The functions of these modules take the connection first, are transactions

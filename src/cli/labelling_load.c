@@ -1,0 +1,123 @@
+#include <math.h>
+
+#include "base/file.h"
+#include "cli/labelling.h"
+#include "cli/terminal.h"
+#include "store/load.h"
+
+#define TEXT_MAX ((size_t)1 << 20)
+#define GUIDE_MAX ((size_t)1 << 20)
+#define MINUTE 60000
+
+static void add(struct load_counts *to, const struct load_counts *from)
+{
+    to->records += from->records;
+    to->normal += from->normal;
+    to->placebo += from->placebo;
+    to->repeats += from->repeats;
+    to->identical += from->identical;
+    to->gold += from->gold;
+    to->is_new += from->is_new;
+    to->placebo_wanted += from->placebo_wanted;
+}
+
+static enum status print_counts(const struct options *o,
+                                const struct load_counts *n, struct err *err)
+{
+    struct buf out;
+    struct json_writer w;
+    int64_t items =
+        n->normal + n->placebo + n->repeats + n->identical + n->gold;
+    buf_init(&out, TEXT_MAX);
+    if (o->v.common.json) {
+        labelling_begin_json(&w, &out, "load");
+        json_field_text(&w, "pool", o->v.label.pool);
+        json_field_int(&w, "records", n->records);
+        json_field_int(&w, "items", items);
+        json_field_int(&w, "new", n->is_new);
+        json_field_int(&w, "normal", n->normal);
+        json_field_int(&w, "placebo", n->placebo);
+        json_field_int(&w, "repeats", n->repeats);
+        json_field_int(&w, "identical", n->identical);
+        json_field_int(&w, "gold", n->gold);
+        json_close(&w, '}');
+        buf_putc(&out, '\n');
+    } else {
+        buf_printf(&out,
+                   "%s: %lld records, %lld items (%lld new): %lld normal, "
+                   "%lld placebo, %lld repeats, %lld identical, %lld gold\n",
+                   o->v.label.pool, (long long)n->records, (long long)items,
+                   (long long)n->is_new, (long long)n->normal,
+                   (long long)n->placebo, (long long)n->repeats,
+                   (long long)n->identical, (long long)n->gold);
+    }
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
+/* Without placebos an excess of anything cannot be told from noise. */
+static void warn_of_placebos(const struct options *o,
+                             const struct load_counts *n)
+{
+    struct terminal t;
+    const struct context context = {
+        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    if (n->placebo_wanted == 0)
+        return;
+    terminal_init(&t, o->v.common.quiet);
+    context_warn(&context,
+                 "%lld placebo pairs fewer than --placebo asks for: they take "
+                 "two replies of the reference to a prompt",
+                 (long long)n->placebo_wanted);
+}
+
+static enum status load(const struct options *o, struct db *db,
+                        struct load_config *c, struct err *err)
+{
+    const struct label_values *v = &o->v.label;
+    struct load_counts all = {0}, each = {0};
+    for (size_t i = 2; i < o->n_operands; i++) {
+        TRY(load_file(&each, db, c, o->operand[i], err));
+        add(&all, &each);
+    }
+    if (v->gold != NULL) {
+        TRY(load_gold(&each, db, c, v->gold, err));
+        add(&all, &each);
+    }
+    warn_of_placebos(o, &all);
+    return print_counts(o, &all, err);
+}
+
+enum status labelling_load(const struct options *o, struct db *db,
+                           struct err *err)
+{
+    /* In the order of the choices of label.task. */
+    static const enum pool_task tasks[] = {POOL_RANKING, POOL_SPOTCHECK};
+    const struct label_values *v = &o->v.label;
+    struct buf guide;
+    if (v->pool == NULL)
+        return err_set(err, ERR_ARG, "pool is not set: --pool NAME");
+    struct load_config c = {
+        .pool = v->pool,
+        .task = tasks[v->task],
+        .overlap = v->overlap,
+        .lease = (int64_t)(v->lease * MINUTE),
+        .random_share = v->random_share < 0 ? (double)NAN : v->random_share,
+        .placebo = v->placebo,
+        .repeats = v->repeats,
+        .identical = v->identical,
+        .gap = v->gap,
+        .pairs = v->pairs,
+        .now = labelling_now()};
+    buf_init(&guide, GUIDE_MAX);
+    enum status status = OK;
+    if (v->guide != NULL)
+        status = file_read(&guide, v->guide, err);
+    if (v->guide != NULL)
+        c.guide = buf_text(&guide);
+    if (status == OK)
+        status = load(o, db, &c, err);
+    buf_free(&guide);
+    return status;
+}
