@@ -92,21 +92,27 @@ static enum status tell(const struct options *o, const struct label *label,
     char token[AUTH_TOKEN_TEXT], link[AUTH_LINK_TEXT];
     struct buf out;
     struct json_writer w;
-    TRY(auth_local(token, db, labelling_now(), err));
-    TRY(auth_link(link, label_url(label), token, err));
+    enum status status = auth_local(token, db, labelling_now(), err);
+    /* Who revoked "local" administers by another name. */
+    bool has_link = status != ERR_MISSING;
+    if (has_link) {
+        TRY(status);
+        TRY(auth_link(link, label_url(label), token, err));
+    }
     buf_init(&out, TEXT_MAX);
     if (o->v.common.json) {
         labelling_begin_json(&w, &out, "serve");
         json_field_text(&w, "url", label_url(label));
         json_field_int(&w, "port", http_port(label_http(label)));
-        json_field_text(&w, "link", link);
+        json_field_text(&w, "link", has_link ? link : NULL);
         json_close(&w, '}');
         buf_putc(&out, '\n');
     } else {
         buf_printf(&out, "%s\n", label_url(label));
-        buf_printf(&out, "open as administrator, once: %s\n", link);
+        if (has_link)
+            buf_printf(&out, "open as administrator, once: %s\n", link);
     }
-    enum status status = terminal_print(&out, err);
+    status = terminal_print(&out, err);
     buf_free(&out);
     return status;
 }

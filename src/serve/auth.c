@@ -19,6 +19,7 @@ struct auth {
     struct db *db; // the server's thread's
     struct writer *writer;
     int64_t session_ms;
+    const struct context *context;
 };
 
 enum status auth_open(struct auth **out, const struct db *first,
@@ -35,6 +36,7 @@ enum status auth_open(struct auth **out, const struct db *first,
         return status;
     }
     auth->writer = writer;
+    auth->context = c->context;
     auth->session_ms = c->session_ms > 0 ? c->session_ms : WEEKS_2;
     *out = auth;
     return OK;
@@ -155,6 +157,17 @@ static bool csrf_is_right(const struct http_request *r,
            sodium_memcmp(given, want, CSRF_TEXT - 1) == 0;
 }
 
+/* Whose session it is; a database that cannot say is told of. */
+static enum status find(struct judge *out, const struct auth *auth,
+                        const unsigned char hash[JUDGES_HASH], int64_t now)
+{
+    struct err err = {OK, ""};
+    enum status status = judges_find_session(out, auth->db, hash, now, &err);
+    if (status != OK && status != ERR_MISSING)
+        context_warn(auth->context, "finding a session: %s", err.text);
+    return status;
+}
+
 static unsigned admit(void *ctx, struct http_request *r,
                       const struct http_route *route, struct http_who *who,
                       const char **why)
@@ -164,8 +177,7 @@ static unsigned admit(void *ctx, struct http_request *r,
     bool has_cookie = read_cookie(session, r);
     if (has_cookie) {
         judges_hash(who->session, session, sizeof session);
-        enum status status = judges_find_session(
-            &who->judge, auth->db, who->session, http_now(r), NULL);
+        enum status status = find(&who->judge, auth, who->session, http_now(r));
         who->is_known = status == OK;
         if (status != OK && status != ERR_MISSING) {
             *why = "the database cannot be read";
@@ -189,9 +201,8 @@ static unsigned admit(void *ctx, struct http_request *r,
 
 static bool still(void *ctx, const struct http_who *who, int64_t now)
 {
-    struct auth *auth = ctx;
     struct judge judge;
-    return judges_find_session(&judge, auth->db, who->session, now, NULL) == OK;
+    return find(&judge, ctx, who->session, now) == OK;
 }
 
 struct http_guard auth_guard(struct auth *auth)
@@ -415,7 +426,14 @@ enum status auth_local(char token[AUTH_TOKEN_TEXT], struct db *db, int64_t now,
     if (j.role != JUDGE_ADMIN)
         return err_set(err, ERR_MISMATCH,
                        "the judge 'local' is no administrator");
-    return auth_renew(token, db, j.id, AUTH_ONCE, 0, now, err);
+    if (j.revoked != 0)
+        return err_set(err, ERR_MISSING, "the judge 'local' was revoked");
+    char text[AUTH_TOKEN_TEXT];
+    unsigned char hash[JUDGES_HASH];
+    TRY(make_token(text, hash, AUTH_ONCE, err));
+    TRY(judges_offer_token(db, j.id, hash, 0, now, err));
+    memcpy(token, text, sizeof text);
+    return OK;
 }
 
 enum status auth_link(char out[AUTH_LINK_TEXT], const char *url,

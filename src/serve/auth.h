@@ -56,6 +56,9 @@ struct auth; // opaque: the server's side
 
 struct auth_config {
     int64_t session_ms; // how long a session lasts; 0: two weeks
+    /* Told, on the server's thread, when the database cannot say who asks; may
+     * be NULL. */
+    const struct context *context;
 };
 
 /* On a connection of its own to what `first` is open on.  The writer must last
@@ -93,7 +96,9 @@ enum status auth_renew(char token[AUTH_TOKEN_TEXT], struct db *db,
                        int64_t now, struct err *err) MUST_CHECK;
 
 /* For one person on this machine: a link, good once, for the administrator
- * "local", who is added when absent. */
+ * "local", who is added when absent.  A browser that is signed in stays so
+ * until the link is used: a server that was started again is no reason to
+ * sign in again.  ERR_MISSING when it was revoked. */
 enum status auth_local(char token[AUTH_TOKEN_TEXT], struct db *db, int64_t now,
                        struct err *err) MUST_CHECK;
 

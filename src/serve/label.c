@@ -72,6 +72,12 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/events", HTTP_VIEWER, 0, route_label_events},
 };
 
+const struct http_route *label_routes(size_t *n)
+{
+    *n = sizeof routes / sizeof *routes;
+    return routes;
+}
+
 static const char no_page[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
     "<title>Plumb</title></head>\n<body><h1>Plumb</h1>\n"
@@ -96,14 +102,35 @@ void label_events(struct label *label, struct http_request *r)
         events_reply(label->hub, r);
 }
 
+/* The server's thread and the counting one warn; the caller's sink need not
+ * know. */
+static void pass_on(void *ctx, const struct event *event)
+{
+    struct label *label = ctx;
+    (void)pthread_mutex_lock(&label->sink_lock);
+    if (label->outer != NULL && label->outer->sink != NULL)
+        label->outer->sink(label->outer->sink_ctx, event);
+    (void)pthread_mutex_unlock(&label->sink_lock);
+}
+
+static void begin_context(struct label *label, const struct context *outer)
+{
+    (void)pthread_mutex_init(&label->sink_lock, NULL); // cannot fail on Linux
+    label->outer = outer;
+    if (outer != NULL)
+        label->context = *outer;
+    label->context.sink = pass_on;
+    label->context.sink_ctx = label;
+}
+
 static enum status start(struct label *label, const struct db *db,
                          const struct label_config *c, struct err *err)
 {
     const struct writer_config w = {.wait_us = WAIT_US};
     TRY(db_open_again(&label->db, db, DB_READ, err));
     TRY(writer_start(&label->writer, db, &w, err));
-    TRY(auth_open(&label->auth, db, label->writer, &(struct auth_config){0},
-                  err));
+    const struct auth_config who = {.context = &label->context};
+    TRY(auth_open(&label->auth, db, label->writer, &who, err));
     TRY(events_create(&label->hub, &(struct events_config){0}, err));
     TRY(label_teller_start(label, db, err));
     label->guard = auth_guard(label->auth);
@@ -120,7 +147,7 @@ static enum status start(struct label *label, const struct db *db,
         .ctx = label,
         .guard = &label->guard,
         .limits = c->limits,
-        .context = c->context,
+        .context = &label->context,
     };
     TRY(http_start(&label->http, &h, err));
     events_attach(label->hub, label->http);
@@ -132,7 +159,7 @@ enum status label_start(struct label **out, const struct db *db,
 {
     struct label *label;
     TRY(MEM_NEW(label, 1, err));
-    label->context = c->context;
+    begin_context(label, c->context);
     enum status status = start(label, db, c, err);
     if (status == OK)
         *out = label;
@@ -155,6 +182,7 @@ void label_stop(struct label *label)
     events_destroy(label->hub);
     auth_close(label->auth);
     db_close(label->db);
+    (void)pthread_mutex_destroy(&label->sink_lock);
     mem_free(label);
 }
 

@@ -33,6 +33,8 @@ struct label_config {
     size_t n_host;
     bool is_tls;
     struct http_limits limits;
+    /* As in http_config, but that the thread may be any of the server's, one
+     * at a time. */
     const struct context *context;
 
     /* The page; lasts as long as the server.  None: a page that says so. */

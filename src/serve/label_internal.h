@@ -16,6 +16,8 @@
 #ifndef PLUMB_SERVE_LABEL_INTERNAL_H
 #define PLUMB_SERVE_LABEL_INTERNAL_H
 
+#include <pthread.h>
+
 #include "base/arena.h"
 #include "serve/auth.h"
 #include "serve/events.h"
@@ -37,7 +39,9 @@ struct label {
     struct db *db; // the server's thread's, to read
     struct label_teller *teller;
     struct http_guard guard;
-    const struct context *context;
+    struct context context; // warnings of any thread, one at a time
+    const struct context *outer;
+    pthread_mutex_t sink_lock;
 };
 
 /* ---- bodies (label_read.c) ---------------------------------------------- */
@@ -118,6 +122,9 @@ enum status label_teller_start(struct label *label, const struct db *first,
 void label_teller_stop(struct label *label); // fine without one
 /* Something was voted. [any] */
 void label_tell(struct label *label);
+
+/* The table of label.c; tests go through all of it. */
+const struct http_route *label_routes(size_t *n);
 
 /* ---- who may see how it stands ------------------------------------------ */
 

@@ -111,7 +111,7 @@ static void *tell(void *arg)
     while (wait_for_change(t)) {
         struct err err = {OK, ""};
         if (items_walk_pools(t->db, look, t, &err) != OK)
-            context_warn(t->label->context, "counting votes: %s", err.text);
+            context_warn(&t->label->context, "counting votes: %s", err.text);
         rest(t);
     }
     return NULL;

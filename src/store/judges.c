@@ -135,6 +135,7 @@ struct change {
     enum judge_role role;
     const unsigned char *hash;
     int64_t actor, now, expires;
+    bool keeps_sessions;
 };
 
 static enum status insert(struct db *db, struct change *c, struct err *err)
@@ -223,8 +224,21 @@ static enum status set_token(struct db *db, void *ctx, struct err *err)
     TRY(query_run(&q, err));
     if (db_changes(db) != 1)
         return err_set(err, ERR_MISSING, "no such judge");
-    TRY(end_sessions(db, c->judge, err));
+    if (!c->keeps_sessions)
+        TRY(end_sessions(db, c->judge, err));
     return note(db, c, "token", NULL, err);
+}
+
+enum status judges_offer_token(struct db *db, int64_t judge,
+                               const unsigned char token_hash[JUDGES_HASH],
+                               int64_t actor, int64_t now, struct err *err)
+{
+    struct change c = {.judge = judge,
+                       .hash = token_hash,
+                       .actor = actor,
+                       .now = now,
+                       .keeps_sessions = true};
+    return db_transact(db, set_token, &c, err);
 }
 
 enum status judges_set_token(struct db *db, int64_t judge,

@@ -38,6 +38,12 @@ enum status judges_set_token(struct db *db, int64_t judge,
                              int64_t actor, int64_t now,
                              struct err *err) MUST_CHECK;
 
+/* The same, and who is signed in stays so. */
+enum status judges_offer_token(struct db *db, int64_t judge,
+                               const unsigned char token_hash[JUDGES_HASH],
+                               int64_t actor, int64_t now,
+                               struct err *err) MUST_CHECK;
+
 /* Refuse the judge from now on, and end all sessions.  Fine twice. */
 enum status judges_revoke(struct db *db, int64_t judge, int64_t actor,
                           int64_t now, struct err *err) MUST_CHECK;
