@@ -1,0 +1,133 @@
+#!/bin/sh
+# label.sh PLUMB - what is asked is loaded, people are invited, the server
+# comes up and goes down as told, and damage is found.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/check.sh"
+
+# ---- loading
+i=0
+while [ $i -lt 40 ]; do
+    echo "{\"id\":\"p$i\",\"prompt\":\"what of $i?\",\"policy\":\"new $i\"," \
+        "\"reference\":[\"old $i\",\"older $i\"]}"
+    i=$((i + 1))
+done >pairs.jsonl
+echo '{"prompt":"q","responses":["x","y","z"]}' >sets.jsonl
+echo '{"id":"g","prompt":"q","responses":["x","y"],"better":0}' >gold.jsonl
+echo 'Choose what you would send.' >guide.txt
+expect 0 label load p.db pairs.jsonl --pool spot --task spotcheck \
+    --guide guide.txt --gold gold.jsonl --seed 5 --json
+holds jq -e '.schema == "plumb.label/1" and .step == "load" and
+    .normal == 20 and .placebo == 20 and .repeats == 2 and .identical == 0 and
+    .gold == 1 and .items == 43 and .new == 43' out
+expect 0 label load p.db pairs.jsonl --pool spot --task spotcheck --json
+holds jq -e '.new == 0 and .items == 42' out
+expect 0 label load p.db sets.jsonl --pool rank --overlap 2 --lease 10
+says out 'rank: 1 records, 1 items (1 new): 1 normal'
+# Another project of the same seed draws the same, one of another does not.
+expect 0 label load q.db pairs.jsonl --pool spot --task spotcheck --seed 5
+expect 0 label load r.db pairs.jsonl --pool spot --task spotcheck --seed 6
+sed 's/,"placebo".*//' pairs.jsonl | grep -o '^.*"reference":\["[^"]*"' |
+    sed 's/$/]}/' >bare.jsonl
+expect 0 label load q.db bare.jsonl --pool bare --task spotcheck
+says errors 'placebo pairs fewer than --placebo asks for'
+
+# ---- what it refuses
+expect 2 label
+says errors 'plumb label wants'
+expect 2 label load p.db --pool spot
+says errors 'wants PROJECT.db and FILE'
+expect 2 label load p.db sets.jsonl
+says errors 'pool is not set'
+expect 2 label lod p.db sets.jsonl
+says errors 'there are load, invite'
+expect 2 label p.db --port 70000
+expect 2 label load p.db sets.jsonl --pool x --overlap many
+expect 2 label load p.db sets.jsonl --pool x --prot 1
+expect 4 label load p.db sets.jsonl --pool spot
+says errors 'has another task'
+expect 4 label load p.db sets.jsonl --pool rank --overlap 3
+says errors 'has another overlap'
+echo '{"id":"p3"}' >>pairs.jsonl
+expect 4 label load p.db pairs.jsonl --pool spot --task spotcheck
+says errors 'pairs.jsonl:41: neither'
+expect 5 label load p.db absent.jsonl --pool rank
+expect 5 label progress absent.db
+holds [ ! -e absent.db ]
+expect 4 label progress pairs.jsonl
+mkdir folder
+expect 5 label load p.db folder --pool spot --task spotcheck
+says errors 'plumb eval makes it'
+
+# ---- people
+expect 0 label invite p.db --name ada --url https://label.example.org/
+says out 'https://label.example.org/#token=r'
+cp out first
+expect 0 label invite p.db --name ada --once --json
+holds jq -e '.is_new == false and (.link | test("#token=o"))' out
+expect 4 label invite p.db --name ada --role admin
+says errors 'is there as judge'
+expect 2 label invite p.db
+says errors 'name is not set'
+expect 0 label invite p.db --name vera --role viewer
+expect 0 label revoke p.db --name vera
+expect 4 label invite p.db --name vera --role viewer
+says errors 'was revoked'
+expect 5 label revoke p.db --name nobody
+expect 0 label judges p.db --json
+holds jq -e '.judges | length == 2 and .[1].revoked > 0' out
+holds sh -c '! grep -q token= out'
+expect 0 label judges p.db
+says out 'revoked'
+expect 0 label progress p.db --json
+holds jq -e '.pools | length == 2 and .[0].items == 41 and .[0].votes == 0 and
+    .[1].overlap == 2 and .[1].wanted == 2' out
+expect 0 label progress p.db
+says out 'rank (ranking): 0 of 1 items complete'
+
+# ---- serving: up, told where, down by either signal with its code
+# serve SIGNAL CODE ARGUMENTS...
+serve() {
+    signal=$1
+    wanted=$2
+    shift 2
+    rm -f serving
+    "$plumb" label "$@" >serving 2>errors </dev/null &
+    server=$!
+    tries=0
+    while [ ! -s serving ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    holds kill "-$signal" "$server"
+    wait "$server" 2>waited
+    holds [ $? -eq "$wanted" ]
+}
+serve TERM 143 p.db --port 0
+holds grep -Eq '^http://127.0.0.1:[0-9]+$' serving
+says serving '#token=o'
+says errors 'every vote that was acknowledged is in it'
+serve TERM 143 p.db --listen 127.0.0.1:0 --host label.example.org --tls --json
+holds jq -e '.port > 0 and (.link | test("#token=o"))' serving
+serve INT 130 new.db --port 0
+expect 0 label audit new.db
+expect 2 label p.db --listen everywhere --port 0
+expect 2 label p.db --listen 127.0.0.1:99999
+expect 2 label p.db --host a/b --port 0
+expect 5 label p.db --ui folder --port 0
+says errors 'no index.html'
+echo '<!doctype html>' >folder/index.html
+serve TERM 143 p.db --port 0 --ui folder
+
+# ---- audit
+expect 0 label audit p.db --json
+holds jq -e '.events > 40 and .items == 44 and .votes == 0 and
+    (.head | length == 64)' out
+expect 0 label audit p.db
+says out 'note this down: '
+at=$(grep -abo 'what of 7?' p.db | head -1 | cut -d: -f1)
+holds [ -n "$at" ]
+printf 'what of 8?' | dd of=p.db bs=1 seek="$at" conv=notrunc 2>dd.log
+expect 4 label audit p.db
+says errors 'p.db'
+
+finish
