@@ -33,13 +33,10 @@ static const enum judge_role roles[] = {JUDGE_ADMIN, JUDGE_JUDGE, JUDGE_VIEWER};
 static void find_url(struct buf *out, const struct options *o)
 {
     const char *url = o->v.label.url;
-    if (url == NULL) {
+    if (url != NULL)
+        labelling_put_url(out, url);
+    else
         buf_printf(out, "http://127.0.0.1:%lld", (long long)o->v.label.port);
-        return;
-    }
-    buf_puts(out, url);
-    while (out->len > 0 && out->data[out->len - 1] == '/')
-        out->data[--out->len] = '\0';
 }
 
 /* A new judge, or a new link for one who is there. */

@@ -86,19 +86,50 @@ static enum status read_hosts(struct place *p, const struct options *o,
 
 /* ---- what is told ------------------------------------------------------- */
 
-static enum status tell(const struct options *o, const struct label *label,
-                        struct db *db, struct err *err)
+/* How browsers reach it: by --url or --host, where it has a name. */
+static void find_address(struct buf *out, const struct options *o,
+                         const struct label *label, const struct place *p)
 {
-    char token[AUTH_TOKEN_TEXT], link[AUTH_LINK_TEXT];
+    const struct label_values *v = &o->v.label;
+    if (v->url != NULL)
+        labelling_put_url(out, v->url);
+    else if (p->n_host > 0 && v->tls)
+        buf_printf(out, "https://%s", p->host[0]);
+    else if (p->n_host > 0)
+        buf_printf(out, "http://%s:%u", p->host[0],
+                   http_port(label_http(label)));
+    else
+        buf_puts(out, label_url(label));
+}
+
+static enum status make_link(char link[AUTH_LINK_TEXT], const struct options *o,
+                             const struct label *label, const struct place *p,
+                             struct db *db, struct err *err)
+{
+    char token[AUTH_TOKEN_TEXT];
+    struct buf address;
+    buf_init(&address, AUTH_LINK_TEXT);
+    find_address(&address, o, label, p);
+    enum status status = buf_status(&address, err);
+    if (status == OK)
+        status = auth_local(token, db, labelling_now(), err);
+    if (status == OK)
+        status = auth_link(link, buf_text(&address), token, err);
+    buf_free(&address);
+    return status;
+}
+
+static enum status tell(const struct options *o, const struct label *label,
+                        const struct place *p, struct db *db, struct err *err)
+{
+    char link[AUTH_LINK_TEXT];
     struct buf out;
     struct json_writer w;
-    enum status status = auth_local(token, db, labelling_now(), err);
+    enum status status = make_link(link, o, label, p, db, err);
     /* Who revoked "local" administers by another name. */
     bool has_link = status != ERR_MISSING;
-    if (has_link) {
+    if (has_link)
         TRY(status);
-        TRY(auth_link(link, label_url(label), token, err));
-    }
     buf_init(&out, TEXT_MAX);
     if (o->v.common.json) {
         labelling_begin_json(&w, &out, "serve");
@@ -125,11 +156,12 @@ static void wait_for_stop(void)
 }
 
 static enum status run(const struct options *o, struct db *db,
-                       struct label_config *c, struct err *err)
+                       const struct label_config *c, const struct place *p,
+                       struct err *err)
 {
     struct label *label;
     TRY(label_start(&label, db, c, err));
-    enum status status = tell(o, label, db, err);
+    enum status status = tell(o, label, p, db, err);
     if (status == OK) {
         wait_for_stop();
         status = err_set(err, ERR_STOPPED,
@@ -160,15 +192,16 @@ enum status labelling_serve(const struct options *o, struct db *db,
     TRY_DONE(read_hosts(p, o, err));
     if (v->ui != NULL)
         TRY_DONE(label_page_read(&page, &a, v->ui, err));
-    struct label_config c = {.address = v->listen != NULL ? p->address : NULL,
-                             .port = port,
-                             .host = p->host,
-                             .n_host = p->n_host,
-                             .is_tls = v->tls,
-                             .context = &context,
-                             .file = page.file,
-                             .n_file = page.n};
-    status = run(o, db, &c, err);
+    const struct label_config c = {.address =
+                                       v->listen != NULL ? p->address : NULL,
+                                   .port = port,
+                                   .host = p->host,
+                                   .n_host = p->n_host,
+                                   .is_tls = v->tls,
+                                   .context = &context,
+                                   .file = page.file,
+                                   .n_file = page.n};
+    status = run(o, db, &c, p, err);
 done:
     arena_free(&a);
     mem_free(p);

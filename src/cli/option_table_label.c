@@ -69,8 +69,8 @@ static const struct option rows[] = {
     BOOL("label.once", label.once, "false",
          "invite: the link is good once, for one browser", FOR_LABEL, 0),
     TEXT("label.url", label.url, NULL,
-         "invite: the server's address as the judge reaches it; without it, "
-         "the address of --port on this machine",
+         "the server's address as browsers reach it, for links; without it, "
+         "the first --host, or this machine's with --port",
          FOR_LABEL, 0),
 };
 

@@ -51,8 +51,13 @@
  *          than 65536 values
  * and a connection is cut, without an answer, when it took longer than
  * http_limits for what it is at: this is what ends a client that sends a byte
- * a second.  Errors are {"error":"what happened"}.  A head that does not even
- * fit in a connection's 32 KiB is refused by libmicrohttpd itself, in HTML.
+ * a second.  Errors are {"error":"what happened"}.
+ *
+ * What is no HTTP at all (no Host, a header without a colon, version 2.0, a
+ * length that is no number, a head beyond a connection's 32 KiB) is refused by
+ * libmicrohttpd before it tells us of a request: with a page of constant text,
+ * without the headers below, and the connection is closed.  It offers no way to
+ * add them; the page has no byte of the request in it.
  *
  * WHAT IS SENT.  Every answer forbids its page to load or run anything that
  * does not come from this server as a file, to be framed, sniffed, or read by

@@ -182,6 +182,7 @@ void label_stop(struct label *label)
     events_destroy(label->hub);
     auth_close(label->auth);
     db_close(label->db);
+    mem_free(label->tally);
     (void)pthread_mutex_destroy(&label->sink_lock);
     mem_free(label);
 }

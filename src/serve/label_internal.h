@@ -31,6 +31,12 @@
 
 struct label_teller;
 
+/* A pool's counts, and until when they are good enough (monotonic ms). */
+struct label_tally {
+    int64_t pool, until;
+    struct progress_brief brief;
+};
+
 struct label {
     struct http *http;
     struct auth *auth;
@@ -38,6 +44,8 @@ struct label {
     struct events *hub;
     struct db *db; // the server's thread's, to read
     struct label_teller *teller;
+    struct label_tally *tally; // [n_tally], the server's thread's
+    size_t n_tally;
     struct http_guard guard;
     struct context context; // warnings of any thread, one at a time
     const struct context *outer;

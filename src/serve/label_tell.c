@@ -1,7 +1,7 @@
 /*
  * label_tell.c - who watches is told of votes.
  *
- * Counting a pool walks its items, so it is not done for every vote: a thread
+ * Counting a pool walks its items, so it is not done at every vote: a thread
  * of its own counts when something was voted, at most every TELL_MS, and tells
  * of pools whose counts are others than it told last.
  */
@@ -67,11 +67,11 @@ static enum status publish(struct label_teller *t, const struct told *x,
 static enum status look(void *ctx, int64_t pool, struct err *err)
 {
     struct label_teller *t = ctx;
-    struct progress p;
+    struct progress_brief p;
     struct told *x = find(t, pool);
     if (x == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for counts");
-    TRY(progress_pool(&p, t->db, pool, 0, err));
+    TRY(progress_brief(&p, t->db, pool, err));
     if (x->votes == p.votes && x->wanted == p.open)
         return OK;
     x->votes = p.votes;

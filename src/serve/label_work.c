@@ -4,8 +4,10 @@
  */
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "io/dialogue.h"
+#include "serve/http_internal.h"
 #include "serve/label_internal.h"
 #include "store/assign.h"
 #include "store/items.h"
@@ -15,6 +17,7 @@
 #define GIST 200                 // characters of a prompt in the history
 #define HISTORY 50               // when not told
 #define HISTORY_MAX 500
+#define CALM 20 // of time, one part for counting
 #define LIST_MAX ((size_t)64 << 20)
 
 /* An answer that a reading handler makes. */
@@ -171,15 +174,47 @@ void label_next(struct label *label, struct http_request *r)
 
 /* ---- pools -------------------------------------------------------------- */
 
+static struct label_tally *find_tally(struct label *label, int64_t pool)
+{
+    for (size_t i = 0; i < label->n_tally; i++)
+        if (label->tally[i].pool == pool)
+            return &label->tally[i];
+    struct label_tally *more = mem_grow(label->tally, label->n_tally,
+                                        label->n_tally + 1, sizeof *more);
+    if (more == NULL)
+        return NULL;
+    label->tally = more;
+    more[label->n_tally] = (struct label_tally){.pool = pool};
+    return &more[label->n_tally++];
+}
+
+/* Counting costs the server's thread at most a CALM-th of its time: what took
+ * long is not counted again at once, however many ask. */
+static enum status count_pool(struct progress_brief *out, struct label *label,
+                              int64_t pool, struct err *err)
+{
+    struct label_tally *t = find_tally(label, pool);
+    int64_t began = http_tick();
+    if (t == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory for counts");
+    if (began >= t->until) {
+        TRY(progress_brief(&t->brief, label->db, pool, err));
+        int64_t end = http_tick();
+        t->until = end + (CALM - 1) * (end - began);
+    }
+    *out = t->brief;
+    return OK;
+}
+
 static enum status write_pool(void *ctx, int64_t id, struct err *err)
 {
     struct page *p = ctx;
     struct pool pool;
-    struct progress all;
+    struct progress_brief all;
     struct progress_judge mine;
     struct db *db = p->label->db;
     TRY(items_read_pool(&pool, &p->arena, db, id, err));
-    TRY(progress_pool(&all, db, id, p->now, err));
+    TRY(count_pool(&all, p->label, id, err));
     TRY(progress_judge(&mine, db, p->judge, id, p->now, err));
     json_open(&p->w, '{');
     json_field_int(&p->w, "pool", pool.id);

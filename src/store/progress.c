@@ -20,9 +20,8 @@ static enum status count_items(struct progress *out, struct db *db,
         "coalesce(sum(votes), 0), "
         "coalesce(sum(iif(plain, max(overlap - votes, 0), 0)), 0), "
         "coalesce(sum(NOT is_plain), 0), "
-        "coalesce(sum(iif(is_plain, 0, votes)), 0), "
-        "coalesce(sum(iif(live, max(overlap - votes, 0), 0)), 0) FROM ("
-        "SELECT i.kind <> 'repeat' AS is_plain, i.retired_ms IS NULL AS live, "
+        "coalesce(sum(iif(is_plain, 0, votes)), 0) FROM ("
+        "SELECT i.kind <> 'repeat' AS is_plain, "
         "i.kind <> 'repeat' AND i.retired_ms IS NULL AS plain, "
         "p.overlap AS overlap, (SELECT count(*) FROM assignment AS a "
         "WHERE a.item_id = i.id AND a.state = 'voted') AS votes "
@@ -39,7 +38,6 @@ static enum status count_items(struct progress *out, struct db *db,
         out->wanted = query_int(&q, 4);
         out->repeats = query_int(&q, 5);
         out->repeats_voted = query_int(&q, 6);
-        out->open = query_int(&q, 7);
     }
     query_close(&q);
     return status;
@@ -88,6 +86,32 @@ enum status progress_pool(struct progress *out, struct db *db, int64_t pool,
     TRY(db_snapshot(db, count, &c, err));
     *out = p;
     return OK;
+}
+
+/* What is wanted and not taken, and what is taken and only held. */
+enum status progress_brief(struct progress_brief *out, struct db *db,
+                           int64_t pool, struct err *err)
+{
+    struct query q;
+    bool row;
+    TRY(query_open(
+        &q, db,
+        "SELECT (SELECT count(*) FROM assignment AS a "
+        "JOIN item AS i ON i.id = a.item_id "
+        "WHERE i.pool_id = ?1 AND a.state = 'voted'), "
+        "(SELECT coalesce(sum(max(p.overlap - i.taken, 0)), 0) FROM item AS i "
+        "JOIN pool AS p ON p.id = i.pool_id "
+        "WHERE i.pool_id = ?1 AND i.retired_ms IS NULL) + "
+        "(SELECT count(*) FROM assignment AS a "
+        "JOIN item AS i ON i.id = a.item_id "
+        "WHERE i.pool_id = ?1 AND a.state = 'leased')",
+        err));
+    query_bind_int(&q, 1, pool);
+    enum status status = query_next(&q, &row, err);
+    if (status == OK && row)
+        *out = (struct progress_brief){query_int(&q, 0), query_int(&q, 1)};
+    query_close(&q);
+    return status;
 }
 
 enum status progress_judge(struct progress_judge *out, struct db *db,

@@ -12,9 +12,6 @@ struct progress {
     int64_t begun;    // of them, with some
     int64_t votes;    // that stand, on items of any sort
     int64_t wanted;   // votes that items still want, repeats left out
-    int64_t open;     // the same, repeats too: the one figure of these that a
-                      // judge may see, since a vote on an item of any kind
-                      // takes one from it
     int64_t held;     // in judges' hands at `now`
     int64_t skipped;
     int64_t repeats, repeats_voted; // such items; votes on them
@@ -22,6 +19,19 @@ struct progress {
 };
 enum status progress_pool(struct progress *out, struct db *db, int64_t pool,
                           int64_t now, struct err *err) MUST_CHECK;
+
+/*
+ * What a judge may see of a pool, counted from indexes alone, so that asking
+ * often costs little: votes that stand, and votes that items still want.
+ * Repeats are in both, unlike above: a vote on an item of any kind moves both
+ * by one, so they tell no kinds apart.  (After votes beyond the overlap, of
+ * leases that ran out, `open` may be too large while such an item is held.)
+ */
+struct progress_brief {
+    int64_t votes, open;
+};
+enum status progress_brief(struct progress_brief *out, struct db *db,
+                           int64_t pool, struct err *err) MUST_CHECK;
 
 /* The same of one judge: assignments so far and what became of them. */
 struct progress_judge {

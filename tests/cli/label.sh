@@ -107,7 +107,8 @@ holds grep -Eq '^http://127.0.0.1:[0-9]+$' serving
 says serving '#token=o'
 says errors 'every vote that was acknowledged is in it'
 serve TERM 143 p.db --listen 127.0.0.1:0 --host label.example.org --tls --json
-holds jq -e '.port > 0 and (.link | test("#token=o"))' serving
+holds jq -e '.port > 0 and
+    (.link | test("^https://label.example.org/#token=o"))' serving
 serve INT 130 new.db --port 0
 expect 0 label audit new.db
 expect 2 label p.db --listen everywhere --port 0

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "fuzz.h"
 #include "serve/http_internal.h"
 #include "serve/label_internal.h"
@@ -106,6 +107,7 @@ static void end(void)
     events_destroy(label.hub);
     auth_close(label.auth);
     db_close(label.db);
+    mem_free(label.tally);
     (void)pthread_mutex_destroy(&label.sink_lock);
     MUST(audit_verify(&report, db, NULL));
     db_close(db);

@@ -55,67 +55,68 @@ static void refuse_all(struct hall *h, const struct person *p, const char *path,
     }
 }
 
+#define K "{\"key\":\"k\",\"act\":\"vote\",\"overall\":\"A\","
+static const struct wrong wrong_acts[] = {
+    {"{}", "act"},
+    {"{\"act\":\"skip\"}", "key"},
+    {"{\"key\":\"k\"}", "act"},
+    {"{\"key\":7,\"act\":\"skip\"}", "key"},
+    {"{\"key\":\"\",\"act\":\"skip\"}", "key"},
+    {"{\"key\":\"a b\",\"act\":\"skip\"}", "key"},
+    {"{\"key\":\"\\u00e4\",\"act\":\"skip\"}", "key"},
+    {"{\"key\":\"k\",\"act\":\"SKIP\"}", "act"},
+    {"{\"key\":\"k\",\"act\":[\"skip\"]}", "act"},
+    {"{\"key\":\"k\",\"act\":\"vote\"}", "overall"},
+    {"{\"key\":\"k\",\"act\":\"undo\"}", "undo"},
+    {"{\"key\":\"k\",\"act\":\"skip\",\"overall\":\"A\"}", "skip"},
+    {"{\"key\":\"k\",\"act\":\"skip\",\"ranks\":[1,2]}", "ranks"},
+    {K "\"ranks\":[1,2]}", "ranks"},
+    {K "\"ranks\":{}}", "ranks"},
+    {K "\"ranks\":[]}", "ranks"},
+    {K "\"ranks\":[1,1e300]}", "ranks"},
+    {K "\"ranks\":[1,99999999999999999999]}", "ranks"},
+    {K "\"ranks\":[-1,\"2\"]}", "ranks"},
+    {K "\"ranks\":[0,1]}", "ranks"},
+    {K "\"strength\":0}", "strength"},
+    {K "\"strength\":4}", "strength"},
+    {K "\"strength\":1.5}", "strength"},
+    {K "\"marks\":{}}", "marks"},
+    {K "\"marks\":[]}", "marks"},
+    {K "\"marks\":[{}]}", "marks"},
+    {K "\"marks\":[{},{},{}]}", "marks"},
+    {K "\"marks\":[{},1]}", "marks"},
+    {K "\"marks\":[{\"direct\":5},{}]}", "direct"},
+    {K "\"marks\":[{\"direct\":-1},{}]}", "direct"},
+    {K "\"marks\":[{},{\"helpful\":\"4\"}]}", "helpful"},
+    {K "\"marks\":[{},{\"correct\":\"maybe\"}]}", "correct"},
+    {K "\"marks\":[{},{\"length\":3}]}", "length"},
+    {K "\"marks\":[{\"source\":1},{}]}", "source"},
+    {K "\"supersedes\":-1}", "supersedes"},
+    {K "\"supersedes\":\"1\"}", "supersedes"},
+    {K "\"supersedes\":1e18}", "supersedes"},
+    {K "\"reason\":7}", "reason"},
+    {K "\"render\":\"html\"}", "render"},
+    {K "\"shown_at\":\"now\"}", "shown_at"},
+    {K "\"shown_at\":-5}", "shown_at"},
+    {K "\"judge\":1}", "judge"},
+    {K "\"constructor\":1}", "constructor"},
+    {K "\"\":1}", "unknown member"},
+    {"{\"key\":\"k\",\"act\":\"vote\",\"overall\":\"C\"}", "overall"},
+    {"[]", "object"},
+    {"null", "object"},
+    {"{\"key\":\"k\",\"key\":\"k\",\"act\":\"skip\"}", "duplicate"},
+    {"{\"key\":\"k\",\"act\":\"skip\"", "body"},
+    {K "\"reason\":\"\\u0000\"}", "body"},
+    {NULL, NULL}};
+
 static void test_acts(void **state)
 {
-#define K "{\"key\":\"k\",\"act\":\"vote\",\"overall\":\"A\","
-    static const struct wrong list[] = {
-        {"{}", "act"},
-        {"{\"act\":\"skip\"}", "key"},
-        {"{\"key\":\"k\"}", "act"},
-        {"{\"key\":7,\"act\":\"skip\"}", "key"},
-        {"{\"key\":\"\",\"act\":\"skip\"}", "key"},
-        {"{\"key\":\"a b\",\"act\":\"skip\"}", "key"},
-        {"{\"key\":\"\\u00e4\",\"act\":\"skip\"}", "key"},
-        {"{\"key\":\"k\",\"act\":\"SKIP\"}", "act"},
-        {"{\"key\":\"k\",\"act\":[\"skip\"]}", "act"},
-        {"{\"key\":\"k\",\"act\":\"vote\"}", "overall"},
-        {"{\"key\":\"k\",\"act\":\"undo\"}", "undo"},
-        {"{\"key\":\"k\",\"act\":\"skip\",\"overall\":\"A\"}", "skip"},
-        {"{\"key\":\"k\",\"act\":\"skip\",\"ranks\":[1,2]}", "ranks"},
-        {K "\"ranks\":[1,2]}", "ranks"},
-        {K "\"ranks\":{}}", "ranks"},
-        {K "\"ranks\":[]}", "ranks"},
-        {K "\"ranks\":[1,1e300]}", "ranks"},
-        {K "\"ranks\":[1,99999999999999999999]}", "ranks"},
-        {K "\"ranks\":[-1,\"2\"]}", "ranks"},
-        {K "\"ranks\":[0,1]}", "ranks"},
-        {K "\"strength\":0}", "strength"},
-        {K "\"strength\":4}", "strength"},
-        {K "\"strength\":1.5}", "strength"},
-        {K "\"marks\":{}}", "marks"},
-        {K "\"marks\":[]}", "marks"},
-        {K "\"marks\":[{}]}", "marks"},
-        {K "\"marks\":[{},{},{}]}", "marks"},
-        {K "\"marks\":[{},1]}", "marks"},
-        {K "\"marks\":[{\"direct\":5},{}]}", "direct"},
-        {K "\"marks\":[{\"direct\":-1},{}]}", "direct"},
-        {K "\"marks\":[{},{\"helpful\":\"4\"}]}", "helpful"},
-        {K "\"marks\":[{},{\"correct\":\"maybe\"}]}", "correct"},
-        {K "\"marks\":[{},{\"length\":3}]}", "length"},
-        {K "\"marks\":[{\"source\":1},{}]}", "source"},
-        {K "\"supersedes\":-1}", "supersedes"},
-        {K "\"supersedes\":\"1\"}", "supersedes"},
-        {K "\"supersedes\":1e18}", "supersedes"},
-        {K "\"reason\":7}", "reason"},
-        {K "\"render\":\"html\"}", "render"},
-        {K "\"shown_at\":\"now\"}", "shown_at"},
-        {K "\"shown_at\":-5}", "shown_at"},
-        {K "\"judge\":1}", "judge"},
-        {K "\"constructor\":1}", "constructor"},
-        {K "\"\":1}", "unknown member"},
-        {"{\"key\":\"k\",\"act\":\"vote\",\"overall\":\"C\"}", "overall"},
-        {"[]", "object"},
-        {"null", "object"},
-        {"{\"key\":\"k\",\"key\":\"k\",\"act\":\"skip\"}", "duplicate"},
-        {"{\"key\":\"k\",\"act\":\"skip\"", "body"},
-        {K "\"reason\":\"\\u0000\"}", "body"},
-        {NULL, NULL}};
     struct hall *h = *state;
     struct person ada = hall_enter(h, "ada", JUDGE_JUDGE);
     int64_t a = hall_next(h, &ada, h->spot);
     char path[64];
     (void)snprintf(path, sizeof path, "/api/items/%lld/act", (long long)a);
-    refuse_all(h, &ada, path, list);
+    refuse_all(h, &ada, path, wrong_acts);
     /* Of a ranking: ranks that are none, and a spot-check's answers. */
     static const struct wrong ranks[] = {
         {"{\"key\":\"k\",\"act\":\"vote\"}", "ranks"},
@@ -131,8 +132,8 @@ static void test_acts(void **state)
     assert_int_equal(rig_number(&h->rig, "SELECT count(*) FROM vote"), 0);
     /* And the item is untouched: a right one goes through. */
     assert_int_equal(hall_vote(h, &ada, a, "A", "k", 0), 200);
-#undef K
 }
+#undef K
 
 static void test_other_bodies(void **state)
 {
@@ -327,12 +328,58 @@ static void test_script_in_text(void **state)
                         "</script><script>alert(1)</script>");
 }
 
+/* What is no HTTP is refused by libmicrohttpd, with a page of its own: it has
+ * nothing of the request in it, and is the last thing that is said. */
+static void test_no_http(void **state)
+{
+#define MARK "zq<script>MARK</script>qz"
+#define LINE " /" MARK " HTTP/1.1\r\n"
+#define HOST "Host: localhost\r\n"
+    static const char *const wrong[] = {
+        "GET" LINE "\r\n",
+        "GET" LINE HOST MARK "\r\n\r\n",
+        "GET" LINE HOST " " MARK ": 1\r\n\r\n",
+        "GET" LINE HOST MARK " : 1\r\n\r\n",
+        "GET /" MARK "\r\n\r\n",
+        "GET /" MARK " HTTP/2.0\r\n" HOST "\r\n",
+        "GET /" MARK " HTTP/0.9\r\n" HOST "\r\n",
+        "POST" LINE HOST "Content-Length: " MARK "\r\n\r\n",
+        "POST" LINE HOST "Content-Length: 99999999999999999999\r\n\r\n",
+        MARK LINE HOST "\r\n",
+        "GET" LINE "Host: " MARK "\r\n\r\n",
+    };
+    static char huge[70000];
+    struct hall *h = *state;
+    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+        const char *text = huge;
+        if (i < sizeof wrong / sizeof *wrong)
+            text = wrong[i];
+        else
+            (void)snprintf(huge, sizeof huge, "GET" LINE HOST "X: %060000d%s",
+                           7, MARK "\r\n\r\n");
+        int fd = client_open_to("127.0.0.1", h->port);
+        assert_true(fd >= 0);
+        (void)client_send(fd, text);
+        h->reply.len = 0;
+        h->reply.text[0] = '\0';
+        (void)client_wait_for(fd, &h->reply, "\r\n\r\n", 2000);
+        assert_true(h->reply.status == 0 || h->reply.status >= 400);
+        assert_null(strstr(h->reply.text, "MARK"));
+        assert_true(client_is_closed(fd, 2000));
+        (void)close(fd);
+    }
+#undef HOST
+#undef LINE
+#undef MARK
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH(test_acts),   WITH(test_other_bodies), WITH(test_sizes),
-        WITH(test_forged), WITH(test_other_sites),  WITH(test_script_in_text),
+        WITH(test_acts),    WITH(test_other_bodies), WITH(test_sizes),
+        WITH(test_forged),  WITH(test_other_sites),  WITH(test_script_in_text),
+        WITH(test_no_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * test_load_items.c - files to items: every form of record, what is mixed in, the
- * same file again, and files that are none.
+ * test_load_items.c - files to items: every form of record, what is mixed in,
+ * the same file again, and files that are none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
