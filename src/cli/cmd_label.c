@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -305,16 +306,25 @@ static const struct subword *find_word(const char *name)
     return NULL;
 }
 
+static enum status refuse_word(const char *name, struct err *err)
+{
+    char list[200] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words && len < sizeof list;
+         i++)
+        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s",
+                                i > 0 ? ", " : "", words[i].name);
+    return err_set(err, ERR_ARG,
+                   "plumb label %.40s: no such word; there are %s", name, list);
+}
+
 /* Nothing is made of a misspelt sub-word. */
 static enum status check_words(const struct options *o,
                                const struct subword *word, struct err *err)
 {
     size_t first = word == &serving ? 1 : 2;
     if (word == &serving && o->n_operands > 1)
-        return err_set(err, ERR_ARG,
-                       "plumb label %.40s: no such word; there are load, "
-                       "invite, revoke, judges, progress and audit",
-                       o->operand[0]);
+        return refuse_word(o->operand[0], err);
     if (o->n_operands < first + word->min)
         return err_set(err, ERR_ARG, "plumb label %s wants PROJECT.db%s",
                        word->name, word->min > 0 ? " and FILE" : "");

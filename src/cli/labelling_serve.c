@@ -192,15 +192,14 @@ enum status labelling_serve(const struct options *o, struct db *db,
     TRY_DONE(read_hosts(p, o, err));
     if (v->ui != NULL)
         TRY_DONE(label_page_read(&page, &a, v->ui, err));
-    const struct label_config c = {.address =
-                                       v->listen != NULL ? p->address : NULL,
-                                   .port = port,
-                                   .host = p->host,
-                                   .n_host = p->n_host,
-                                   .is_tls = v->tls,
-                                   .context = &context,
-                                   .file = page.file,
-                                   .n_file = page.n};
+    struct label_config c = {.address = v->listen != NULL ? p->address : NULL,
+                             .port = port,
+                             .host = p->host,
+                             .n_host = p->n_host,
+                             .is_tls = v->tls,
+                             .context = &context,
+                             .file = page.file,
+                             .n_file = page.n};
     status = run(o, db, &c, p, err);
 done:
     arena_free(&a);

@@ -15,6 +15,7 @@
 #include "serve/hall.h"
 
 _Atomic int64_t hall_now;
+char hall_warning[ERR_TEXT_MAX];
 
 const char *const hall_secrets[] = {
     "policy",   "reference",  "placebo",  "gold",       "repeat",
@@ -104,6 +105,7 @@ void hall_prepare(struct hall *h, int64_t overlap)
 {
     rig_open(&h->rig);
     hall_now = RIG_NOW;
+    hall_warning[0] = '\0';
     h->label = NULL;
     h->spot = rig_pool(&h->rig, "first", POOL_SPOTCHECK, overlap, 0.5);
     h->ranking = rig_pool(&h->rig, "second", POOL_RANKING, overlap, 0.5);
@@ -123,9 +125,17 @@ static double read_clock(void)
     return (double)hall_now / 1000.0;
 }
 
+static void on_event(void *ctx, const struct event *event)
+{
+    (void)ctx;
+    if (event->kind == EVENT_WARNING)
+        (void)snprintf(hall_warning, sizeof hall_warning, "%s", event->text);
+}
+
 void hall_serve(struct hall *h)
 {
-    static const struct context context = {.clock = read_clock};
+    static const struct context context = {.clock = read_clock,
+                                           .sink = on_event};
     struct err err = {OK, ""};
     const struct label_config c = {
         .limits = {.address_per_s = 1000,

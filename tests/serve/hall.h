@@ -27,6 +27,9 @@ struct person {
 /* The server's clock. */
 extern _Atomic int64_t hall_now;
 
+/* The last warning of the server, "" when there was none. */
+extern char hall_warning[ERR_TEXT_MAX];
+
 /* What no judge may read in any answer, NULL at the end: every item, run,
  * step, score and so on of hall_fill() has a word of these in it. */
 extern const char *const hall_secrets[];

@@ -534,6 +534,20 @@ static void test_page(void **state)
     assert_int_equal(hall_ask(h, NULL, "GET", "/index.htm", NULL), 404);
 }
 
+/* A database that cannot say who asks lets nobody in, and is told of. */
+static void test_broken_database(void **state)
+{
+    struct hall *h = *state;
+    struct person ada = hall_enter(h, "ada", JUDGE_JUDGE);
+    int64_t a = hall_next(h, &ada, h->spot);
+    assert_string_equal(hall_warning, "");
+    assert_int_equal(db_run(h->rig.db, "DROP TABLE session", NULL), OK);
+    assert_int_equal(hall_vote(h, &ada, a, "A", "one", 0), 500);
+    assert_non_null(strstr(hall_warning, "session"));
+    assert_null(strstr(h->reply.text, h->rig.path));
+    assert_int_equal(rig_number(&h->rig, "SELECT count(*) FROM vote"), 0);
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -553,6 +567,7 @@ int main(void)
         WITH(test_people),
         WITH(test_events),
         WITH(test_page),
+        WITH(test_broken_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
