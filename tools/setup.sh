@@ -21,7 +21,11 @@ esac
 
 wanted=$(awk -v kinds="$kinds" '
     BEGIN { split(kinds, k, " "); for (i in k) ok[k[i]] = 1 }
-    $1 in ok { printf "%s ", $2 }' "$here/packages.txt")
+    $1 in ok { print $2, $3 }' "$here/packages.txt" |
+    while read -r package program; do
+        [ -n "$program" ] && command -v "$program" >/dev/null 2>&1 ||
+            printf '%s ' "$package"
+    done)
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "setup: not a Debian system; needed are the equivalents of:" >&2

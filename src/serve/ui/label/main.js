@@ -1,0 +1,3 @@
+import { h } from "../common/dom.js";
+
+document.getElementById("app")?.replaceChildren(h("h1", "Plumb label"));
