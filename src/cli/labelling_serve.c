@@ -10,6 +10,7 @@
 #include "cli/terminal.h"
 #include "serve/auth.h"
 #include "serve/label.h"
+#include "serve/ui.h"
 
 #define TEXT_MAX ((size_t)1 << 16)
 #define HOSTS_MAX 32
@@ -200,6 +201,8 @@ enum status labelling_serve(const struct options *o, struct db *db,
                              .context = &context,
                              .file = page.file,
                              .n_file = page.n};
+    if (v->ui == NULL)
+        ui_label(&c.file, &c.n_file);
     status = run(o, db, &c, p, err);
 done:
     arena_free(&a);
