@@ -61,18 +61,31 @@ export class Server {
         return JSON.parse(out.toString()).link;
     }
 
-    /** Plays no part in what is judged: reads the standing votes. */
-    sql(text) {
-        return execFileSync("python3", ["-c",
-            "import sqlite3,sys,json;c=sqlite3.connect(sys.argv[1]);" +
-            "print(json.dumps(c.execute(sys.argv[2]).fetchall()))",
-            this.db, text]).toString();
+    /** Votes on the disk: how many, of how many assignments, by how many
+     * keys. */
+    votes() {
+        return JSON.parse(execFileSync(UI_SEED, [this.db]).toString());
     }
 
     async end() {
         if (this.child.exitCode === null) await this.kill();
         fs.rmSync(this.dir, { recursive: true, force: true });
     }
+}
+
+const servers = [];
+
+export async function serve(plan) {
+    const server = new Server(plan);
+    servers.push(server);
+    await server.start();
+    return server;
+}
+
+/** At the end of a file of tests. */
+export async function end() {
+    await browser?.close();
+    for (const s of servers) await s.end();
 }
 
 let browser = null;
@@ -86,11 +99,6 @@ export async function openBrowser() {
             "--disable-background-networking"],
     });
     return browser;
-}
-
-export async function closeBrowser() {
-    await browser?.close();
-    browser = null;
 }
 
 /** Requests that would have left the server's origin, of all pages. */
@@ -128,19 +136,63 @@ export function ask(page, method, path_, body) {
     }, [method, path_, body]);
 }
 
-/** No serious or critical finding of axe. */
-export async function checkAccess(page, where) {
-    await page.evaluate(AXE);
-    const found = await page.evaluate(async () => {
+/** No serious or critical finding of axe; of a theme that differs from one
+ * that was checked in its colours only, these. */
+export async function checkAccess(page, where, isColourOnly = false) {
+    if (!await page.evaluate(() => "axe" in window)) await page.evaluate(AXE);
+    const found = await page.evaluate(async (colour) => {
         // eslint-disable-next-line no-undef
-        const r = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa",
-            "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+        const r = await axe.run(document, colour ? { runOnly: {
+            type: "rule", values: ["color-contrast"] } } : {
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
+                "best-practice"] });
         return r.violations.map((v) => ({ id: v.id, impact: v.impact,
             nodes: v.nodes.map((n) => `${n.html.slice(0, 160)} ` +
                 n.failureSummary) }));
-    });
+    }, isColourOnly);
     const bad = found.filter((v) =>
         v.impact === "serious" || v.impact === "critical");
     assert.deepEqual(bad, [], `${where}: ${JSON.stringify(bad, null, 1)}`);
     return found;
+}
+
+/* ---- what a judge does --------------------------------------------------- */
+
+/** The assignment on the screen, once keys are taken for it. */
+export async function shown(page, not = null) {
+    const handle = await page.waitForFunction((old) => {
+        const at = document.querySelector(".work")?.dataset.assignment;
+        return at && at !== old && at;
+    }, not);
+    await page.waitForTimeout(300); // keys so soon are for the one before
+    return handle.jsonValue();
+}
+
+export const isSaved = (page) => page.waitForSelector(
+    ".save-state[data-state=saved]", { state: "attached" });
+export const heading = (page, text) => page.waitForSelector(`h1:text("${text}")`);
+
+export async function press(page, keys) {
+    for (const k of keys) await page.keyboard.press(k);
+}
+
+export const SPOT = [..."13422132", "2", "Enter"];
+
+/** Wait until this assignment is on the screen. */
+export async function back(page, at) {
+    await page.waitForSelector(`.work[data-assignment="${at}"]`);
+    await page.waitForTimeout(300);
+}
+
+/** Open a judge's window on pool n of the server's. */
+export async function open(server, name, pool, options) {
+    const page = await sit(server, server.invite(name), options);
+    await page.waitForSelector("h1");
+    if (await page.locator("a.pool").count())
+        await page.keyboard.press(String(pool));
+    await page.waitForSelector("dialog[open], .work[data-assignment]");
+    if (await page.locator("dialog[open]").count())
+        await page.keyboard.press("Enter");
+    await page.waitForSelector("dialog", { state: "detached" });
+    return page;
 }

@@ -1,5 +1,6 @@
 /*
- * ui_seed.c PROJECT.db PLAN.json - a project as the browser tests want it.
+ * ui_seed.c PROJECT.db [PLAN.json] - a project as the browser tests want it;
+ * without a plan, [votes, their assignments, their keys] of one that is there.
  *
  * The plan is {"pools":[{"name","task","overlap","guide","items":[{"name",
  * "prompt","answers":[TEXT, ...]}]}]}; of a spot-check's two answers the first
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/items.h"
+#include "store/query.h"
 
 #define PLAN_MAX ((size_t)16 << 20)
 #define LEASE_MS 600000
@@ -84,24 +86,56 @@ static enum status seed(struct db *db, void *ctx, struct err *err)
     return OK;
 }
 
+static enum status make(const char *path, const char *plan_path,
+                        struct err *err)
+{
+    const struct project_new made = {.seed = 1, .now = now_ms()};
+    struct json *plan = NULL;
+    struct db *db = NULL;
+    enum status status = OK;
+    TRY(json_read(&plan, plan_path, PLAN_MAX, err));
+    TRY_DONE(project_open(&db, path, DB_CREATE, &made, err));
+    status = db_transact(db, seed, plan, err);
+done:
+    db_close(db);
+    json_free(plan);
+    return status;
+}
+
+static enum status count(const char *path, struct err *err)
+{
+    struct db *db = NULL;
+    struct query q;
+    bool row = false;
+    enum status status = OK;
+    TRY(project_open(&db, path, DB_READ, NULL, err));
+    TRY_DONE(query_open(&q, db,
+                        "SELECT count(*), count(DISTINCT assignment_id),"
+                        " count(DISTINCT key) FROM vote WHERE act = 'vote'",
+                        err));
+    status = query_next(&q, &row, err);
+    if (status == OK && row)
+        (void)printf("[%lld, %lld, %lld]\n", (long long)query_int(&q, 0),
+                     (long long)query_int(&q, 1), (long long)query_int(&q, 2));
+    query_close(&q);
+done:
+    db_close(db);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct err err = {OK, ""};
-    struct json *plan = NULL;
-    struct db *db = NULL;
-    const struct project_new made = {.seed = 1, .now = now_ms()};
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: ui_seed PROJECT.db PLAN.json\n");
+    enum status status;
+    if (argc == 3) {
+        status = make(argv[1], argv[2], &err);
+    } else if (argc == 2) {
+        status = count(argv[1], &err);
+    } else {
+        (void)fprintf(stderr, "usage: ui_seed PROJECT.db [PLAN.json]\n");
         return 2;
     }
-    enum status status = json_read(&plan, argv[2], PLAN_MAX, &err);
-    if (status == OK)
-        status = project_open(&db, argv[1], DB_CREATE, &made, &err);
-    if (status == OK)
-        status = db_transact(db, seed, plan, &err);
     if (status != OK)
         (void)fprintf(stderr, "ui_seed: %s\n", err.text);
-    db_close(db);
-    json_free(plan);
     return status == OK ? 0 : 1;
 }

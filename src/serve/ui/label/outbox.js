@@ -133,22 +133,28 @@ export class Outbox {
         if (this.isSending || this.isStopped) return;
         clearTimeout(this.timer);
         this.isSending = true;
-        while (this.entries.length && !this.isStopped) {
-            const entry = this.entries[0];
-            let answer;
-            try {
-                answer = await this.o.send(entry);
-            } catch (error) {
-                const e = error instanceof ApiError ? error :
-                    new ApiError(0, String(error));
-                if (!this.fail(entry, e)) break;
-                continue;
-            }
-            this.leave(entry);
-            this.o.done(entry, answer);
+        try {
+            while (this.entries.length && !this.isStopped)
+                if (!await this.sendFirst()) break;
+        } finally {
+            this.isSending = false;
         }
-        this.isSending = false;
         if (!this.entries.length) this.become("saved");
+    }
+
+    /** False: not now. */
+    async sendFirst() {
+        const entry = this.entries[0];
+        let answer;
+        try {
+            answer = await this.o.send(entry);
+        } catch (error) {
+            return this.fail(entry, error instanceof ApiError ? error :
+                new ApiError(0, String(error)));
+        }
+        this.leave(entry);
+        this.o.done(entry, answer);
+        return true;
     }
 
     /** @param {Entry} entry */

@@ -42,11 +42,11 @@ export function pairView(stage, before) {
         stage.vote(said(step));
     };
     const choices = STEPS.map((step, i) => h("button", { type: "button",
-        class: "step", data: { step }, "aria-label": name(step),
+        class: "step", data: { step }, title: name(step),
         "aria-keyshortcuts": KEYS[i].replace("⇧", "Shift+") || null,
         onclick: () => cast(step) },
-    h("span", { class: "dot" }),
-    h("span", { class: "word" }, step === 0 ? "equal" : WORDS[Math.abs(step)]),
+    h("span", step === 0 ? "equal" :
+        [h("strong", step < 0 ? "A" : "B"), ` ${WORDS[Math.abs(step)]}`]),
     KEYS[i] ? cap(KEYS[i]) : h("span", { class: "nokey" })));
     const save = h("button", { type: "button", class: "primary save",
         "aria-keyshortcuts": "Enter", onclick: () => {
@@ -56,9 +56,9 @@ export function pairView(stage, before) {
     function paint() {
         choices.forEach((c, i) =>
             c.setAttribute("aria-pressed", String(STEPS[i] === at)));
-        preview.textContent = at === null ?
-            "One click or key is the vote; ← → go step by step." :
-            `${name(at)}. Enter saves it.`;
+        preview.replaceChildren(at === null ? "One choice is the vote." :
+            `${name(at)}.`, h("span", { class: "wide-only" }, at === null ?
+            " ← → go step by step." : " Enter saves it."));
         save.disabled = at === null;
     }
     paint();
@@ -66,11 +66,9 @@ export function pairView(stage, before) {
         h("div", { class: "dock-line" },
             h("h2", { class: "question" }, "Which answer is better?"), preview),
         h("div", { class: "pair-scale" },
-            h("span", { class: "end badge", "aria-hidden": "true" }, "A"),
             h("div", { class: "steps", role: "group",
                 "aria-label": "Which answer is better, and by how much" },
             choices),
-            h("span", { class: "end badge", "aria-hidden": "true" }, "B"),
             save));
     return {
         said: () => (at === null ? {} : said(at)),

@@ -56,8 +56,8 @@ export function rankingView(stage, before) {
             } };
         }
         const buttons = stage.cards.map((_, n) => h("button", { type: "button",
-            class: "place", "aria-label": `${ranking.ordinal(n + 1)}: answer ` +
-                ranking.letter(i), onclick: () =>
+            class: "place", "aria-label":
+                `${n + 1}: place of answer ${ranking.letter(i)}`, onclick: () =>
                 give(i, places[i] === n + 1 ? null : n + 1) },
         String(n + 1)));
         return { el: h("div", { class: "places", role: "group",
@@ -127,7 +127,7 @@ export function rankingView(stage, before) {
         });
         const isFull = ranking.isComplete(places);
         save.setAttribute("aria-disabled", String(!isFull));
-        preview.textContent = isFull ? "All ranked. Enter saves it." :
+        preview.textContent = isFull ? "All ranked." :
             `${K - rest.length} of ${K} ranked; the same number is a tie.`;
     }
 

@@ -93,7 +93,7 @@ export function spotcheckView(stage, before) {
         save.setAttribute("aria-disabled", String(!isFull));
         preview.textContent = overall === undefined ?
             "First the two together, then each by itself." :
-            isFull ? "All said. Enter saves it." :
+            isFull ? "All said." :
                 `Now each by itself: ${n} of 8 said.`;
         flat().forEach((g) => g.classList.toggle("said",
             g.querySelector(":checked") !== null));

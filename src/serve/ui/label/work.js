@@ -161,6 +161,7 @@ export class Work {
         this.item = null;
         this.view = null;
         this.root.replaceChildren();
+        delete this.root.dataset.assignment;
     }
 
     nothingLeft() {
@@ -205,6 +206,7 @@ export class Work {
     show(item, before = this.drafts.get(item.assignment)) {
         this.clear();
         this.item = item;
+        this.root.dataset.assignment = String(item.assignment);
         const K = item.answers.length;
         const promptText = h("div", { class: "prompt-text" });
         const promptHead = h("h1", { tabindex: "-1" },
