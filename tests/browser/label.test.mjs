@@ -157,7 +157,7 @@ test("two judges at once have different items and all are judged", async () => {
             at = await page.getAttribute(".work", "data-assignment");
             if (!at) break;
             mine.push(at);
-            await page.waitForTimeout(300);
+            await page.waitForTimeout(200);
             await press(page, ["2"]);
         }
         await isSaved(page);

@@ -179,7 +179,11 @@ test("people and standing: what they show, and no serious finding",
     async () => {
         const server = await serve(plan({ items: 2 }));
         const page = await sit(server, server.adminLink);
-        await page.route("**/standing", (r) => r.fulfill({ json: STANDING }));
+        let asked = 0;
+        await page.route("**/standing", (r) => {
+            asked++;
+            return r.fulfill({ json: STANDING });
+        });
         await page.waitForSelector("a.pool");
         await page.click('a:has-text("How it stands")');
         await page.waitForSelector(".says");
@@ -190,6 +194,16 @@ test("people and standing: what they show, and no serious finding",
         assert.match(text, /64 more pairs/);
         assert.match(text, /not decided, about 38 more pairs/);
         await inBothThemes(page, "standing");
+        // Somebody votes: it is read again without being asked to.
+        await page.waitForSelector('.when:has-text("Live")');
+        await page.waitForTimeout(1200);
+        const before = asked;
+        const judge = await open(server, "ada", 1);
+        await shown(judge);
+        await press(judge, SPOT);
+        for (let k = 0; k < 50 && asked === before; k++)
+            await page.waitForTimeout(100);
+        assert.ok(asked > before);
 
         await page.click('a:has-text("People")');
         await page.fill("#name", "grace");

@@ -164,7 +164,7 @@ export async function shown(page, not = null) {
         const at = document.querySelector(".work")?.dataset.assignment;
         return at && at !== old && at;
     }, not);
-    await page.waitForTimeout(300); // keys so soon are for the one before
+    await page.waitForTimeout(200); // keys so soon are for the one before
     return handle.jsonValue();
 }
 
@@ -181,7 +181,7 @@ export const SPOT = [..."13422132", "2", "Enter"];
 /** Wait until this assignment is on the screen. */
 export async function back(page, at) {
     await page.waitForSelector(`.work[data-assignment="${at}"]`);
-    await page.waitForTimeout(300);
+    await page.waitForTimeout(200);
 }
 
 /** Open a judge's window on pool n of the server's. */

@@ -71,6 +71,7 @@ export function spotcheckView(stage, before) {
     const feet = groups.map((g, s) => h("div", { class: "marks", hidden: true,
         role: "group", "aria-label": `Answer ${"AB"[s]}, by itself` }, g));
     stage.cards.forEach((card, s) => card.foot.append(feet[s]));
+    for (const foot of feet) foot.addEventListener("focusin", () => paint());
 
     stage.dock.append(
         h("div", { class: "dock-line" },
@@ -93,10 +94,20 @@ export function spotcheckView(stage, before) {
         save.setAttribute("aria-disabled", String(!isFull));
         preview.textContent = overall === undefined ?
             "First the two together, then each by itself." :
-            isFull ? "All said." :
-                `Now each by itself: ${n} of 8 said.`;
+            isFull ? "All said." : `${n} of 8 said. ${wanted()}`;
         flat().forEach((g) => g.classList.toggle("said",
             g.querySelector(":checked") !== null));
+    }
+
+    /** What the keys do for the question that has the focus. */
+    function wanted() {
+        const n = current() < 0 ? missing() : current();
+        const row = ROWS[n % 4];
+        if (!row) return "";
+        const what = `${"AB"[Math.floor(n / 4)]}, ${row.legend.toLowerCase()}: `;
+        return what + (row.first === 0 ? "0 not at all to 4 fully" :
+            row.values.map((v, i) =>
+                `${i + 1} ${v.label.toLowerCase()}`).join(", "));
     }
 
     /** @param {number} n */

@@ -32,7 +32,7 @@ import { spotcheckView } from "./view_spotcheck.js";
 
 const AHEAD = 3;
 /** Keys pressed so soon after an item came were meant for the one before. */
-const SETTLE_MS = 250;
+const SETTLE_MS = 150;
 const LOOK_AGAIN_MS = 20000;
 
 export class Work {
