@@ -184,6 +184,8 @@ test("a server that dies loses no acknowledged vote, none counts twice",
             await isSaved(page);
             const before = server.votes()[0];
             assert.equal(before, cast);
+            await page.waitForFunction(() => Number(
+                document.querySelector(".work").dataset.ahead) >= 3);
             await judge(1);
             // Perhaps in flight, perhaps on the disk, perhaps neither.
             await server.kill();

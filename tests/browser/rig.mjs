@@ -50,6 +50,8 @@ export class Server {
 
     /** No farewell: as if the machine had lost power. */
     async kill() {
+        if (this.child.exitCode !== null || this.child.signalCode !== null)
+            return;
         const gone = new Promise((r) => this.child.once("exit", r));
         this.child.kill("SIGKILL");
         await gone;
@@ -68,7 +70,7 @@ export class Server {
     }
 
     async end() {
-        if (this.child.exitCode === null) await this.kill();
+        await this.kill();
         fs.rmSync(this.dir, { recursive: true, force: true });
     }
 }

@@ -61,13 +61,24 @@ export function segments(o) {
  */
 export function dialog(o) {
     const before = document.activeElement;
-    const close = () => box.close();
+    const end = () => {
+        if (!box.isConnected) return;
+        box.remove();
+        if (before instanceof HTMLElement && before.isConnected)
+            before.focus({ preventScroll: true });
+        o.closed?.();
+    };
+    // The event of closing comes later than the next key may: until then that
+    // key would go into the closed dialog.
+    const close = () => {
+        box.close();
+        end();
+    };
     const box = h("dialog", { class: o.class, "aria-labelledby": "dialog-h",
-        onclose: () => {
-            box.remove();
-            if (before instanceof HTMLElement && before.isConnected)
-                before.focus({ preventScroll: true });
-            o.closed?.();
+        onclose: end,
+        oncancel: (/** @type {Event} */ e) => {
+            e.preventDefault();
+            close();
         },
         onclick: (/** @type {MouseEvent} */ e) => {
             if (e.target === box) close();

@@ -81,8 +81,12 @@ const WORDS = { vote: "judged", skip: "skipped", undo: "undone" };
 /** @param {App} app @param {(past: Past) => void} undo */
 export function historyDialog(app, undo) {
     const list = h("ol", { class: "history" }, h("li", "Fetching…"));
+    let shut = () => {};
     const box = dialog({ title: "What I judged", class: "side",
-        body: () => [list] });
+        body: (close) => {
+            shut = close;
+            return [list];
+        } });
     const load = async () => {
         try {
             const { items } = await app.api.get("/api/history?max=50");
@@ -95,7 +99,7 @@ export function historyDialog(app, undo) {
                     h("button", { type: "button", class: "quiet",
                         "aria-label": `Undo: ${past.prompt.slice(0, 60)}`,
                         onclick: () => {
-                            box.close();
+                            shut();
                             undo(past);
                         } }, "Undo") :
                     h("span", { class: "muted" }, "open"))));

@@ -54,6 +54,7 @@ export class Work {
         this.render = "plain";
         this.isDiff = false;
         this.isFetching = false;
+        this.isAll = false; // fewer came than were asked for: there are no more
         this.isOver = false;
         /** @type {View|null} */
         this.view = null;
@@ -94,12 +95,14 @@ export class Work {
             const got = await this.app.api.post(
                 `/api/pools/${this.pool.pool}/next`, { want });
             if (this.isOver) return;
+            this.isAll = got.items.length < want;
             for (const item of /** @type {Item[]} */ (got.items)) {
                 const known = this.deck.find((d) =>
                     d.assignment === item.assignment);
                 if (known) known.expires = item.expires;
                 else if (!this.acted.has(item.assignment)) this.deck.push(item);
             }
+            this.tellAhead();
             if (!this.item && this.deck.length) this.show(this.deck[0]);
             else if (!this.item && this.app.outbox.waiting === 0)
                 this.nothingLeft();
@@ -111,6 +114,11 @@ export class Work {
         } finally {
             this.isFetching = false;
         }
+    }
+
+    /** How many can be judged without the server; for tests. */
+    tellAhead() {
+        this.root.dataset.ahead = String(this.deck.length);
     }
 
     lookAgain() {
@@ -135,6 +143,7 @@ export class Work {
 
     next() {
         this.deck.shift();
+        this.tellAhead();
         this.item = null;
         this.view = null;
         if (this.deck.length) this.show(this.deck[0]);
@@ -451,7 +460,9 @@ export class Work {
             }
             void this.refreshPool();
         } else if (entry.what === "vote") this.app.announce("Saved.");
-        if (!this.item) void this.refill();
+        // What was asked for while this waited may have been less than wanted.
+        if (!this.item || (this.deck.length < AHEAD && !this.isAll))
+            void this.refill();
     }
 
     /** The server will never take it.
