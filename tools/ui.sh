@@ -29,7 +29,8 @@ exec 9>"$work/lock"
 flock 9
 if ! cmp -s "$ui/package-lock.json" "$work/installed"; then
     cp "$ui/package.json" "$ui/package-lock.json" "$ui/.npmrc" "$work/"
-    if ! (cd "$work" && npm ci --ignore-scripts >npm.log 2>&1); then
+    if ! (cd "$work" && npm ci --ignore-scripts --prefer-offline \
+        --fetch-retries=1 --fetch-retry-mintimeout=1000 >npm.log 2>&1); then
         tail -n 5 "$work/npm.log" | cut -c 1-200
         echo "ui: skipped, npm could not fetch the packages"
         exit 77

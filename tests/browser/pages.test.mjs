@@ -41,6 +41,9 @@ test("text of models is inert, as plain text and as Markdown", async () => {
     await press(page, ["d"]);
     await page.waitForSelector(".text mark");
     await inert("differences");
+    await press(page, ["m"]);
+    await page.waitForSelector(".text .md");
+    assert.equal(await page.locator(".text mark").count(), 0);
     await press(page, SPOT);
     await heading(page, "Nothing left");
     await isSaved(page);

@@ -27,8 +27,7 @@ static int64_t now_ms(void)
 
 static const char *source(bool is_pair, size_t k)
 {
-    static const char *const pair[] = {"policy", "reference"};
-    return is_pair ? pair[k] : "policy";
+    return is_pair && k > 0 ? "reference" : "policy";
 }
 
 static enum status add_item(struct db *db, const struct json *x, int64_t pool,

@@ -308,11 +308,18 @@ export class Work {
 
     toggleRender() {
         this.render = this.render === "plain" ? "markdown" : "plain";
-        this.toggles?.markdown.setAttribute("aria-pressed",
-            String(this.render === "markdown"));
-        this.fill();
+        if (this.render === "markdown") this.isDiff = false;
+        this.paintToggles();
         this.app.announce(this.render === "markdown" ? "Markdown" :
             "Plain text");
+    }
+
+    paintToggles() {
+        this.toggles?.markdown.setAttribute("aria-pressed",
+            String(this.render === "markdown"));
+        this.toggles?.differences.setAttribute("aria-pressed",
+            String(this.isDiff));
+        this.fill();
     }
 
     toggleDiff() {
@@ -321,9 +328,9 @@ export class Work {
             return;
         }
         this.isDiff = !this.isDiff;
-        this.toggles?.differences.setAttribute("aria-pressed",
-            String(this.isDiff));
-        this.fill();
+        // Differences are of plain text, and the vote says what was seen.
+        if (this.isDiff) this.render = "plain";
+        this.paintToggles();
         if (this.isDiff && !diff(this.item.answers[0], this.item.answers[1]))
             this.app.notice("These two are too long to compare.");
         this.app.announce(this.isDiff ? "Differences are marked" :
