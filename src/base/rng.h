@@ -39,6 +39,7 @@ enum rng_purpose {
     RNG_ARM,       // store: which arm the next item comes from
     RNG_SIDES,     // store: what is shown on which side
     RNG_LOAD,      // store: which records become which items
+    RNG_VISITOR,   // world: a simulated person at the labelling page
 };
 
 struct rng {

@@ -109,19 +109,48 @@ void panel_mark(struct panel_marks *out, const struct judgement *j,
                                     : LENGTH_RIGHT;
 }
 
-/* What one visit of a judge to a pair yields; index 0 is the left side. */
-struct visit {
-    size_t side[2]; // which of pair.sample is shown there
-    const char *choice;
-    struct panel_marks marks[2];
-};
-
 static const char *choose(const double v[2], double tie_margin)
 {
     if (fabs(v[0] - v[1]) < tie_margin || v[0] == v[1])
         return (v[0] + v[1]) / 2 >= PANEL_GOOD ? "both_good" : "both_bad";
     return v[0] > v[1] ? "A" : "B";
 }
+
+void panel_judge(struct panel_verdict *out, const struct judgement truth[2],
+                 const double utility[2], bool is_same,
+                 const struct panel_config *c, struct rng *r)
+{
+    double v[2];
+    double noise[4];
+    for (size_t i = 0; i < 2; i++) {
+        if (i == 0 || !is_same) {
+            noise[3] = c->tau * rng_gumbel(r);
+            for (size_t k = 0; k < 3; k++)
+                noise[k] = c->tau_axis * rng_normal(r);
+        }
+        v[i] = utility[i] + c->length_bias * (double)truth[i].tokens + noise[3];
+        if (i == 0 && !is_same)
+            v[i] += c->side_bias;
+        panel_mark(&out->marks[i], &truth[i], noise);
+    }
+    out->overall = choose(v, c->tie_margin);
+}
+
+const char *panel_correct_name(enum panel_correct correct)
+{
+    return correct_names[correct];
+}
+
+const char *panel_length_name(enum panel_length length)
+{
+    return length_names[length];
+}
+
+/* What one visit of a judge to a pair yields. */
+struct visit {
+    size_t side[2]; // which of pair.sample is shown there, left first
+    struct panel_verdict said;
+};
 
 static bool is_same(const struct pair *p)
 {
@@ -134,27 +163,18 @@ static void judge_visit(struct visit *out, const struct pair *p,
                         size_t number)
 {
     struct rng r;
+    struct judgement shown[2];
+    double utility[2];
     uint32_t pair = (uint32_t)(2 * p->number + (p->is_placebo ? 1 : 0));
     rng_init(&r, seed, RNG_PANEL, (uint32_t)(p->judge * VISITS_MAX + number),
              pair);
     out->side[0] = rng_below(&r, 2);
     out->side[1] = 1 - out->side[0];
-    bool same = is_same(p);
-    double v[2];
-    double noise[4];
     for (size_t i = 0; i < 2; i++) {
-        const struct judgement *truth = &p->truth[out->side[i]];
-        if (i == 0 || !same) {
-            noise[3] = c->tau * rng_gumbel(&r);
-            for (size_t k = 0; k < 3; k++)
-                noise[k] = c->tau_axis * rng_normal(&r);
-        }
-        v[i] = truth->gold + c->length_bias * (double)truth->tokens + noise[3];
-        if (i == 0 && !same)
-            v[i] += c->side_bias;
-        panel_mark(&out->marks[i], truth, noise);
+        shown[i] = p->truth[out->side[i]];
+        utility[i] = shown[i].gold;
     }
-    out->choice = choose(v, c->tie_margin);
+    panel_judge(&out->said, shown, utility, is_same(p), c, &r);
 }
 
 static const char *source_name(const struct pair *p, size_t which)
@@ -196,13 +216,15 @@ static void write_visit(struct buf *out, const struct pair *p,
     (void)snprintf(id, sizeof id, "careful-%zu", p->judge + 1);
     json_field_text(&w, "judge", id);
     json_field_int(&w, "visit", (int64_t)number);
-    json_field_text(&w, "overall", v->choice);
-    json_field_int(&w, "left_direct", v->marks[0].direct);
-    json_field_int(&w, "right_direct", v->marks[1].direct);
-    json_field_text(&w, "left_correct", correct_names[v->marks[0].correct]);
-    json_field_text(&w, "right_correct", correct_names[v->marks[1].correct]);
-    json_field_text(&w, "left_length", length_names[v->marks[0].length]);
-    json_field_text(&w, "right_length", length_names[v->marks[1].length]);
+    json_field_text(&w, "overall", v->said.overall);
+    json_field_int(&w, "left_direct", v->said.marks[0].direct);
+    json_field_int(&w, "right_direct", v->said.marks[1].direct);
+    json_field_text(&w, "left_correct",
+                    correct_names[v->said.marks[0].correct]);
+    json_field_text(&w, "right_correct",
+                    correct_names[v->said.marks[1].correct]);
+    json_field_text(&w, "left_length", length_names[v->said.marks[0].length]);
+    json_field_text(&w, "right_length", length_names[v->said.marks[1].length]);
     json_close(&w, '}');
     buf_putc(out, '\n');
 }

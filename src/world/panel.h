@@ -44,6 +44,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "world/judge.h"
 
 #define PANEL_SCHEMA "plumb.spotcheck/1"
@@ -136,5 +137,30 @@ struct panel_marks {
  * the three scales (0 for none). */
 void panel_mark(struct panel_marks *out, const struct judgement *j,
                 const double noise[3]);
+
+/* What a judge says of a pair; [0] is the left answer. */
+struct panel_verdict {
+    const char *overall; // "A", "B", "both_good", "both_bad"
+    struct panel_marks marks[2];
+};
+
+/*
+ * Judge a pair as it is shown, by the rules above.
+ *
+ *   truth    [2]  what the answers are, left and right
+ *   utility  [2]  what they are worth to this judge before noise and biases;
+ *                 gold, to a careful one
+ *   is_same       the two are one text: they share their noise, and no side
+ *                 is favoured
+ *   r             gives a Gumbel and three normals for each answer, left first
+ *                 (for one text: once)
+ */
+void panel_judge(struct panel_verdict *out, const struct judgement truth[2],
+                 const double utility[2], bool is_same,
+                 const struct panel_config *c, struct rng *r);
+
+/* The words for marks: "yes", "too_long". */
+const char *panel_correct_name(enum panel_correct correct);
+const char *panel_length_name(enum panel_length length);
 
 #endif

@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#include "base/rng.h"
-
 struct rater_config rater_default(void)
 {
     return (struct rater_config){
@@ -58,19 +56,17 @@ static void sort_best_first(size_t *order, const double *noisy, size_t K)
     }
 }
 
-const char *rater_rank(int32_t *ranking, const struct judgement *judged,
-                       size_t K, const struct rater_config *c, uint64_t seed,
-                       uint32_t prompt)
+const char *rater_rank_from(int32_t *ranking, const struct judgement *judged,
+                            size_t K, const struct rater_config *c,
+                            struct rng *r)
 {
     double noisy[RATER_REPLIES_MAX];
     size_t order[RATER_REPLIES_MAX];
-    struct rng r;
     assert(K >= 1 && K <= RATER_REPLIES_MAX);
-    rng_init(&r, seed, RNG_RATER, 0, prompt);
-    bool is_hurried = rng_uniform(&r) < c->hurried;
+    bool is_hurried = rng_uniform(r) < c->hurried;
     for (size_t k = 0; k < K; k++)
         noisy[k] =
-            rater_utility(c, &judged[k], is_hurried) / c->tau + rng_gumbel(&r);
+            rater_utility(c, &judged[k], is_hurried) / c->tau + rng_gumbel(r);
     sort_best_first(order, noisy, K);
     size_t best = 0; // of the current group of ties
     for (size_t i = 0; i < K; i++) {
@@ -80,4 +76,13 @@ const char *rater_rank(int32_t *ranking, const struct judgement *judged,
         ranking[order[i]] = (int32_t)best + 1;
     }
     return is_hurried ? "hurried" : "careful";
+}
+
+const char *rater_rank(int32_t *ranking, const struct judgement *judged,
+                       size_t K, const struct rater_config *c, uint64_t seed,
+                       uint32_t prompt)
+{
+    struct rng r;
+    rng_init(&r, seed, RNG_RATER, 0, prompt);
+    return rater_rank_from(ranking, judged, K, c, &r);
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "world/judge.h"
 
 #define RATER_REPLIES_MAX 64 // as many as a ranking may hold on disk
@@ -68,5 +69,10 @@ double rater_utility(const struct rater_config *c, const struct judgement *j,
 const char *rater_rank(int32_t *ranking, const struct judgement *judged,
                        size_t K, const struct rater_config *c, uint64_t seed,
                        uint32_t prompt);
+
+/* The same from a stream of the caller's, which decides everything. */
+const char *rater_rank_from(int32_t *ranking, const struct judgement *judged,
+                            size_t K, const struct rater_config *c,
+                            struct rng *r);
 
 #endif
