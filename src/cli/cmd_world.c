@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "cli/visiting.h"
 #include "world/desk.h"
 
 static enum status need(const char *value, const char *what, struct err *err)
@@ -109,6 +110,8 @@ enum status cmd_world(struct options *o, struct err *err)
     const char *name = o->operand[0];
     const char *out = o->v.common.out;
     char dir[FILE_PATH_MAX];
+    if (o->v.world.as != 0 && strcmp(name, "judge") == 0)
+        return visiting_judge(o, err);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (strcmp(steps[i].name, name) != 0)
             continue;

@@ -80,6 +80,21 @@ static const struct option first[] = {
            "judge: the gold rubric, or simulated spot-checkers who see blind "
            "pairs",
            FOR_WORLD, RECORDED),
+    CHOICE("world.as", world.as, "files",
+           "files|rater:careful|rater:hurried|rater:mixed|rater:coin",
+           "judge: from file to file, or as a simulated person who votes at "
+           "the page of plumb label",
+           FOR_WORLD, 0),
+    PATH("world.link", 0, world.link,
+         "judge --as: a file with the judge's link, as plumb label invite "
+         "prints it",
+         FOR_WORLD, 0, PARENT_NONE),
+    TEXT("world.pool", world.pool, NULL,
+         "judge --as: the pool; without it, all of them", FOR_WORLD, 0),
+    INT("world.votes", world.votes, "0", 0, 1000000000,
+        "judge --as: votes at most; 0: until nothing is left", FOR_WORLD, 0),
+    REAL("world.pace", world.pace, "0", 0, 3600,
+         "judge --as: seconds that an item is looked at", FOR_WORLD, 0),
     REAL("rater.hurried", world.rater.hurried, "0.7", 0, 1,
          "share of prompts that a hurried rater ranks", FOR_WORLD | FOR_DEMO,
          RECORDED),

@@ -38,6 +38,10 @@ struct world_values {
     double judge_side_bias, judge_length_bias;
     const char *intents; // with commas between, or NULL: all
     double mix_shift;
+    int as; // 0: the desk's own files; else a simulated person over HTTP
+    const char *link, *pool;
+    int64_t votes;
+    double pace;
 };
 
 enum world_panel {
