@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/labelling.h"
 #include "cli/session.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
@@ -28,13 +29,6 @@ struct visit {
     int64_t began; // makes keys new
     bool is_over;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- one item ------------------------------------------------------------ */
 
@@ -80,9 +74,9 @@ static enum status say(struct json_writer *w, struct visit *v,
 /* Wait as long as a person would take, or until asked to stop. */
 static void read_item(const struct visit *v)
 {
-    int64_t end = now_ms() + (int64_t)(1000 * v->o->v.world.pace);
+    double end = terminal_now() + v->o->v.world.pace;
     const struct timespec t = {0, 20000000};
-    while (now_ms() < end && !context_stopped(&v->context))
+    while (terminal_now() < end && !context_stopped(&v->context))
         (void)nanosleep(&t, NULL);
 }
 
@@ -124,7 +118,7 @@ static enum status judge_item(struct visit *v, const struct json *item,
     const char *answer[RATER_REPLIES_MAX];
     const struct json *answers = json_get(item, "answers");
     size_t K = json_size(answers);
-    int64_t shown = now_ms() + seat_clock(v->seat);
+    int64_t shown = labelling_now() + seat_clock(v->seat);
     char path[64];
     struct json *said = NULL;
     struct buf body;
@@ -262,7 +256,7 @@ enum status visiting_judge(const struct options *o, struct err *err)
     char link[SEAT_URL_MAX];
     struct visit v = {.o = o,
                       .context = {.stop = stop_flag(), .stage = "judge"},
-                      .began = now_ms()};
+                      .began = labelling_now()};
     enum status status = OK;
     if (w->data == NULL)
         return err_set(err, ERR_ARG,
