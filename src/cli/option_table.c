@@ -229,8 +229,9 @@ static const struct option first[] = {
          RECORDED),
 
     /* the reward model */
-    PATH("reward.data", 'd', reward.data, "rankings, JSON Lines", FOR_REWARD,
-         NEEDED, PARENT_FILE),
+    PATH("reward.data", 'd', reward.data,
+         "rankings: JSON Lines, or the database that plumb label keeps them in",
+         FOR_REWARD, NEEDED, PARENT_FILE),
     PATH("reward.extra_data", 0, reward.extra,
          "more rankings to train on, fresh ones of the policy's own replies, "
          "say; none of them is held out",

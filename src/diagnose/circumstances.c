@@ -33,11 +33,12 @@ static enum status add_worse(struct leads *leads, const struct evidence *e,
     return OK;
 }
 
-/* Is the vote the second visit of the same pair as the first one? */
+/* Does the second visit of a pair say what the same judge's first one said? */
 static double same_choice(const struct evidence *e, size_t second)
 {
     for (size_t i = 0; i < e->n_vote; i++)
-        if (e->vote[i].visit == 1 && e->vote[i].pair == e->vote[second].pair)
+        if (e->vote[i].visit == 1 && e->vote[i].pair == e->vote[second].pair &&
+            e->vote[i].judge == e->vote[second].judge)
             return e->vote[i].win == e->vote[second].win ? 1 : 0;
     return (double)NAN;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
 #include "io/settings.h"
+#include "store/human.h"
 
 #define CURVE "eval/curve.json"
 #define DOCUMENT_MAX ((size_t)64 << 20)
@@ -353,8 +354,9 @@ static enum status read_votes(struct evidence *e, struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct err reason;
-    TRY(file_join(path, e->project, "human/spotcheck.jsonl", err));
-    enum status status = evidence_read_votes(e, path, &reason);
+    enum status status = human_find(path, e->project, &reason);
+    if (status == OK)
+        status = evidence_read_votes(e, path, &reason);
     if (status == OK && e->votes_strange > 0) {
         status = err_set(&reason, ERR_MISMATCH,
                          "%zu votes are about replies that "

@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
-#include "io/jsonl.h"
 #include "io/vote.h"
+#include "store/human.h"
 
 /*
  * Which held-out reply a vote is about: (prompt, model, sample) in one number,
@@ -145,7 +145,7 @@ enum status evidence_read_votes(struct evidence *e, const char *path,
     struct reading r = {.e = e};
     enum status status = index_replies(&r, err);
     if (status == OK)
-        status = jsonl_read(path, add_vote, &r, err);
+        status = human_read(path, add_vote, &r, err);
     if (status == OK)
         status = evidence_lose_again(e, &r.seen, "human/spotcheck.jsonl",
                                      evidence_judges(e), err);

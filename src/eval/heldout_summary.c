@@ -8,6 +8,7 @@
 #include "eval/samples.h"
 #include "eval/spotcheck.h"
 #include "io/run.h"
+#include "store/human.h"
 
 #define CURVE_MAX ((size_t)16 << 20)
 #define REWARD_MAX ((size_t)1 << 20)
@@ -33,7 +34,7 @@ static enum status read_panel(struct sources *s, struct err *err)
     char path[FILE_PATH_MAX];
     struct known known;
     TRY(heldout_files_path(samples, s->project, "samples.jsonl", err));
-    TRY(file_join(path, s->project, "human/spotcheck.jsonl", err));
+    TRY(human_find(path, s->project, err));
     if (!file_exists(path))
         return OK;
     TRY(known_read(&known, samples, err));

@@ -8,6 +8,7 @@
 #include "eval/samples_table.h"
 #include "io/dataset.h"
 #include "io/vote.h"
+#include "store/human.h"
 
 /* One visit, told from the tested reply's side. */
 struct visit {
@@ -301,7 +302,7 @@ enum status spotcheck_read(struct measures *out,
     enum status status = OK;
     struct votes votes = {.path = path, .known = known};
     struct tally t = {.votes = &votes, .plan = plan};
-    TRY_DONE(jsonl_read(path, add_visit, &votes, err));
+    TRY_DONE(human_read(path, add_visit, &votes, err));
     TRY_DONE(open_tally(&t, err));
     *counts = (struct spotcheck_counts){.strange = votes.strange};
     for (size_t i = 0; i < votes.n; i++) {

@@ -1,0 +1,180 @@
+#include "store/human.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "store/items.h"
+#include "store/records.h"
+
+#define RANKINGS_MAX ((size_t)1 << 30)
+
+bool human_is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3";
+    struct file_map map;
+    if (file_map(&map, path, NULL) != OK)
+        return false;
+    bool is =
+        map.len >= sizeof magic && memcmp(map.data, magic, sizeof magic) == 0;
+    file_unmap(&map);
+    return is;
+}
+
+/* ---- spot-checks --------------------------------------------------------- */
+
+struct reading {
+    const char *path;
+    jsonl_fn fn;
+    void *ctx;
+    size_t row;
+};
+
+static enum status read_line(void *ctx, const char *line, size_t len,
+                             struct err *err)
+{
+    struct reading *r = ctx;
+    struct json *row;
+    char what[FILE_PATH_MAX + 32];
+    r->row++;
+    (void)snprintf(what, sizeof what, "%s: vote %zu", r->path, r->row);
+    TRY(json_parse(&row, line, len, what, err));
+    enum status status = r->fn(r->ctx, row, r->row, err);
+    json_free(row);
+    return status == OK ? OK : err_context(err, "%s", what);
+}
+
+static enum status read_database(const char *path, records_fn fn, void *ctx,
+                                 struct err *err)
+{
+    const struct records_config c = {.format = RECORDS_SPOTCHECK};
+    struct db *db;
+    TRY(project_open(&db, path, DB_READ, NULL, err));
+    enum status status = records_walk(db, &c, fn, ctx, err);
+    db_close(db);
+    return status;
+}
+
+enum status human_read(const char *path, jsonl_fn fn, void *ctx,
+                       struct err *err)
+{
+    struct reading r = {path, fn, ctx, 0};
+    if (!human_is_database(path))
+        return jsonl_read(path, fn, ctx, err);
+    return read_database(path, read_line, &r, err);
+}
+
+static enum status found_one(void *ctx, const char *line, size_t len,
+                             struct err *err)
+{
+    (void)ctx;
+    (void)line;
+    (void)len;
+    return err_set(err, ERR_FOUND, "a vote");
+}
+
+static enum status has_votes(bool *out, const char *path, struct err *err)
+{
+    enum status status = read_database(path, found_one, NULL, err);
+    *out = status == ERR_FOUND;
+    return *out ? OK : status;
+}
+
+/* The database among the files of a folder, "" when none has votes. */
+static enum status find_database(char out[FILE_PATH_MAX], const char *dir,
+                                 const struct file_list *list, struct err *err)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < list->n; i++) {
+        char path[FILE_PATH_MAX];
+        bool has = false;
+        if (!file_ends_with(list->name[i], ".db"))
+            continue;
+        TRY(file_join(path, dir, list->name[i], err));
+        TRY(has_votes(&has, path, err));
+        if (has && *out)
+            return err_set(err, ERR_MISMATCH,
+                           "%s and %s both hold votes on spot-checks; move "
+                           "one of them away",
+                           out, path);
+        if (has)
+            memcpy(out, path, sizeof path);
+    }
+    return OK;
+}
+
+enum status human_find(char out[FILE_PATH_MAX], const char *project,
+                       struct err *err)
+{
+    struct file_list list;
+    char dir[FILE_PATH_MAX], found[FILE_PATH_MAX] = "";
+    TRY(file_join(dir, project, "human", err));
+    if (file_is_dir(dir)) {
+        TRY(file_list(&list, dir, err));
+        enum status status = find_database(found, dir, &list, err);
+        file_list_free(&list);
+        TRY(status);
+    }
+    if (*found) {
+        memcpy(out, found, sizeof found);
+        return OK;
+    }
+    return file_join(out, dir, "spotcheck.jsonl", err);
+}
+
+/* ---- rankings ------------------------------------------------------------ */
+
+static enum status add_line(void *ctx, const char *line, size_t len,
+                            struct err *err)
+{
+    struct buf *out = ctx;
+    buf_append(out, line, len);
+    buf_putc(out, '\n');
+    return buf_status(out, err);
+}
+
+static enum status write_rankings(struct buf *out, struct db *db,
+                                  const char *pool, struct err *err)
+{
+    struct records_config c = {.format = RECORDS_RANKINGS};
+    struct arena a = {0};
+    struct pool p;
+    if (pool != NULL) {
+        enum status status = items_find_pool(&p, &a, db, pool, err);
+        c.pool = status == OK ? p.id : 0;
+        arena_free(&a);
+        TRY(status);
+    }
+    TRY(records_walk(db, &c, add_line, out, err));
+    if (out->len == 0)
+        return err_set(err, ERR_MISSING,
+                       "%s: no ranking stands in it; plumb label serves it "
+                       "to people",
+                       db_path(db));
+    return OK;
+}
+
+enum status human_rankings(char out[FILE_PATH_MAX], const char *path,
+                           const char *pool, struct err *err)
+{
+    enum status status = OK;
+    struct buf text;
+    struct db *db = NULL;
+    char hash[65], dir[FILE_PATH_MAX], name[32];
+    buf_init(&text, RANKINGS_MAX);
+    TRY_DONE(project_open(&db, path, DB_READ, NULL, err));
+    TRY_DONE(write_rankings(&text, db, pool, err));
+    file_hash_bytes(hash, text.data, text.len);
+    if (snprintf(dir, sizeof dir, "%s.votes", path) >= (int)sizeof dir) {
+        status = err_set(err, ERR_LIMIT, "%.80s...: too long a path", path);
+        goto done;
+    }
+    (void)snprintf(name, sizeof name, "%.16s.jsonl", hash);
+    TRY_DONE(file_make_dir(dir, err));
+    TRY_DONE(file_join(out, dir, name, err));
+    TRY_DONE(file_write(out, text.data, text.len, err));
+done:
+    db_close(db);
+    buf_free(&text);
+    return status;
+}
