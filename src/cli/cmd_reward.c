@@ -25,7 +25,7 @@ static enum status take_votes(struct options *o, struct err *err)
         const char *path = options_text(o, row);
         if (path == NULL || !human_is_database(path))
             continue;
-        TRY(human_rankings(votes, path, o->v.label.pool, err));
+        TRY(human_rankings(votes, path, o->v.reward_pool, err));
         TRY(options_set_text(o, row, votes, err));
     }
     return OK;

@@ -232,6 +232,8 @@ static const struct option first[] = {
     PATH("reward.data", 'd', reward.data,
          "rankings: JSON Lines, or the database that plumb label keeps them in",
          FOR_REWARD, NEEDED, PARENT_FILE),
+    TEXT("reward.pool", reward_pool, NULL,
+         "of a database's rankings those of this pool alone", FOR_REWARD, 0),
     PATH("reward.extra_data", 0, reward.extra,
          "more rankings to train on, fresh ones of the policy's own replies, "
          "say; none of them is held out",

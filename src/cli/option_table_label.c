@@ -21,10 +21,8 @@ static const struct option rows[] = {
          PARENT_NONE),
 
     /* what is asked */
-    TEXT("label.pool", label.pool, NULL,
-         "load: the pool, made when absent; reward: of a database's rankings "
-         "those of this pool alone",
-         FOR_LABEL | FOR_REWARD, 0),
+    TEXT("label.pool", label.pool, NULL, "load: the pool, made when absent",
+         FOR_LABEL, 0),
     CHOICE("label.task", label.task, "ranking", "ranking|spotcheck",
            "load: replies to be put in order, or a reply of the policy and "
            "one of the reference to be compared, blind",

@@ -155,6 +155,7 @@ struct option_values {
     struct world_values world;
     struct sft_config sft;
     struct reward_config reward;
+    const char *reward_pool;
     struct ppo_config ppo;
     int ppo_preset; // index into the choices of ppo.preset
     struct eval_values eval;

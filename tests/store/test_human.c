@@ -1,0 +1,204 @@
+/*
+ * test_human.c - a database and its export give the same rows, and which of
+ * them is read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "store/human.h"
+#include "store/records.h"
+#include "store/rig.h"
+
+static struct {
+    struct rig rig;
+    char project[128], human[160], db[192], file[192];
+} at;
+
+static int set_up(void **state)
+{
+    struct err err = {OK, ""};
+    (void)state;
+    rig_open(&at.rig);
+    (void)snprintf(at.project, sizeof at.project, "%s", at.rig.dir);
+    (void)snprintf(at.human, sizeof at.human, "%s/human", at.project);
+    (void)snprintf(at.db, sizeof at.db, "%s/people.db", at.human);
+    (void)snprintf(at.file, sizeof at.file, "%s/spotcheck.jsonl", at.human);
+    assert_int_equal(file_make_dir(at.human, &err), OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    rig_close(&at.rig);
+    return 0;
+}
+
+/* Spot-checks that two people voted on, and a ranking. */
+static void vote(void)
+{
+    struct rig *r = &at.rig;
+    int64_t pairs = rig_pool(r, "pairs", POOL_SPOTCHECK, 2, 0.5);
+    int64_t ranks = rig_pool(r, "ranks", POOL_RANKING, 1, 1);
+    int64_t judge[2] = {rig_judge(r, "anna"), rig_judge(r, "bert")};
+    rig_pair(r, pairs, "policy-0", ITEM_NORMAL, ITEM_RANDOM, 0);
+    rig_pair(r, pairs, "placebo-0", ITEM_PLACEBO, ITEM_RANDOM, 0);
+    rig_ranking(r, ranks, "rank-0", 3);
+    rig_ranking(r, ranks, "rank-1", 3);
+    for (int j = 0; j < 2; j++) {
+        int64_t id;
+        for (int i = 0; (id = rig_next(r, judge[j], pairs, RIG_NOW)) != 0;
+             i++) {
+            char key[16];
+            (void)snprintf(key, sizeof key, "k%d", i);
+            rig_vote(r, judge[j], id, i == j ? VOTE_A : VOTE_BOTH_GOOD, key,
+                     RIG_NOW);
+        }
+    }
+    int64_t id = rig_next(r, judge[0], ranks, RIG_NOW);
+    rig_rank(r, judge[0], id, 3, "rank", RIG_NOW);
+}
+
+/* The project's database, as it is now, in human/. */
+static void copy_database(const char *to)
+{
+    struct buf b;
+    struct err err = {OK, ""};
+    rig_number(&at.rig, "PRAGMA wal_checkpoint(TRUNCATE)");
+    buf_init(&b, 16 << 20);
+    assert_int_equal(file_read(&b, at.rig.path, &err), OK);
+    assert_int_equal(file_write(to, b.data, b.len, &err), OK);
+    buf_free(&b);
+}
+
+static enum status gather(void *ctx, const struct json *row, size_t line,
+                          struct err *err)
+{
+    struct buf *out = ctx;
+    buf_printf(out, "%zu ", line);
+    json_dump(out, row);
+    buf_putc(out, '\n');
+    return buf_status(out, err);
+}
+
+static void test_same_rows(void **state)
+{
+    const struct records_config c = {.format = RECORDS_SPOTCHECK};
+    struct buf a, b;
+    struct err err = {OK, ""};
+    int64_t lines = 0;
+    (void)state;
+    vote();
+    copy_database(at.db);
+    assert_int_equal(
+        records_save(&lines, at.rig.db, &c, at.file, 0, RIG_NOW, &err), OK);
+    assert_int_equal(lines, 4);
+    buf_init(&a, 1 << 20);
+    buf_init(&b, 1 << 20);
+    assert_true(human_is_database(at.db));
+    assert_false(human_is_database(at.file));
+    assert_false(human_is_database(at.human));
+    if (human_read(at.db, gather, &a, &err) != OK ||
+        human_read(at.file, gather, &b, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(buf_text(&a), buf_text(&b));
+    buf_free(&a);
+    buf_free(&b);
+}
+
+static enum status refuse(void *ctx, const struct json *row, size_t line,
+                          struct err *err)
+{
+    (void)ctx;
+    (void)row;
+    return err_set(err, ERR_FORMAT, "no good, %zu", line);
+}
+
+static void test_which_is_read(void **state)
+{
+    char path[FILE_PATH_MAX];
+    char second[224];
+    struct err err = {OK, ""};
+    (void)state;
+    /* Nothing there: the file, whether it is there or not. */
+    assert_int_equal(human_find(path, at.project, &err), OK);
+    assert_string_equal(path, at.file);
+    /* A database without votes is none. */
+    copy_database(at.db);
+    assert_int_equal(human_find(path, at.project, &err), OK);
+    assert_string_equal(path, at.file);
+    vote();
+    copy_database(at.db);
+    assert_int_equal(file_write(at.file, "{}\n", 3, &err), OK);
+    assert_int_equal(human_find(path, at.project, &err), OK);
+    assert_string_equal(path, at.db);
+    assert_int_equal(human_read(path, refuse, NULL, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "people.db: vote 1: no good, 1"));
+    /* Two of them: which one is meant is not ours to guess. */
+    (void)snprintf(second, sizeof second, "%s/other.db", at.human);
+    copy_database(second);
+    assert_int_equal(human_find(path, at.project, &err), ERR_MISMATCH);
+    assert_non_null(strstr(err.text, "other.db"));
+    assert_int_equal(file_remove(second, &err), OK);
+    /* What is damaged is not passed over. */
+    assert_int_equal(file_write(second, "SQLite format 3", 16, &err), OK);
+    assert_int_not_equal(human_find(path, at.project, &err), OK);
+}
+
+static void test_rankings(void **state)
+{
+    char first[FILE_PATH_MAX], again[FILE_PATH_MAX], later[FILE_PATH_MAX];
+    char hash[65];
+    struct buf a;
+    struct err err = {OK, ""};
+    (void)state;
+    assert_int_equal(human_rankings(first, at.rig.path, NULL, &err),
+                     ERR_MISSING);
+    vote();
+    if (human_rankings(first, at.rig.path, NULL, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(human_rankings(again, at.rig.path, "ranks", &err), OK);
+    assert_string_equal(first, again);
+    assert_int_equal(human_rankings(again, at.rig.path, "absent", &err),
+                     ERR_MISSING);
+    assert_int_equal(human_rankings(again, at.rig.path, "pairs", &err),
+                     ERR_MISSING);
+    assert_int_equal(file_hash(hash, first, &err), OK);
+    assert_non_null(strstr(first, ".votes/"));
+    assert_int_equal(strncmp(strstr(first, ".votes/") + 7, hash, 16), 0);
+    buf_init(&a, 1 << 20);
+    assert_int_equal(human_read(first, gather, &a, &err), OK);
+    assert_non_null(strstr(buf_text(&a), "\"ranking\":["));
+    buf_free(&a);
+    /* More votes are another file; the first one stays. */
+    struct judge anna;
+    assert_int_equal(judges_find(&anna, at.rig.db, "anna", &err), OK);
+    struct pool pool;
+    struct arena arena = {0};
+    assert_int_equal(items_find_pool(&pool, &arena, at.rig.db, "ranks", &err),
+                     OK);
+    rig_rank(&at.rig, anna.id, rig_next(&at.rig, anna.id, pool.id, RIG_NOW), 3,
+             "more", RIG_NOW);
+    arena_free(&arena);
+    assert_int_equal(human_rankings(later, at.rig.path, NULL, &err), OK);
+    assert_string_not_equal(first, later);
+    assert_true(file_exists(first));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_same_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_which_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rankings, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
