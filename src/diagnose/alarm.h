@@ -1,0 +1,130 @@
+/*
+ * alarm.h - what somebody who watches a run is told of, while it goes on.
+ *
+ * Each alarm is quiet, raised, or cannot be told for want of something.  A
+ * series is compared with its own beginning.  First and last are windows of
+ * k = n/5 iterations, 3 at least and 50 at most, of the n there are (none from
+ * fewer than 2k), and
+ *
+ *     d = mean(last) - mean(first),   se^2 = var(last)/k + var(first)/k
+ *
+ * "Rises" is d > 3 se, "falls" d < -3 se: the 99.7 % interval of a normal
+ * difference, and the 95 % one where k is only 3 (t = 2.78 at 4 degrees of
+ * freedom).  Iterations resemble their neighbours, so this is an alarm and no
+ * test; plumb diagnose tests.
+ *
+ *     kl        KL a response rises and is above the controller's target;
+ *               without one, above ALARM_KL nats
+ *     entropy   falls, to less than ALARM_ENTROPY of its beginning
+ *     nan       a loss, KL or score of the last iteration is not finite
+ *     value     explained variance below 0 over the last window, after
+ *               ALARM_VALUE_FROM iterations: a constant would do better
+ *     length    rises, by ALARM_LENGTH or more
+ *     paradox   the reward rises, the policy has spent more KL than its reward
+ *               model has earned (diagnose/warning.h, whose rule and signals
+ *               these are), and neither people nor a gold judgement say that
+ *               replies got better
+ *
+ * THE PARADOX ALARM in full.  Scores of responses in the last iterations
+ * against those in the first, 95 % interval of the difference above 0; level
+ * of the warning 1 or more; and not "better".  People say better when the
+ * always-valid interval of the win rate (stat/sequential.h) lies above 1/2,
+ * worse when below, over blind votes on the newest policy that they saw: the
+ * finished run's (human/spotcheck.jsonl), else the newest checkpoint's, and
+ * those that were queued because of the alarm.  Gold rises or falls as above.
+ * People are heard before gold.  What was raised is
+ *
+ *     open        nobody has looked
+ *     asked       people were asked, and have not decided
+ *     confirmed   people say worse
+ *     cleared     people say better
+ *
+ * so that nothing but human evidence closes it.
+ */
+#ifndef PLUMB_DIAGNOSE_ALARM_H
+#define PLUMB_DIAGNOSE_ALARM_H
+
+#include "diagnose/warning.h"
+#include "stat/sequential.h"
+
+#define ALARM_KL 10.0
+#define ALARM_ENTROPY 0.3
+#define ALARM_LENGTH 1.25
+#define ALARM_VALUE_FROM 10
+
+enum alarm_kind {
+    ALARM_OF_PARADOX,
+    ALARM_OF_NAN,
+    ALARM_OF_KL,
+    ALARM_OF_ENTROPY,
+    ALARM_OF_LENGTH,
+    ALARM_OF_VALUE,
+    ALARMS
+};
+
+enum alarm_state {
+    ALARM_QUIET,
+    ALARM_UNKNOWN, // `text` says for want of what
+    ALARM_RAISED,
+    ALARM_ASKED,
+    ALARM_CONFIRMED,
+    ALARM_CLEARED,
+};
+
+enum {
+    ALARM_TEXT_MAX = 320
+};
+
+struct alarm {
+    enum alarm_state state;
+    int64_t since;             // iteration; -1: not raised
+    char text[ALARM_TEXT_MAX]; // what was seen, one sentence
+};
+
+const char *alarm_kind_name(enum alarm_kind kind);    // "paradox"
+const char *alarm_state_name(enum alarm_state state); // "confirmed"
+
+/* Does it ask for a look? */
+bool alarm_is_raised(const struct alarm *a);
+
+/* A run's series, as its log has them; NaN where a row has none, NULL where no
+ * row has. */
+struct alarm_series {
+    size_t n;
+    const int64_t *step;                                    // [n], rising
+    const double *kl, *entropy, *explained, *length, *gold; // [n] or NULL
+    double kl_target;       // of the controller; NaN without
+    const char *not_finite; // a metric of the last row, or NULL
+};
+
+/* All but the paradox alarm. */
+void alarm_judge_series(struct alarm alarm[ALARMS],
+                        const struct alarm_series *s);
+
+/* Rises, falls: 1, -1; 0 when neither, or nothing can be said. */
+int alarm_direction(const double *x, size_t n);
+
+/* Votes of people on the policy's replies beside the reference's, besides
+ * those in the evidence. */
+struct alarm_votes {
+    struct sequential said;
+    bool is_asked; // items are queued
+};
+
+/* What people said of the policy at an iteration: the rate at which they prefer
+ * it among votes that chose, with its always-valid interval.  The first `room`
+ * points, by iteration; returns how many. */
+struct alarm_point {
+    int64_t iteration;
+    struct estimate win;
+};
+size_t alarm_people(struct alarm_point *out, size_t room,
+                    const struct evidence *e);
+
+/* The paradox alarm.  ERR_MEMORY is the only failure. */
+enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
+                                const struct alarm_series *s,
+                                const struct alarm_votes *votes,
+                                struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,227 @@
+/*
+ * test_alarm.c - alarms: raised exactly where the rule says, and the paradox
+ * alarm closed by people alone.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "diagnose/alarm.h"
+#include "eval/files.h"
+
+enum {
+    N = 40,
+    BATCH = 16
+};
+
+static int64_t step[N];
+static double flat[N], rising[N], falling[N], negative[N];
+
+/* A little noise that repeats, so that a flat series has a spread. */
+static int set_up(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        double noise = 0.1 * (double)(i * 7 % 5 - 2);
+        step[i] = i + 1;
+        flat[i] = 5 + noise;
+        rising[i] = 5 + 0.5 * i + noise;
+        falling[i] = 5 - 0.12 * i + noise / 100;
+        negative[i] = -0.2 + noise;
+    }
+    return 0;
+}
+
+static struct alarm_series series(void)
+{
+    return (struct alarm_series){.n = N,
+                                 .step = step,
+                                 .kl = flat,
+                                 .entropy = flat,
+                                 .explained = flat,
+                                 .length = flat,
+                                 .kl_target = (double)NAN};
+}
+
+static void judge(struct alarm alarm[ALARMS], const struct alarm_series *s)
+{
+    memset(alarm, 0, ALARMS * sizeof *alarm);
+    alarm_judge_series(alarm, s);
+}
+
+static void test_quiet(void **state)
+{
+    (void)state;
+    struct alarm a[ALARMS];
+    struct alarm_series s = series();
+    judge(a, &s);
+    for (int k = 0; k < ALARMS; k++)
+        assert_false(alarm_is_raised(&a[k]));
+    assert_int_equal(a[ALARM_OF_KL].state, ALARM_QUIET);
+    assert_int_equal(alarm_direction(flat, N), 0);
+    assert_int_equal(alarm_direction(rising, N), 1);
+    assert_int_equal(alarm_direction(falling, N), -1);
+    assert_int_equal(alarm_direction(rising, 5), 0); // too few to say
+}
+
+static void test_raised(void **state)
+{
+    (void)state;
+    struct alarm a[ALARMS];
+    struct alarm_series s = series();
+    s.kl = rising;
+    s.length = rising;
+    s.entropy = falling;
+    s.explained = negative;
+    s.not_finite = "loss/value_avg";
+    judge(a, &s);
+    for (int k = 0; k < ALARMS; k++)
+        assert_true(k == ALARM_OF_PARADOX || alarm_is_raised(&a[k]));
+    /* Above 10 from 5 + 0.5 i > 10 on; 0.2 of noise at most. */
+    assert_in_range(a[ALARM_OF_KL].since, 11, 13);
+    assert_non_null(strstr(a[ALARM_OF_NAN].text, "loss/value_avg"));
+    s.kl_target = 100; // not above its target
+    judge(a, &s);
+    assert_false(alarm_is_raised(&a[ALARM_OF_KL]));
+}
+
+static void test_too_little(void **state)
+{
+    (void)state;
+    struct alarm a[ALARMS];
+    struct alarm_series s = series();
+    s.n = 4;
+    s.length = NULL;
+    judge(a, &s);
+    assert_int_equal(a[ALARM_OF_KL].state, ALARM_UNKNOWN);
+    assert_int_equal(a[ALARM_OF_LENGTH].state, ALARM_UNKNOWN);
+    s.n = 0;
+    judge(a, &s);
+    assert_int_equal(a[ALARM_OF_NAN].state, ALARM_UNKNOWN);
+}
+
+/* ---- the paradox -------------------------------------------------------- */
+
+/* A run whose KL and score grow by so much an iteration, with a reward model
+ * that is right on every second pair of the kind it is worse at. */
+static void make(struct evidence *e, double kl, double score)
+{
+    static const char heldout[] =
+        "{\"accuracy_chosen_longer\":{\"estimate\":0.5},"
+        "\"accuracy_chosen_shorter\":{\"estimate\":0.5}}";
+    struct err err;
+    *e = (struct evidence){.n_step = N, .n_rollout = N * BATCH};
+    files_must(MEM_NEW(e->step, N, &err), &err);
+    files_must(MEM_NEW(e->rollout, N * BATCH, &err), &err);
+    for (uint32_t i = 0; i < N; i++) {
+        e->step[i].step = i + 1;
+        for (uint32_t k = 0; k < BATCH; k++)
+            e->rollout[i * BATCH + k] = (struct evidence_rollout){
+                .step = i,
+                .kl = (float)(kl * i),
+                .score = (float)(score * i) + 0.01F * (float)k};
+    }
+    files_must(
+        json_parse(&e->reward_heldout, heldout, sizeof heldout - 1, "it", &err),
+        &err);
+}
+
+static void vote(struct evidence *e, int64_t at, size_t wins, size_t n)
+{
+    struct evidence_spot *grown =
+        mem_grow(e->spot, e->n_spot, e->n_spot + n, sizeof *grown);
+    assert_non_null(grown);
+    e->spot = grown;
+    for (size_t i = 0; i < n; i++)
+        e->spot[e->n_spot++] = (struct evidence_spot){
+            .step = at, .win = i < wins ? 1 : 0, .d_score = 0.5};
+}
+
+static enum alarm_state paradox(const struct evidence *e, const double *gold,
+                                const struct alarm_votes *votes)
+{
+    struct alarm a;
+    struct err err;
+    struct alarm_series s = series();
+    static const struct alarm_votes none;
+    s.gold = gold;
+    files_must(
+        alarm_judge_paradox(&a, e, &s, votes != NULL ? votes : &none, &err),
+        &err);
+    return a.state;
+}
+
+static void test_paradox(void **state)
+{
+    (void)state;
+    struct evidence e;
+    make(&e, 0.25, 0.1);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_RAISED);
+    assert_int_equal(paradox(&e, falling, NULL), ALARM_RAISED);
+    assert_int_equal(paradox(&e, flat, NULL), ALARM_RAISED);
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_QUIET);
+    const struct alarm_votes asked = {.is_asked = true};
+    assert_int_equal(paradox(&e, NULL, &asked), ALARM_ASKED);
+    evidence_free(&e);
+    make(&e, 0.25, 0); // the reward does not rise
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_QUIET);
+    evidence_free(&e);
+    make(&e, 0, 0.1); // nothing was spent
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_QUIET);
+    evidence_free(&e);
+}
+
+/* Few votes decide nothing; many do, whatever gold says. */
+static void test_people_close_it(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm_point point[4];
+    make(&e, 0.25, 0.1);
+    vote(&e, 10, 8, 8); // of an earlier checkpoint: not what is asked about
+    vote(&e, 40, 2, 4);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_RAISED);
+    vote(&e, 40, 60, 60);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_CLEARED);
+    assert_int_equal(paradox(&e, falling, NULL), ALARM_CLEARED);
+    assert_int_equal(alarm_people(point, 4, &e), 2);
+    assert_int_equal(point[1].iteration, 40);
+    assert_int_equal(point[1].win.n, 64);
+    assert_true(point[1].win.low > 0.5 && point[0].win.high <= 1);
+    vote(&e, 50, 0, 60);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_CONFIRMED);
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_CONFIRMED);
+    /* And so do votes that were queued because of it. */
+    struct alarm_votes more = {.is_asked = true};
+    for (int i = 0; i < 400; i++)
+        sequential_vote(&more.said, 1);
+    assert_int_equal(paradox(&e, NULL, &more), ALARM_CLEARED);
+    evidence_free(&e);
+}
+
+static void test_needs(void **state)
+{
+    (void)state;
+    struct evidence e;
+    make(&e, 0.25, 0.1);
+    json_free(e.reward_heldout);
+    e.reward_heldout = NULL;
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_UNKNOWN);
+    evidence_free(&e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quiet),           cmocka_unit_test(test_raised),
+        cmocka_unit_test(test_too_little),      cmocka_unit_test(test_paradox),
+        cmocka_unit_test(test_people_close_it), cmocka_unit_test(test_needs),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
