@@ -1,0 +1,343 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/names.h"
+#include "serve/http_internal.h"
+#include "serve/watch_internal.h"
+#include "serve/watch_row.h"
+#include "store/items.h"
+
+#define POOL "spot-check"
+#define LEASE ((int64_t)15 * 60 * 1000)
+
+/* Two replies of one prompt side by side: which of the two is the policy's is
+ * told to nobody. */
+static const char guide[] =
+    "Two answers to one message. Which one would you rather have been given? "
+    "Then say of each how helpful and how direct it is, whether what it says "
+    "is correct, and whether its length is right.";
+
+/* A prompt's replies; texts live in the arena, NULL: there is none. */
+struct pair {
+    const char *prompt_id, *prompt;
+    struct candidate policy, reference, other; // other: a second reference's
+    uint64_t order;                            // by which prompts are chosen
+};
+
+struct slice {
+    struct watch *w;
+    struct arena arena;
+    struct names prompts;
+    struct pair *pair;
+    size_t n, room;
+    int64_t step;
+    struct watch_row_reader reader;
+};
+
+/* ---- replies ------------------------------------------------------------ */
+
+/* The text that a JSON string stands for, in the arena. */
+static enum status copy_text(const char **out, struct arena *a,
+                             const struct scan_slice *raw, struct err *err)
+{
+    char *text;
+    if (raw->text == NULL)
+        return OK;
+    struct scan_slice inner = {raw->text + 1, raw->len - 2, false};
+    inner.is_escaped = memchr(inner.text, '\\', inner.len) != NULL;
+    TRY(ARENA_NEW(a, text, inner.len + 1, err));
+    (void)scan_slice_copy(text, &inner);
+    *out = text;
+    return OK;
+}
+
+static enum status find_pair(struct pair **out, struct slice *s,
+                             const char *prompt_id, struct err *err)
+{
+    size_t i, before = s->prompts.n;
+    TRY(names_add(&s->prompts, &i, prompt_id, err));
+    if (i == before) {
+        if (s->n == s->room) {
+            size_t room = s->room > 0 ? 2 * s->room : 256;
+            struct pair *pair = mem_grow(s->pair, s->room, room, sizeof *pair);
+            if (pair == NULL)
+                return err_set(err, ERR_MEMORY, "out of memory for pairs");
+            s->pair = pair;
+            s->room = room;
+        }
+        s->pair[s->n++] = (struct pair){.prompt_id = prompt_id};
+    }
+    *out = &s->pair[i];
+    return OK;
+}
+
+static enum status fill(struct candidate *c, struct slice *s,
+                        const struct watch_row *r, const char *source,
+                        int64_t step, struct err *err)
+{
+    if (c->text != NULL)
+        return OK;
+    *c = (struct candidate){
+        .source = source,
+        .step = step,
+        .sample = r->sample,
+        .tokens = isnan(r->tokens) ? -1 : (int64_t)r->tokens,
+        .score = isnan(r->score) ? r->score_raw : r->score,
+        .finish = watch_row_text_is(&r->finish, "eos")      ? "eos"
+                  : watch_row_text_is(&r->finish, "length") ? "length"
+                                                            : NULL};
+    return copy_text(&c->text, &s->arena, &r->response, err);
+}
+
+static enum status take_row(struct slice *s, const struct watch_row *r,
+                            bool has_policy, struct err *err)
+{
+    const char *id = NULL;
+    struct pair *p;
+    TRY(copy_text(&id, &s->arena, &r->prompt_id, err));
+    TRY(find_pair(&p, s, id, err));
+    if (p->prompt == NULL)
+        TRY(copy_text(&p->prompt, &s->arena, &r->prompt, err));
+    if (has_policy && watch_row_text_is(&r->which, "policy"))
+        return fill(&p->policy, s, r, "policy", s->step, err);
+    if (!watch_row_text_is(&r->which, "reference"))
+        return OK;
+    if (p->reference.text == NULL)
+        return fill(&p->reference, s, r, "reference", 0, err);
+    return fill(&p->other, s, r, "placebo", 0, err);
+}
+
+static enum status take_file(struct slice *s, const char *path, bool has_policy,
+                             struct err *err)
+{
+    const char *line;
+    size_t len;
+    TRY(watch_source_hold_file(s->w, path, err));
+    const char *at = buf_text(&s->w->held.text);
+    const char *end = at + s->w->held.text.len;
+    while (watch_source_line(&line, &len, &at, end)) {
+        struct watch_row r;
+        bool is_row;
+        TRY(watch_row_read(&r, &is_row, &s->reader, line, len, err));
+        if (is_row)
+            TRY(take_row(s, &r, has_policy, err));
+    }
+    return OK;
+}
+
+/* ---- where they are ----------------------------------------------------- */
+
+struct files {
+    char newest[FILE_PATH_MAX], eval[FILE_PATH_MAX];
+    int64_t step; // of the newest checkpoint's; -1
+};
+
+static enum status note_file(void *ctx, const char *name, int64_t step,
+                             const char *path, struct err *err)
+{
+    struct files *f = ctx;
+    if (strcmp(name, "eval") == 0)
+        return file_join(f->eval, "", path, err);
+    if (strncmp(name, "checkpoint-", 11) != 0 || step < f->step)
+        return OK;
+    f->step = step;
+    return file_join(f->newest, "", path, err);
+}
+
+/* The newest checkpoint's replies where they were kept, else those of the
+ * evaluation, which are the finished run's. */
+static enum status gather(struct slice *s, const struct watch_place *p,
+                          int64_t last, struct err *err)
+{
+    struct files f = {.step = -1};
+    TRY(watch_source_walk(p, note_file, &f, err));
+    if (f.eval[0] == '\0')
+        return err_set(err, ERR_MISSING,
+                       "no replies of the reference to compare with; plumb "
+                       "eval %s --set eval.curve_samples=true makes them",
+                       p->project[0] != '\0' ? p->project : p->path);
+    bool has_checkpoint = f.newest[0] != '\0';
+    s->step = has_checkpoint ? f.step : last;
+    if (has_checkpoint)
+        TRY(take_file(s, f.newest, true, err));
+    return take_file(s, f.eval, !has_checkpoint, err);
+}
+
+/* ---- into the database -------------------------------------------------- */
+
+struct adding {
+    struct slice *slice;
+    const char *key;
+    size_t pairs;
+    int64_t now;
+    struct watch_check *out;
+};
+
+static enum status need_pool(int64_t *id, struct db *db, int64_t now,
+                             struct err *err)
+{
+    struct arena a = {0};
+    struct pool pool;
+    struct err reason;
+    enum status status = items_find_pool(&pool, &a, db, POOL, &reason);
+    if (status == OK)
+        *id = pool.id;
+    arena_free(&a);
+    if (status == OK && pool.task != POOL_SPOTCHECK)
+        return err_set(err, ERR_MISMATCH, "the pool " POOL " ranks");
+    if (status == OK && pool.closed != 0)
+        return err_set(err, ERR_MISMATCH, "the pool " POOL " is closed");
+    if (status != ERR_MISSING)
+        return status == OK ? OK : err_set(err, status, "%s", reason.text);
+    pool = (struct pool){.name = POOL,
+                         .task = POOL_SPOTCHECK,
+                         .overlap = 1,
+                         .lease = LEASE,
+                         .random_share = 1,
+                         .guide = guide};
+    return items_add_pool(id, db, &pool, 0, now, err);
+}
+
+static enum status add_item(struct adding *x, struct db *db, int64_t pool,
+                            const struct pair *p, bool is_placebo,
+                            struct err *err)
+{
+    char name[PROJECT_NAME_MAX + 1];
+    bool is_new;
+    int64_t id;
+    int n = snprintf(name, sizeof name, "watch/%.60s/%lld/%s/%.100s", x->key,
+                     (long long)x->slice->step, is_placebo ? "placebo" : "pair",
+                     p->prompt_id);
+    if (n < 0 || (size_t)n >= sizeof name)
+        return OK;
+    struct candidate candidate[2] = {is_placebo ? p->other : p->policy,
+                                     p->reference};
+    for (int i = 0; i < 2; i++)
+        candidate[i].run = x->key;
+    const struct item item = {.pool = pool,
+                              .name = name,
+                              .kind = is_placebo ? ITEM_PLACEBO : ITEM_NORMAL,
+                              .arm = ITEM_RANDOM,
+                              .prompt_id = p->prompt_id,
+                              .prompt = p->prompt,
+                              .candidate = candidate,
+                              .n = 2};
+    TRY(items_add(&id, &is_new, db, &item, 0, x->now, err));
+    if (!is_new)
+        x->out->already++;
+    else if (is_placebo)
+        x->out->placebo++;
+    else
+        x->out->pairs++;
+    return OK;
+}
+
+/* Pairs and placebo of different prompts, so that nobody meets one twice. */
+static enum status add_items(struct db *db, void *ctx, struct err *err)
+{
+    struct adding *x = ctx;
+    size_t pairs = 0, placebo = 0;
+    int64_t pool;
+    TRY(need_pool(&pool, db, x->now, err));
+    for (size_t i = 0; i < x->slice->n; i++) {
+        const struct pair *p = &x->slice->pair[i];
+        if (p->prompt == NULL || p->reference.text == NULL)
+            continue;
+        bool is_pair = p->policy.text != NULL &&
+                       strcmp(p->policy.text, p->reference.text) != 0;
+        bool is_placebo = p->other.text != NULL &&
+                          strcmp(p->other.text, p->reference.text) != 0;
+        /* By turns, as far as there are any. */
+        if (is_pair && pairs < x->pairs &&
+            (pairs <= placebo || !is_placebo || placebo >= x->pairs)) {
+            TRY(add_item(x, db, pool, p, false, err));
+            pairs++;
+        } else if (is_placebo && placebo < x->pairs) {
+            TRY(add_item(x, db, pool, p, true, err));
+            placebo++;
+        }
+    }
+    if (pairs == 0)
+        return err_set(err, ERR_MISSING,
+                       "no prompt has replies of both policy and reference "
+                       "that differ");
+    return OK;
+}
+
+/* Prompts in an order that has nothing to do with what was replied, another
+ * one for each checkpoint, the same when asked again. */
+static int by_order(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void shuffle(struct slice *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        char text[PROJECT_NAME_MAX + 32];
+        (void)snprintf(text, sizeof text, "%lld/%.200s", (long long)s->step,
+                       s->pair[i].prompt_id);
+        s->pair[i].order = names_hash(text);
+        /* FNV's last bytes count little in its high bits. */
+        s->pair[i].order *= 0x9E3779B97F4A7C15U;
+        s->pair[i].order ^= s->pair[i].order >> 32;
+    }
+    if (s->n > 1)
+        qsort(s->pair, s->n, sizeof *s->pair, by_order);
+}
+
+static int64_t wall_ms(const struct watch *w)
+{
+    return w->context != NULL ? (int64_t)(context_time(w->context) * 1000) : 0;
+}
+
+static enum status put(struct adding *x, const char *database, struct err *err)
+{
+    struct db *db = NULL;
+    struct project_new made = {.now = x->now};
+    made.seed = names_hash(x->key) >> 12;
+    TRY(project_open(&db, database, DB_CREATE, &made, err));
+    enum status status = db_transact(db, add_items, x, err);
+    db_close(db);
+    return status;
+}
+
+enum status watch_check(struct watch_check *out, struct watch *w, int64_t run,
+                        size_t pairs, struct err *err)
+{
+    struct watch_place p;
+    struct slice s = {.w = w};
+    struct watch_check done = {.pairs = 0};
+    char key[WATCH_KEY];
+    int64_t last = -1;
+    enum status status = watch_source_place(&p, w, run, err);
+    TRY(status);
+    (void)pthread_mutex_lock(&w->lock);
+    struct watch_run *r = watch_run_find(w, run);
+    memcpy(key, r->key, sizeof key);
+    last = watch_run_step(r);
+    status = watch_judgements(done.database, w, r, err);
+    (void)pthread_mutex_unlock(&w->lock);
+    struct adding x = {&s, key, pairs, wall_ms(w), &done};
+    TRY_DONE(status);
+    TRY_DONE(gather(&s, &p, last, err));
+    shuffle(&s);
+    TRY_DONE(put(&x, done.database, err));
+    done.step = s.step;
+    *out = done;
+    /* The alarm is asked about now. */
+    (void)pthread_mutex_lock(&w->lock);
+    r->judged = -1;
+    w->judge_after = 0;
+    (void)pthread_mutex_unlock(&w->lock);
+done:
+    watch_row_reader_free(&s.reader);
+    names_free(&s.prompts);
+    mem_free(s.pair);
+    arena_free(&s.arena);
+    return status;
+}
