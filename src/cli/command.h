@@ -54,6 +54,7 @@ enum status cmd_eval(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_probe(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_diagnose(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_whatif(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_watch(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_label(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_generate(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_score(struct options *o, struct err *err) MUST_CHECK;

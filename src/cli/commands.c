@@ -95,6 +95,18 @@ const struct command command_table[] = {
      "nothing was changed afterwards and prints the hash to note down.  "
      "Votes are on the disk before they are acknowledged.",
      "plumb label project.db --port 7586", cmd_label},
+    {"watch", FOR_WATCH, "RUN|DIR", 1, 1,
+     "see runs while they train: curves, replies, tokens and alarms",
+     "Serves a page on this machine that follows a run, the stages of a "
+     "project, or all runs in a directory, and prints its address; --tty draws "
+     "on the terminal, --json prints what there is now.  Trainers do not know "
+     "that they are watched: files are read and never locked.  Among the "
+     "alarms is the paradox alarm: the reward rises, more KL was spent than "
+     "the reward model has earned, and neither people nor gold say that "
+     "replies got better.  One click, or --queue, puts a blind spot-check of "
+     "that policy into the project's judgements.db; only what people say "
+     "there closes the alarm.",
+     "plumb watch plumb-demo", cmd_watch},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",
      "Answers one prompt, or writes candidate sets for a file of prompts.  "
      "logp is the log-probability of each token of the response.",

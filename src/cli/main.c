@@ -34,7 +34,7 @@ static const struct outcome {
     {ERR_NUMERIC, 1, " with a lower learning rate", TRAINING},
     {ERR_MISSING, 5, NULL, 0},
     {ERR_BUSY, 1, "another --out, or wait for that process",
-     ~(unsigned)FOR_LABEL},
+     ~(unsigned)(FOR_LABEL | FOR_WATCH)},
     {ERR_STOPPED, 128, "the same command with --resume", TRAINING},
     {ERR_FOUND, 3, NULL, 0},
     {ERR_FULL, 1, NULL, 0},

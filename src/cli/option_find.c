@@ -53,7 +53,7 @@ static const struct {
     {FOR_INSPECT, "inspect."},   {FOR_IMPORT, "import."},
     {FOR_EXPORT, "export."},     {FOR_PROBE, "probe."},
     {FOR_DIAGNOSE, "diagnose."}, {FOR_WHATIF, "whatif."},
-    {FOR_LABEL, "label."},
+    {FOR_LABEL, "label."},       {FOR_WATCH, "watch."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

@@ -61,7 +61,7 @@
 #define FOR_TEAM (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_WHATIF)
 #define FOR_ALL                                                                \
     (FOR_TEAM | FOR_DIAGNOSE | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT |        \
-     FOR_PLAIN | FOR_LABEL)
+     FOR_PLAIN | FOR_LABEL | FOR_WATCH)
 #define FOR_WRITING                                                            \
     (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT | FOR_DIAGNOSE)
 #define RECORDED OPTION_RECORDED
@@ -117,5 +117,6 @@ struct option_rows {
  * plumb label, which stand last. */
 struct option_rows option_table_ppo(void);
 struct option_rows option_table_label(void);
+struct option_rows option_table_watch(void);
 
 #endif

@@ -531,7 +531,7 @@ static const struct option last[] = {
         "records written at most; 0: all", FOR_IMPORT, 0),
 };
 
-#define PARTS 4
+#define PARTS 5
 
 static void list_parts(struct option_rows part[PARTS])
 {
@@ -539,6 +539,7 @@ static void list_parts(struct option_rows part[PARTS])
     part[1] = option_table_ppo();
     part[2] = (struct option_rows){last, sizeof last / sizeof *last};
     part[3] = option_table_label();
+    part[4] = option_table_watch();
 }
 
 size_t option_count(void)

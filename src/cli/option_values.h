@@ -134,6 +134,14 @@ struct demo_values {
     bool quick;
 };
 
+/* plumb watch */
+struct watch_values {
+    int64_t port, pairs;
+    const char *listen, *judgements, *ui;
+    const char *host; // the last one; cmd_watch.c reads all
+    bool tls, index, tty, once, queue;
+};
+
 /* plumb label */
 struct label_values {
     int64_t port;
@@ -170,6 +178,7 @@ struct option_values {
     struct demo_values demo;
     struct import_values import;
     struct label_values label;
+    struct watch_values watch;
 };
 
 #endif

@@ -67,6 +67,7 @@ enum option_command {
     FOR_DIAGNOSE = 16384,
     FOR_WHATIF = 32768,
     FOR_LABEL = 65536,
+    FOR_WATCH = 131072,
 };
 
 /* The commands that read records. */

@@ -1,0 +1,105 @@
+#!/bin/sh
+# watch.sh PLUMB - watching runs from a shell: what is there now, the terminal
+# view where there is no terminal, spot-checks, and what is said when nothing
+# can be watched.
+. "$(dirname "$0")/check.sh"
+
+mkdir -p desk/ppo/rollouts desk/sft desk/eval desk/reward/eval
+echo 'ppo:' >desk/ppo/config.yaml
+echo '  iterations: 40' >>desk/ppo/config.yaml
+echo '{"step":25,"loss":3}' >desk/sft/metrics.jsonl
+echo '{"accuracy_chosen_longer":{"estimate":0.9},
+       "accuracy_chosen_shorter":{"estimate":0.3}}' >desk/reward/eval/heldout.json
+step=0
+while [ $step -lt 20 ]; do
+    step=$((step + 1))
+    echo "{\"step\":$step,\"objective/scores\":$step,\"kl/sequence\":$step,\
+\"response/length\":30}" >>desk/ppo/metrics.jsonl
+    for k in 0 1 2 3; do
+        echo "{\"step\":$step,\"prompt_id\":\"p$k\",\"sample\":0,\
+\"finish\":\"eos\",\"response\":\"x\",\"score\":$step.$k,\"logp\":[-1],\
+\"logp_ref\":[-3],\"kl\":[$step],\"tokens\":[1]}"
+    done >"desk/ppo/rollouts/$(printf %06d $step).jsonl"
+done
+
+# One document, of all stages.
+expect 0 watch desk --json
+holds jq -e '.schema == "plumb.watch/1" and (.runs | length == 2)' out
+holds jq -e '.runs[0] | .stage == "ppo" and .step == 20 and .total == 40 and
+    .state == "stopped"' out
+holds jq -e '.runs[0].alarms[] | select(.alarm == "paradox") |
+    .state == "open"' out
+expect 0 watch desk/ppo --json
+holds jq -e '.runs | length == 1' out
+
+# No terminal: one look and an end, without codes, no wider than 80 columns.
+expect 0 watch desk --tty
+says out "ppo stopped  step 20/40"
+says out "! paradox (open since"
+says out "reward"
+holds sh -c '! grep -q "$(printf "\033")" out'
+holds sh -c '[ "$(LC_ALL=C.UTF-8 wc -L <out)" -le 80 ]'
+NO_COLOR=1 expect 0 watch desk/sft --tty --once
+says out "loss"
+
+# Only metrics.jsonl was read, and nothing was written.
+holds [ ! -e desk/judgements.db ]
+holds [ -z "$(find desk -name '.plumb-index*')" ]
+
+# Without replies of the reference there is nothing to ask about.
+expect 5 watch desk --queue
+says errors "no replies of the reference"
+says errors "plumb eval desk"
+k=0
+while [ $k -lt 30 ]; do
+    for which in policy reference; do
+        for s in 0 1; do
+            echo "{\"prompt_id\":\"h$k\",\"prompt\":\"q $k\",\
+\"which\":\"$which\",\"sample\":$s,\"response\":\"$which $k $s\",\"len\":3,\
+\"finish\":\"eos\",\"score\":1}"
+        done
+    done
+    k=$((k + 1))
+done >desk/eval/samples.jsonl
+expect 0 watch desk --queue --pairs 10
+says out "10 pairs and 10 placebo pairs queued"
+says out "plumb label desk/judgements.db"
+expect 0 label progress desk/judgements.db --json
+holds jq -e '.pools[] | .name == "spot-check" and .items == 20' out
+expect 0 watch desk --queue --pairs 10
+says out "0 pairs and 0 placebo pairs queued, the others were there"
+expect 0 watch desk --json
+holds jq -e '.runs[0] | .asked == 10 and .voted == 0' out
+holds jq -e '.runs[0].alarms[] | select(.alarm == "paradox") |
+    .state == "asked"' out
+expect 0 watch desk/sft --queue
+says out "no paradox alarm is raised"
+
+# A long log leaves an index, unless told not to.
+step=0
+awk 'BEGIN { for (i = 1; i <= 9000; i++)
+    printf "{\"step\":%d,\"loss\":%.12f,\"accuracy\":0.5}\n", i, 1 / i }' \
+    >desk/sft/metrics.jsonl
+expect 0 watch desk/sft --json --no-index
+holds [ ! -e desk/sft/.plumb-index ]
+expect 0 watch desk/sft --json
+holds [ -e desk/sft/.plumb-index ]
+cp out first
+expect 0 watch desk/sft --json
+holds cmp out first
+printf garbage | dd of=desk/sft/.plumb-index bs=1 seek=500 conv=notrunc \
+    2>/dev/null
+expect 0 watch desk/sft --json
+holds cmp out first
+
+# What cannot be watched.
+expect 5 watch nowhere
+says errors "nowhere: no such directory"
+expect 5 watch desk/eval
+says errors "holds no run"
+expect 2 watch
+expect 2 watch desk --smooth
+expect 2 watch desk --port 99999
+expect 2 watch desk --listen somewhere
+
+finish
