@@ -104,7 +104,7 @@ const struct command command_table[] = {
      "alarms is the paradox alarm: the reward rises, more KL was spent than "
      "the reward model has earned, and neither people nor gold say that "
      "replies got better.  One click, or --queue, puts a blind spot-check of "
-     "that policy into the project's judgements.db; only what people say "
+     "that policy into the project's human/judgements.db; only what people say "
      "there closes the alarm.",
      "plumb watch plumb-demo", cmd_watch},
     {"generate", FOR_GENERATE, "", 0, 0, "sample replies from a model",

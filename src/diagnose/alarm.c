@@ -293,7 +293,8 @@ size_t alarm_people(struct alarm_point *out, size_t room,
     return n;
 }
 
-/* Better, worse: 1, -1; 0 when people have not decided. */
+/* Better, worse: 1, -1; 0 when people have not decided.  What was asked about
+ * this very policy counts alone: the same votes may be among the project's. */
 static int people_say(struct estimate *rate, const struct evidence *e,
                       const struct alarm_votes *votes)
 {
@@ -302,9 +303,10 @@ static int people_say(struct estimate *rate, const struct evidence *e,
     while (newest > 0 &&
            e->spot[newest - 1].step == e->spot[e->n_spot - 1].step)
         newest--;
-    if (e->n_vote > 0)
+    bool is_asked = said.wins + said.losses + said.ties > 0;
+    if (!is_asked && e->n_vote > 0)
         add_final(&said, e);
-    else if (e->n_spot > 0)
+    else if (!is_asked && e->n_spot > 0)
         (void)add_checkpoint(&said, e, newest);
     *rate = sequential_rate(&said, 0);
     return rate->low > 0.5 ? 1 : rate->high < 0.5 ? -1 : 0;

@@ -41,7 +41,10 @@ static enum status read_panel(struct sources *s, struct err *err)
     enum status status =
         spotcheck_read(&s->panel, &s->counts, path, &known, &s->plan, err);
     known_free(&known);
-    s->has_panel = status == OK && s->counts.strange == 0;
+    /* A database keeps the votes on earlier policies beside those on this. */
+    bool is_fitting =
+        human_is_database(path) ? s->counts.pairs > 0 : s->counts.strange == 0;
+    s->has_panel = status == OK && is_fitting;
     return status;
 }
 

@@ -55,6 +55,8 @@
 #define WATCH_DEPTH 3
 #define WATCH_BUDGET ((size_t)1 << 20)
 #define WATCH_POLL_MS 250
+/* A project's judgements, where its diagnosis looks for them. */
+#define WATCH_JUDGEMENTS "human/judgements.db"
 #define WATCH_PAIRS 40 // of a spot-check, and as many of placebo
 #define WATCH_TOKEN 44 // bytes of a token's text, and a NUL
 
@@ -62,7 +64,7 @@ struct watch; // opaque
 
 struct watch_config {
     const char *path;
-    const char *judgements;        // database; NULL: PROJECT/judgements.db
+    const char *judgements;        // database; NULL: WATCH_JUDGEMENTS
     bool no_index;                 // neither read nor write indexes
     int64_t poll_ms;               // 0: WATCH_POLL_MS
     const struct context *context; // its clock is the time; its sink, warnings

@@ -298,8 +298,11 @@ static int64_t wall_ms(const struct watch *w)
 static enum status put(struct adding *x, const char *database, struct err *err)
 {
     struct db *db = NULL;
+    char dir[FILE_PATH_MAX];
     struct project_new made = {.now = x->now};
     made.seed = names_hash(x->key) >> 12;
+    TRY(file_dirname(dir, database, err));
+    TRY(file_make_dir(dir, err));
     TRY(project_open(&db, database, DB_CREATE, &made, err));
     enum status status = db_transact(db, add_items, x, err);
     db_close(db);

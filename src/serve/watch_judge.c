@@ -88,7 +88,7 @@ enum status watch_judgements(char out[FILE_PATH_MAX], const struct watch *w,
                        "%s is no stage of a project: --judgements PROJECT.db "
                        "says where people's judgements are kept",
                        r->path);
-    return file_join(out, r->project, "judgements.db", err);
+    return file_join(out, r->project, WATCH_JUDGEMENTS, err);
 }
 
 static void add_vote(void *ctx, double win)

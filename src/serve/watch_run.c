@@ -132,8 +132,8 @@ static int64_t sum_of_changes(const struct watch_run *r)
                                         "human/checkpoints",
                                         "eval",
                                         "eval/checkpoints",
-                                        "judgements.db-wal",
-                                        "judgements.db"};
+                                        WATCH_JUDGEMENTS "-wal",
+                                        WATCH_JUDGEMENTS};
     char path[FILE_PATH_MAX];
     struct stat st;
     uint64_t sum = 0;

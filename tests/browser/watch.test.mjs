@@ -135,7 +135,7 @@ test("the paradox alarm, and one click to ask people", async () => {
     await page.click('.alarm[data-alarm="paradox"] button');
     await page.waitForFunction(() => /40 pairs and 40 placebo pairs/.test(
         document.querySelector(".toast").textContent));
-    const db = path.join(w.project, "judgements.db");
+    const db = path.join(w.project, "human", "judgements.db");
     assert.ok(fs.existsSync(db));
     const out = execFileSync(process.env.PLUMB, ["label", "progress", db])
         .toString();

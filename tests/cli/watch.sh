@@ -43,7 +43,7 @@ NO_COLOR=1 expect 0 watch desk/sft --tty --once
 says out "loss"
 
 # Only metrics.jsonl was read, and nothing was written.
-holds [ ! -e desk/judgements.db ]
+holds [ ! -e desk/human/judgements.db ]
 holds [ -z "$(find desk -name '.plumb-index*')" ]
 
 # Without replies of the reference there is nothing to ask about.
@@ -63,8 +63,8 @@ while [ $k -lt 30 ]; do
 done >desk/eval/samples.jsonl
 expect 0 watch desk --queue --pairs 10
 says out "10 pairs and 10 placebo pairs queued"
-says out "plumb label desk/judgements.db"
-expect 0 label progress desk/judgements.db --json
+says out "plumb label desk/human/judgements.db"
+expect 0 label progress desk/human/judgements.db --json
 holds jq -e '.pools[] | .name == "spot-check" and .items == 20' out
 expect 0 watch desk --queue --pairs 10
 says out "0 pairs and 0 placebo pairs queued, the others were there"
