@@ -294,6 +294,8 @@ static const struct subword {
     {"judges", 0, 0, DB_READ, judges},
     {"progress", 0, 0, DB_READ, progress},
     {"audit", 0, 0, DB_READ, audit},
+    {"export", 0, 0, DB_WRITE, labelling_export},
+    {"restore", 1, 1, DB_CREATE, labelling_restore},
 };
 
 static const struct subword serving = {"", 0, 0, DB_CREATE, labelling_serve};

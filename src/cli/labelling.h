@@ -18,6 +18,11 @@ enum status labelling_serve(const struct options *o, struct db *db,
 enum status labelling_load(const struct options *o, struct db *db,
                            struct err *err) MUST_CHECK;
 
+enum status labelling_export(const struct options *o, struct db *db,
+                             struct err *err) MUST_CHECK;
+enum status labelling_restore(const struct options *o, struct db *db,
+                              struct err *err) MUST_CHECK;
+
 /* Milliseconds since the epoch. */
 int64_t labelling_now(void);
 

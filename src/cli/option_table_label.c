@@ -21,8 +21,9 @@ static const struct option rows[] = {
          PARENT_NONE),
 
     /* what is asked */
-    TEXT("label.pool", label.pool, NULL, "load: the pool, made when absent",
-         FOR_LABEL, 0),
+    TEXT("label.pool", label.pool, NULL,
+         "load: the pool, made when absent; export: this pool alone", FOR_LABEL,
+         0),
     CHOICE("label.task", label.task, "ranking", "ranking|spotcheck",
            "load: replies to be put in order, or a reply of the policy and "
            "one of the reference to be compared, blind",
@@ -58,6 +59,15 @@ static const struct option rows[] = {
     PATH("label.gold", 0, label.gold,
          "load: items with a known answer, mixed in", FOR_LABEL, 0,
          PARENT_NONE),
+
+    /* what comes out */
+    CHOICE("label.format", label.format, "canonical",
+           "canonical|spotcheck|rankings|trl|openrlhf|alpacaeval|arena|"
+           "comparator|helpsteer",
+           "export: whose form; docs/label.md says what each holds and loses",
+           FOR_LABEL, 0),
+    BOOL("label.redact", label.redact, "false",
+         "export: without judges' names, reasons and remarks", FOR_LABEL, 0),
 
     /* people */
     TEXT("label.name", label.name, NULL, "invite, revoke: a judge's name",

@@ -144,6 +144,8 @@ struct watch_values {
 
 /* plumb label */
 struct label_values {
+    int format; // enum export_format
+    bool redact;
     int64_t port;
     const char *listen, *ui;
     const char *host; // the last one; labelling_serve.c reads all

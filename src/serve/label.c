@@ -46,6 +46,7 @@ ROUTE(label_judges)
 ROUTE(label_judge_add)
 ROUTE(label_judge_link)
 ROUTE(label_judge_revoke)
+ROUTE(label_export)
 ROUTE(label_events)
 
 /* Every way in: docs/label-http.md.  Tests ask each of them in each role. */
@@ -69,6 +70,7 @@ static const struct http_route routes[] = {
      route_label_judge_link},
     {HTTP_DELETE, "/api/judges/{int}", HTTP_ADMIN, 0, route_label_judge_revoke},
 
+    {HTTP_GET, "/api/pools/{int}/export", HTTP_ADMIN, 0, route_label_export},
     {HTTP_GET, "/api/events", HTTP_VIEWER, 0, route_label_events},
 };
 

@@ -8,6 +8,7 @@
  *     label_work.c    pools, the next items, an item, one's own history
  *     label_act.c     votes, skips, undoing, remarks
  *     label_people.c  judges and their links
+ *     label_export.c  judgements as a file
  *     label_tell.c    events: who watches is told of votes
  *
  * A handler is label_NAME(struct label *, struct http_request *) and stands in
@@ -151,6 +152,7 @@ void label_judges(struct label *label, struct http_request *r);
 void label_judge_add(struct label *label, struct http_request *r);
 void label_judge_link(struct label *label, struct http_request *r);
 void label_judge_revoke(struct label *label, struct http_request *r);
+void label_export(struct label *label, struct http_request *r);
 void label_events(struct label *label, struct http_request *r);
 
 #endif

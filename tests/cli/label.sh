@@ -84,6 +84,20 @@ holds jq -e '.pools | length == 2 and .[0].items == 41 and .[0].votes == 0 and
 expect 0 label progress p.db
 says out 'rank (ranking): 0 of 1 items complete'
 
+# ---- out and in again
+for form in canonical spotcheck rankings trl openrlhf alpacaeval arena \
+    comparator helpsteer; do
+    expect 0 label export p.db --format $form --pool spot --redact
+done
+expect 0 label export p.db -o all.jsonl --json
+holds jq -e '.format == "canonical" and .lines == 0' out
+expect 0 label restore again.db all.jsonl
+says out '0 lines'
+expect 2 label export p.db --format csv
+expect 5 label export p.db --pool none
+expect 5 label restore again.db none.jsonl
+expect 2 label restore again.db
+
 # ---- serving: up, told where, down by either signal with its code
 # serve SIGNAL CODE ARGUMENTS...
 serve() {

@@ -1,0 +1,106 @@
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/labelling.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
+#include "store/export.h"
+#include "store/items.h"
+
+#define OUT_MAX ((size_t)1 << 30)
+
+static enum status find_pool(int64_t *out, struct db *db, const char *name,
+                             struct err *err)
+{
+    struct arena a = {0};
+    struct pool p;
+    *out = 0;
+    if (name == NULL)
+        return OK;
+    enum status status = items_find_pool(&p, &a, db, name, err);
+    *out = status == OK ? p.id : 0;
+    arena_free(&a);
+    return status;
+}
+
+static enum status print_line(void *ctx, const char *line, size_t len,
+                              struct err *err)
+{
+    struct buf *out = ctx;
+    buf_append(out, line, len);
+    buf_putc(out, '\n');
+    return buf_status(out, err);
+}
+
+static enum status print_all(struct db *db, const struct export_config *c,
+                             struct err *err)
+{
+    struct buf out;
+    buf_init(&out, OUT_MAX);
+    enum status status = export_walk(db, c, print_line, &out, err);
+    if (status == OK)
+        status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
+enum status labelling_export(const struct options *o, struct db *db,
+                             struct err *err)
+{
+    struct buf out;
+    struct json_writer w;
+    int64_t lines = 0;
+    struct export_config c = {.format = (enum export_format)o->v.label.format,
+                              .is_redact = o->v.label.redact};
+    TRY(find_pool(&c.pool, db, o->v.label.pool, err));
+    if (o->v.common.out == NULL)
+        return print_all(db, &c, err);
+    TRY(session_check_file(o, err));
+    TRY(export_save(&lines, db, &c, o->v.common.out, 0, labelling_now(), err));
+    buf_init(&out, 1 << 16);
+    if (o->v.common.json) {
+        labelling_begin_json(&w, &out, "export");
+        json_field_text(&w, "format", export_name(c.format));
+        json_field_text(&w, "path", o->v.common.out);
+        json_field_int(&w, "lines", lines);
+        json_close(&w, '}');
+        buf_putc(&out, '\n');
+    } else {
+        buf_printf(&out, "%s: %lld lines\n", o->v.common.out, (long long)lines);
+    }
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
+
+enum status labelling_restore(const struct options *o, struct db *db,
+                              struct err *err)
+{
+    struct records_counts n;
+    struct buf out;
+    struct json_writer w;
+    TRY(records_restore(&n, db, o->operand[2], 0, labelling_now(), err));
+    buf_init(&out, 1 << 16);
+    if (o->v.common.json) {
+        labelling_begin_json(&w, &out, "restore");
+        json_field_int(&w, "lines", n.lines);
+        json_field_int(&w, "pools", n.pools);
+        json_field_int(&w, "items", n.items);
+        json_field_int(&w, "judges", n.judges);
+        json_field_int(&w, "assignments", n.assignments);
+        json_field_int(&w, "acts", n.acts);
+        json_field_int(&w, "remarks", n.remarks);
+        json_close(&w, '}');
+        buf_putc(&out, '\n');
+    } else {
+        buf_printf(&out,
+                   "%lld lines: %lld pools, %lld items, %lld judges, %lld "
+                   "acts, %lld remarks\n",
+                   (long long)n.lines, (long long)n.pools, (long long)n.items,
+                   (long long)n.judges, (long long)n.acts,
+                   (long long)n.remarks);
+    }
+    enum status status = terminal_print(&out, err);
+    buf_free(&out);
+    return status;
+}
