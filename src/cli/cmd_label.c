@@ -325,11 +325,14 @@ static enum status check_words(const struct options *o,
                                const struct subword *word, struct err *err)
 {
     size_t first = word == &serving ? 1 : 2;
+    /* Replies are drawn in place of a file. */
+    bool needs_file = word->min > 0 && o->v.label.policy == NULL;
     if (word == &serving && o->n_operands > 1)
         return refuse_word(o->operand[0], err);
-    if (o->n_operands < first + word->min)
+    if (o->n_operands < first + (needs_file ? word->min : 0))
         return err_set(err, ERR_ARG, "plumb label %s wants PROJECT.db%s",
-                       word->name, word->min > 0 ? " and FILE" : "");
+                       word->name,
+                       needs_file ? " and FILE, or --policy RUN" : "");
     if (o->n_operands > first + word->max)
         return err_set(err, ERR_ARG, "'%.80s' is one argument too many",
                        o->operand[first + word->max]);

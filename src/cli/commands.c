@@ -90,7 +90,8 @@ const struct command command_table[] = {
      "Serves the page on which people judge what PROJECT.db asks them, until "
      "it is interrupted, and prints its address and a link that makes the "
      "first browser the administrator.  load puts prompts with replies into a "
-     "pool, invite prints a link for a judge, revoke ends one, judges and "
+     "pool, from files or drawn from --policy, invite prints a link for a "
+     "judge, revoke ends one, judges and "
      "progress list who is there and how far it is, audit verifies that "
      "nothing was changed afterwards and prints the hash to note down.  "
      "Votes are on the disk before they are acknowledged.",

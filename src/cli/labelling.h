@@ -5,6 +5,7 @@
 #ifndef PLUMB_CLI_LABELLING_H
 #define PLUMB_CLI_LABELLING_H
 
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/options.h"
 #include "store/project.h"
@@ -22,6 +23,13 @@ enum status labelling_export(const struct options *o, struct db *db,
                              struct err *err) MUST_CHECK;
 enum status labelling_restore(const struct options *o, struct db *db,
                               struct err *err) MUST_CHECK;
+
+/*
+ * Draw the replies that --policy asks for and write them beside the project,
+ * `out`: PROJECT.samples-POOL.jsonl.  ERR_ARG when an option is missing.
+ */
+enum status labelling_draw(char out[FILE_PATH_MAX], const struct options *o,
+                           const struct db *db, struct err *err) MUST_CHECK;
 
 /* Milliseconds since the epoch. */
 int64_t labelling_now(void);

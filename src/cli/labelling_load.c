@@ -77,6 +77,12 @@ static enum status load(const struct options *o, struct db *db,
 {
     const struct label_values *v = &o->v.label;
     struct load_counts all = {0}, each = {0};
+    char drawn[FILE_PATH_MAX];
+    if (v->policy != NULL) {
+        TRY(labelling_draw(drawn, o, db, err));
+        TRY(load_file(&each, db, c, drawn, err));
+        add(&all, &each);
+    }
     for (size_t i = 2; i < o->n_operands; i++) {
         TRY(load_file(&each, db, c, o->operand[i], err));
         add(&all, &each);

@@ -18,7 +18,7 @@ static const struct option first[] = {
            "weights that are not trained: as float, or rounded to bfloat16, "
            "which takes half the memory (training then wants lora_rank)",
            FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE |
-               FOR_SCORE | FOR_INSPECT,
+               FOR_SCORE | FOR_INSPECT | FOR_LABEL,
            RECORDED),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),

@@ -69,6 +69,42 @@ static const struct option rows[] = {
     BOOL("label.redact", label.redact, "false",
          "export: without judges' names, reasons and remarks", FOR_LABEL, 0),
 
+    /* replies drawn here, and which of them are asked about first */
+    PATH("label.policy", 0, label.policy,
+         "load: draw the replies from this model or run, in place of FILE",
+         FOR_LABEL, 0, PARENT_MODEL),
+    PATH("label.reference", 0, label.reference,
+         "load: and from this one; a spot-check without it takes the run's own "
+         "reference, a ranking none",
+         FOR_LABEL, 0, PARENT_SFT),
+    PATH("label.prompts", 0, label.prompts,
+         "load: the prompts they answer, JSON Lines", FOR_LABEL, 0,
+         PARENT_FILE),
+    TEXT("label.reward_model", label.reward_model, NULL,
+         "load: reward model or its run, which says the scores of what is "
+         "drawn; choose, load --adaptive: whose uncertainty counts, several "
+         "with commas between",
+         FOR_LABEL, 0),
+    INT("label.samples", label.samples, "0", 0, 64,
+        "load: replies drawn to a prompt: of a ranking in all, by turns where "
+        "there is a reference, 0: 4; of a spot-check of the policy, and twice "
+        "as many of the reference, 0: as many as --pairs needs",
+        FOR_LABEL, 0),
+    INT("label.max_new", label.max_new, "0", 0, 65536,
+        "load: tokens of a drawn reply at most; 0: as in the policy's run, "
+        "else 96",
+        FOR_LABEL, 0),
+    REAL("label.temperature", label.temperature, "1", 0, 100,
+         "load: of drawing; 0 is greedy", FOR_LABEL, 0),
+    REAL("label.top_p", label.top_p, "1", 0.001, 1,
+         "load: nucleus: draw from the likeliest tokens that hold this "
+         "probability",
+         FOR_LABEL, 0),
+    BOOL("label.adaptive", label.adaptive, "false",
+         "load: ask first what a reward model would learn most from, but for "
+         "the random share; choose does it again",
+         FOR_LABEL, 0),
+
     /* people */
     TEXT("label.name", label.name, NULL, "invite, revoke: a judge's name",
          FOR_LABEL, 0),

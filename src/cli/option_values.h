@@ -157,6 +157,12 @@ struct label_values {
     int task; // index into the choices of label.task
     int64_t overlap, gap, pairs;
     double lease, random_share, placebo, repeats, identical;
+    /* load: replies drawn here; choose. */
+    const char *policy, *reference, *prompts;
+    const char *reward_model; // several with commas between
+    int64_t samples, max_new;
+    double temperature, top_p;
+    bool adaptive;
 };
 
 struct option_values {

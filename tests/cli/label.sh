@@ -31,6 +31,57 @@ sed 's/,"placebo".*//' pairs.jsonl | grep -o '^.*"reference":\["[^"]*"' |
 expect 0 label load q.db bare.jsonl --pool bare --task spotcheck
 says errors 'placebo pairs fewer than --placebo asks for'
 
+# ---- replies drawn here: of tiny models, and once more the same
+shape='--channels 8 --layers 1 --heads 2 --kv-heads 1 --feed-forward 8'
+expect 0 world tokenizer --out desk
+expect 0 world demos --demos 96 --out demos.jsonl
+expect 0 world tickets --split ranking --tickets 24 --out tickets.jsonl
+# shellcheck disable=SC2086 # a list of words
+expect 0 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 --out sft
+step=$(ls sft/checkpoints | tail -1 | sed 's/^0*//')
+draw='--policy sft --prompts tickets.jsonl --max-new 12'
+# shellcheck disable=SC2086 # lists of words, from here on
+expect 0 label load d.db --pool 'spot 1' --task spotcheck $draw \
+    --reference sft --pairs 40 --json
+holds jq -e '.records == 24 and .normal == 20 and .placebo == 20 and
+    .new == 42' out
+says errors '144 replies to 24 prompts are in d.samples-spot%201.jsonl'
+holds jq -se --argjson step "$step" 'length == 24 and
+    all(.[]; (.policy | length == 2) and (.reference | length == 4) and
+        (.policy + .reference | all(.run == "sft" and .step == $step and
+            .tokens >= 1 and .tokens <= 12 and .temperature == 1 and
+            (.finish == "eos" or .tokens == 12))))' d.samples-spot%201.jsonl
+cp d.samples-spot%201.jsonl first.jsonl
+# shellcheck disable=SC2086
+expect 0 label load d.db --pool 'spot 1' --task spotcheck $draw \
+    --reference sft --pairs 40 --threads 1 --json
+holds jq -e '.new == 0' out
+holds cmp first.jsonl d.samples-spot%201.jsonl
+expect 0 label load d.db d.samples-spot%201.jsonl --pool 'spot 1' \
+    --task spotcheck --pairs 40 --json
+holds jq -e '.new == 0' out
+# The policy's are those that plumb generate draws.
+expect 0 generate -m sft --prompts tickets.jsonl --samples 2 --max-new 12 \
+    --out drawn.jsonl
+jq -c .responses drawn.jsonl >a
+jq -c '[.policy[].text]' first.jsonl >b
+holds cmp a b
+# shellcheck disable=SC2086
+expect 0 label load d.db --pool rank $draw --samples 3 --reference sft
+holds jq -se 'all(.[]; [.samples[].source] ==
+    ["policy", "policy", "reference"])' d.samples-rank.jsonl
+# shellcheck disable=SC2086
+expect 2 label load d.db --pool spot --task spotcheck $draw
+says errors 'label.reference is not set'
+expect 2 label load d.db --pool spot --policy sft
+says errors 'label.prompts is not set'
+# shellcheck disable=SC2086
+expect 2 label load d.db sets.jsonl --pool spot $draw
+says errors 'either drawn'
+# shellcheck disable=SC2086
+expect 4 label load d.db --pool rank $draw --samples 3 --seed 2
+says errors 'other samples are there'
+
 # ---- what it refuses
 expect 2 label
 says errors 'plumb label wants'
