@@ -296,6 +296,7 @@ static const struct subword {
     {"audit", 0, 0, DB_READ, audit},
     {"export", 0, 0, DB_WRITE, labelling_export},
     {"restore", 1, 1, DB_CREATE, labelling_restore},
+    {"choose", 0, 0, DB_WRITE, labelling_choose},
 };
 
 static const struct subword serving = {"", 0, 0, DB_CREATE, labelling_serve};

@@ -18,6 +18,8 @@ enum status labelling_serve(const struct options *o, struct db *db,
                             struct err *err) MUST_CHECK;
 enum status labelling_load(const struct options *o, struct db *db,
                            struct err *err) MUST_CHECK;
+enum status labelling_choose(const struct options *o, struct db *db,
+                             struct err *err) MUST_CHECK;
 
 enum status labelling_export(const struct options *o, struct db *db,
                              struct err *err) MUST_CHECK;
@@ -30,6 +32,10 @@ enum status labelling_restore(const struct options *o, struct db *db,
  */
 enum status labelling_draw(char out[FILE_PATH_MAX], const struct options *o,
                            const struct db *db, struct err *err) MUST_CHECK;
+
+/* What choose does, told but not printed. */
+enum status labelling_choose_first(const struct options *o, struct db *db,
+                                   struct err *err) MUST_CHECK;
 
 /* Milliseconds since the epoch. */
 int64_t labelling_now(void);

@@ -92,6 +92,8 @@ static enum status load(const struct options *o, struct db *db,
         add(&all, &each);
     }
     warn_of_placebos(o, &all);
+    if (v->adaptive)
+        TRY(labelling_choose_first(o, db, err));
     return print_counts(o, &all, err);
 }
 
@@ -104,6 +106,14 @@ enum status labelling_load(const struct options *o, struct db *db,
     struct buf guide;
     if (v->pool == NULL)
         return err_set(err, ERR_ARG, "pool is not set: --pool NAME");
+    if (v->adaptive && tasks[v->task] != POOL_RANKING)
+        return err_set(err, ERR_ARG,
+                       "label.adaptive is for rankings: the pairs of a "
+                       "spot-check stay a random sample");
+    if (v->adaptive && v->reward_model == NULL)
+        return err_set(err, ERR_ARG,
+                       "label.reward_model is not set: whose uncertainty is "
+                       "--adaptive about?");
     struct load_config c = {
         .pool = v->pool,
         .task = tasks[v->task],
@@ -115,6 +125,7 @@ enum status labelling_load(const struct options *o, struct db *db,
         .identical = v->identical,
         .gap = v->gap,
         .pairs = v->pairs,
+        .is_adaptive = v->adaptive,
         .now = labelling_now()};
     buf_init(&guide, GUIDE_MAX);
     enum status status = OK;

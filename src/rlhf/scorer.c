@@ -25,6 +25,7 @@ struct job {
     struct workspace workspace;
     /* results */
     double *score;
+    float *state; // that a score was read from, or NULL
     float *value, *after;
 };
 
@@ -59,6 +60,9 @@ static enum status score_group(void *ctx, size_t item, size_t worker,
     for (size_t s = 0; s < n; s++)
         row[s] = batch_last_row(&b, s);
     head_score_forward(out, j->model, a.hidden, row, n);
+    if (j->state != NULL)
+        batch_gather(j->state + first * j->model->config.C, a.hidden, row, n,
+                     j->model->config.C);
     for (size_t s = 0; s < n; s++)
         j->score[first + s] = score_length_add(
             &j->model->config.length, (double)out[s], b.seq[s].len_response);
@@ -78,7 +82,19 @@ enum status scorer_score(double *score, const struct model *reward_model,
                          const struct sequence *seq, size_t n,
                          const struct context *context, struct err *err)
 {
-    struct job j = {.model = reward_model, .seq = seq, .n = n, .score = score};
+    return scorer_states(score, NULL, reward_model, seq, n, context, err);
+}
+
+enum status scorer_states(double *score, float *state,
+                          const struct model *reward_model,
+                          const struct sequence *seq, size_t n,
+                          const struct context *context, struct err *err)
+{
+    struct job j = {.model = reward_model,
+                    .seq = seq,
+                    .n = n,
+                    .score = score,
+                    .state = state};
     TRY(run_job(&j, score_group, context, err));
     for (size_t i = 0; i < n; i++)
         if (!isfinite(score[i]))

@@ -21,6 +21,13 @@ enum status scorer_score(double *score, const struct model *reward_model,
                          const struct context *context,
                          struct err *err) MUST_CHECK;
 
+/* The same, and the state [n, C] of the last layer that each was read from. */
+enum status scorer_states(double *score, float *state,
+                          const struct model *reward_model,
+                          const struct sequence *seq, size_t n,
+                          const struct context *context,
+                          struct err *err) MUST_CHECK;
+
 /*
  * value[offset[s] + t]: the value model's number for the state before token t
  * of seq[s]; after[s] (may be NULL) for the state after its last token.

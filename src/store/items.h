@@ -112,6 +112,15 @@ enum status items_find(int64_t *id, struct db *db, int64_t pool,
 enum status items_walk(struct db *db, int64_t pool, items_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
 
+/* Where an item stands: judges who have it or voted on it, and whether it is
+ * handed out no more.  ERR_MISSING. */
+struct item_state {
+    int64_t taken;
+    bool is_retired;
+};
+enum status items_state(struct item_state *out, struct db *db, int64_t id,
+                        struct err *err) MUST_CHECK;
+
 /* Another priority for an item of the adaptive arm, ERR_ARG for one of the
  * random arm: there it would be random no longer.  Not in the audit log: it
  * decides what is asked next, not what was said. */

@@ -98,6 +98,26 @@ enum status items_find(int64_t *id, struct db *db, int64_t pool,
     return status;
 }
 
+enum status items_state(struct item_state *out, struct db *db, int64_t id,
+                        struct err *err)
+{
+    struct query q;
+    bool row;
+    TRY(query_open(&q, db,
+                   "SELECT taken, retired_ms IS NOT NULL FROM item "
+                   "WHERE id = ?1",
+                   err));
+    query_bind_int(&q, 1, id);
+    enum status status = query_next(&q, &row, err);
+    if (status == OK && !row)
+        status = err_set(err, ERR_MISSING, "no such item");
+    if (status == OK)
+        *out = (struct item_state){.taken = query_int(&q, 0),
+                                   .is_retired = query_int(&q, 1) != 0};
+    query_close(&q);
+    return status;
+}
+
 /* A JSON column, laid out anew: whoever wrote the file, it is one line. */
 static enum status copy_json(const char **out, const struct query *q,
                              int column, struct arena *a, struct err *err)

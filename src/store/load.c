@@ -248,13 +248,14 @@ static void begin_item(struct item *out, const struct loading *l,
                        enum item_kind kind)
 {
     const struct load_record *x = u->record;
-    bool is_adaptive = !isnan(x->priority) && kind == ITEM_NORMAL &&
+    double priority = isnan(x->priority) && l->c->is_adaptive ? 0 : x->priority;
+    bool is_adaptive = !isnan(priority) && kind == ITEM_NORMAL &&
                        u->lot[LOT_ARM] >= l->pool.random_share;
     *out = (struct item){.pool = l->pool.id,
                          .name = name,
                          .kind = kind,
                          .arm = is_adaptive ? ITEM_ADAPTIVE : ITEM_RANDOM,
-                         .priority = is_adaptive ? x->priority : 0,
+                         .priority = is_adaptive ? priority : 0,
                          .prompt_id = x->id,
                          .prompt = x->prompt,
                          .messages = x->messages,

@@ -66,6 +66,8 @@ struct load_config {
     double identical; // the same
     int64_t gap;      // of repeats, at least 1
     int64_t pairs;    // items at most, 0: one of each record
+    bool is_adaptive; // a record without a priority has 0: all but the random
+                      // share are of the adaptive arm
     int64_t actor, now;
 };
 

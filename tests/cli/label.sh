@@ -82,6 +82,50 @@ says errors 'either drawn'
 expect 4 label load d.db --pool rank $draw --samples 3 --seed 2
 says errors 'other samples are there'
 
+# ---- what is asked first
+expect 0 world rank --data drawn.jsonl --out rankings.jsonl
+for run in 1 2; do
+    expect 0 reward --data rankings.jsonl --model sft --epochs 1 \
+        --seed $run --out reward$run
+done
+# shellcheck disable=SC2086 # a list of words
+expect 0 label load c.db --pool rank $draw --adaptive --random-share 0.25 \
+    --reward-model reward1,reward2 --repeats 0 --identical 0
+says errors 'items of the adaptive arm in order'
+holds jq -se 'all(.[]; .samples | length == 4 and
+    all(.score != null and .reward_model == "reward1"))' c.samples-rank.jsonl
+expect 0 label choose c.db --pool rank --reward-model reward1,reward2 --json
+holds jq -e '.step == "choose" and .chosen > .random and .random > 0 and
+    .chosen + .random == 24 and .greedy == .chosen and .judged == 0 and
+    .u_first > 0 and .u_last >= 0' out
+cp out chosen.json
+expect 0 label choose c.db --pool rank --reward-model reward1,reward2 --json \
+    --threads 1
+holds cmp out chosen.json
+expect 0 label choose c.db --pool rank --reward-model reward2
+says out 'of the random arm left alone'
+# Chosen anew, it is still the same load; a file can be chosen from, too.
+# shellcheck disable=SC2086
+expect 0 label load c.db --pool rank $draw --adaptive --repeats 0 \
+    --identical 0 --reward-model reward1 --json
+holds jq -e '.new == 0' out
+expect 0 label load c.db drawn.jsonl --pool file --adaptive \
+    --reward-model reward1
+expect 0 label audit c.db
+expect 2 label choose c.db --pool rank
+says errors 'reward_model is not set'
+expect 2 label choose c.db --reward-model reward1
+says errors 'pool is not set'
+expect 2 label choose c.db --pool rank --reward-model reward1,
+says errors 'a name is empty'
+expect 5 label choose c.db --pool absent --reward-model reward1
+expect 5 label choose c.db --pool rank --reward-model absent
+expect 4 label choose d.db --pool 'spot 1' --reward-model reward1
+says errors 'stay a random sample'
+expect 2 label load c.db drawn.jsonl --pool rank --adaptive
+expect 2 label load c.db pairs.jsonl --pool spot --task spotcheck --adaptive \
+    --reward-model reward1
+
 # ---- what it refuses
 expect 2 label
 says errors 'plumb label wants'
