@@ -37,7 +37,8 @@ void choose_uncertainty(double *u, const struct choose_scores *s)
         size_t pairs = 0;
         for (size_t i = s->first[x]; i < s->first[x + 1]; i++)
             for (size_t j = i + 1; j < s->first[x + 1]; j++, pairs++)
-                sum += pair_uncertainty(s, i, j);
+                if (s->text == NULL || s->text[i] != s->text[j])
+                    sum += pair_uncertainty(s, i, j);
         u[x] = pairs > 0 ? sum / (double)pairs : 0;
     }
 }

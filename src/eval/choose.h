@@ -47,10 +47,13 @@
 
 #include "base/err.h"
 
-/* Candidates of record i are first[i] .. first[i+1]-1, two at least. */
+/* Candidates of record i are first[i] .. first[i+1]-1, two at least.  Those of
+ * one text are a toss-up of which nothing is learnt: such pairs count as 0. */
 struct choose_scores {
     size_t n;            // records
     const size_t *first; // [n + 1]
+    const size_t *text;  // [first[n]] equal within a record where the texts
+                         // are; NULL: none are
     size_t R;            // reward models, 1 at least
     const double *score; // [R, first[n]], finite, in units of log-odds
 };

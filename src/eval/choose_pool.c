@@ -29,6 +29,7 @@ struct choosing {
     size_t n, room;
     size_t n_open;  // of the adaptive arm, not judged
     size_t *first;  // [n + 1]
+    size_t *text;   // [first[n]] the first candidate of that text
     double *score;  // [models, first[n]]
     float *feature; // [n, d]
     size_t d;
@@ -41,6 +42,7 @@ static void choosing_free(struct choosing *x)
         reward_reader_close(&x->reader[r]);
     mem_free(x->entry);
     mem_free(x->first);
+    mem_free(x->text);
     mem_free(x->score);
     mem_free(x->feature);
     mem_free(x->u);
@@ -112,6 +114,7 @@ static enum status find_items(struct choosing *x, struct err *err)
         x->first[i + 1] = x->first[i] + x->entry[i].K;
     TRY(mem_multiply(&all, x->first[x->n], x->n_readers, err));
     TRY(mem_multiply(&values, x->n, x->d, err));
+    TRY(MEM_NEW(x->text, x->first[x->n], err));
     TRY(MEM_NEW(x->score, all, err));
     TRY(MEM_NEW(x->feature, values, err));
     return MEM_NEW(x->u, x->n, err);
@@ -156,6 +159,17 @@ static enum status put_item(struct buf *out, struct db *db, int64_t id,
     return status;
 }
 
+/* Which candidates of item i, which is `r`, are one text. */
+static void number_texts(struct choosing *x, size_t i, const struct record *r)
+{
+    for (size_t k = 0; k < r->n_responses; k++) {
+        size_t same = 0;
+        while (strcmp(r->responses[same], r->responses[k]) != 0)
+            same++;
+        x->text[x->first[i] + k] = same;
+    }
+}
+
 /* Items at..at+n-1, which are `data`, as reward model r has them. */
 static enum status score_chunk(struct choosing *x, size_t r,
                                const struct dataset *data, size_t at, size_t n,
@@ -177,10 +191,12 @@ static enum status score_chunk(struct choosing *x, size_t r,
     }
     TRY_DONE(scorer_states(score, state, &x->reader[r].model, corpus.seq,
                            corpus.n_seq, x->context, err));
-    for (size_t i = 0; r == 0 && i < n; i++)
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        number_texts(x, at + i, &data->record[i]);
         choose_feature(x->feature + (at + i) * x->d,
                        state + (x->first[at + i] - from) * x->d,
                        x->entry[at + i].K, x->d);
+    }
 done:
     mem_free(state);
     corpus_free(&corpus);
@@ -216,8 +232,11 @@ static enum status read_all(struct choosing *x, struct err *err)
         if (context_stopped(x->context))
             return err_set(err, ERR_STOPPED, "stopped; nothing is changed");
     }
-    const struct choose_scores s = {
-        .n = x->n, .first = x->first, .R = x->n_readers, .score = x->score};
+    const struct choose_scores s = {.n = x->n,
+                                    .first = x->first,
+                                    .text = x->text,
+                                    .R = x->n_readers,
+                                    .score = x->score};
     choose_uncertainty(x->u, &s);
     return OK;
 }

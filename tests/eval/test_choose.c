@@ -42,12 +42,18 @@ static void test_one_model(void **state)
      * even. */
     static const double score[] = {1, 1, 40, -40, 0, 0, 2};
     static const size_t first[] = {0, 2, 4, 7};
-    const struct choose_scores s = {3, first, 1, score};
+    const struct choose_scores s = {3, first, NULL, 1, score};
     double u[3], p = sigmoid(2);
     choose_uncertainty(u, &s);
     files_near(u[0], 0.25, 0);
     assert_true(u[1] >= 0 && u[1] < 1e-30);
     files_near(u[2], (0.25 + 2 * p * (1 - p)) / 3, 1e-15);
+    /* Two of the three are one text; so are both of the toss-up. */
+    static const size_t text[] = {0, 0, 0, 1, 0, 0, 2};
+    const struct choose_scores same = {3, first, text, 1, score};
+    choose_uncertainty(u, &same);
+    files_near(u[0], 0, 0);
+    files_near(u[2], 2 * p * (1 - p) / 3, 1e-15);
 }
 
 /* The second line of choose.h is BALD to second order: the information about
@@ -65,7 +71,7 @@ static void test_several_models(void **state)
     for (size_t i = 0; i < sizeof mean / sizeof *mean; i++) {
         double h = 1e-2, u;
         const double score[] = {mean[i] + h, 0, mean[i] - h, 0};
-        const struct choose_scores s = {1, first, 2, score};
+        const struct choose_scores s = {1, first, NULL, 2, score};
         double p[2] = {sigmoid(mean[i] + h), sigmoid(mean[i] - h)};
         /* The two are h from their mean: v is h^2 of two equally likely models,
          * 2 h^2 as an estimate from two of many. */
@@ -77,14 +83,14 @@ static void test_several_models(void **state)
     }
     /* Models that agree leave nothing to ask, however even the pair is. */
     const double agree[] = {1, 1, 5, 5};
-    const struct choose_scores s = {1, first, 2, agree};
+    const struct choose_scores s = {1, first, NULL, 2, agree};
     double u;
     choose_uncertainty(&u, &s);
     files_near(u, 0, 0);
     /* A zero of its own says nothing about a model. */
     const double even[] = {2, 1, 1, 1.5}, shifted[] = {2, 1, 101, 101.5};
-    const struct choose_scores a = {1, first, 2, even};
-    const struct choose_scores b = {1, first, 2, shifted};
+    const struct choose_scores a = {1, first, NULL, 2, even};
+    const struct choose_scores b = {1, first, NULL, 2, shifted};
     double ub;
     choose_uncertainty(&u, &a);
     choose_uncertainty(&ub, &b);

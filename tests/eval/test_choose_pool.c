@@ -159,20 +159,38 @@ static void read_models(double *score, float *feature, size_t *d, size_t models)
     }
 }
 
+/* Texts by number: the place of the first that is equal, through all items. */
+static void read_texts(size_t *text)
+{
+    struct dataset data;
+    must(dataset_read(&data, desk_path(&shared, "rankings.jsonl"),
+                      DATASET_RANKINGS, &err));
+    for (size_t i = 0; i < ITEMS * K; i++) {
+        const char *own = data.record[i / K].responses[i % K];
+        size_t j = 0;
+        while (strcmp(data.record[j / K].responses[j % K], own) != 0)
+            j++;
+        text[i] = j;
+    }
+    dataset_free(&data);
+}
+
 /* The priorities that the pool must have. */
 static void wanted(double *priority, const struct items *x, size_t models)
 {
     static double score[2 * ITEMS * K];
+    static size_t text[ITEMS * K];
     static float feature[ITEMS * 64], kept[ITEMS * 64];
     size_t first[ITEMS + 1], of[ITEMS], n = 0, d = 0;
     double all[ITEMS], u[ITEMS];
     bool is_judged[ITEMS];
     struct choose_order o;
     read_models(score, feature, &d, models);
+    read_texts(text);
     assert_true(d <= 64);
     for (size_t i = 0; i <= ITEMS; i++)
         first[i] = K * i;
-    const struct choose_scores s = {ITEMS, first, models, score};
+    const struct choose_scores s = {ITEMS, first, text, models, score};
     choose_uncertainty(all, &s);
     for (size_t i = 0; i < ITEMS; i++) {
         priority[i] = x->priority[i];
@@ -252,6 +270,56 @@ static void test_again(void **state)
     rig_close(&r);
 }
 
+/* Candidates of one text are even, whatever the model, and never worth it. */
+static void test_one_text(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"same", "two"};
+    const char *const path[] = {desk_path(&shared, "reward")};
+    const struct choose_pool_config c = {
+        .pool = "made", .reward_model = path, .n_models = 1};
+    struct choose_pool_counts n;
+    struct rig r;
+    rig_open(&r);
+    int64_t pool = rig_pool(&r, "made", POOL_RANKING, 1, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct candidate two[2];
+        int64_t id;
+        bool is_new;
+        for (size_t k = 0; k < 2; k++)
+            two[k] = (struct candidate){
+                .text = i == 1 && k == 1 ? "thank you." : "best regards.",
+                .source = "m",
+                .step = -1,
+                .sample = -1,
+                .tokens = -1,
+                .score = (double)NAN};
+        const struct item x = {.pool = pool,
+                               .name = name[i],
+                               .kind = ITEM_NORMAL,
+                               .arm = ITEM_ADAPTIVE,
+                               .priority = 1 - (double)i,
+                               .prompt_id = name[i],
+                               .prompt = "hello.",
+                               .candidate = two,
+                               .n = 2};
+        must(items_add(&id, &is_new, r.db, &x, 0, RIG_NOW, &err));
+    }
+    must(choose_pool(&n, r.db, &c, &shared.context, &err));
+    assert_int_equal(n.chosen, 2);
+    assert_true(n.u_first > 0);
+    files_near(n.u_last, 0, 0);
+    int64_t first = rig_next(&r, rig_judge(&r, "ada"), pool, RIG_NOW);
+    struct assignment a;
+    struct arena arena = {0};
+    struct item item;
+    must(assign_read(&a, r.db, first, &err));
+    must(items_read(&item, &arena, r.db, a.item, &err));
+    assert_string_equal(item.name, "two");
+    arena_free(&arena);
+    rig_close(&r);
+}
+
 static void refuses(struct rig *r, const char *pool, const char *model,
                     size_t models, enum status want)
 {
@@ -293,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_one_text),
         cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
