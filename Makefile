@@ -74,12 +74,13 @@ bench:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release --target bench_nn bench_model \
-		bench_tokenizer bench_scan bench_store -j $(JOBS)
+		bench_tokenizer bench_scan bench_store bench_label -j $(JOBS)
 	$(RELEASE)/bench/bench_nn
 	$(RELEASE)/bench/bench_model
 	$(RELEASE)/bench/bench_tokenizer
 	$(RELEASE)/bench/bench_scan
 	$(RELEASE)/bench/bench_store $(RELEASE)
+	$(RELEASE)/bench/bench_label $(RELEASE)
 
 bench-scenarios: build
 	@tools/setup.sh check
