@@ -332,6 +332,7 @@ int main(int argc, char **argv)
                                    .seconds = seconds,
                                    .stop = &stop};
     time_disk(&b, "disk alone, before");
+    (void)fflush(stdout);
     double cpu = server_cpu(&b);
     crowd_run(&r, &c);
     cpu = server_cpu(&b) - cpu;

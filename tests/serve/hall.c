@@ -259,7 +259,8 @@ struct person hall_sign_in(struct hall *h, const char *token)
                    cookie);
     (void)snprintf(p.csrf, sizeof p.csrf, "%.60s", hall_text(h, "csrf"));
     p.judge = hall_int(h, "judge");
-    assert_int_equal(hall_int(h, "now"), hall_now);
+    if (h->label != NULL) // else the server has a clock of its own
+        assert_int_equal(hall_int(h, "now"), hall_now);
     return p;
 }
 
