@@ -26,9 +26,14 @@ static void open_connection(struct http *http, struct MHD_Connection *mhd,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_connection *c = mem_calloc(1, sizeof *c);
     unsigned dead = DEAD_MS;
-    *connection = c; // without one, its first request is not answered
-    if (c == NULL || info == NULL)
+    *connection = c;
+    if (info == NULL)
         return;
+    if (c == NULL) {
+        /* Nobody would look at its time, nor could a request be answered. */
+        (void)shutdown(info->connect_fd, SHUT_RDWR);
+        return;
+    }
     c->http = http;
     c->fd = info->connect_fd;
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof dead);
@@ -147,8 +152,11 @@ void http_resume(struct http_request *r)
 /* The whole request is here. */
 static enum MHD_Result dispatch(struct http_request *r)
 {
+    struct err err = {OK, ""};
     r->is_handled = true;
-    if (r->bytes.len != r->body_len) {
+    if (buf_status(&r->bytes, &err) != OK) {
+        http_reply_status(r, err.code, &err);
+    } else if (r->bytes.len != r->body_len) {
         http_reply_error(r, 400, "the body is not as long as it says");
     } else if (r->file != NULL) {
         http_reply_file(r);
