@@ -42,7 +42,7 @@ struct judge {
     struct crowd *crowd;
     size_t index;
     char cookie[160], csrf[64];
-    struct line *line[2]; // VOTES, ITEMS
+    struct line *line[2]; // VOTES, ITEMS; of the administrator, WATCH
     int64_t deck[AHEAD + 1];
     size_t n_deck;
     int64_t acted[ACTED];
@@ -163,6 +163,13 @@ static struct line *open_line(struct judge *j, enum what what)
         connect(l->fd, (const struct sockaddr *)&to, sizeof to) != 0)
         die("no server");
     return l;
+}
+
+static void close_line(struct line *l)
+{
+    if (l != NULL)
+        (void)close(l->fd);
+    free(l);
 }
 
 static void watch(struct crowd *c, struct line *l)
@@ -331,7 +338,7 @@ static void begin(struct crowd *c)
     }
     struct judge *admin = &c->judge[config->n];
     admin->crowd = c;
-    struct line *l = open_line(admin, WATCH);
+    struct line *l = admin->line[0] = open_line(admin, WATCH);
     sign_in(admin, l, config->token[config->n]);
     request(l, "GET", "/api/events", "");
     watch(c, l);
@@ -389,11 +396,9 @@ void crowd_run(struct crowd_result *out, const struct crowd_config *config)
     while (!all_done(&c) && now_of(CLOCK_MONOTONIC) < now + DRAIN)
         serve_until(&c, now + DRAIN);
     out->cpu = now_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    for (size_t i = 0; i < config->n; i++)
-        for (int k = 0; k < 2; k++) {
-            (void)close(c.judge[i].line[k]->fd);
-            free(c.judge[i].line[k]);
-        }
+    for (size_t i = 0; i <= config->n; i++)
+        for (int k = 0; k < 2; k++)
+            close_line(c.judge[i].line[k]);
     gather(&c);
     (void)close(c.epoll);
     free(c.judge);
