@@ -350,11 +350,13 @@ static enum status read_replies(struct evidence *e, struct err *err)
                          &reason, err);
 }
 
-static enum status read_votes(struct evidence *e, struct err *err)
+static enum status read_votes(struct evidence *e, const char *human,
+                              struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct err reason;
-    enum status status = human_find(path, e->project, &reason);
+    enum status status = human != NULL ? file_join(path, "", human, &reason)
+                                       : human_find(path, e->project, &reason);
     if (status == OK)
         status = evidence_read_votes(e, path, &reason);
     /* A database keeps the votes on every policy that was ever asked about;
@@ -395,8 +397,7 @@ static enum status read_rollouts(struct evidence *e, struct err *err)
                          err);
 }
 
-/* Prompts by the bytewise order of their ids. */
-static enum status number_prompts(struct evidence *e, struct err *err)
+enum status evidence_number_prompts(struct evidence *e, struct err *err)
 {
     e->n_prompts = e->prompt.n;
     TRY(MEM_NEW(e->place, e->n_prompts, err));
@@ -458,7 +459,8 @@ static enum status find_project(struct evidence *e, const char *path,
     return find_above(e, path, err);
 }
 
-static enum status read_all(struct evidence *e, struct err *err)
+static enum status read_all(struct evidence *e, const char *human,
+                            struct err *err)
 {
     TRY(read_settings(e, "ppo", "ppo/config.yaml", "plumb ppo", err));
     TRY(read_settings(e, "reward", "reward/config.yaml", "plumb reward", err));
@@ -467,22 +469,40 @@ static enum status read_all(struct evidence *e, struct err *err)
     TRY(read_whatif(e, err));
     TRY(read_metrics(e, err));
     TRY(read_replies(e, err));
-    TRY(read_votes(e, err));
+    TRY(read_votes(e, human, err));
     TRY(read_checkpoints(e, err));
     TRY(read_rollouts(e, err));
     TRY(read_probes(e, err));
-    return number_prompts(e, err);
+    return evidence_number_prompts(e, err);
 }
 
 enum status evidence_read(struct evidence *out, const char *path,
                           const struct bootstrap *plan, struct err *err)
 {
+    return evidence_read_with(out, path, NULL, plan, err);
+}
+
+/* What was named must be there: that it is missing is no finding. */
+static enum status need_votes(const char *human, struct err *err)
+{
+    char file[FILE_PATH_MAX];
+    if (human == NULL)
+        return OK;
+    TRY(rows_file(file, human, err));
+    return file_need(file, err);
+}
+
+enum status evidence_read_with(struct evidence *out, const char *path,
+                               const char *human, const struct bootstrap *plan,
+                               struct err *err)
+{
     enum status status = OK;
     struct evidence *e = out;
     *e = (struct evidence){.plan = summary_plan(plan)};
     TRY_DONE(file_need(path, err));
+    TRY_DONE(need_votes(human, err));
     TRY_DONE(find_project(e, path, err));
-    TRY_DONE(read_all(e, err));
+    TRY_DONE(read_all(e, human, err));
     if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
         e->metrics.n == 0)
         status = err_set(err, ERR_MISSING,

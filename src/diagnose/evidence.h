@@ -9,7 +9,9 @@
  *                                           reference, scored
  *     eval/curve.json                       held-out measures by checkpoint
  *     human/spotcheck.jsonl                 blind votes, placebo pairs among
- *                                           them
+ *     human/X.db                            them: of the database's, when
+ *                                           there is one that holds some
+ *                                           (store/human.h)
  *     human/checkpoints/000010.jsonl        votes on the policy of iteration
  *     eval/checkpoints/000010.jsonl         10, and the replies they are about
  *     reward/eval/heldout.json              the reward model's own accuracy
@@ -75,6 +77,7 @@ struct evidence_vote {
     int visit;                       // 1, or 2 when the pair was judged again
     double win;                      // tested reply preferred: 1, 1/2, 0
     double direct, direct_other;     // 0..4
+    double helpful, helpful_other;   // 0..4
     double correct, correct_other;   // yes 1, unsure 1/2, no 0
     double too_long, too_long_other; // 1 or 0
     double tokens, tokens_other;
@@ -225,6 +228,20 @@ enum status evidence_read(struct evidence *out, const char *path,
                           const struct bootstrap *plan,
                           struct err *err) MUST_CHECK;
 void evidence_free(struct evidence *e);
+
+/* The same with votes from another file or database; ERR_MISSING when that is
+ * not there.  NULL: the project's own. */
+enum status evidence_read_with(struct evidence *out, const char *path,
+                               const char *human, const struct bootstrap *plan,
+                               struct err *err) MUST_CHECK;
+
+/* Nothing but the votes on policy and placebo pairs of a pool that is still
+ * being voted on, as of one moment; 0: of all pools.  Failure: as
+ * records_walk(). */
+struct db;
+enum status evidence_read_pool(struct evidence *out, struct db *db,
+                               int64_t pool, const struct bootstrap *plan,
+                               struct err *err) MUST_CHECK;
 
 /* A recorded setting as text, "ppo.beta" of stage "ppo"; NULL when absent. */
 const char *evidence_text(const struct evidence *e, const char *stage,

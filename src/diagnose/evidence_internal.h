@@ -91,6 +91,11 @@ enum status evidence_read_checkpoints(struct evidence *e,
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
                                    struct err *err) MUST_CHECK;
 
+/* Number the prompts of all that was read by the bytewise order of their
+ * ids. */
+enum status evidence_number_prompts(struct evidence *e,
+                                    struct err *err) MUST_CHECK;
+
 /* A text that lives as long as the evidence. */
 enum status evidence_keep(const char **out, struct evidence *e,
                           const char *text, struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "diagnose/evidence_internal.h"
 #include "io/vote.h"
 #include "store/human.h"
+#include "store/records.h"
 
 /*
  * Which held-out reply a vote is about: (prompt, model, sample) in one number,
@@ -93,6 +94,8 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                               .win = said.win,
                               .direct = said.tested.direct,
                               .direct_other = said.other.direct,
+                              .helpful = said.tested.helpful,
+                              .helpful_other = said.other.helpful,
                               .correct = said.tested.correct,
                               .correct_other = said.other.correct,
                               .too_long = said.tested.too_long,
@@ -151,5 +154,37 @@ enum status evidence_read_votes(struct evidence *e, const char *path,
                                      evidence_judges(e), err);
     evidence_seen_free(&r.seen);
     mem_free(r.key);
+    return status;
+}
+
+/* A row of the database's own making. */
+static enum status add_line(void *ctx, const char *line, size_t len,
+                            struct err *err)
+{
+    struct reading *r = ctx;
+    struct json *row;
+    TRY(json_parse(&row, line, len, "a vote", err));
+    enum status status = add_vote(r, row, r->e->n_vote + 1, err);
+    json_free(row);
+    return status;
+}
+
+enum status evidence_read_pool(struct evidence *out, struct db *db,
+                               int64_t pool, const struct bootstrap *plan,
+                               struct err *err)
+{
+    enum status status = OK;
+    struct evidence *e = out;
+    *e = (struct evidence){.plan = summary_plan(plan)};
+    struct reading r = {.e = e};
+    const struct records_config c = {.format = RECORDS_SPOTCHECK, .pool = pool};
+    TRY_DONE(index_replies(&r, err));
+    TRY_DONE(records_walk(db, &c, add_line, &r, err));
+    TRY_DONE(evidence_number_prompts(e, err));
+done:
+    evidence_seen_free(&r.seen);
+    mem_free(r.key);
+    if (status != OK)
+        evidence_free(e);
     return status;
 }

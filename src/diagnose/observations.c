@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/marks.h"
 #include "diagnose/metric.h"
 #include "diagnose/push.h"
-#include "diagnose/rate.h"
 #include "stat/trend.h"
 
 #define SAMPLES "eval/samples.jsonl"
@@ -107,73 +107,18 @@ static enum status judge_reward(struct finding *out, const struct evidence *e,
     return OK;
 }
 
-/* Rates over votes, prompt by prompt: yes answers and answers. */
-enum question {
-    LESS_DIRECT,
-    LESS_CORRECT,
-    CORRECT,
-    CORRECT_OTHER,
-    TOO_LONG,
-    TOO_LONG_OTHER,
-    WIN
-};
-
-static double is_less(double tested, double other)
+static enum status add_policy_share(struct finding *f, const char *name,
+                                    const struct evidence *e, enum mark m,
+                                    struct err *err)
 {
-    return isnan(tested - other) ? (double)NAN : tested < other ? 1 : 0;
-}
-
-static double answer(const struct evidence_vote *v, enum question q)
-{
-    switch (q) {
-    case LESS_DIRECT:
-        return is_less(v->direct, v->direct_other);
-    case LESS_CORRECT:
-        return is_less(v->correct, v->correct_other);
-    case CORRECT:
-        return v->correct;
-    case CORRECT_OTHER:
-        return v->correct_other;
-    case TOO_LONG:
-        return v->too_long;
-    case TOO_LONG_OTHER:
-        return v->too_long_other;
-    case WIN:
-        return v->win;
-    }
-    return (double)NAN;
-}
-
-/* Yes answers of the first visits; how many votes answered. */
-static size_t add_up_votes(struct rate *r, const struct evidence *e,
-                           enum question q, bool is_placebo)
-{
-    size_t n = 0;
-    rate_clear(r);
-    for (size_t i = 0; i < e->n_vote; i++) {
-        const struct evidence_vote *v = &e->vote[i];
-        double x = answer(v, q);
-        if (v->is_placebo != is_placebo || v->visit != 1 || isnan(x))
-            continue;
-        rate_add(r, v->prompt, x, 1);
-        n++;
-    }
-    return n;
-}
-
-static enum status add_rate(struct finding *f, const char *name,
-                            const struct evidence *e, struct rate *r,
-                            enum question q, bool is_placebo, struct err *err)
-{
-    struct estimate rate;
-    add_up_votes(r, e, q, is_placebo);
-    TRY(rate_estimate(&rate, r, &e->plan, err));
-    finding_add(f, name, &rate);
+    struct marks_share share;
+    TRY(marks_measure(&share, e, m, err));
+    finding_add(f, name, &share.policy);
     return OK;
 }
 
 static enum status judge_longer(struct finding *out, const struct evidence *e,
-                                struct pair *x, struct rate *r, struct err *err)
+                                struct pair *x, struct err *err)
 {
     struct finding f =
         finding_new("S2a", "replies are longer",
@@ -191,45 +136,42 @@ static enum status judge_longer(struct finding *out, const struct evidence *e,
                     "the policy's replies have %s times the tokens of the "
                     "reference's",
                     finding_number(text, &ratio, 2));
-    TRY(add_rate(&f, "too_long", e, r, TOO_LONG, false, err));
-    TRY(add_rate(&f, "too_long_reference", e, r, TOO_LONG_OTHER, false, err));
+    TRY(add_policy_share(&f, "too_long", e, MARK_TOO_LONG, err));
+    TRY(add_policy_share(&f, "too_long_reference", e, MARK_TOO_LONG_OTHER,
+                         err));
     *out = f;
     return OK;
 }
 
 /* One mark of S2b, of policy pairs against placebo pairs. */
-struct mark {
-    enum question q;
+struct look {
+    enum mark mark;
     const char *name; // "direct"
-    size_t pairs, placebos;
+    struct marks_share share;
     struct finding f;
 };
 
-static enum status judge_mark(struct mark *m, const struct evidence *e,
-                              struct rate *policy, struct rate *placebo,
+static enum status judge_look(struct look *m, const struct evidence *e,
                               struct err *err)
 {
-    struct estimate excess;
-    m->pairs = add_up_votes(policy, e, m->q, false);
-    m->placebos = add_up_votes(placebo, e, m->q, true);
-    TRY(rate_excess(&excess, policy, placebo, &e->plan, err));
-    finding_judge(&m->f, &excess, 0, 0.05);
+    TRY(marks_measure(&m->share, e, m->mark, err));
+    finding_judge(&m->f, &m->share.excess, 0, 0.05);
     if (e->n_vote == 0)
         lack_file(&m->f, e, VOTES);
-    else if (m->pairs == 0)
+    else if (m->share.pairs == 0)
         finding_lack(&m->f, "no policy pair was marked %s", m->name);
-    else if (m->placebos == 0)
+    else if (m->share.placebos == 0)
         finding_lack(&m->f,
                      "no placebo pairs marked %s: two samples of the "
                      "reference, judged among the others; about %zu",
-                     m->name, m->pairs);
+                     m->name, m->share.pairs);
     return OK;
 }
 
 /* Two looks at one claim: either mark supports it, on twice its p (Bonferroni),
  * and only both refute it.  A mark that nobody gave is no look. */
-static struct finding join_marks(const struct mark *direct,
-                                 const struct mark *correct)
+static struct finding join_looks(const struct look *direct,
+                                 const struct look *correct)
 {
     bool has_direct = finding_has_interval(&direct->f.e);
     bool has_correct = finding_has_interval(&correct->f.e);
@@ -249,26 +191,20 @@ static struct finding join_marks(const struct mark *direct,
 
 /* The shares behind the two excesses, and the overall vote, which the row does
  * not rest on. */
-static enum status add_marks(struct finding *f, const struct evidence *e,
-                             struct rate *r, struct err *err)
+static enum status add_shares(struct finding *f, const struct look *direct,
+                              const struct look *correct,
+                              const struct evidence *e, struct err *err)
 {
-    static const struct {
-        const char *name;
-        enum question q;
-        bool is_placebo;
-    } rate[] = {
-        {"less_direct", LESS_DIRECT, false},
-        {"less_direct_placebo", LESS_DIRECT, true},
-        {"less_correct", LESS_CORRECT, false},
-        {"less_correct_placebo", LESS_CORRECT, true},
-        {"correct", CORRECT, false},
-        {"correct_reference", CORRECT_OTHER, false},
-        {"win_rate", WIN, false},
-        {"win_rate_placebo", WIN, true},
-    };
-    for (size_t i = 0; i < sizeof rate / sizeof *rate; i++)
-        TRY(add_rate(f, rate[i].name, e, r, rate[i].q, rate[i].is_placebo,
-                     err));
+    struct marks_share win;
+    finding_add(f, "less_direct", &direct->share.policy);
+    finding_add(f, "less_direct_placebo", &direct->share.placebo);
+    finding_add(f, "less_correct", &correct->share.policy);
+    finding_add(f, "less_correct_placebo", &correct->share.placebo);
+    TRY(add_policy_share(f, "correct", e, MARK_CORRECT, err));
+    TRY(add_policy_share(f, "correct_reference", e, MARK_CORRECT_OTHER, err));
+    TRY(marks_measure(&win, e, MARK_WIN, err));
+    finding_add(f, "win_rate", &win.policy);
+    finding_add(f, "win_rate_placebo", &win.placebo);
     return OK;
 }
 
@@ -276,41 +212,33 @@ static enum status judge_less_direct(struct finding *out,
                                      const struct evidence *e, struct err *err)
 {
     static const char claim[] = "the policy is sometimes less directly helpful";
-    enum status status = OK;
-    struct mark direct = {
-        .q = LESS_DIRECT,
+    struct look direct = {
+        .mark = MARK_LESS_DIRECT,
         .name = "for directness",
         .f = finding_new(
             "S2b", claim,
             "share marked less direct, policy pairs minus placebo pairs",
             VOTES)};
-    struct mark correct = {
-        .q = LESS_CORRECT,
+    struct look correct = {
+        .mark = MARK_LESS_CORRECT,
         .name = "for correctness",
         .f = finding_new(
             "S2b", claim,
             "share marked less correct, policy pairs minus placebo pairs",
             VOTES)};
-    struct rate policy = {.n = 0}, placebo = {.n = 0};
     char text[64], other[64];
-    TRY_DONE(rate_open(&policy, e->n_prompts, err));
-    TRY_DONE(rate_open(&placebo, e->n_prompts, err));
-    TRY_DONE(judge_mark(&direct, e, &policy, &placebo, err));
-    TRY_DONE(judge_mark(&correct, e, &policy, &placebo, err));
-    *out = join_marks(&direct, &correct);
+    TRY(judge_look(&direct, e, err));
+    TRY(judge_look(&correct, e, err));
+    *out = join_looks(&direct, &correct);
     finding_say(out,
                 "judges mark the policy's reply less direct by %s more often "
                 "than one of two samples of the reference (%zu policy, %zu "
                 "placebo pairs), and less correct by %s",
-                finding_percent(text, &direct.f.e), direct.pairs,
-                direct.placebos, finding_percent(other, &correct.f.e));
+                finding_percent(text, &direct.f.e), direct.share.pairs,
+                direct.share.placebos, finding_percent(other, &correct.f.e));
     finding_add(out, "less_direct_excess", &direct.f.e);
     finding_add(out, "less_correct_excess", &correct.f.e);
-    TRY_DONE(add_marks(out, e, &policy, err));
-done:
-    rate_close(&policy);
-    rate_close(&placebo);
-    return status;
+    return add_shares(out, &direct, &correct, e, err);
 }
 
 /* ---- the drift ---------------------------------------------------------- */
@@ -520,17 +448,14 @@ enum status observations_judge(struct finding row[OBSERVED],
                                const struct evidence *e, struct err *err)
 {
     struct pair x = {.policy = NULL};
-    struct rate r = {.n = 0};
     enum status status = OK;
     TRY_DONE(open_pair(&x, e->n_prompts, err));
-    TRY_DONE(rate_open(&r, e->n_prompts, err));
     TRY_DONE(judge_reward(&row[OBSERVED_REWARD_UP], e, &x, err));
-    TRY_DONE(judge_longer(&row[OBSERVED_LONGER], e, &x, &r, err));
+    TRY_DONE(judge_longer(&row[OBSERVED_LONGER], e, &x, err));
     TRY_DONE(judge_less_direct(&row[OBSERVED_LESS_DIRECT], e, err));
     TRY_DONE(judge_kl_up(&row[OBSERVED_KL_UP], e, err));
     row[OBSERVED_PENALTY_ACTS] = judge_penalty(gate, e);
 done:
     close_pair(&x);
-    rate_close(&r);
     return status;
 }

@@ -25,6 +25,7 @@ struct votes {
     struct visit *visit;
     char **prompt; // [n] the prompt's id
     char **pair;   // [n] the pair's id
+    char **judge;  // [n] who voted, "" when it is not said
     size_t n, room;
     const char *path;
     bool is_changed; // what is being read
@@ -45,7 +46,10 @@ static enum status grow(struct votes *v, struct err *err)
     char **pair = mem_grow(v->pair, v->n, room, sizeof *pair);
     if (pair != NULL)
         v->pair = pair;
-    if (visit == NULL || prompt == NULL || pair == NULL)
+    char **judge = mem_grow(v->judge, v->n, room, sizeof *judge);
+    if (judge != NULL)
+        v->judge = judge;
+    if (visit == NULL || prompt == NULL || pair == NULL || judge == NULL)
         return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
     v->room = room;
     return OK;
@@ -110,8 +114,10 @@ static enum status add_visit(void *ctx, const struct json *row, size_t line,
     v->visit[v->n].is_changed = v->is_changed;
     v->prompt[v->n] = mem_strdup(vote.prompt);
     v->pair[v->n] = mem_strdup(pair);
+    v->judge[v->n] = mem_strdup(json_text(json_get(row, "judge"), ""));
     v->n++;
-    if (v->prompt[v->n - 1] == NULL || v->pair[v->n - 1] == NULL)
+    if (v->prompt[v->n - 1] == NULL || v->pair[v->n - 1] == NULL ||
+        v->judge[v->n - 1] == NULL)
         return err_set(err, ERR_MEMORY, "out of memory: a vote");
     return OK;
 }
@@ -121,10 +127,12 @@ static void votes_free(struct votes *v)
     for (size_t i = 0; i < v->n; i++) {
         mem_free(v->prompt[i]);
         mem_free(v->pair[i]);
+        mem_free(v->judge[i]);
     }
     mem_free(v->visit);
     mem_free(v->prompt);
     mem_free(v->pair);
+    mem_free(v->judge);
 }
 
 /* Yes answers and answers of each prompt; NaN where nobody was asked. */
@@ -228,8 +236,14 @@ static enum status add_excess(struct measures *out, struct tally *t,
     return OK;
 }
 
-/* Second visits beside the first visit of the same pair.  Pairs judged twice
- * are few, so looking each up is cheap enough. */
+static bool is_same_pair(const struct votes *v, size_t i, size_t k)
+{
+    return strcmp(v->pair[k], v->pair[i]) == 0 &&
+           strcmp(v->judge[k], v->judge[i]) == 0;
+}
+
+/* Second visits beside the same judge's first visit of the pair.  Pairs judged
+ * twice are few, so looking each up is cheap enough. */
 static enum status add_consistency(struct measures *out, struct tally *t,
                                    size_t *repeated, struct err *err)
 {
@@ -243,7 +257,7 @@ static enum status add_consistency(struct measures *out, struct tally *t,
         if (v->visit[i].number != 2)
             continue;
         for (size_t k = 0; k < v->n; k++) {
-            if (v->visit[k].number != 1 || strcmp(v->pair[k], v->pair[i]) != 0)
+            if (v->visit[k].number != 1 || !is_same_pair(v, i, k))
                 continue;
             c->yes[t->prompt[i]] += v->visit[k].win == v->visit[i].win;
             c->asked[t->prompt[i]] += 1;

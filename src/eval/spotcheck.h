@@ -26,7 +26,8 @@ struct spotcheck_counts {
  *     less_direct_excess      the difference
  *     too_long too_long_reference too_long_excess
  *     correct correct_reference           replies of policy pairs
- *     self_consistency        second visits that prefer what the first did
+ *     self_consistency        second visits that prefer what the same judge's
+ *                             first did
  * Votes on replies that `known` (NULL: all are) does not hold are counted; when
  * there are any the measures describe another policy, and the caller should
  * not use them.  ERR_FORMAT naming the record.

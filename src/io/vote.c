@@ -36,6 +36,9 @@ static enum status read_side(struct vote_side *out, const struct json *row,
     out->correct =
         value_of(of_correct, correct, sizeof correct / sizeof *correct);
     out->too_long = value_of(of_length, length, sizeof length / sizeof *length);
+    TRY(json_may_number(&out->helpful, row,
+                        is_left ? "left_helpful" : "right_helpful", 0, 4, what,
+                        err));
     return json_may_number(&out->direct, row,
                            is_left ? "left_direct" : "right_direct", 0, 4, what,
                            err);

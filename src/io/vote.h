@@ -6,7 +6,7 @@
  *      "judge":"...","visit":1,
  *      "left":{"source":"...","sample":0,"response":"..."},"right":{...},
  *      "overall":"A"|"B"|"both_good"|"both_bad","left_direct":0..4,
- *      "left_correct":"yes"|"unsure"|"no",
+ *      "left_helpful":0..4,"left_correct":"yes"|"unsure"|"no",
  *      "left_length":"too_long"|"right"|"too_short","right_direct":...}
  *
  * A policy pair has a reply of the policy's and one of the reference's, a
@@ -25,6 +25,7 @@
 struct vote_side {
     const struct json *reply; // the row's "left" or "right"
     double direct;            // 0 not at all .. 4
+    double helpful;           // the same
     double correct;           // yes 1, unsure 1/2, no 0
     double too_long;          // 1 or 0
 };
@@ -41,9 +42,9 @@ struct vote {
 /*
  * Texts and replies are the row's and live as long.  ERR_FORMAT, naming `what`
  * (the file and its line), without a prompt_id, for a pair that is neither of
- * the two kinds, for a visit that is no number, for a directness that is not
- * from 0 to 4, and for an "overall" that is no choice: taken for a tie it would
- * pull a win rate to one half.
+ * the two kinds, for a visit that is no number, for a directness or helpfulness
+ * that is not from 0 to 4, and for an "overall" that is no choice: taken for a
+ * tie it would pull a win rate to one half.
  */
 enum status vote_read(struct vote *out, const struct json *row,
                       const char *what, struct err *err) MUST_CHECK;

@@ -44,24 +44,57 @@ static enum status read_line(void *ctx, const char *line, size_t len,
     return status == OK ? OK : err_context(err, "%s", what);
 }
 
-static enum status read_database(const char *path, records_fn fn, void *ctx,
-                                 struct err *err)
+/* The id of a pool; NULL is all of them. */
+static enum status find_pool(int64_t *id, struct db *db, const char *name,
+                             struct err *err)
 {
-    const struct records_config c = {.format = RECORDS_SPOTCHECK};
+    struct arena a = {0};
+    struct pool p;
+    *id = 0;
+    if (name == NULL)
+        return OK;
+    enum status status = items_find_pool(&p, &a, db, name, err);
+    if (status == OK)
+        *id = p.id;
+    arena_free(&a);
+    return status;
+}
+
+static enum status read_database(const char *path, const char *pool,
+                                 records_fn fn, void *ctx, struct err *err)
+{
+    struct records_config c = {.format = RECORDS_SPOTCHECK};
     struct db *db;
     TRY(project_open(&db, path, DB_READ, NULL, err));
-    enum status status = records_walk(db, &c, fn, ctx, err);
+    enum status status = find_pool(&c.pool, db, pool, err);
+    if (status == OK)
+        status = records_walk(db, &c, fn, ctx, err);
     db_close(db);
     return status;
+}
+
+/* "a.db#b" in two, unless a file has the whole name; *pool is NULL of one. */
+static enum status split(char file[FILE_PATH_MAX], const char **pool,
+                         const char *path, struct err *err)
+{
+    const char *mark = file_exists(path) ? NULL : strrchr(path, '#');
+    *pool = mark != NULL ? mark + 1 : NULL;
+    TRY(file_join(file, "", path, err));
+    if (mark != NULL)
+        file[mark - path] = '\0';
+    return OK;
 }
 
 enum status human_read(const char *path, jsonl_fn fn, void *ctx,
                        struct err *err)
 {
     struct reading r = {path, fn, ctx, 0};
-    if (!human_is_database(path))
+    char file[FILE_PATH_MAX];
+    const char *pool;
+    TRY(split(file, &pool, path, err));
+    if (!human_is_database(file))
         return jsonl_read(path, fn, ctx, err);
-    return read_database(path, read_line, &r, err);
+    return read_database(file, pool, read_line, &r, err);
 }
 
 static enum status found_one(void *ctx, const char *line, size_t len,
@@ -75,7 +108,7 @@ static enum status found_one(void *ctx, const char *line, size_t len,
 
 static enum status has_votes(bool *out, const char *path, struct err *err)
 {
-    enum status status = read_database(path, found_one, NULL, err);
+    enum status status = read_database(path, NULL, found_one, NULL, err);
     *out = status == ERR_FOUND;
     return *out ? OK : status;
 }
@@ -137,14 +170,7 @@ static enum status write_rankings(struct buf *out, struct db *db,
                                   const char *pool, struct err *err)
 {
     struct records_config c = {.format = RECORDS_RANKINGS};
-    struct arena a = {0};
-    struct pool p;
-    if (pool != NULL) {
-        enum status status = items_find_pool(&p, &a, db, pool, err);
-        c.pool = status == OK ? p.id : 0;
-        arena_free(&a);
-        TRY(status);
-    }
+    TRY(find_pool(&c.pool, db, pool, err));
     TRY(records_walk(db, &c, add_line, out, err));
     if (out->len == 0)
         return err_set(err, ERR_MISSING,

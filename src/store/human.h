@@ -30,7 +30,8 @@ enum status human_find(char out[FILE_PATH_MAX], const char *project,
                        struct err *err) MUST_CHECK;
 
 /* The rows of such a file; of a database in the order of records_walk(), the
- * line being the row's number.  Failure: as jsonl_read() or records_walk(). */
+ * line being the row's number.  "project.db#POOL" is a pool of it alone.
+ * Failure: as jsonl_read() or records_walk(); ERR_MISSING for no such pool. */
 enum status human_read(const char *path, jsonl_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
 

@@ -86,6 +86,41 @@ static void test_by_hand(void **state)
     files_remove(dir);
 }
 
+/* A judge is compared with herself: of the same pair others may say what they
+ * like, and a second visit without her first is compared with nothing. */
+static void test_own_visits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *judge;
+        int visit;
+        const char *overall;
+    } said[] = {{"ada", 1, "A"},
+                {"bob", 1, "B"},
+                {"bob", 2, "B"},
+                {"ada", 2, "A"},
+                {"eve", 2, "B"}};
+    struct bootstrap plan = {.seed = 1};
+    struct measures m = {.n = 0};
+    struct spotcheck_counts counts;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        buf_printf(&text,
+                   "{\"pair_id\":\"x\",\"prompt_id\":\"p\",\"kind\":"
+                   "\"policy\",\"overall\":\"%s\",\"left\":{\"source\":"
+                   "\"policy\"},\"right\":{\"source\":\"reference\"},"
+                   "\"judge\":\"%s\",\"visit\":%d}\n",
+                   said[i].overall, said[i].judge, said[i].visit);
+    const char *dir = files_dir();
+    const char *path = files_write(dir, "own.jsonl", buf_text(&text));
+    files_must(spotcheck_read(&m, &counts, path, NULL, &plan, &err), &err);
+    assert_int_equal(counts.repeated, 2);
+    assert_measure(&m, "self_consistency", 1);
+    buf_free(&text);
+    files_remove(dir);
+}
+
 /* Votes are matched to replies by prompt, model, sample and text. */
 static void test_other_replies(void **state)
 {
@@ -222,7 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_bad_sources),
         cmocka_unit_test(test_bad_choice), cmocka_unit_test(test_other_replies),
-        cmocka_unit_test(test_desk_panel),
+        cmocka_unit_test(test_own_visits), cmocka_unit_test(test_desk_panel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
