@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "stat/distribution.h"
 
 double winrate_of(double a, double b)
 {
@@ -41,6 +42,22 @@ done:
     mem_free(judged);
     mem_free(won);
     return status;
+}
+
+struct estimate winrate_share(double sum, size_t n, double level)
+{
+    if (n == 0)
+        return summary_nothing();
+    double z =
+        distribution_normal_quantile((1 + (level > 0 ? level : 0.95)) / 2);
+    double m = (double)n;
+    double share = sum / m;
+    double centre = (share + z * z / (2 * m)) / (1 + z * z / m);
+    double half = z * sqrt(share * (1 - share) / m + z * z / (4 * m * m)) /
+                  (1 + z * z / m);
+    /* At 0 and 1 the bound is exact, but for rounding. */
+    return (struct estimate){share, share <= 0 ? 0 : centre - half,
+                             share >= 1 ? 1 : centre + half, n};
 }
 
 /* Mark every system reachable from system 0 along "beat" edges (or along

@@ -21,6 +21,17 @@ enum status winrate_estimate(struct estimate *out, const size_t *prompt,
                              struct err *err) MUST_CHECK;
 
 /*
+ * A share of n votes that do not depend on each other, with Wilson's (1927)
+ * interval: those rates p that n draws would not be unusual for,
+ *     |sum x / n - p| <= z sqrt(p (1 - p) / n)
+ * which stays inside [0, 1] and is honest for a few votes that all agree.
+ *   sum    of x, each in [0,1]; x that are not 0 or 1 make it too wide
+ *   level  coverage, 0: 0.95
+ * n of 0: nothing.
+ */
+struct estimate winrate_share(double sum, size_t n, double level);
+
+/*
  * Bradley-Terry strengths of n systems by maximum likelihood:
  *     P(i beats j) = 1 / (1 + exp(strength[j] - strength[i]))
  *   wins      [n*n]  wins[i*n+j]: times i was preferred to j, a tie counts a

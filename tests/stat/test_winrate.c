@@ -56,6 +56,34 @@ static void test_clusters(void **state)
     assert_near((b.high - b.low) / (a.high - a.low), 2, 2 / sqrt(20.0));
 }
 
+/* Newcombe (1998, table I, method 3) gives Wilson's interval with four
+ * decimals: 81/263, 15/148, 0/20 and 1/29. */
+static void test_share(void **state)
+{
+    (void)state;
+    static const struct {
+        double sum;
+        size_t n;
+        double low, high;
+    } known[] = {{81, 263, 0.2553, 0.3662},
+                 {15, 148, 0.0624, 0.1605},
+                 {0, 20, 0.0000, 0.1611},
+                 {1, 29, 0.0061, 0.1718}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct estimate e = winrate_share(known[i].sum, known[i].n, 0);
+        assert_near(e.estimate, known[i].sum / (double)known[i].n, 1e-15);
+        assert_near(e.low, known[i].low, 0.5e-4);
+        assert_near(e.high, known[i].high, 0.5e-4);
+        assert_int_equal(e.n, known[i].n);
+        /* The mirror image. */
+        struct estimate m =
+            winrate_share((double)known[i].n - known[i].sum, known[i].n, 0.95);
+        assert_near(m.low, 1 - e.high, 1e-12);
+        assert_near(m.high, 1 - e.low, 1e-12);
+    }
+    assert_true(isnan(winrate_share(0, 0, 0).estimate));
+}
+
 static void test_unjudged(void **state)
 {
     (void)state;
@@ -129,9 +157,13 @@ static void test_no_maximum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_of),       cmocka_unit_test(test_clusters),
-        cmocka_unit_test(test_unjudged), cmocka_unit_test(test_bradley_terry),
-        cmocka_unit_test(test_evalica),  cmocka_unit_test(test_no_maximum),
+        cmocka_unit_test(test_of),
+        cmocka_unit_test(test_clusters),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_unjudged),
+        cmocka_unit_test(test_bradley_terry),
+        cmocka_unit_test(test_evalica),
+        cmocka_unit_test(test_no_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
