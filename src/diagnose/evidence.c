@@ -359,6 +359,11 @@ static enum status read_votes(struct evidence *e, const char *human,
                                        : human_find(path, e->project, &reason);
     if (status == OK)
         status = evidence_read_votes(e, path, &reason);
+    /* What was asked for by name is no evidence that happens to be damaged. */
+    if (status != OK && human != NULL) {
+        *err = reason;
+        return status;
+    }
     /* A database keeps the votes on every policy that was ever asked about;
      * those on this one are told by their texts. */
     bool is_database = status == OK && human_is_database(path);
@@ -482,16 +487,6 @@ enum status evidence_read(struct evidence *out, const char *path,
     return evidence_read_with(out, path, NULL, plan, err);
 }
 
-/* What was named must be there: that it is missing is no finding. */
-static enum status need_votes(const char *human, struct err *err)
-{
-    char file[FILE_PATH_MAX];
-    if (human == NULL)
-        return OK;
-    TRY(rows_file(file, human, err));
-    return file_need(file, err);
-}
-
 enum status evidence_read_with(struct evidence *out, const char *path,
                                const char *human, const struct bootstrap *plan,
                                struct err *err)
@@ -500,7 +495,6 @@ enum status evidence_read_with(struct evidence *out, const char *path,
     struct evidence *e = out;
     *e = (struct evidence){.plan = summary_plan(plan)};
     TRY_DONE(file_need(path, err));
-    TRY_DONE(need_votes(human, err));
     TRY_DONE(find_project(e, path, err));
     TRY_DONE(read_all(e, human, err));
     if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&

@@ -229,8 +229,8 @@ enum status evidence_read(struct evidence *out, const char *path,
                           struct err *err) MUST_CHECK;
 void evidence_free(struct evidence *e);
 
-/* The same with votes from another file or database; ERR_MISSING when that is
- * not there.  NULL: the project's own. */
+/* The same with votes from another file or database, which then must be there
+ * and whole.  NULL: the project's own. */
 enum status evidence_read_with(struct evidence *out, const char *path,
                                const char *human, const struct bootstrap *plan,
                                struct err *err) MUST_CHECK;

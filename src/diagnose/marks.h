@@ -46,4 +46,11 @@ struct marks_share {
 enum status marks_measure(struct marks_share *out, const struct evidence *e,
                           enum mark m, struct err *err) MUST_CHECK;
 
+/* The same numbers of n marks, at most MARKS_MANY, from one round of resamples:
+ * out [n]. */
+#define MARKS_MANY 8
+enum status marks_measure_many(struct marks_share *out,
+                               const struct evidence *e, const enum mark *m,
+                               size_t n, struct err *err) MUST_CHECK;
+
 #endif

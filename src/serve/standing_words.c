@@ -1,0 +1,280 @@
+/* standing_words.c - how it stands, in words. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnose/finding.h"
+#include "serve/standing_internal.h"
+
+#define SENTENCE_MAX 400
+
+/* ---- sentences ---------------------------------------------------------- */
+
+static enum status say(struct standing *s, struct err *err, const char *fmt,
+                       ...) ERR_PRINTF(3, 4);
+static enum status say(struct standing *s, struct err *err, const char *fmt,
+                       ...)
+{
+    char text[SENTENCE_MAX], *copy;
+    va_list args;
+    if (s->n_says == STANDING_SAYS)
+        return OK;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    size_t len = strlen(text) + 1;
+    TRY(ARENA_NEW(&s->arena, copy, len, err));
+    memcpy(copy, text, len);
+    s->says[s->n_says++] = copy;
+    return OK;
+}
+
+static const char *percent(char out[64], const struct standing_value *v)
+{
+    return finding_percent(out, &v->e);
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* What a measurable excess says. */
+static enum status say_excess(struct standing *s, const struct standing_mark *m,
+                              struct err *err)
+{
+    const struct estimate *e = &m->share.excess;
+    char text[64];
+    (void)finding_percent(text, e);
+    if (e->low > 0)
+        return say(s, err,
+                   "The policy's replies are called %s more often than the "
+                   "reference's own are: by %s.",
+                   m->text, text);
+    if (e->high < 0)
+        return say(s, err,
+                   "The policy's replies are called %s less often than the "
+                   "reference's own are: by %s.",
+                   m->text, text);
+    return say(s, err,
+               "No excess of '%s' over placebo shows: %s; one of %.0f %% would "
+               "probably have shown.",
+               m->text, text, 100 * STANDING_EFFECT);
+}
+
+static enum status say_mark(struct standing *s, const struct standing_mark *m,
+                            struct err *err)
+{
+    if (m->is_measurable)
+        return say_excess(s, m, err);
+    return say(s, err,
+               "'%s' is not measurable, %zu more pair%s: %zu pair%s and %zu "
+               "placebo%s are too few to tell it from chance.",
+               m->text, m->more_pairs, plural(m->more_pairs), m->pairs,
+               plural(m->pairs), m->placebos, plural(m->placebos));
+}
+
+static enum status say_sequential(struct standing *s, struct err *err)
+{
+    const struct sequential *q = &s->sequential;
+    if (q->decided_at > 0)
+        return say(s, err,
+                   "Decided: people prefer the %s (%zu prompts to %zu, %zu "
+                   "tied); the test may be read after every vote.",
+                   q->wins > q->losses ? "policy" : "reference",
+                   q->wins > q->losses ? q->wins : q->losses,
+                   q->wins > q->losses ? q->losses : q->wins, q->ties);
+    if (isfinite(s->more))
+        return say(s, err,
+                   "Whom people prefer is not decided (%zu prompts to %zu, %zu "
+                   "tied): about %.0f more votes on policy pairs, if they go "
+                   "on as they did.",
+                   q->wins, q->losses, q->ties, s->more);
+    return say(s, err,
+               "Whom people prefer is not decided (%zu prompts to %zu, %zu "
+               "tied), and no number of votes is in sight that would.",
+               q->wins, q->losses, q->ties);
+}
+
+static enum status say_win(struct standing *s, struct err *err)
+{
+    char win[64], even[64];
+    if (s->win.reason != NULL)
+        return OK;
+    if (s->win_length_controlled.reason != NULL)
+        return say(s, err, "The policy wins %s of its pairs.",
+                   percent(win, &s->win));
+    return say(s, err,
+               "The policy wins %s of its pairs; %s if lengths were equal.",
+               percent(win, &s->win), percent(even, &s->win_length_controlled));
+}
+
+/* ---- judges ------------------------------------------------------------- */
+
+/* Half of a judge's votes or more, and ten of them, are no haste by chance. */
+static bool is_hasty(const struct standing_judge *j)
+{
+    return j->too_fast >= 10 && 2 * j->too_fast >= j->votes;
+}
+
+static bool is_above(const struct standing_value *v, double x)
+{
+    return v->reason == NULL && v->e.low > x;
+}
+
+static bool is_below(const struct standing_value *v, double x)
+{
+    return v->reason == NULL && v->e.high < x;
+}
+
+static enum status say_judge(struct standing *s, const struct standing_judge *j,
+                             struct err *err)
+{
+    const char *name = j->judge.name;
+    char text[64];
+    if (is_hasty(j))
+        TRY(say(s, err, "%.60s cast %lld of %lld votes faster than one reads.",
+                name, (long long)j->too_fast, (long long)j->votes));
+    if (is_above(&j->left, 0.5) || is_below(&j->left, 0.5))
+        TRY(say(s, err, "%.60s favours a side: the left won %s.", name,
+                percent(text, &j->left)));
+    if (is_below(&j->gold, 0.8))
+        TRY(say(s, err, "%.60s misses known answers: %s right.", name,
+                percent(text, &j->gold)));
+    if (is_below(&j->identical, 0.8))
+        TRY(say(s, err, "%.60s calls identical replies different: %s equal.",
+                name, percent(text, &j->identical)));
+    return OK;
+}
+
+/* The alpha of choices: always the second one that is measured. */
+static enum status say_agreement(struct standing *s, struct err *err)
+{
+    const struct standing_agreement *raw = &s->agreement[0];
+    const struct standing_agreement *alpha = &s->agreement[1];
+    char text[64], number[64];
+    if (raw->value.reason != NULL)
+        return say(s, err, "Agreement between judges is undefined: %s.",
+                   raw->value.reason);
+    if (alpha->value.reason != NULL)
+        return say(s, err, "Judges agree on %s; alpha is undefined: %s.",
+                   percent(text, &raw->value), alpha->value.reason);
+    return say(s, err,
+               "Judges agree on %s (alpha %s); 60 to 77 %% is usual for "
+               "preferences.",
+               percent(text, &raw->value),
+               finding_number(number, &alpha->value.e, 2));
+}
+
+enum status standing_say(struct standing *s, struct err *err)
+{
+    char text[64];
+    if (s->progress.votes == 0)
+        return say(s, err, "Nobody has voted yet.");
+    if (s->pool.task == POOL_SPOTCHECK) {
+        TRY(say_mark(s, &s->mark[0], err));
+        TRY(say_sequential(s, err));
+        TRY(say_win(s, err));
+        for (size_t i = 1; i < STANDING_MARKS; i++)
+            if (s->mark[i].is_measurable)
+                TRY(say_mark(s, &s->mark[i], err));
+    }
+    TRY(say_agreement(s, err));
+    if (s->longer.reason == NULL)
+        TRY(say(s, err, "The longer reply wins %s.",
+                percent(text, &s->longer)));
+    for (size_t j = 0; j < s->n_judges; j++)
+        TRY(say_judge(s, &s->judge[j], err));
+    return OK;
+}
+
+/* ---- for a terminal ----------------------------------------------------- */
+
+static void put_line(struct buf *out, const char *name,
+                     const struct standing_value *v)
+{
+    char text[64];
+    if (v->reason != NULL)
+        buf_printf(out, "  %-24s undefined: %s\n", name, v->reason);
+    else
+        buf_printf(out, "  %-24s %s of %zu\n", name, percent(text, v), v->e.n);
+}
+
+static void put_judges(struct buf *out, const struct standing *s)
+{
+    char left[64], longer[64], same[64];
+    if (s->n_judges > 0)
+        buf_printf(out, "\n  %-16s %6s %5s %6s %7s  %-17s %-17s %-17s %s\n",
+                   "judge", "votes", "skips", "hasty", "seconds", "left wins",
+                   "longer wins", "as before", "weight");
+    for (size_t i = 0; i < s->n_judges; i++) {
+        const struct standing_judge *j = &s->judge[i];
+        buf_printf(out, "  %-16.60s %6lld %5lld %6lld ", j->judge.name,
+                   (long long)j->votes, (long long)j->skips,
+                   (long long)j->too_fast);
+        if (isnan(j->median_ms))
+            buf_puts(out, "      -");
+        else
+            buf_printf(out, "%7.1f", j->median_ms / 1000);
+        buf_printf(out, "  %-17s %-17s %-17s ",
+                   j->left.reason != NULL ? "-" : percent(left, &j->left),
+                   j->longer.reason != NULL ? "-" : percent(longer, &j->longer),
+                   j->consistency.reason != NULL
+                       ? "-"
+                       : percent(same, &j->consistency));
+        if (isnan(j->weight))
+            buf_puts(out, "-\n");
+        else
+            buf_printf(out, "%.2f\n", j->weight);
+    }
+}
+
+static void put_marks(struct buf *out, const struct standing *s)
+{
+    char policy[64], placebo[64], excess[64];
+    buf_printf(out, "\n  %-14s %-17s %-17s %-17s %s\n", "marked", "policy",
+               "placebo", "excess", "");
+    for (size_t i = 0; i < STANDING_MARKS; i++) {
+        const struct standing_mark *m = &s->mark[i];
+        buf_printf(out, "  %-14s %-17s %-17s %-17s ", m->text,
+                   finding_percent(policy, &m->share.policy),
+                   finding_percent(placebo, &m->share.placebo),
+                   finding_percent(excess, &m->share.excess));
+        if (m->is_measurable)
+            buf_printf(out, "measurable\n");
+        else
+            buf_printf(out, "not measurable, %zu more\n", m->more_pairs);
+    }
+}
+
+void standing_text(struct buf *out, const struct standing *s)
+{
+    const struct progress *p = &s->progress;
+    char text[64];
+    buf_printf(out,
+               "%s (%s): %lld of %lld items complete, %lld votes, %lld "
+               "wanted, %lld skipped, %lld flagged\n",
+               s->pool.name, choice_word(&choice_task, (int)s->pool.task),
+               (long long)p->complete, (long long)p->items, (long long)p->votes,
+               (long long)p->wanted, (long long)p->skipped,
+               (long long)p->flags);
+    for (size_t i = 0; i < s->n_says; i++)
+        buf_printf(out, "- %s\n", s->says[i]);
+    if (s->pool.task == POOL_SPOTCHECK) {
+        put_marks(out, s);
+        buf_printf(out, "\n");
+        put_line(out, "policy wins", &s->win);
+        put_line(out, "at equal lengths", &s->win_length_controlled);
+    }
+    put_judges(out, s);
+    buf_printf(out, "\n");
+    for (size_t i = 0; i < s->n_agreement; i++) {
+        const struct standing_agreement *a = &s->agreement[i];
+        buf_printf(out, "  %-14s of %-9s ", a->name, a->of);
+        if (a->value.reason != NULL)
+            buf_printf(out, "undefined: %s\n", a->value.reason);
+        else
+            buf_printf(out, "%s\n", finding_number(text, &a->value.e, 2));
+    }
+}
