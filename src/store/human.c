@@ -9,11 +9,26 @@
 
 #define RANKINGS_MAX ((size_t)1 << 30)
 
+/* "a.db#b" in two, unless a file has the whole name; *pool is NULL of one. */
+static enum status split(char file[FILE_PATH_MAX], const char **pool,
+                         const char *path, struct err *err)
+{
+    const char *mark = file_exists(path) ? NULL : strrchr(path, '#');
+    *pool = mark != NULL ? mark + 1 : NULL;
+    TRY(file_join(file, "", path, err));
+    if (mark != NULL)
+        file[mark - path] = '\0';
+    return OK;
+}
+
 bool human_is_database(const char *path)
 {
     static const char magic[] = "SQLite format 3";
     struct file_map map;
-    if (file_map(&map, path, NULL) != OK)
+    char file[FILE_PATH_MAX];
+    const char *pool;
+    if (split(file, &pool, path, NULL) != OK ||
+        file_map(&map, file, NULL) != OK)
         return false;
     bool is =
         map.len >= sizeof magic && memcmp(map.data, magic, sizeof magic) == 0;
@@ -71,18 +86,6 @@ static enum status read_database(const char *path, const char *pool,
         status = records_walk(db, &c, fn, ctx, err);
     db_close(db);
     return status;
-}
-
-/* "a.db#b" in two, unless a file has the whole name; *pool is NULL of one. */
-static enum status split(char file[FILE_PATH_MAX], const char **pool,
-                         const char *path, struct err *err)
-{
-    const char *mark = file_exists(path) ? NULL : strrchr(path, '#');
-    *pool = mark != NULL ? mark + 1 : NULL;
-    TRY(file_join(file, "", path, err));
-    if (mark != NULL)
-        file[mark - path] = '\0';
-    return OK;
 }
 
 enum status human_read(const char *path, jsonl_fn fn, void *ctx,
@@ -186,13 +189,15 @@ enum status human_rankings(char out[FILE_PATH_MAX], const char *path,
     enum status status = OK;
     struct buf text;
     struct db *db = NULL;
-    char hash[65], dir[FILE_PATH_MAX], name[32];
+    char hash[65], dir[FILE_PATH_MAX], name[32], file[FILE_PATH_MAX];
+    const char *named;
     buf_init(&text, RANKINGS_MAX);
-    TRY_DONE(project_open(&db, path, DB_READ, NULL, err));
-    TRY_DONE(write_rankings(&text, db, pool, err));
+    TRY_DONE(split(file, &named, path, err));
+    TRY_DONE(project_open(&db, file, DB_READ, NULL, err));
+    TRY_DONE(write_rankings(&text, db, named != NULL ? named : pool, err));
     file_hash_bytes(hash, text.data, text.len);
-    if (snprintf(dir, sizeof dir, "%s.votes", path) >= (int)sizeof dir) {
-        status = err_set(err, ERR_LIMIT, "%.80s...: too long a path", path);
+    if (snprintf(dir, sizeof dir, "%s.votes", file) >= (int)sizeof dir) {
+        status = err_set(err, ERR_LIMIT, "%.80s...: too long a path", file);
         goto done;
     }
     (void)snprintf(name, sizeof name, "%.16s.jsonl", hash);

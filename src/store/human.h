@@ -18,7 +18,8 @@
 #include "base/file.h"
 #include "io/jsonl.h"
 
-/* Is it an SQLite file, by its first bytes?  Of what cannot be read: no. */
+/* Is it an SQLite file, by its first bytes?  Of what cannot be read: no.
+ * "project.db#POOL", a pool of one, is. */
 bool human_is_database(const char *path);
 
 /*
@@ -39,7 +40,8 @@ enum status human_read(const char *path, jsonl_fn fn, void *ctx,
  * The rankings of a database as a file of their own, named by what is in it:
  * PATH.votes/HASH.jsonl, HASH being the first 16 digits of its SHA-256.  So a
  * run that was trained on them can name exactly these, whatever is voted
- * later.  ERR_MISSING when no ranking stands; `pool` may be NULL: all of them.
+ * later.  ERR_MISSING when no ranking stands; `pool` may be NULL: that of the
+ * path "project.db#POOL", else all of them.
  */
 enum status human_rankings(char out[FILE_PATH_MAX], const char *path,
                            const char *pool, struct err *err) MUST_CHECK;
