@@ -91,7 +91,7 @@ enum status cmd_diagnose(struct options *o, struct err *err)
     const struct bootstrap plan = {.seed = (uint64_t)o->v.common.seed,
                                    .resamples = (size_t)v->resamples};
     struct diagnosing g;
-    TRY(diagnosing_open(&g, o->operand[0], &plan, err));
+    TRY(diagnosing_open(&g, o->operand[0], v->human, &plan, err));
     enum status status = tell(&g, o, err);
     if (status == OK && is_wanted(&g.d, (enum diagnose_fail_on)v->fail_on))
         status =

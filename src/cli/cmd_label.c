@@ -293,6 +293,7 @@ static const struct subword {
     {"revoke", 0, 0, DB_WRITE, revoke},
     {"judges", 0, 0, DB_READ, judges},
     {"progress", 0, 0, DB_READ, progress},
+    {"standing", 0, 0, DB_READ, labelling_standing},
     {"audit", 0, 0, DB_READ, audit},
     {"export", 0, 0, DB_WRITE, labelling_export},
     {"restore", 1, 1, DB_CREATE, labelling_restore},

@@ -84,7 +84,8 @@ const struct command command_table[] = {
      "gone on with.  --change list shows the named changes.",
      "plumb whatif plumb-demo --change beta=0.2 --change relabel", cmd_whatif},
     {"label", FOR_LABEL,
-     "[load|choose|invite|revoke|judges|progress|audit] PROJECT.db [FILE...]",
+     "[load|choose|invite|revoke|judges|progress|standing|audit|export|restore] "
+     "PROJECT.db [FILE...]",
      1, OPTION_OPERANDS,
      "people rank replies and spot-check the policy, in a browser",
      "Serves the page on which people judge what PROJECT.db asks them, until "
@@ -92,9 +93,12 @@ const struct command command_table[] = {
      "first browser the administrator.  load puts prompts with replies into a "
      "pool, from files or drawn from --policy, choose asks first what a reward "
      "model would learn most from, invite prints a link for a judge, revoke "
-     "ends one, judges and progress list who is there and how far it is, audit "
-     "verifies that nothing was changed afterwards and prints the hash to note "
-     "down.  Votes are on the disk before they are acknowledged.",
+     "ends one, judges and progress list who is there and how far it is, "
+     "standing tells what the votes say so far and how many more would decide "
+     "it, export writes them in the form of another tool and restore reads our "
+     "own again, audit verifies that nothing was changed afterwards and prints "
+     "the hash to note down.  Votes are on the disk before they are "
+     "acknowledged.",
      "plumb label project.db --port 7586", cmd_label},
     {"watch", FOR_WATCH, "RUN|DIR", 1, 1,
      "see runs while they train: curves, replies, tokens and alarms",

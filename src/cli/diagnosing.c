@@ -6,9 +6,10 @@
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
 enum status diagnosing_open(struct diagnosing *out, const char *path,
-                            const struct bootstrap *plan, struct err *err)
+                            const char *human, const struct bootstrap *plan,
+                            struct err *err)
 {
-    TRY(evidence_read(&out->e, path, plan, err));
+    TRY(evidence_read_with(&out->e, path, human, plan, err));
     enum status status = diagnose(&out->d, &out->e, err);
     if (status != OK)
         evidence_free(&out->e);

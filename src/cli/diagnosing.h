@@ -13,9 +13,9 @@ struct diagnosing {
 };
 
 /* Read and judge; ERR_MISSING when there is nothing to.  `path` is a project or
- * its run. */
+ * its run, `human` a file or database of votes, NULL the project's own. */
 enum status diagnosing_open(struct diagnosing *out, const char *path,
-                            const struct bootstrap *plan,
+                            const char *human, const struct bootstrap *plan,
                             struct err *err) MUST_CHECK;
 void diagnosing_close(struct diagnosing *g);
 

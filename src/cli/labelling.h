@@ -16,6 +16,8 @@ typedef enum status (*labelling_fn)(const struct options *o, struct db *db,
 
 enum status labelling_serve(const struct options *o, struct db *db,
                             struct err *err) MUST_CHECK;
+enum status labelling_standing(const struct options *o, struct db *db,
+                               struct err *err) MUST_CHECK;
 enum status labelling_load(const struct options *o, struct db *db,
                            struct err *err) MUST_CHECK;
 enum status labelling_choose(const struct options *o, struct db *db,

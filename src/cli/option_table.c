@@ -390,6 +390,10 @@ static const struct option last[] = {
            FOR_DIAGNOSE, 0),
     INT("diagnose.resamples", diagnose.resamples, "2000", 100, 1000000,
         "bootstrap resamples behind every interval", FOR_DIAGNOSE, 0),
+    PATH("diagnose.human", 0, diagnose.human,
+         "votes of a spot-check: a file, a database, or PROJECT.db#POOL; "
+         "without it, those in human/ of the project",
+         FOR_DIAGNOSE, 0, PARENT_NONE),
     PATH("diagnose.essay", 0, diagnose.essay,
          "write the essay to this file, Markdown with a footnote for every "
          "number",

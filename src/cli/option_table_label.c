@@ -22,8 +22,8 @@ static const struct option rows[] = {
 
     /* what is asked */
     TEXT("label.pool", label.pool, NULL,
-         "load: the pool, made when absent; export: this pool alone", FOR_LABEL,
-         0),
+         "load: the pool, made when absent; standing, export: this one alone",
+         FOR_LABEL, 0),
     CHOICE("label.task", label.task, "ranking", "ranking|spotcheck",
            "load: replies to be put in order, or a reply of the policy and "
            "one of the reference to be compared, blind",

@@ -72,6 +72,7 @@ struct diagnose_values {
     int fail_on; // enum diagnose_fail_on
     int64_t resamples;
     const char *essay; // Markdown file, or NULL
+    const char *human; // votes; NULL: the project's own
 };
 
 struct whatif_values {

@@ -48,6 +48,7 @@ ROUTE(label_judge_link)
 ROUTE(label_judge_revoke)
 ROUTE(label_export)
 ROUTE(label_events)
+ROUTE(label_stands)
 
 /* Every way in: docs/label-http.md.  Tests ask each of them in each role. */
 static const struct http_route routes[] = {
@@ -72,6 +73,7 @@ static const struct http_route routes[] = {
 
     {HTTP_GET, "/api/pools/{int}/export", HTTP_ADMIN, 0, route_label_export},
     {HTTP_GET, "/api/events", HTTP_VIEWER, 0, route_label_events},
+    {HTTP_GET, "/api/pools/{int}/standing", HTTP_VIEWER, 0, route_label_stands},
 };
 
 const struct http_route *label_routes(size_t *n)
@@ -135,6 +137,7 @@ static enum status start(struct label *label, const struct db *db,
     TRY(auth_open(&label->auth, db, label->writer, &who, err));
     TRY(events_create(&label->hub, &(struct events_config){0}, err));
     TRY(label_teller_start(label, db, err));
+    TRY(label_stander_start(label, db, err));
     label->guard = auth_guard(label->auth);
     const struct http_config h = {
         .address = c->address,
@@ -181,6 +184,7 @@ void label_stop(struct label *label)
     http_stop(label->http);
     writer_stop(label->writer);
     label_teller_stop(label);
+    label_stander_stop(label);
     events_destroy(label->hub);
     auth_close(label->auth);
     db_close(label->db);

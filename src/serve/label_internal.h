@@ -10,6 +10,7 @@
  *     label_people.c  judges and their links
  *     label_export.c  judgements as a file
  *     label_tell.c    events: who watches is told of votes
+ *     label_standing.c  how a pool stands
  *
  * A handler is label_NAME(struct label *, struct http_request *) and stands in
  * the table of label.c alone.
@@ -31,6 +32,7 @@
 #define LABEL_OUT_MAX ((size_t)128 << 20)
 
 struct label_teller;
+struct label_stander;
 
 /* A pool's counts, and until when they are good enough (monotonic ms). */
 struct label_tally {
@@ -45,6 +47,7 @@ struct label {
     struct events *hub;
     struct db *db; // the server's thread's, to read
     struct label_teller *teller;
+    struct label_stander *stander;
     struct label_tally *tally; // [n_tally], the server's thread's
     size_t n_tally;
     struct http_guard guard;
@@ -135,6 +138,12 @@ void label_tell(struct label *label);
 /* The table of label.c; tests go through all of it. */
 const struct http_route *label_routes(size_t *n);
 
+/* ---- the standing (label_standing.c) ------------------------------------ */
+
+enum status label_stander_start(struct label *label, const struct db *first,
+                                struct err *err) MUST_CHECK;
+void label_stander_stop(struct label *label); // fine without one
+
 /* ---- who may see how it stands ------------------------------------------ */
 
 /* A judge may not, whom it would sway: answers 403 and is false. */
@@ -154,5 +163,6 @@ void label_judge_link(struct label *label, struct http_request *r);
 void label_judge_revoke(struct label *label, struct http_request *r);
 void label_export(struct label *label, struct http_request *r);
 void label_events(struct label *label, struct http_request *r);
+void label_stands(struct label *label, struct http_request *r);
 
 #endif

@@ -178,6 +178,15 @@ holds jq -e '.pools | length == 2 and .[0].items == 41 and .[0].votes == 0 and
     .[1].overlap == 2 and .[1].wanted == 2' out
 expect 0 label progress p.db
 says out 'rank (ranking): 0 of 1 items complete'
+expect 0 label standing p.db
+says out 'Nobody has voted yet.'
+expect 0 label standing p.db --json
+holds jq -es 'length == 2 and .[0].schema == "plumb.standing/1" and
+    .[0].progress.items == 41 and (.[0].marks | length == 4) and
+    (.[0].marks[0] | .measurable | not) and .[0].marks[0].more_pairs == 320' out
+expect 0 label standing p.db --pool rank --json
+holds jq -e '.task == "ranking" and (.win == null)' out
+expect 5 label standing p.db --pool absent
 
 # ---- out and in again
 for form in canonical spotcheck rankings trl openrlhf alpacaeval arena \

@@ -415,6 +415,11 @@ static const struct {
     /* Whom it would sway gets no events; the others a stream without end,
      * which test_events() reads. */
     {"GET", "/api/events", NULL, NULL, {401, 0, 403, 0}},
+    {"GET",
+     "/api/pools/{int}/standing",
+     "/api/pools/1/standing",
+     NULL,
+     {401, 200, 403, 200}},
     {"POST", "/api/session", NULL, "{}", {401, 401, 401, 401}},
     {"DELETE", "/api/session", NULL, NULL, {401, 204, 204, 204}},
 };
