@@ -74,7 +74,7 @@ static enum status load(struct rankings *r, const struct probe *p,
     TRY(probe_stage_check(s, c->data, err));
     TRY(corpus_load(&r->corpus, &r->data, &files, &how, reader->tokenizer,
                     reader->model.config.eos, most, NULL, err));
-    r->n_train = reward_training_prompts(c, &r->corpus);
+    r->n_train = reward_training_prompts(c, &r->corpus, &r->data);
     return OK;
 }
 

@@ -147,6 +147,19 @@ enum status dataset_append(struct dataset *to, struct dataset *from,
 /* Keep only the records i with keep[i], in their order. */
 void dataset_filter(struct dataset *d, const bool *keep);
 
+/*
+ * Records with one prompt, as several people's rankings of the same responses
+ * are: number[i - from] counts the prompts of records from..to-1 in the order
+ * of their first appearance, *count of them.
+ */
+enum status dataset_number_prompts(size_t *number, size_t *count,
+                                   const struct dataset *d, size_t from,
+                                   size_t to, struct err *err) MUST_CHECK;
+
+/* Put the records of a prompt behind its first one, all else in its order;
+ * where every prompt is asked once nothing moves. */
+enum status dataset_gather(struct dataset *d, struct err *err) MUST_CHECK;
+
 /* "pair", "hh", ... */
 const char *dataset_format_name(enum dataset_format format);
 

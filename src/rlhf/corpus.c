@@ -327,6 +327,8 @@ enum status corpus_load(struct corpus *out, struct dataset *data,
     size_t n_extra = 0, n_heldout = 0;
     bool *keep = NULL;
     TRY(dataset_load(&d, files->path, files->kind, &c->dataset, context, err));
+    if (files->kind == DATASET_RANKINGS)
+        TRY_DONE(dataset_gather(&d, err));
     if (files->extra != NULL)
         TRY_DONE(join(&d, &n_extra, files->extra, true, files->kind, c, context,
                       err));

@@ -70,7 +70,8 @@ struct corpus_files {
 /*
  * Read and encode, leaving out of both what is skipped, and say with the
  * context how many records were read, skipped and cut.  Of DATASET_PROMPTS
- * only the prompts become tokens: one sequence a record.
+ * only the prompts become tokens: one sequence a record.  Of DATASET_RANKINGS
+ * the records of `path` that rank one prompt come together (dataset_gather()).
  */
 enum status corpus_load(struct corpus *out, struct dataset *data,
                         const struct corpus_files *files,

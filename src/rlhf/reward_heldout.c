@@ -21,9 +21,11 @@ static struct pairwise_side side(const struct reward_heldout *h, size_t record,
     };
 }
 
-/* Pairs of one record with different ranks; pair NULL: only counted. */
+/* Pairs of one record, of prompt number `prompt`, with different ranks; pair
+ * NULL: only counted. */
 static size_t list_pairs(struct pairwise_pair *pair,
-                         const struct reward_heldout *h, size_t record)
+                         const struct reward_heldout *h, size_t record,
+                         size_t prompt)
 {
     const struct record *r = &h->data->record[record];
     size_t n = 0;
@@ -33,7 +35,7 @@ static size_t list_pairs(struct pairwise_pair *pair,
                 continue;
             if (pair != NULL)
                 pair[n] = (struct pairwise_pair){
-                    .prompt = record - h->first,
+                    .prompt = prompt,
                     .better = side(h, record, i),
                     .worse = side(h, record, j),
                 };
@@ -47,22 +49,27 @@ enum status reward_heldout_measure(struct reward_heldout_result *out,
                                    const struct reward_heldout *h,
                                    struct err *err)
 {
-    struct reward_heldout_result r = {.prompts = h->data->n - h->first};
+    struct reward_heldout_result r = {.prompts = 0};
     const struct bootstrap plan = {.seed = h->seed};
-    struct pairwise_pair *pair;
-    size_t n = 0;
-    for (size_t i = h->first; i < h->data->n; i++)
-        r.pairs += list_pairs(NULL, h, i);
-    TRY(MEM_NEW(pair, r.pairs, err));
-    for (size_t i = h->first; i < h->data->n; i++)
-        n += list_pairs(pair + n, h, i);
+    enum status status = OK;
+    struct pairwise_pair *pair = NULL;
+    size_t *prompt = NULL;
+    size_t n = 0, last = h->data->n;
+    TRY_DONE(MEM_NEW(prompt, last - h->first, err));
+    TRY_DONE(dataset_number_prompts(prompt, &r.prompts, h->data, h->first, last,
+                                    err));
+    for (size_t i = h->first; i < last; i++)
+        r.pairs += list_pairs(NULL, h, i, 0);
+    TRY_DONE(MEM_NEW(pair, r.pairs, err));
+    for (size_t i = h->first; i < last; i++)
+        n += list_pairs(pair + n, h, i, prompt[i - h->first]);
     for (size_t i = 0; i < n; i++)
         r.equal += pair[i].better.tokens == pair[i].worse.tokens;
-    enum status status =
-        pairwise_measure(&r.measures, pair, n, r.prompts, &plan, err);
+    TRY_DONE(pairwise_measure(&r.measures, pair, n, r.prompts, &plan, err));
+    *out = r;
+done:
+    mem_free(prompt);
     mem_free(pair);
-    if (status == OK)
-        *out = r;
     return status;
 }
 

@@ -122,13 +122,27 @@ static enum status start_model(struct model *out, struct reward_training *r,
     return OK;
 }
 
-size_t reward_training_prompts(const struct reward_config *c,
-                               const struct corpus *corpus)
+/* Does the border before record i cut a prompt in two? */
+static bool is_cut(const struct dataset *data, size_t i)
 {
-    size_t n = corpus->n_record;
+    return i > 0 && i < data->n &&
+           strcmp(data->record[i - 1].prompt, data->record[i].prompt) == 0;
+}
+
+size_t reward_training_prompts(const struct reward_config *c,
+                               const struct corpus *corpus,
+                               const struct dataset *data)
+{
+    size_t n = corpus->n_record, first = corpus->n_extra;
     if (c->heldout != NULL)
         return corpus->n_train;
-    return n - (size_t)(c->holdout * (double)(n - corpus->n_extra));
+    size_t border = n - (size_t)(c->holdout * (double)(n - first));
+    size_t at = border;
+    while (at > first && is_cut(data, at))
+        at--;
+    for (; at == first && border < n && is_cut(data, border); border++)
+        ;
+    return at > first ? at : border;
 }
 
 /* A second head, and what a checkpoint keeps of it. */
@@ -148,7 +162,7 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
 {
     const struct reward_config *c = r->config;
     r->batch = (size_t)c->batch;
-    r->n_train = reward_training_prompts(c, &r->corpus);
+    r->n_train = reward_training_prompts(c, &r->corpus, &r->data);
     if (r->n_train < r->batch)
         return err_set(err, r->corpus.n_record > 0 ? ERR_ARG : ERR_FORMAT,
                        "%s: %zu prompts to train on, fewer than reward.batch "

@@ -45,10 +45,15 @@ struct reward_config {
     struct adapter_config adapter;
 };
 
-/* How many records of the run's data it trains on: the first so many, the
- * others are held out. */
+/*
+ * How many records of the run's data it trains on: the first so many, the
+ * others are held out.  Of a share, no prompt is on both sides: one that the
+ * border would cut is held out whole, or trained on if all would be held out
+ * then.
+ */
 size_t reward_training_prompts(const struct reward_config *c,
-                               const struct corpus *corpus);
+                               const struct corpus *corpus,
+                               const struct dataset *data);
 
 /* Train into stage->out, measure the prompts held out and write
  * eval/heldout.json (rlhf/reward_heldout.h) and result.json; ERR_STOPPED and

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "desk.h"
 #include "io/run.h"
+#include "rlhf/reward_model.h"
 
 static struct err err;
 
@@ -152,10 +153,67 @@ static void test_of_a_run(void **state)
     desk_close(&d);
 }
 
+/* Records in the order of prompts a b a c b; the border never cuts one. */
+static void test_border(void **state)
+{
+    (void)state;
+    static const char mixed[] =
+        "{\"id\":\"0\",\"prompt\":\"a\",\"responses\":[\"x\",\"y\"],"
+        "\"ranking\":[1,2]}\n"
+        "{\"id\":\"1\",\"prompt\":\"b\",\"responses\":[\"x\",\"y\"],"
+        "\"ranking\":[1,2]}\n"
+        "{\"id\":\"2\",\"prompt\":\"a\",\"responses\":[\"x\",\"y\"],"
+        "\"ranking\":[2,1]}\n"
+        "{\"id\":\"3\",\"prompt\":\"c\",\"responses\":[\"x\",\"y\"],"
+        "\"ranking\":[1,2]}\n"
+        "{\"id\":\"4\",\"prompt\":\"b\",\"responses\":[\"x\",\"y\"],"
+        "\"ranking\":[1,2]}\n";
+    static const struct {
+        double holdout;
+        size_t n_train;
+    } cases[] = {{0, 5}, {0.2, 4}, {0.4, 2}, {0.6, 2}, {0.8, 2}};
+    struct dataset data;
+    must(dataset_parse(&data, mixed, strlen(mixed), "mixed", DATASET_RANKINGS,
+                       &err));
+    must(dataset_gather(&data, &err));
+    static const char *const order[] = {"0", "2", "1", "4", "3"};
+    for (size_t i = 0; i < 5; i++)
+        assert_string_equal(data.record[i].id, order[i]);
+    const struct corpus corpus = {.n_record = 5};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct reward_config c = {.holdout = cases[i].holdout};
+        assert_int_equal(reward_training_prompts(&c, &corpus, &data),
+                         cases[i].n_train);
+    }
+    dataset_free(&data);
+}
+
+/* Two rankings of one prompt are one observation. */
+static void test_shared_prompt(void **state)
+{
+    (void)state;
+    struct dataset data;
+    struct corpus corpus;
+    struct sequence seq[7];
+    size_t first[4];
+    struct reward_heldout_result r;
+    open_heldout(&data, &corpus, seq, first);
+    data.record[2].prompt[0] = 'q';
+    const struct reward_heldout h = {
+        .data = &data, .corpus = &corpus, .first = 1, .score = score};
+    must(reward_heldout_measure(&r, &h, &err));
+    assert_int_equal(r.prompts, 1);
+    assert_int_equal(r.pairs, 3);
+    assert_true(isnan(measures_find(&r.measures, "accuracy").low));
+    dataset_free(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_border),
+        cmocka_unit_test(test_shared_prompt),
         cmocka_unit_test(test_nothing_held_out),
         cmocka_unit_test(test_of_a_run),
     };
