@@ -84,7 +84,8 @@ const struct command command_table[] = {
      "gone on with.  --change list shows the named changes.",
      "plumb whatif plumb-demo --change beta=0.2 --change relabel", cmd_whatif},
     {"label", FOR_LABEL,
-     "[load|choose|invite|revoke|judges|progress|standing|audit|export|restore] "
+     "[load|choose|invite|revoke|judges|progress|standing|audit|export|restore]"
+     " "
      "PROJECT.db [FILE...]",
      1, OPTION_OPERANDS,
      "people rank replies and spot-check the policy, in a browser",
