@@ -283,6 +283,10 @@ static const struct option first[] = {
          "weigh the pairs of a record by the number it has under "
          "data.weight_key, 1 where it has none; their mean becomes 1",
          FOR_REWARD, RECORDED),
+    CHOICE("reward.judges", reward.weights.judges, "equal", "equal|weighted",
+           "weighted: weigh a record by how far its rater can be believed, as "
+           "agreement with the other raters tells",
+           FOR_REWARD, RECORDED),
     INT("reward.heads", reward.heads.n, "1", 1, 2,
         "2: a second head takes up what goes with length, and is dropped at "
         "the end (ODIN)",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "rlhf/reward_judges.h"
 
 /* ---- weights of records ------------------------------------------------- */
 
@@ -39,7 +40,6 @@ static enum status read_weights(struct reward_weights *w,
     const char *key = c->key != NULL ? c->key : "weight";
     size_t told = 0;
     double sum = 0;
-    TRY(MEM_NEW(w->record, data->n, err));
     for (size_t i = 0; i < n_train; i++) {
         bool is_told;
         enum status status =
@@ -58,6 +58,25 @@ static enum status read_weights(struct reward_weights *w,
     if (!(sum > 0))
         return err_set(err, ERR_FORMAT, "%s: every record's %s is 0",
                        data->path, key);
+    return OK;
+}
+
+/* A weight for each record, with mean 1 over those trained on. */
+static enum status weigh_records(struct reward_weights *w,
+                                 const struct reward_weights_config *c,
+                                 const struct dataset *data, size_t n_train,
+                                 struct err *err)
+{
+    double sum = 0;
+    TRY(MEM_NEW(w->record, data->n, err));
+    for (size_t i = 0; i < n_train; i++)
+        w->record[i] = 1;
+    if (c->is_given)
+        TRY(read_weights(w, c, data, n_train, err));
+    if (c->judges == JUDGES_WEIGHTED)
+        TRY(reward_judges_weigh(w->record, data, n_train, err));
+    for (size_t i = 0; i < n_train; i++)
+        sum += w->record[i];
     for (size_t i = 0; i < n_train; i++)
         w->record[i] *= (double)n_train / sum;
     return OK;
@@ -172,8 +191,8 @@ enum status reward_weights_make(struct reward_weights *out,
 {
     enum status status = OK;
     struct reward_weights w = {.equal = 1};
-    if (c->is_given)
-        TRY_DONE(read_weights(&w, c, data, n_train, err));
+    if (c->is_given || c->judges == JUDGES_WEIGHTED)
+        TRY_DONE(weigh_records(&w, c, data, n_train, err));
     if (c->balance == BALANCE_LENGTH)
         TRY_DONE(balance(&w, c->bin, corpus, data, n_train, err));
     *out = w;

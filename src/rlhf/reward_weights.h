@@ -4,8 +4,9 @@
  * Two weights, multiplied; both are 1 where nothing is asked for.
  *
  * Of a record: a number w_x >= 0 that its data give (annotator, rubric, fresh
- * labels), 1 where they give none, divided by the mean over the training
- * records.  It multiplies the record's whole loss.
+ * labels), 1 where they give none, times the weight of the person who ranked it
+ * where judges are weighed (rlhf/reward_judges.h), divided by the mean over the
+ * training records.  It multiplies the record's whole loss.
  *
  * Of a pair, by length: pairs are put into bins of |L_better - L_worse|
  * (tokens; bin b holds differences b*width + 1 ... (b + 1)*width).  Within a
@@ -37,6 +38,12 @@
 #include "base/json.h"
 #include "rlhf/corpus.h"
 
+/* Whose rankings they are: all count alike, or as reward_judges.h finds. */
+enum reward_judges {
+    JUDGES_EQUAL,
+    JUDGES_WEIGHTED,
+};
+
 enum reward_balance {
     BALANCE_NONE,
     BALANCE_LENGTH,
@@ -46,6 +53,7 @@ struct reward_weights_config {
     int balance;     // enum reward_balance
     int64_t bin;     // tokens of a bin
     bool is_given;   // records have weights
+    int judges;      // enum reward_judges
     const char *key; // of these in the records; NULL: "weight"
 };
 

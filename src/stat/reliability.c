@@ -80,7 +80,7 @@ static void report(struct reliability *out, const struct fit *f)
         judges++;
     }
     for (size_t j = 0; j < f->n_judges; j++)
-        out[j].weight *= judges / sum;
+        out[j].weight /= sum / judges; // equal judges: 1 to the bit
 }
 
 enum status reliability_fit(struct reliability *out,
