@@ -15,9 +15,9 @@ release=${1:-build/release}
 dir=${2:-$release}
 rounds=${ROUNDS:-5}
 release=$(cd "$release" && pwd)
-work=$(mktemp -d "$dir/beside-training-XXXXXX")
+work=$(mktemp -d "$(cd "$dir" && pwd)/beside-training-XXXXXX")
 load=
-trap 'test -z "$load" || kill "$load" 2>/dev/null || :; rm -rf "$work"' EXIT
+trap 'test -z "$load" || kill "$load" || :; cd /; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 cd "$work"
 
@@ -60,7 +60,7 @@ begin_load() {
 
 end_load() {
     kill "$load"
-    wait "$load"
+    wait "$load" || { cat judges >&2; exit 1; } # a vote was lost
     load=
 }
 
@@ -73,16 +73,21 @@ while [ "$i" -lt "$rounds" ]; do
     third=$(train)
     end_load
     fourth=$(train)
-    echo "$first $second $third $fourth"
+    echo "$first $second $third $fourth" >>times
+    tail -n 1 times | awk '{printf "without %6.2f s  with %6.2f s  " \
+        "with %6.2f s  without %6.2f s  ratio %.3f  equal runs %.3f\n",
+        $1, $2, $3, $4, ($2 + $3) / ($1 + $4), $4 / $1}'
     grep -E '^(acknowledged|opened)' judges >>said
     i=$((i + 1))
-done | tee times | awk '{printf "without %6.2f s  with %6.2f s  with %6.2f s  " \
-    "without %6.2f s  ratio %.3f  equal runs %.3f\n", $1, $2, $3, $4,
-    ($2 + $3) / ($1 + $4), $4 / $1}'
+done
 
+# The median, and between which two of the sorted ratios it lies in 95 of 100
+# such measurements (order statistics; 1 and n where there are too few).
 median() {
     sort -g | awk '{x[NR] = $1} END {n = int((NR + 1) / 2)
-        printf "%.3f (%.3f to %.3f)", (x[n] + x[NR + 1 - n]) / 2, x[1], x[NR]}'
+        k = int((NR - 1.96 * sqrt(NR)) / 2); k = k < 1 ? 1 : k
+        printf "%.3f [%.3f, %.3f] of %d", (x[n] + x[NR + 1 - n]) / 2, x[k],
+            x[NR + 1 - k], NR}'
 }
 echo "median ratio with judges   $(awk '{print ($2 + $3) / ($1 + $4)}' times |
     median)"

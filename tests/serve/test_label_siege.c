@@ -282,7 +282,8 @@ static void test_replays(void **state)
     /* All at once on one connection, then each on its own. */
     size_t len = strlen(one);
     for (int i = 0; i < TIMES; i++)
-        memcpy(text + (size_t)i * len, one, len + 1);
+        memcpy(text + (size_t)i * len, one, len);
+    text[TIMES * len] = '\0';
     int fd = client_open_to("127.0.0.1", h->port);
     assert_true(client_send(fd, text));
     (void)shutdown(fd, SHUT_WR);
