@@ -49,6 +49,7 @@ train() {
 # The judges vote from when the disk was timed; they last for as long as a
 # round may.
 begin_load() {
+    : >judges
     "$release/bench/bench_label" . 900 "${RATE:-0.2}" >judges 2>&1 &
     load=$!
     until grep -q before judges; do

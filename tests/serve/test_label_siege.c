@@ -202,7 +202,7 @@ static const char *body_of(const char *begin, const char *middle, size_t n,
     size_t at = (size_t)snprintf(body, sizeof body, "%s", begin);
     size_t len = strlen(middle);
     for (size_t i = 0; i < n && at + len < sizeof body; i++, at += len)
-        memcpy(body + at, middle, len);
+        (void)snprintf(body + at, sizeof body - at, "%s", middle);
     (void)snprintf(body + at, sizeof body - at, "%s", end);
     return body;
 }
