@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -5,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "store/export.h"
+#include "store/human.h"
 #include "store/items.h"
 
 #define OUT_MAX ((size_t)1 << 30)
@@ -44,6 +46,27 @@ static enum status print_all(struct db *db, const struct export_config *c,
     return status;
 }
 
+/* An export never takes the place of a database, or of its log. */
+static enum status check_target(const char *out, const char *path,
+                                struct err *err)
+{
+    static const char *const behind[] = {"", "-wal", "-shm"};
+    char own[FILE_PATH_MAX], to[FILE_PATH_MAX];
+    bool is_own = human_is_database(out);
+    TRY(file_absolute(to, out, err));
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+        char name[FILE_PATH_MAX];
+        (void)snprintf(name, sizeof name, "%s%s", path, behind[i]);
+        TRY(file_absolute(own, name, err));
+        is_own = is_own || strcmp(own, to) == 0;
+    }
+    return is_own ? err_set(err, ERR_ARG,
+                            "out = %.200s is a database, which an export does "
+                            "not replace",
+                            out)
+                  : OK;
+}
+
 enum status labelling_export(const struct options *o, struct db *db,
                              struct err *err)
 {
@@ -56,6 +79,7 @@ enum status labelling_export(const struct options *o, struct db *db,
     if (o->v.common.out == NULL)
         return print_all(db, &c, err);
     TRY(session_check_file(o, err));
+    TRY(check_target(o->v.common.out, db_path(db), err));
     TRY(export_save(&lines, db, &c, o->v.common.out, 0, labelling_now(), err));
     buf_init(&out, 1 << 16);
     if (o->v.common.json) {

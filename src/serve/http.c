@@ -56,8 +56,8 @@ static void ask(struct http *http, bool *what)
 {
     (void)pthread_mutex_lock(&http->lock);
     *what = true;
-    (void)pthread_mutex_unlock(&http->lock);
     http_notify(http);
+    (void)pthread_mutex_unlock(&http->lock);
 }
 
 void http_wake(struct http *http)

@@ -49,8 +49,9 @@ static void finish(struct http_request *r)
     else
         http->answered = r;
     http->answered_last = r;
-    (void)pthread_mutex_unlock(&http->lock);
+    /* Under the lock: with the last answer taken, the server may end. */
     http_notify(http);
+    (void)pthread_mutex_unlock(&http->lock);
 }
 
 /* {"error": what}; when even that does not fit memory, an empty 500. */

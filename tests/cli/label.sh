@@ -198,6 +198,13 @@ holds jq -e '.format == "canonical" and .lines == 0' out
 expect 0 label restore again.db all.jsonl
 says out '0 lines'
 expect 2 label export p.db --format csv
+expect 2 label export p.db --format trl -o p.db
+says errors 'which an export does not replace'
+ln -s p.db link.db
+expect 2 label export p.db -o link.db
+expect 2 label export p.db -o r.db
+expect 2 label export p.db -o p.db-wal
+expect 0 label audit p.db
 expect 5 label export p.db --pool none
 expect 5 label restore again.db none.jsonl
 expect 2 label restore again.db

@@ -178,7 +178,9 @@ int hall_ask(struct hall *h, const struct person *p, const char *method,
                        "Content-Length: %zu\r\n",
                        strlen(body));
     int n = snprintf(
-        text, sizeof text, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n%s",
+        text, sizeof text,
+        "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s%s"
+        "\r\n%s",
         method, path, h->port, who, length, body != NULL ? body : "");
     assert_in_range(n, 1, sizeof text - 1);
     int fd = client_open_to("127.0.0.1", h->port);
