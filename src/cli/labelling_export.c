@@ -5,6 +5,7 @@
 #include "cli/labelling.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "store/audit.h"
 #include "store/export.h"
 #include "store/human.h"
 #include "store/items.h"
@@ -40,6 +41,12 @@ static enum status print_all(struct db *db, const struct export_config *c,
     struct buf out;
     buf_init(&out, OUT_MAX);
     enum status status = export_walk(db, c, print_line, &out, err);
+    const struct audit_event event = {.event = "export",
+                                      .subject = c->pool,
+                                      .detail = export_name(c->format),
+                                      .at = labelling_now()};
+    if (status == OK)
+        status = audit_append(db, &event, err);
     if (status == OK)
         status = terminal_print(&out, err);
     buf_free(&out);

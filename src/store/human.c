@@ -100,12 +100,19 @@ enum status human_read(const char *path, jsonl_fn fn, void *ctx,
     return read_database(file, pool, read_line, &r, err);
 }
 
+/* What a spot-check's row begins with, before its pair. */
+#define HUMAN_HEAD "{\"schema\":\"plumb.spotcheck/1\","
+
+/* A vote on what an alarm queued (plumb watch) is about one checkpoint: a
+ * database with no others does not stand for the project's spot-check. */
 static enum status found_one(void *ctx, const char *line, size_t len,
                              struct err *err)
 {
+    static const char queued[] = "\"pair_id\":\"watch/";
+    size_t head = sizeof HUMAN_HEAD - 1, n = sizeof queued - 1;
     (void)ctx;
-    (void)line;
-    (void)len;
+    if (len > head + n && memcmp(line + head, queued, n) == 0)
+        return OK;
     return err_set(err, ERR_FOUND, "a vote");
 }
 

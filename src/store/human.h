@@ -5,7 +5,8 @@
  * In D/human/ the database that `plumb label` serves and spotcheck.jsonl may
  * both lie.  The database is what people said last and all they said, and the
  * file may be an export of it, so only one is read: a database (NAME.db) in
- * which a vote on a spot-check stands, else the file.
+ * which a vote on a spot-check stands, else the file.  Votes on what an alarm
+ * queued do not make a database the one that is read.
  *
  * Rows are those of store/records.h, RECORDS_SPOTCHECK, from either; so the
  * numbers are the same from a database and from its export.

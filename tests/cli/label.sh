@@ -193,6 +193,12 @@ for form in canonical spotcheck rankings trl openrlhf alpacaeval arena \
     comparator helpsteer; do
     expect 0 label export p.db --format $form --pool spot --redact
 done
+# Whoever looks behind the blind leaves a trace, with a file or without.
+expect 0 label audit p.db --json
+before=$(jq .events out)
+expect 0 label export p.db
+expect 0 label audit p.db --json
+holds [ "$(jq .events out)" -eq $((before + 1)) ]
 expect 0 label export p.db -o all.jsonl --json
 holds jq -e '.format == "canonical" and .lines == 0' out
 expect 0 label restore again.db all.jsonl

@@ -131,7 +131,17 @@ static void test_which_is_read(void **state)
     /* Nothing there: the file, whether it is there or not. */
     assert_int_equal(human_find(path, at.project, &err), OK);
     assert_string_equal(path, at.file);
-    /* A database without votes is none. */
+    /* A database without votes is none, nor is one with votes on what an
+     * alarm queued alone. */
+    copy_database(at.db);
+    assert_int_equal(human_find(path, at.project, &err), OK);
+    assert_string_equal(path, at.file);
+    int64_t queue = rig_pool(&at.rig, "queue", POOL_SPOTCHECK, 1, 0.5);
+    int64_t judge = rig_judge(&at.rig, "carl");
+    rig_pair(&at.rig, queue, "watch/run/7/pair/p0", ITEM_NORMAL, ITEM_RANDOM,
+             0);
+    rig_vote(&at.rig, judge, rig_next(&at.rig, judge, queue, RIG_NOW), VOTE_A,
+             "q", RIG_NOW);
     copy_database(at.db);
     assert_int_equal(human_find(path, at.project, &err), OK);
     assert_string_equal(path, at.file);
