@@ -289,7 +289,7 @@ static const struct subword {
     labelling_fn run;
 } words[] = {
     {"load", 1, OPTION_OPERANDS - 2, DB_CREATE, labelling_load},
-    {"invite", 0, 0, DB_CREATE, invite},
+    {"invite", 0, 0, DB_WRITE, invite},
     {"revoke", 0, 0, DB_WRITE, revoke},
     {"judges", 0, 0, DB_READ, judges},
     {"progress", 0, 0, DB_READ, progress},

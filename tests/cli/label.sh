@@ -163,6 +163,8 @@ expect 4 label invite p.db --name ada --role admin
 says errors 'is there as judge'
 expect 2 label invite p.db
 says errors 'name is not set'
+expect 5 label invite typo.db --name ada
+holds [ ! -e typo.db ]
 expect 0 label invite p.db --name vera --role viewer
 expect 0 label revoke p.db --name vera
 expect 4 label invite p.db --name vera --role viewer
