@@ -5,26 +5,11 @@
 #include "cli/labelling.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
-#include "store/audit.h"
 #include "store/export.h"
 #include "store/human.h"
 #include "store/items.h"
 
 #define OUT_MAX ((size_t)1 << 30)
-
-static enum status find_pool(int64_t *out, struct db *db, const char *name,
-                             struct err *err)
-{
-    struct arena a = {0};
-    struct pool p;
-    *out = 0;
-    if (name == NULL)
-        return OK;
-    enum status status = items_find_pool(&p, &a, db, name, err);
-    *out = status == OK ? p.id : 0;
-    arena_free(&a);
-    return status;
-}
 
 static enum status print_line(void *ctx, const char *line, size_t len,
                               struct err *err)
@@ -41,12 +26,8 @@ static enum status print_all(struct db *db, const struct export_config *c,
     struct buf out;
     buf_init(&out, OUT_MAX);
     enum status status = export_walk(db, c, print_line, &out, err);
-    const struct audit_event event = {.event = "export",
-                                      .subject = c->pool,
-                                      .detail = export_name(c->format),
-                                      .at = labelling_now()};
     if (status == OK)
-        status = audit_append(db, &event, err);
+        status = export_note(db, c, 0, labelling_now(), err);
     if (status == OK)
         status = terminal_print(&out, err);
     buf_free(&out);
@@ -82,7 +63,7 @@ enum status labelling_export(const struct options *o, struct db *db,
     int64_t lines = 0;
     struct export_config c = {.format = (enum export_format)o->v.label.format,
                               .is_redact = o->v.label.redact};
-    TRY(find_pool(&c.pool, db, o->v.label.pool, err));
+    TRY(items_find_pool_id(&c.pool, db, o->v.label.pool, err));
     if (o->v.common.out == NULL)
         return print_all(db, &c, err);
     TRY(session_check_file(o, err));

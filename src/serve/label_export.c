@@ -9,7 +9,6 @@
 
 #include "base/mem.h"
 #include "serve/label_internal.h"
-#include "store/audit.h"
 #include "store/export.h"
 #include "store/items.h"
 
@@ -50,16 +49,6 @@ static void end(void *ctx)
     mem_free(x);
 }
 
-static enum status note(struct exporting *x, struct err *err)
-{
-    const struct audit_event event = {.event = "export",
-                                      .actor = x->actor,
-                                      .subject = x->config.pool,
-                                      .detail = export_name(x->config.format),
-                                      .at = x->now};
-    return audit_append(x->db, &event, err);
-}
-
 static void *run(void *arg)
 {
     struct exporting *x = arg;
@@ -68,7 +57,7 @@ static void *run(void *arg)
     enum status status =
         export_walk(x->db, &x->config, add_line, &x->out, &err);
     if (status == OK)
-        status = note(x, &err);
+        status = export_note(x->db, &x->config, x->actor, x->now, &err);
     db_close(x->db);
     if (status != OK) {
         http_reply_status(x->request, status, &err);

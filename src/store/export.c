@@ -67,6 +67,17 @@ enum status export_walk(struct db *db, const struct export_config *c,
     return status;
 }
 
+enum status export_note(struct db *db, const struct export_config *c,
+                        int64_t actor, int64_t now, struct err *err)
+{
+    const struct audit_event event = {.event = "export",
+                                      .actor = actor,
+                                      .subject = c->pool,
+                                      .detail = names[c->format],
+                                      .at = now};
+    return audit_append(db, &event, err);
+}
+
 /* ---- into a file -------------------------------------------------------- */
 
 struct saving {
@@ -88,15 +99,10 @@ enum status export_save(int64_t *lines, struct db *db,
                         int64_t actor, int64_t now, struct err *err)
 {
     struct saving s = {.lines = 0};
-    const struct audit_event event = {.event = "export",
-                                      .actor = actor,
-                                      .subject = c->pool,
-                                      .detail = names[c->format],
-                                      .at = now};
     TRY(file_create(&s.file, path, err));
     enum status status = export_walk(db, c, save_line, &s, err);
     if (status == OK)
-        status = audit_append(db, &event, err);
+        status = export_note(db, c, actor, now, err);
     TRY(file_finish(&s.file, status, err));
     *lines = s.lines;
     return OK;

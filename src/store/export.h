@@ -65,6 +65,10 @@ struct export_config {
 enum status export_walk(struct db *db, const struct export_config *c,
                         records_fn fn, void *ctx, struct err *err) MUST_CHECK;
 
+/* Note in the audit log that somebody was given this export. */
+enum status export_note(struct db *db, const struct export_config *c,
+                        int64_t actor, int64_t now, struct err *err) MUST_CHECK;
+
 /* The same into a file, written whole or not at all; how many lines.  Notes
  * the export in the audit log. */
 enum status export_save(int64_t *lines, struct db *db,

@@ -59,29 +59,13 @@ static enum status read_line(void *ctx, const char *line, size_t len,
     return status == OK ? OK : err_context(err, "%s", what);
 }
 
-/* The id of a pool; NULL is all of them. */
-static enum status find_pool(int64_t *id, struct db *db, const char *name,
-                             struct err *err)
-{
-    struct arena a = {0};
-    struct pool p;
-    *id = 0;
-    if (name == NULL)
-        return OK;
-    enum status status = items_find_pool(&p, &a, db, name, err);
-    if (status == OK)
-        *id = p.id;
-    arena_free(&a);
-    return status;
-}
-
 static enum status read_database(const char *path, const char *pool,
                                  records_fn fn, void *ctx, struct err *err)
 {
     struct records_config c = {.format = RECORDS_SPOTCHECK};
     struct db *db;
     TRY(project_open(&db, path, DB_READ, NULL, err));
-    enum status status = find_pool(&c.pool, db, pool, err);
+    enum status status = items_find_pool_id(&c.pool, db, pool, err);
     if (status == OK)
         status = records_walk(db, &c, fn, ctx, err);
     db_close(db);
@@ -180,7 +164,7 @@ static enum status write_rankings(struct buf *out, struct db *db,
                                   const char *pool, struct err *err)
 {
     struct records_config c = {.format = RECORDS_RANKINGS};
-    TRY(find_pool(&c.pool, db, pool, err));
+    TRY(items_find_pool_id(&c.pool, db, pool, err));
     TRY(records_walk(db, &c, add_line, out, err));
     if (out->len == 0)
         return err_set(err, ERR_MISSING,

@@ -80,6 +80,10 @@ enum status items_read_pool(struct pool *out, struct arena *a, struct db *db,
 enum status items_find_pool(struct pool *out, struct arena *a, struct db *db,
                             const char *name, struct err *err) MUST_CHECK;
 
+/* The id of a pool by its name; of NULL, 0, which stands for all of them. */
+enum status items_find_pool_id(int64_t *id, struct db *db, const char *name,
+                               struct err *err) MUST_CHECK;
+
 /* Ids of all pools, in the order they were added. */
 typedef enum status (*items_fn)(void *ctx, int64_t id, struct err *err);
 enum status items_walk_pools(struct db *db, items_fn fn, void *ctx,

@@ -60,6 +60,21 @@ enum status items_find_pool(struct pool *out, struct arena *a, struct db *db,
     return status;
 }
 
+enum status items_find_pool_id(int64_t *id, struct db *db, const char *name,
+                               struct err *err)
+{
+    struct arena a = {0};
+    struct pool p;
+    *id = 0;
+    if (name == NULL)
+        return OK;
+    enum status status = items_find_pool(&p, &a, db, name, err);
+    if (status == OK)
+        *id = p.id;
+    arena_free(&a);
+    return status;
+}
+
 enum status items_walk_pools(struct db *db, items_fn fn, void *ctx,
                              struct err *err)
 {
