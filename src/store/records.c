@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "store/assign.h"
 #include "store/audit.h"
 #include "store/judges.h"
@@ -397,41 +396,4 @@ enum status records_walk(struct db *db, const struct records_config *c,
     arena_free(&w.arena);
     arena_free(&w.item_arena);
     return status;
-}
-
-/* ---- into a file -------------------------------------------------------- */
-
-struct saving {
-    struct file_writer file;
-    int64_t lines;
-};
-
-static enum status save_line(void *ctx, const char *line, size_t len,
-                             struct err *err)
-{
-    struct saving *s = ctx;
-    s->lines++;
-    TRY(file_put(&s->file, line, len, err));
-    return file_put(&s->file, "\n", 1, err);
-}
-
-enum status records_save(int64_t *lines, struct db *db,
-                         const struct records_config *c, const char *path,
-                         int64_t actor, int64_t now, struct err *err)
-{
-    static const char *const format[] = {"judgements", "spotcheck", "rankings"};
-    struct saving s = {.lines = 0};
-    TRY(file_create(&s.file, path, err));
-    enum status status = records_walk(db, c, save_line, &s, err);
-    if (status == OK)
-        status = audit_append(db,
-                              &(struct audit_event){.event = "export",
-                                                    .actor = actor,
-                                                    .subject = c->pool,
-                                                    .detail = format[c->format],
-                                                    .at = now},
-                              err);
-    TRY(file_finish(&s.file, status, err));
-    *lines = s.lines;
-    return OK;
 }

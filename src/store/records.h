@@ -61,13 +61,6 @@ typedef enum status (*records_fn)(void *ctx, const char *line, size_t len,
 enum status records_walk(struct db *db, const struct records_config *c,
                          records_fn fn, void *ctx, struct err *err) MUST_CHECK;
 
-/* The same into a file, written whole or not at all; how many lines.  Notes
- * the export in the audit log. */
-enum status records_save(int64_t *lines, struct db *db,
-                         const struct records_config *c, const char *path,
-                         int64_t actor, int64_t now,
-                         struct err *err) MUST_CHECK;
-
 /* What restoring did. */
 struct records_counts {
     int64_t lines, pools, items, judges, assignments, acts, remarks;

@@ -18,7 +18,7 @@
 #include "diagnose/diagnose.h"
 #include "diagnose/observations.h"
 #include "stat/distribution.h"
-#include "store/records.h"
+#include "store/export.h"
 #include "store/rig.h"
 
 static struct err err;
@@ -475,7 +475,7 @@ static void check_diagnosis(const struct standing *s, const char *project,
 static void test_as_diagnosed(void **state)
 {
     (void)state;
-    const struct records_config c = {.format = RECORDS_SPOTCHECK};
+    const struct export_config c = {.format = EXPORT_SPOTCHECK};
     struct rig r;
     struct standing s;
     int64_t pool, lines;
@@ -484,8 +484,8 @@ static void test_as_diagnosed(void **state)
     must(standing_make(&s, r.db, pool, RIG_NOW, &err));
     /* From the export, */
     must(file_make_dir(rig_path(&r, "D/human"), &err));
-    must(records_save(&lines, r.db, &c, rig_path(&r, "D/human/spotcheck.jsonl"),
-                      0, RIG_NOW, &err));
+    must(export_save(&lines, r.db, &c, rig_path(&r, "D/human/spotcheck.jsonl"),
+                     0, RIG_NOW, &err));
     check_diagnosis(&s, rig_path(&r, "D"), NULL);
     /* from a database that is named, or a pool of it, */
     check_diagnosis(&s, rig_path(&r, "D"), r.path);
@@ -496,9 +496,9 @@ static void test_as_diagnosed(void **state)
     struct db *other;
     const struct project_new made = {.seed = 7, .now = RIG_NOW};
     struct records_counts n;
-    const struct records_config all = {.format = RECORDS_CANONICAL};
-    must(records_save(&lines, r.db, &all, rig_path(&r, "all.jsonl"), 0, RIG_NOW,
-                      &err));
+    const struct export_config all = {.format = EXPORT_CANONICAL};
+    must(export_save(&lines, r.db, &all, rig_path(&r, "all.jsonl"), 0, RIG_NOW,
+                     &err));
     must(project_open(&other, rig_path(&r, "E/human/project.db"), DB_CREATE,
                       &made, &err));
     must(records_restore(&n, other, rig_path(&r, "all.jsonl"), 0, RIG_NOW,

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "store/export.h"
 #include "store/human.h"
-#include "store/records.h"
 #include "store/rig.h"
 
 static struct {
@@ -91,7 +91,7 @@ static enum status gather(void *ctx, const struct json *row, size_t line,
 
 static void test_same_rows(void **state)
 {
-    const struct records_config c = {.format = RECORDS_SPOTCHECK};
+    const struct export_config c = {.format = EXPORT_SPOTCHECK};
     struct buf a, b;
     struct err err = {OK, ""};
     int64_t lines = 0;
@@ -99,7 +99,7 @@ static void test_same_rows(void **state)
     vote();
     copy_database(at.db);
     assert_int_equal(
-        records_save(&lines, at.rig.db, &c, at.file, 0, RIG_NOW, &err), OK);
+        export_save(&lines, at.rig.db, &c, at.file, 0, RIG_NOW, &err), OK);
     assert_int_equal(lines, 4);
     buf_init(&a, 1 << 20);
     buf_init(&b, 1 << 20);

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "store/audit.h"
+#include "store/export.h"
 #include "store/progress.h"
 #include "store/records.h"
 #include "store/rig.h"
@@ -175,10 +176,10 @@ static void test_all(void **state)
 static void test_restore(void **state)
 {
     struct rig *r = *state;
-    const struct records_config c = {.format = RECORDS_CANONICAL};
+    const struct export_config c = {.format = EXPORT_CANONICAL};
     const char *path = rig_path(r, "out.jsonl");
     int64_t lines;
-    assert_int_equal(records_save(&lines, r->db, &c, path, 0, RIG_NOW, NULL),
+    assert_int_equal(export_save(&lines, r->db, &c, path, 0, RIG_NOW, NULL),
                      OK);
     for (long n = 0;; n++) {
         struct records_counts counts;

@@ -18,7 +18,7 @@
 #include "io/dataset.h"
 #include "io/jsonl.h"
 #include "store/audit.h"
-#include "store/records.h"
+#include "store/export.h"
 #include "store/rig.h"
 
 static struct {
@@ -85,13 +85,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int64_t save(struct rig *r, enum records_format format, bool is_redact,
+static int64_t save(struct rig *r, enum export_format format, bool is_redact,
                     const char *path)
 {
-    const struct records_config c = {.format = format, .is_redact = is_redact};
+    const struct export_config c = {.format = format, .is_redact = is_redact};
     struct err err = {OK, ""};
     int64_t lines = 0;
-    if (records_save(&lines, r->db, &c, path, 0, RIG_NOW, &err) != OK)
+    if (export_save(&lines, r->db, &c, path, 0, RIG_NOW, &err) != OK)
         fail_msg("%s", err.text);
     return lines;
 }
@@ -116,7 +116,7 @@ static void test_round_trip(void **state)
     struct err err = {OK, ""};
     fill(r);
     char *path = (char *)(uintptr_t)rig_path(r, "out.jsonl");
-    int64_t lines = save(r, RECORDS_CANONICAL, false, path);
+    int64_t lines = save(r, EXPORT_CANONICAL, false, path);
     assert_int_equal(lines, rig_number(r, "SELECT (SELECT count(*) FROM vote) "
                                           "+ (SELECT count(*) FROM remark)"));
     rig_open(&other);
@@ -127,7 +127,7 @@ static void test_round_trip(void **state)
     assert_int_equal(n.items, 6);
     assert_int_equal(n.judges, 2);
     assert_int_equal(n.acts + n.remarks, lines);
-    save(&other, RECORDS_CANONICAL, false, rig_path(&other, "out.jsonl"));
+    save(&other, EXPORT_CANONICAL, false, rig_path(&other, "out.jsonl"));
     assert_string_equal(read_all(path),
                         read_all(rig_path(&other, "out.jsonl")));
     struct audit_report report;
@@ -166,7 +166,7 @@ static void test_bad_lines(void **state)
     };
     struct rig *r = *state;
     fill(r);
-    save(r, RECORDS_CANONICAL, false, rig_path(r, "whole.jsonl"));
+    save(r, EXPORT_CANONICAL, false, rig_path(r, "whole.jsonl"));
     char *whole = read_all(rig_path(r, "whole.jsonl"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig other;
@@ -202,13 +202,13 @@ static void test_open_ones(void **state)
     struct rig *r = *state;
     int64_t id = rig_next(r, at.anna, at.pairs, RIG_NOW);
     const char *path = rig_path(r, "out.jsonl");
-    assert_int_equal(save(r, RECORDS_CANONICAL, false, path), 0);
+    assert_int_equal(save(r, EXPORT_CANONICAL, false, path), 0);
     int64_t vote = rig_vote(r, at.anna, id, VOTE_A, "k", RIG_NOW);
-    assert_int_equal(save(r, RECORDS_CANONICAL, false, path), 1);
-    assert_int_equal(save(r, RECORDS_SPOTCHECK, false, path), 1);
+    assert_int_equal(save(r, EXPORT_CANONICAL, false, path), 1);
+    assert_int_equal(save(r, EXPORT_SPOTCHECK, false, path), 1);
     rig_act(r, at.anna, id, VOTE_UNDO, vote, "u", RIG_NOW);
-    assert_int_equal(save(r, RECORDS_CANONICAL, false, path), 0);
-    assert_int_equal(save(r, RECORDS_SPOTCHECK, false, path), 0);
+    assert_int_equal(save(r, EXPORT_CANONICAL, false, path), 0);
+    assert_int_equal(save(r, EXPORT_SPOTCHECK, false, path), 0);
     assert_int_equal(rig_number(r, "SELECT count(*) FROM audit WHERE event = "
                                    "'export'"),
                      5);
@@ -218,9 +218,9 @@ static void test_redact(void **state)
 {
     struct rig *r = *state;
     fill(r);
-    for (int f = RECORDS_CANONICAL; f <= RECORDS_RANKINGS; f++) {
+    for (int f = EXPORT_CANONICAL; f <= EXPORT_RANKINGS; f++) {
         const char *path = rig_path(r, "out.jsonl");
-        assert_true(save(r, (enum records_format)f, true, path) > 0);
+        assert_true(save(r, (enum export_format)f, true, path) > 0);
         const char *text = read_all(path);
         assert_null(strstr(text, "anna"));
         assert_null(strstr(text, "answers")); // of the reason
@@ -280,7 +280,7 @@ static void test_spotcheck(void **state)
     struct checking c = {.r = r};
     const char *path = rig_path(r, "spotcheck.jsonl");
     fill(r);
-    int64_t lines = save(r, RECORDS_SPOTCHECK, false, path);
+    int64_t lines = save(r, EXPORT_SPOTCHECK, false, path);
     assert_int_equal(jsonl_read(path, check_row, &c, NULL), OK);
     assert_int_equal(c.rows, lines);
     assert_int_equal(lines,
@@ -304,7 +304,7 @@ static void test_rankings(void **state)
     struct err err = {OK, ""};
     const char *path = rig_path(r, "rankings.jsonl");
     fill(r);
-    assert_int_equal(save(r, RECORDS_RANKINGS, false, path), 2);
+    assert_int_equal(save(r, EXPORT_RANKINGS, false, path), 2);
     if (dataset_read(&d, path, DATASET_RANKINGS, &err) != OK)
         fail_msg("%s", err.text);
     assert_int_equal(d.n, 2);
