@@ -18,6 +18,7 @@ static void add(struct load_counts *to, const struct load_counts *from)
     to->identical += from->identical;
     to->gold += from->gold;
     to->is_new += from->is_new;
+    to->pairs_wanted += from->pairs_wanted;
     to->placebo_wanted += from->placebo_wanted;
 }
 
@@ -56,20 +57,25 @@ static enum status print_counts(const struct options *o,
     return status;
 }
 
-/* Without placebos an excess of anything cannot be told from noise. */
-static void warn_of_placebos(const struct options *o,
-                             const struct load_counts *n)
+/* Fewer pairs take longer to decide, and without placebos an excess of
+ * anything cannot be told from noise. */
+static void warn_of_few(const struct options *o, const struct load_counts *n)
 {
     struct terminal t;
     const struct context context = {
         .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
-    if (n->placebo_wanted == 0)
-        return;
     terminal_init(&t, o->v.common.quiet);
-    context_warn(&context,
-                 "%lld placebo pairs fewer than --placebo asks for: they take "
-                 "two replies of the reference to a prompt",
-                 (long long)n->placebo_wanted);
+    if (n->pairs_wanted > 0)
+        context_warn(&context,
+                     "%lld pairs fewer than --pairs asks for: a reply is shown "
+                     "in one pair of its prompt alone, and so many different "
+                     "ones there are not",
+                     (long long)n->pairs_wanted);
+    if (n->placebo_wanted > 0)
+        context_warn(&context,
+                     "%lld placebo pairs fewer than --placebo asks for: they "
+                     "take two replies of the reference to a prompt",
+                     (long long)n->placebo_wanted);
 }
 
 static enum status load(const struct options *o, struct db *db,
@@ -91,7 +97,7 @@ static enum status load(const struct options *o, struct db *db,
         TRY(load_gold(&each, db, c, v->gold, err));
         add(&all, &each);
     }
-    warn_of_placebos(o, &all);
+    warn_of_few(o, &all);
     if (v->adaptive)
         TRY(labelling_choose_first(o, db, err));
     return print_counts(o, &all, err);

@@ -121,11 +121,14 @@ static enum status write_item(struct json_writer *w, const struct blind *b,
 static enum status next(struct label_job *job, struct db *db, struct err *err)
 {
     int64_t id[ASSIGN_HELD_MAX];
+    int64_t met = 0;
     size_t n = 0;
     struct arena a = {0};
     struct json_writer w;
     enum status status =
         assign_next(id, &n, job->want, db, job->actor, job->id, job->now, err);
+    if (status == OK && n == 0)
+        status = assign_count_met(&met, db, job->actor, job->id, err);
     json_writer_init(&w, &job->out, false);
     json_open(&w, '{');
     json_field_int(&w, "now", job->now);
@@ -144,6 +147,8 @@ static enum status next(struct label_job *job, struct db *db, struct err *err)
     }
     json_close(&w, ']');
     json_field_bool(&w, "done", n == 0);
+    if (n == 0)
+        json_field_int(&w, "met", met);
     json_close(&w, '}');
     arena_free(&a);
     return status == OK ? buf_status(&job->out, err) : status;

@@ -312,6 +312,36 @@ static enum status find_lapsed(int64_t *id, struct db *db,
     return one_id(id, &q, err);
 }
 
+/*
+ * Has judge ?4 had another item that shows a reply of item i, to the same
+ * prompt?  Only an item of which the other is the identical pair may; and
+ * between rankings (?6 is this pool's task) there is nothing to be given away,
+ * since a reward model's pairs show one reply beside several others.
+ * CROSS JOIN keeps SQLite to this order, each step by an index: the item's
+ * replies, who else shows them, whether this judge had it.
+ */
+#define WAS_MET                                                                \
+    "EXISTS (SELECT 1 FROM reply AS r "                                        \
+    "CROSS JOIN reply AS s ON s.digest = r.digest AND s.item_id <> i.id "      \
+    "CROSS JOIN assignment AS b ON b.item_id = s.item_id "                     \
+    "AND b.judge_id = ?4 "                                                     \
+    "CROSS JOIN item AS j ON j.id = s.item_id "                                \
+    "CROSS JOIN pool AS p ON p.id = j.pool_id "                                \
+    "WHERE r.item_id = i.id "                                                  \
+    "AND (?6 = 'spotcheck' OR p.task = 'spotcheck') "                          \
+    "AND NOT (j.pool_id = i.pool_id "                                          \
+    "AND ((i.kind = 'identical' "                                              \
+    "AND i.name = j.name || '" ITEM_IDENTICAL_END "') "                        \
+    "OR (j.kind = 'identical' "                                                \
+    "AND j.name = i.name || '" ITEM_IDENTICAL_END "'))))"
+
+/* What a judge may have of a pool: ?1 the pool, ?3 its overlap, ?4 the
+ * judge. */
+#define IS_OPEN                                                                \
+    "i.pool_id = ?1 AND i.taken < ?3 AND i.retired_ms IS NULL "                \
+    "AND NOT EXISTS (SELECT 1 FROM assignment AS a "                           \
+    "WHERE a.item_id = i.id AND a.judge_id = ?4) "
+
 static enum status find_new(int64_t *item, struct db *db,
                             const struct choosing *c, enum item_arm arm,
                             int64_t nth, struct err *err)
@@ -320,10 +350,7 @@ static enum status find_new(int64_t *item, struct db *db,
     TRY(query_open(
         &q, db,
         "SELECT i.id FROM item AS i "
-        "WHERE i.pool_id = ?1 AND i.arm = ?2 AND i.taken < ?3 "
-        "AND i.retired_ms IS NULL "
-        "AND NOT EXISTS (SELECT 1 FROM assignment AS a "
-        "WHERE a.item_id = i.id AND a.judge_id = ?4) "
+        "WHERE " IS_OPEN "AND i.arm = ?2 AND NOT " WAS_MET " "
         "AND (i.repeat_of IS NULL OR EXISTS (SELECT 1 FROM assignment AS a "
         "WHERE a.item_id = i.repeat_of AND a.judge_id = ?4 "
         "AND a.state = 'voted' AND a.nth + i.gap < ?5)) "
@@ -334,7 +361,30 @@ static enum status find_new(int64_t *item, struct db *db,
     query_bind_int(&q, 3, c->pool.overlap);
     query_bind_int(&q, 4, c->judge);
     query_bind_int(&q, 5, nth);
+    query_bind_text(&q, 6, choice_word(&choice_task, (int)c->pool.task));
     return one_id(item, &q, err);
+}
+
+enum status assign_count_met(int64_t *n, struct db *db, int64_t judge,
+                             int64_t pool, struct err *err)
+{
+    struct arena a = {0};
+    struct pool p;
+    struct query q;
+    enum status status = items_read_pool(&p, &a, db, pool, err);
+    arena_free(&a);
+    TRY(status);
+    *n = 0;
+    if (p.closed != 0)
+        return OK;
+    TRY(query_open(
+        &q, db, "SELECT count(*) FROM item AS i WHERE " IS_OPEN "AND " WAS_MET,
+        err));
+    query_bind_int(&q, 1, pool);
+    query_bind_int(&q, 3, p.overlap);
+    query_bind_int(&q, 4, judge);
+    query_bind_text(&q, 6, choice_word(&choice_task, (int)p.task));
+    return one_id(n, &q, err);
 }
 
 static enum status next_number(int64_t *nth, struct db *db, int64_t judge,

@@ -13,6 +13,14 @@
  *        says, random with the pool's random_share, then of the other one:
  *        items begun by others first, so that votes on one item come together;
  *        then by priority, which in the random arm is a uniform draw
+ * An item is passed over for good when it shows a reply to a prompt that this
+ * judge had in another item, of this pool or another, be it the policy's,
+ * the reference's or gold: who meets one reply beside two others learns whose
+ * it is.  Let through are a repeat; an identical pair and the item that it is
+ * made of; and one ranking after another, where it gives nothing away.  So a
+ * set of few different replies runs out before its items do, and
+ * assign_count_met() tells how many were passed over.
+ *
  * A repeat is passed over until this judge's vote on its item lies `gap`
  * assignments back.  So which items a judge gets is the same for the same seed
  * and the same course of calls.
@@ -54,6 +62,11 @@ struct blind {
 enum status assign_next(int64_t *out, size_t *n, size_t want, struct db *db,
                         int64_t judge, int64_t pool, int64_t now,
                         struct err *err) MUST_CHECK;
+
+/* How many items of a pool are wanted still and never come to this judge, who
+ * has met a reply of theirs; 0 of a pool that is closed. */
+enum status assign_count_met(int64_t *n, struct db *db, int64_t judge,
+                             int64_t pool, struct err *err) MUST_CHECK;
 
 /* What a judge may see of an own assignment; texts last as long as the arena.
  * ERR_MISSING when it is another's. */

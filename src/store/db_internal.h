@@ -34,6 +34,9 @@ enum status db_statement(size_t *index, struct db *db, const char *sql,
                          struct err *err) MUST_CHECK;
 void db_put_back(struct db *db, size_t index);
 
+/* Let the connection's statements call plumb_digest() (db_digest.c). */
+enum status db_add_digest(struct db *db, struct err *err) MUST_CHECK;
+
 /* A connection as `mode` wants it, with nothing looked at yet. */
 enum status db_connect(struct db **out, const char *path, enum db_mode mode,
                        const struct db_schema *schema,

@@ -55,7 +55,7 @@ static enum status harden(struct db *db, struct err *err)
             return db_error(db, "set up a connection", err);
     if (sqlite3_busy_timeout(db->handle, DB_BUSY_MS) != SQLITE_OK)
         return db_error(db, "set up a connection", err);
-    return OK;
+    return db_add_digest(db, err);
 }
 
 /* recursive_triggers lets INSERT OR REPLACE meet the triggers that forbid

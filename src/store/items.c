@@ -383,6 +383,21 @@ static enum status insert_candidate(struct db *db, int64_t item, size_t place,
     return query_run(&q, err);
 }
 
+/* What it shows, for the rule that nobody meets a reply in two items
+ * (assign.h); a repeat shows nothing of its own. */
+static enum status insert_replies(struct db *db, int64_t item, struct err *err)
+{
+    struct query q;
+    TRY(query_open(&q, db,
+                   "INSERT INTO reply (item_id, digest) "
+                   "SELECT DISTINCT i.id, plumb_digest(i.prompt, c.text) "
+                   "FROM item AS i JOIN candidate AS c ON c.item_id = i.id "
+                   "WHERE i.id = ?1",
+                   err));
+    query_bind_int(&q, 1, item);
+    return query_run(&q, err);
+}
+
 static enum status draw_priority(struct db *db, int64_t pool, int64_t item,
                                  struct err *err)
 {
@@ -409,6 +424,7 @@ static enum status insert(struct db *db, struct adding *c, const struct item *x,
     c->is_new = true;
     for (size_t k = 0; k < x->n; k++)
         TRY(insert_candidate(db, c->id, k, &x->candidate[k], err));
+    TRY(insert_replies(db, c->id, err));
     if (x->arm == ITEM_RANDOM)
         TRY(draw_priority(db, x->pool, c->id, err));
     TRY(items_digest(digest, db, c->id, err));

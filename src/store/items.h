@@ -24,6 +24,10 @@
 #include "store/order.h"
 #include "store/project.h"
 
+/* What stands behind an item's name in that of the identical pair made of its
+ * replies. */
+#define ITEM_IDENTICAL_END "~3"
+
 struct pool {
     int64_t id;
     const char *name;

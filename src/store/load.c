@@ -26,10 +26,11 @@ enum lot {
 /* An item to be made: which replies of its record, counted from the first. */
 struct unit {
     const struct load_record *record;
-    size_t round;     // of the record's items, from 0
-    size_t policy;    // of these the next one ...
-    size_t reference; // ... and of these one, of a placebo two
-    bool is_placebo;
+    size_t round;             // of the record's items, from 0
+    size_t policy, reference; // of each side's replies
+    size_t
+        second; // another one of the reference's, SIZE_MAX when there is none
+    bool is_placebo; // of `reference` and `second`
     double lot[LOTS];
 };
 
@@ -104,19 +105,49 @@ static enum status push(struct loading *l, const struct unit *u,
     return OK;
 }
 
-/* How many replies of each side a record's earlier items took. */
+/* What a record's earlier items took: no reply behind the next one of its side
+ * was looked at, and no text of these comes again. */
 struct taken {
-    size_t policy, reference;
+    size_t next[2];
+    struct names texts;
 };
 
-static bool can_be_pair(const struct load_record *x, const struct taken *t)
+/* The first reply of a side from `from` on whose text no earlier item shows;
+ * SIZE_MAX when there is none. */
+static size_t find_reply(const struct load_record *x, int side, size_t from,
+                         const struct taken *t)
 {
-    return t->policy < x->side[0].n && t->reference < x->side[1].n;
+    const struct load_list *list = &x->side[side];
+    for (size_t k = from; k < list->n; k++)
+        if (names_find(&t->texts, list->reply[k].text) == SIZE_MAX)
+            return k;
+    return SIZE_MAX;
 }
 
-static bool can_be_placebo(const struct load_record *x, const struct taken *t)
+/* The next item of a record, false when it has no replies for one. */
+static bool find_pair(struct unit *u, const struct taken *t)
 {
-    return t->reference + 2 <= x->side[1].n;
+    u->policy = find_reply(u->record, 0, t->next[0], t);
+    u->reference = find_reply(u->record, 1, t->next[1], t);
+    if (u->policy == SIZE_MAX || u->reference == SIZE_MAX)
+        return false;
+    u->second = find_reply(u->record, 1, u->reference + 1, t);
+    return true;
+}
+
+static enum status take_pair(struct taken *t, const struct unit *u,
+                             struct err *err)
+{
+    const struct load_list *policy = &u->record->side[0];
+    const struct load_list *reference = &u->record->side[1];
+    size_t index, last = u->is_placebo ? u->second : u->reference;
+    const char *other = u->is_placebo ? reference->reply[u->second].text
+                                      : policy->reply[u->policy].text;
+    TRY(names_add(&t->texts, &index, reference->reply[u->reference].text, err));
+    TRY(names_add(&t->texts, &index, other, err));
+    t->next[0] = u->policy + !u->is_placebo;
+    t->next[1] = last + 1;
+    return OK;
 }
 
 /* Keep the `max` units behind `from` that come first by lot. */
@@ -144,15 +175,14 @@ static enum status cut(struct loading *l, size_t from, size_t max,
 
 /* Of the units behind `from`, make the share of them placebos. */
 static enum status choose_placebos(struct loading *l, size_t from,
-                                   const struct taken *taken, struct err *err)
+                                   struct err *err)
 {
     struct place *order;
     size_t n = l->n - from, wanted = share_of(l->c->placebo, n), got = 0;
     TRY(sort(&order, l, from, LOT_PLACEBO, err));
     for (size_t i = 0; i < n && got < wanted; i++) {
         struct unit *u = &l->unit[order[i].unit];
-        const struct load_record *x = u->record;
-        u->is_placebo = can_be_placebo(x, &taken[x - l->set.record]);
+        u->is_placebo = u->second != SIZE_MAX;
         got += u->is_placebo;
     }
     mem_free(order);
@@ -169,21 +199,17 @@ static enum status add_round(struct loading *l, size_t round,
     size_t max = l->c->pairs > 0 ? (size_t)l->c->pairs - l->n : SIZE_MAX;
     for (size_t i = 0; i < l->set.n; i++) {
         struct unit u = {.record = &l->set.record[i], .round = round};
-        if (!can_be_pair(u.record, &taken[i]))
+        if (!find_pair(&u, &taken[i]))
             continue;
         draw(&u, l->seed);
         TRY(push(l, &u, err));
     }
     *more = l->n > from;
     TRY(cut(l, from, max, err));
-    TRY(choose_placebos(l, from, taken, err));
+    TRY(choose_placebos(l, from, err));
     for (size_t i = from; i < l->n; i++) {
-        struct unit *u = &l->unit[i];
-        struct taken *t = &taken[u->record - l->set.record];
-        u->policy = t->policy;
-        u->reference = t->reference;
-        t->policy += !u->is_placebo;
-        t->reference += u->is_placebo ? 2 : 1;
+        const struct unit *u = &l->unit[i];
+        TRY(take_pair(&taken[u->record - l->set.record], u, err));
     }
     return OK;
 }
@@ -197,7 +223,11 @@ static enum status plan_pairs(struct loading *l, struct err *err)
     for (size_t round = 1; status == OK && more && l->c->pairs > (int64_t)l->n;
          round++)
         status = add_round(l, round, taken, &more, err);
+    for (size_t i = 0; i < l->set.n; i++)
+        names_free(&taken[i].texts);
     mem_free(taken);
+    if (l->c->pairs > (int64_t)l->n)
+        l->counts.pairs_wanted = l->c->pairs - (int64_t)l->n;
     return status;
 }
 
@@ -273,7 +303,7 @@ static enum status add_unit(struct loading *l, struct db *db,
     if (l->set.task == POOL_SPOTCHECK && !l->set.is_gold) {
         begin_item(&item, l, u, name,
                    u->is_placebo ? ITEM_PLACEBO : ITEM_NORMAL);
-        pair[0] = u->is_placebo ? x->side[1].reply[u->reference + 1]
+        pair[0] = u->is_placebo ? x->side[1].reply[u->second]
                                 : x->side[0].reply[u->policy];
         if (u->is_placebo)
             pair[0].source = "placebo";
@@ -319,13 +349,13 @@ static enum status add_identical(struct loading *l, struct db *db,
     size_t K = is_pair ? 2 : x->side[0].n;
     size_t pick = (size_t)(u->lot[LOT_REPLY] * (double)K);
     if (is_pair && u->is_placebo)
-        one = x->side[1].reply[u->reference + pick];
+        one = x->side[1].reply[pick == 0 ? u->reference : u->second];
     else if (is_pair)
         one = pick == 0 ? x->side[0].reply[u->policy]
                         : x->side[1].reply[u->reference];
     else
         one = x->side[0].reply[pick];
-    name_item(name, u, "~3");
+    name_item(name, u, ITEM_IDENTICAL_END);
     begin_item(&item, l, u, name, ITEM_IDENTICAL);
     for (size_t k = 0; k < K && k < ORDER_MAX; k++)
         reply[k] = one;

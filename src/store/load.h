@@ -27,8 +27,10 @@
  * eval/samples.jsonl for a spot-check, human/candidates.jsonl for a ranking.
  *
  * WHAT BECOMES OF THEM.  Of a record the item of its name; of a record with
- * more samples, up to `pairs` in all, "NAME~r2", "NAME~r3", ...: no reply is
- * used twice, since one that is met again would tell whose it is.  Then
+ * more samples, up to `pairs` in all, "NAME~r2", "NAME~r3", ...: no text of
+ * these is used twice, since one that is met again would tell whose it is.  So
+ * later rounds lean to the rarer replies of a prompt, and a prompt of few
+ * different ones has few items.  Then
  *
  *     placebo    in the place of so many of the pairs, those whose record has
  *                the replies for it
@@ -79,6 +81,7 @@ struct load_counts {
     int64_t records;
     int64_t normal, placebo, repeats, identical, gold; // items
     int64_t is_new;                                    // of these
+    int64_t pairs_wanted;   // more than there are: too few different replies
     int64_t placebo_wanted; // more than `placebo`: too few reference replies
 };
 

@@ -2,7 +2,7 @@
 
 const struct db_schema *schema_project(void)
 {
-    static const char *const migration[] = {schema_sql_1};
+    static const char *const migration[] = {schema_sql_1, schema_sql_2};
     static const struct db_schema project = {
         .what = "a Plumb project",
         .application_id = SCHEMA_APPLICATION_ID,

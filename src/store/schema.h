@@ -11,6 +11,7 @@
 #include "store/db.h"
 
 extern const char schema_sql_1[]; // the text of schema.sql
+extern const char schema_sql_2[]; // of migration_2.sql
 
 /* "PLMB" in the file's header. */
 #define SCHEMA_APPLICATION_ID 0x504c4d42

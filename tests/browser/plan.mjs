@@ -67,14 +67,17 @@ function item(i, K) {
 /** @param {object} [o] */
 export function plan(o = {}) {
     const n = o.items ?? 12;
-    const some = (K) => [...Array(n).keys()].map((i) => item(i, K));
+    const some = (K, from = 0) => [...Array(n).keys()].map((i) =>
+        item(from + i, K));
+    // Nobody ranks replies that they spot-checked.
+    const others = TICKETS.length * Math.ceil(n / TICKETS.length);
     return { pools: [
         { name: "Late parcels, blind check", task: "spotcheck", guide: GUIDE,
             overlap: o.overlap ?? 2, items: some(2) },
         { name: "Four replies, best first", task: "ranking",
-            overlap: o.overlap ?? 2, items: some(4) },
+            overlap: o.overlap ?? 2, items: some(4, others) },
         { name: "Two replies", task: "ranking", overlap: o.overlap ?? 2,
-            items: some(2) },
+            items: some(2, others) },
     ].filter((p) => !o.only || o.only.includes(p.task)).slice(0, o.pools) };
 }
 

@@ -73,7 +73,7 @@ static void add_pair(struct rig *r, int64_t pool, const char *name,
                                kind == ITEM_GOLD ? "{\"better\":1}" : NULL,
                            .arm = ITEM_RANDOM,
                            .prompt_id = name,
-                           .prompt = "what is this about?",
+                           .prompt = name,
                            .candidate = c,
                            .n = 2};
     must(items_add(&id, &is_new, r->db, &x, 0, RIG_NOW, &err));

@@ -77,7 +77,7 @@ static void test_settings(void **state)
     assert_int_equal(pragma(r->db, "PRAGMA trusted_schema"), 0);
     assert_int_equal(pragma(r->db, "PRAGMA cell_size_check"), 1);
     assert_int_equal(pragma(r->db, "PRAGMA busy_timeout"), DB_BUSY_MS);
-    assert_int_equal(pragma(r->db, "PRAGMA user_version"), 1);
+    assert_int_equal(pragma(r->db, "PRAGMA user_version"), 2);
     assert_int_equal(pragma(r->db, "PRAGMA application_id"),
                      SCHEMA_APPLICATION_ID);
     assert_int_equal(pragma(r->db, "SELECT count(*) FROM pragma_journal_mode "
@@ -304,6 +304,12 @@ static void test_earlier(void **state)
         audit_verify(&report, db, &err) != OK)
         fail_msg("%s", err.text);
     assert_int_equal(report.votes, 4);
+    /* Of version 1, it had no table of replies yet. */
+    assert_true(pragma(db, "SELECT count(*) FROM reply") > 0);
+    assert_int_equal(
+        pragma(db, "SELECT count(*) FROM item AS i WHERE kind <> 'repeat' AND "
+                   "NOT EXISTS (SELECT 1 FROM reply WHERE item_id = i.id)"),
+        0);
     db_close(db);
     buf_free(&whole);
 }

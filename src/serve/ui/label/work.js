@@ -7,7 +7,7 @@
 import { diff } from "../common/diff.js";
 import { h } from "../common/dom.js";
 import { render } from "../common/markdown.js";
-import { button, scrollable } from "../common/ui.js";
+import { button, count, scrollable } from "../common/ui.js";
 import { ApiError } from "./api.js";
 import { guideDialog, historyDialog, remarkDialog } from "./dialogs.js";
 import { letter } from "./ranks.js";
@@ -105,7 +105,7 @@ export class Work {
             this.tellAhead();
             if (!this.item && this.deck.length) this.show(this.deck[0]);
             else if (!this.item && this.app.outbox.waiting === 0)
-                this.nothingLeft();
+                this.nothingLeft(Number(got.met ?? 0));
         } catch (error) {
             if (this.isOver) return;
             const e = /** @type {ApiError} */ (error);
@@ -158,7 +158,7 @@ export class Work {
 
     /* ---- what is on the screen ------------------------------------------- */
 
-    /** @param {...(Node|string)} content */
+    /** @param {...(Node|string|false)} content */
     message(...content) {
         this.clear();
         this.root.append(h("div", { class: "message" }, content));
@@ -173,13 +173,17 @@ export class Work {
         delete this.root.dataset.assignment;
     }
 
-    nothingLeft() {
+    /** @param {number} met wanted items that show what I met already */
+    nothingLeft(met) {
         const { voted } = this.pool.mine;
         this.message(
             h("h1", { tabindex: "-1", class: "big" },
                 "Nothing left for you here"),
             h("p", voted ? `You judged ${voted} here. Thank you.` :
                 "All of this pool is judged, or in the hands of others."),
+            met > 0 && h("p", `${count(met, "item")} here show an answer that ` +
+                "you have met in another one, so they are left to others: " +
+                "nobody meets an answer twice, but for marked repeats."),
             h("p", { class: "muted" }, "This page looks again by itself."),
             h("div", { class: "row" },
                 button({ label: "Look again", class: "primary",
