@@ -156,6 +156,20 @@ static void wait_for_stop(void)
         (void)nanosleep(&t, NULL);
 }
 
+/* Asked once more after the last vote was written. */
+static enum status farewell(struct db *db, struct err *err)
+{
+    struct err lost = {OK, ""};
+    if (db_check_place(db, &lost) == OK)
+        return err_set(err, ERR_STOPPED,
+                       "%s: stopped; every vote that was acknowledged is in it",
+                       db_path(db));
+    return err_set(err, ERR_IO,
+                   "%s; stopped: the votes acknowledged before are in the file "
+                   "that is gone, and none was acknowledged since",
+                   lost.text);
+}
+
 static enum status run(const struct options *o, struct db *db,
                        const struct label_config *c, const struct place *p,
                        struct err *err)
@@ -163,15 +177,11 @@ static enum status run(const struct options *o, struct db *db,
     struct label *label;
     TRY(label_start(&label, db, c, err));
     enum status status = tell(o, label, p, db, err);
-    if (status == OK) {
+    if (status == OK)
         wait_for_stop();
-        status = err_set(err, ERR_STOPPED,
-                         "%s: stopped; every vote that was "
-                         "acknowledged is in it",
-                         db_path(db));
-    }
     label_stop(label);
-    return status;
+    TRY(status);
+    return farewell(db, err);
 }
 
 enum status labelling_serve(const struct options *o, struct db *db,

@@ -50,6 +50,7 @@ struct label {
     struct label_stander *stander;
     struct label_tally *tally; // [n_tally], the server's thread's
     size_t n_tally;
+    bool is_loss_told; // the writer's thread's
     struct http_guard guard;
     struct context context; // warnings of any thread, one at a time
     const struct context *outer;

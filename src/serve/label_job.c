@@ -39,6 +39,21 @@ static enum status run(struct db *db, void *ctx, struct err *err)
     return job->fn(job, db, err);
 }
 
+/* The file went away under the server.  Whoever runs it is told once, since
+ * pages send again and again what is not taken. */
+static void refuse_lost(struct label_job *job)
+{
+    struct label *label = job->label;
+    if (!label->is_loss_told)
+        context_warn(&label->context,
+                     "%s; votes are refused, and wait in the judges' windows",
+                     job->w.err.text);
+    label->is_loss_told = true;
+    http_reply_error(job->request, 503,
+                     "the project's file is gone from its place, so nothing "
+                     "can be kept; tell whoever runs this server");
+}
+
 /* The writer's thread: it is on the disk, or it is not. */
 static void done(struct write *w)
 {
@@ -48,7 +63,9 @@ static void done(struct write *w)
         label_tell(job->label);
     if (w->status == OK && job->is_ending)
         http_recheck(job->label->http);
-    if (w->status == OK || (w->status == ERR_MISMATCH && job->out.len > 0))
+    if (w->status == ERR_BUSY && writer_is_lost(job->label->writer))
+        refuse_lost(job);
+    else if (w->status == OK || (w->status == ERR_MISMATCH && job->out.len > 0))
         http_reply_json(r, w->status == OK ? 200 : 409, &job->out);
     else
         http_reply_status(r, w->status, &w->err);

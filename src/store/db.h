@@ -75,6 +75,13 @@ void db_close(struct db *db);
 
 const char *db_path(const struct db *db);
 
+/*
+ * Do the database and its log still stand under their names?  ERR_BUSY when
+ * one was removed, or another put in its place: what is written then goes into
+ * files that nobody finds again.  Three looks at the folder, nothing opened.
+ */
+enum status db_check_place(struct db *db, struct err *err) MUST_CHECK;
+
 /* What runs inside a transaction. */
 typedef enum status (*db_fn)(struct db *db, void *ctx, struct err *err);
 

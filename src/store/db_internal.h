@@ -6,6 +6,7 @@
 #define PLUMB_STORE_DB_INTERNAL_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/db.h"
 
@@ -16,8 +17,17 @@ struct db_statement {
     bool is_used;
 };
 
+/* Which file stood under a name; 0: none did yet. */
+struct db_place {
+    dev_t device;
+    ino_t number;
+};
+
+#define DB_FILES 3 // the database, its log, the log's index
+
 struct db {
     sqlite3 *handle;
+    struct db_place place[DB_FILES];
     char *path;
     const struct db_schema *schema;
     struct db_statement *statement; // [n]

@@ -111,7 +111,42 @@ done:
 enum status db_open_again(struct db **out, const struct db *first,
                           enum db_mode mode, struct err *err)
 {
-    return db_connect(out, first->path, mode, first->schema, err);
+    TRY(db_connect(out, first->path, mode, first->schema, err));
+    memcpy((*out)->place, first->place, sizeof first->place);
+    return OK;
+}
+
+/* ---- where it lies ------------------------------------------------------ */
+
+static const char *const endings[DB_FILES] = {"", "-wal", "-shm"};
+
+/* Is it the file that stood there before?  The first one found is taken for
+ * it. */
+static bool is_same_file(struct db_place *place, const char *path)
+{
+    struct stat st;
+    bool is_there = stat(path, &st) == 0;
+    if (place->number == 0) {
+        if (is_there)
+            *place = (struct db_place){st.st_dev, st.st_ino};
+        return true;
+    }
+    return is_there && place->device == st.st_dev && place->number == st.st_ino;
+}
+
+enum status db_check_place(struct db *db, struct err *err)
+{
+    for (size_t i = 0; i < DB_FILES; i++) {
+        char name[FILE_PATH_MAX + 8];
+        int n = snprintf(name, sizeof name, "%s%s", db->path, endings[i]);
+        if (n > 0 && (size_t)n < sizeof name &&
+            !is_same_file(&db->place[i], name))
+            return err_set(err, ERR_BUSY,
+                           "%s was removed or replaced while it was in use: "
+                           "put it back, or start again",
+                           name);
+    }
+    return OK;
 }
 
 /* ---- looking at a file -------------------------------------------------- */
@@ -333,7 +368,8 @@ static enum status prepare(struct db *db, enum db_mode mode, struct err *err)
     if (mode == DB_READ)
         return OK;
     TRY(use_log(db, err));
-    return migrate(db, err);
+    TRY(migrate(db, err));
+    return db_check_place(db, err);
 }
 
 /* ---- the door ----------------------------------------------------------- */
@@ -369,10 +405,9 @@ static enum status check_size(const char *path, const struct db_schema *schema,
 /* Take away what was made and could not be filled. */
 static void remove_files(const char *path)
 {
-    static const char *const end[] = {"-wal", "-shm", ""};
-    for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
+    for (size_t i = DB_FILES; i-- > 0;) {
         char name[FILE_PATH_MAX];
-        int n = snprintf(name, sizeof name, "%s%s", path, end[i]);
+        int n = snprintf(name, sizeof name, "%s%s", path, endings[i]);
         if (n > 0 && (size_t)n < sizeof name)
             (void)unlink(name);
     }

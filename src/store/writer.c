@@ -13,7 +13,7 @@ struct writer {
     pthread_mutex_t lock; // of all below
     pthread_cond_t queued, finished;
     struct write *first, *last;
-    bool is_stopping;
+    bool is_stopping, is_lost;
     struct writer_counts counts;
 };
 
@@ -22,6 +22,7 @@ struct writer {
 /* Every write of a batch, each in a part of the transaction of its own. */
 static enum status do_batch(struct db *db, void *ctx, struct err *err)
 {
+    TRY(db_check_place(db, err));
     for (struct write *w = ctx; w != NULL; w = w->next) {
         w->status = db_transact(db, w->fn, w->ctx, &w->err);
         if (!db_is_inside(db)) {
@@ -42,6 +43,8 @@ static void commit_batch(struct writer *writer, struct write *batch)
     struct err err = {OK, ""};
     uint64_t n = 0;
     enum status status = db_transact(writer->db, do_batch, batch, &err);
+    if (status == OK)
+        status = db_check_place(writer->db, &err);
     for (struct write *w = batch; w != NULL; w = w->next) {
         n++;
         if (status != OK && w->status == OK) {
@@ -52,6 +55,7 @@ static void commit_batch(struct writer *writer, struct write *batch)
     (void)pthread_mutex_lock(&writer->lock);
     writer->counts.commits += status == OK;
     writer->counts.writes += status == OK ? n : 0;
+    writer->is_lost = status != OK && db_check_place(writer->db, NULL) != OK;
     (void)pthread_mutex_unlock(&writer->lock);
 }
 
@@ -188,6 +192,14 @@ enum status writer_run(struct writer *writer, struct write *w, struct err *err)
     if (w->status != OK && err != NULL)
         *err = w->err;
     return w->status;
+}
+
+bool writer_is_lost(struct writer *writer)
+{
+    (void)pthread_mutex_lock(&writer->lock);
+    bool is_lost = writer->is_lost;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return is_lost;
 }
 
 struct writer_counts writer_counts(struct writer *writer)

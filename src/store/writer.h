@@ -17,6 +17,11 @@
  * writer goes on: the next batch may find room.  Writes are done in the order
  * in which they were queued.
  *
+ * Before a batch and after its commit the writer looks whether the database
+ * still stands under its name.  When it was removed or replaced, every write of
+ * the batch fails with ERR_BUSY: nobody is told that something is kept which
+ * nobody finds again.
+ *
  * fn runs on the writer's thread and connection, and what it fills in through
  * ctx counts only when the write is told OK.
  */
@@ -68,6 +73,9 @@ void writer_queue(struct writer *writer, struct write *w);
 /* Queue a write that has none, and wait until it is done. */
 enum status writer_run(struct writer *writer, struct write *w,
                        struct err *err) MUST_CHECK;
+
+/* Did the last batch find the database removed or replaced? */
+bool writer_is_lost(struct writer *writer);
 
 /* Since the start: transactions committed, and writes that were in them. */
 struct writer_counts {

@@ -218,7 +218,8 @@ expect 5 label restore again.db none.jsonl
 expect 2 label restore again.db
 
 # ---- serving: up, told where, down by either signal with its code
-# serve SIGNAL CODE ARGUMENTS...
+# serve SIGNAL CODE ARGUMENTS..., and $meanwhile while it serves
+meanwhile=:
 serve() {
     signal=$1
     wanted=$2
@@ -231,6 +232,7 @@ serve() {
         sleep 0.1
         tries=$((tries + 1))
     done
+    eval "$meanwhile"
     holds kill "-$signal" "$server"
     wait "$server" 2>waited
     holds [ $? -eq "$wanted" ]
@@ -244,6 +246,12 @@ holds jq -e '.port > 0 and
     (.link | test("^https://label.example.org/#token=o"))' serving
 serve INT 130 new.db --port 0
 expect 0 label audit new.db
+# A database that went away under it holds nothing, and it does not say so.
+meanwhile='rm new.db*'
+serve TERM 1 new.db --port 0
+meanwhile=:
+says errors 'was removed or replaced'
+holds [ "$(grep -c 'acknowledged is in it' errors)" -eq 0 ]
 expect 2 label p.db --listen everywhere --port 0
 expect 2 label p.db --listen 127.0.0.1:99999
 expect 2 label p.db --host a/b --port 0
