@@ -120,6 +120,30 @@ static enum status make_link(char link[AUTH_LINK_TEXT], const struct options *o,
     return status;
 }
 
+static enum status find_judges(void *ctx, const struct judge *judge,
+                               struct err *err)
+{
+    bool *has_some = ctx;
+    (void)err;
+    *has_some |= judge->role == JUDGE_JUDGE && judge->revoked == 0;
+    return OK;
+}
+
+/* An administrator may judge, but sees how it stands; so who judges is invited
+ * by a name of their own. */
+static enum status put_invitation(struct buf *out, struct db *db,
+                                  struct err *err)
+{
+    bool has_some = false;
+    TRY(judges_walk(db, find_judges, &has_some, err));
+    if (!has_some)
+        buf_printf(out,
+                   "nobody is invited to judge yet, each gets a link of their "
+                   "own: plumb label invite %s --name NAME\n",
+                   db_path(db));
+    return OK;
+}
+
 static enum status tell(const struct options *o, const struct label *label,
                         const struct place *p, struct db *db, struct err *err)
 {
@@ -131,6 +155,7 @@ static enum status tell(const struct options *o, const struct label *label,
     bool has_link = status != ERR_MISSING;
     if (has_link)
         TRY(status);
+    status = OK;
     buf_init(&out, TEXT_MAX);
     if (o->v.common.json) {
         labelling_begin_json(&w, &out, "serve");
@@ -143,8 +168,10 @@ static enum status tell(const struct options *o, const struct label *label,
         buf_printf(&out, "%s\n", label_url(label));
         if (has_link)
             buf_printf(&out, "open as administrator, once: %s\n", link);
+        status = put_invitation(&out, db, err);
     }
-    status = terminal_print(&out, err);
+    if (status == OK)
+        status = terminal_print(&out, err);
     buf_free(&out);
     return status;
 }

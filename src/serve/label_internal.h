@@ -11,6 +11,7 @@
  *     label_export.c  judgements as a file
  *     label_tell.c    events: who watches is told of votes
  *     label_standing.c  how a pool stands
+ *     label_thread.c  the threads of these two
  *
  * A handler is label_NAME(struct label *, struct http_request *) and stands in
  * the table of label.c alone.
@@ -127,6 +128,24 @@ void label_job_queue(struct label_job *job, label_job_fn fn);
 enum status label_write_state(struct json_writer *w, struct db *db,
                               int64_t assignment, int64_t now,
                               struct err *err) MUST_CHECK;
+
+/* ---- threads beside the server's (label_thread.c) ----------------------- */
+
+struct label_thread {
+    struct db *db; // to read, the thread's own
+    pthread_t thread;
+    pthread_mutex_t lock; // of the next, and of what its owner shares with it
+    bool is_stopping;
+    pthread_cond_t changed; // what is shared, or is_stopping
+};
+
+/* Run on a thread of its own, which ends once is_stopping.  Of a failure
+ * nothing is left; `what` it does stands in the message. */
+enum status label_thread_start(struct label_thread *t, const struct db *first,
+                               const char *what, void *(*run)(void *),
+                               void *ctx, struct err *err) MUST_CHECK;
+/* Tell it to end, and wait for that. */
+void label_thread_stop(struct label_thread *t);
 
 /* ---- events (label_tell.c) ---------------------------------------------- */
 

@@ -6,19 +6,23 @@
  * every pool until something is voted or added.  What is in judges' hands and
  * the clock are then as of "at".
  */
-#include <pthread.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "serve/label_internal.h"
 #include "serve/standing.h"
 #include "store/query.h"
+#include "store/unblind.h"
 
 #define DOCUMENT_MAX ((size_t)16 << 20)
 
 /* Somebody who waits. */
 struct asked {
     struct http_request *request;
-    int64_t pool, now;
+    struct label *label;
+    int64_t judge, pool, now;
+    bool is_bound;  // judges here: only what gives no blind away
+    struct write w; // that somebody bound looks all the same
     struct asked *next;
 };
 
@@ -29,13 +33,8 @@ struct kept {
 };
 
 struct label_stander {
-    struct label *label;
-    struct db *db;
-    pthread_t thread;
-    pthread_mutex_t lock; // of the next three
-    struct asked *first, *last;
-    bool is_stopping;
-    pthread_cond_t changed;
+    struct label_thread t;
+    struct asked *first, *last; // under its lock
 
     struct kept *kept; // [n]
     size_t n;
@@ -94,13 +93,72 @@ static enum status refresh(struct kept *k, struct label_stander *t, int64_t now,
                            struct err *err)
 {
     int64_t event;
-    TRY(last_event(&event, t->db, err));
+    TRY(last_event(&event, t->t.db, err));
     if (k->event == event)
         return OK;
     k->event = -1;
-    TRY(make(k, t->db, now, err));
+    TRY(make(k, t->t.db, now, err));
     k->event = event;
     return OK;
+}
+
+/* ---- for who judges there ----------------------------------------------- */
+
+/* Members that one's own vote moves by one whatever it was on and said. */
+static const char *const open_members[] = {"schema", "pool", "name",
+                                           "task",   "at",   NULL};
+static const char *const open_progress[] = {"votes", "held", "skipped", "flags",
+                                            NULL};
+static const char *const open_judge[] = {
+    "judge",     "name",     "votes",        "skips", "undone",
+    "median_ms", "too_fast", "unblinded_at", NULL};
+
+/* The members of an object that are named, into one that is open. */
+static void put_some(struct json_writer *w, const struct json *from,
+                     const char *const *name)
+{
+    for (size_t i = 0; name[i] != NULL; i++) {
+        const struct json *node = json_get(from, name[i]);
+        if (node == NULL)
+            continue;
+        json_put_key(w, name[i]);
+        json_put_node(w, node);
+    }
+}
+
+/* The document without what would tell somebody whose side a vote was for, or
+ * what kind of item it was on. */
+static enum status write_bound(struct buf *out, const struct buf *whole,
+                               struct err *err)
+{
+    struct json *d;
+    struct json_writer w;
+    TRY(json_parse(&d, buf_text(whole), whole->len, "standing", err));
+    const struct json *judges = json_get(d, "judges");
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    put_some(&w, d, open_members);
+    json_field_bool(&w, "bound", true);
+    json_put_key(&w, "progress");
+    json_open(&w, '{');
+    put_some(&w, json_get(d, "progress"), open_progress);
+    json_close(&w, '}');
+    json_put_key(&w, "judges");
+    json_open(&w, '[');
+    for (size_t i = 0; i < json_size(judges); i++) {
+        json_open(&w, '{');
+        put_some(&w, json_at(judges, i), open_judge);
+        json_close(&w, '}');
+    }
+    json_close(&w, ']');
+    json_put_key(&w, "says");
+    json_open(&w, '[');
+    json_put_text(&w, "Closed to you while you judge here: after each vote of "
+                      "yours it would tell whose side that was for.");
+    json_close(&w, ']');
+    json_close(&w, '}');
+    json_free(d);
+    return buf_status(out, err);
 }
 
 static void answer(struct label_stander *t, const struct asked *a)
@@ -116,21 +174,27 @@ static void answer(struct label_stander *t, const struct asked *a)
         return;
     }
     buf_init(&copy, DOCUMENT_MAX);
-    buf_append(&copy, buf_text(&k->json), k->json.len);
-    http_reply_json(a->request, 200, &copy);
+    if (a->is_bound)
+        status = write_bound(&copy, &k->json, &err);
+    else
+        buf_append(&copy, buf_text(&k->json), k->json.len);
+    if (status == OK)
+        http_reply_json(a->request, 200, &copy);
+    else
+        http_reply_status(a->request, status, &err);
     buf_free(&copy);
 }
 
 /* The next one who waits; NULL when it is the end. */
 static struct asked *take(struct label_stander *t)
 {
-    (void)pthread_mutex_lock(&t->lock);
-    while (t->first == NULL && !t->is_stopping)
-        (void)pthread_cond_wait(&t->changed, &t->lock);
+    (void)pthread_mutex_lock(&t->t.lock);
+    while (t->first == NULL && !t->t.is_stopping)
+        (void)pthread_cond_wait(&t->t.changed, &t->t.lock);
     struct asked *a = t->first;
     if (a != NULL)
         t->first = a->next;
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_mutex_unlock(&t->t.lock);
     return a;
 }
 
@@ -149,15 +213,8 @@ enum status label_stander_start(struct label *label, const struct db *first,
 {
     struct label_stander *t;
     TRY(MEM_NEW(t, 1, err));
-    t->label = label;
-    /* With default attributes neither can fail on Linux. */
-    (void)pthread_mutex_init(&t->lock, NULL);
-    (void)pthread_cond_init(&t->changed, NULL);
-    enum status status = db_open_again(&t->db, first, DB_READ, err);
-    if (status == OK && pthread_create(&t->thread, NULL, stand, t) != 0) {
-        db_close(t->db);
-        status = err_set(err, ERR_MEMORY, "cannot start the standing's thread");
-    }
+    enum status status = label_thread_start(
+        &t->t, first, "tells how pools stand", stand, t, err);
     if (status == OK)
         label->stander = t;
     else
@@ -171,20 +228,15 @@ void label_stander_stop(struct label *label)
     struct label_stander *t = label->stander;
     if (t == NULL)
         return;
-    (void)pthread_mutex_lock(&t->lock);
-    t->is_stopping = true;
-    (void)pthread_cond_signal(&t->changed);
-    (void)pthread_mutex_unlock(&t->lock);
-    (void)pthread_join(t->thread, NULL);
-    db_close(t->db);
+    label_thread_stop(&t->t);
     for (size_t i = 0; i < t->n; i++)
         buf_free(&t->kept[i].json);
     mem_free(t->kept);
-    (void)pthread_cond_destroy(&t->changed);
-    (void)pthread_mutex_destroy(&t->lock);
     mem_free(t);
     label->stander = NULL;
 }
+
+/* ---- who asks ----------------------------------------------------------- */
 
 /* Is there such a pool?  Asked before a place for its document is kept, so
  * that names made up take no memory. */
@@ -201,10 +253,60 @@ static bool is_pool(struct label *label, struct http_request *r)
     return status == OK;
 }
 
+/* To the thread that makes documents. */
+static void pass(struct asked *a)
+{
+    struct label_stander *t = a->label->stander;
+    (void)pthread_mutex_lock(&t->t.lock);
+    if (t->first == NULL)
+        t->first = a;
+    else
+        t->last->next = a;
+    t->last = a;
+    (void)pthread_cond_signal(&t->t.changed);
+    (void)pthread_mutex_unlock(&t->t.lock);
+}
+
+static enum status note_look(struct db *db, void *ctx, struct err *err)
+{
+    const struct asked *a = ctx;
+    return unblind_note(db, a->judge, a->pool, a->now, err);
+}
+
+/* Who looks behind the blind has said so on the disk before it is shown. */
+static void noted(struct write *w)
+{
+    struct asked *a = w->ctx;
+    if (w->status == OK) {
+        pass(a);
+        return;
+    }
+    http_reply_status(a->request, w->status, &w->err);
+    mem_free(a);
+}
+
+/* Is it somebody who judges here, and is it new that they look anyhow? */
+static enum status find_bound(struct asked *a, bool *is_look,
+                              const char *unblind, struct err *err)
+{
+    struct db *db = a->label->db;
+    int64_t before = 0;
+    if (unblind != NULL && strcmp(unblind, "1") != 0)
+        return err_set(err, ERR_ARG, "unblind is 1, or not there");
+    TRY(unblind_is_bound(&a->is_bound, db, a->judge, a->pool, err));
+    if (!a->is_bound || unblind == NULL)
+        return OK;
+    a->is_bound = false;
+    TRY(unblind_when(&before, db, a->judge, a->pool, err));
+    *is_look = before == 0;
+    return OK;
+}
+
 void label_stands(struct label *label, struct http_request *r)
 {
-    struct label_stander *t = label->stander;
+    struct err err = {OK, ""};
     struct asked *a;
+    bool is_look = false;
     if (!label_may_watch(r) || !is_pool(label, r))
         return;
     a = mem_calloc(1, sizeof *a);
@@ -212,15 +314,22 @@ void label_stands(struct label *label, struct http_request *r)
         http_reply_status(r, ERR_MEMORY, NULL);
         return;
     }
-    *a = (struct asked){
-        .request = r, .pool = http_arg_int(r, 0), .now = http_now(r)};
+    *a = (struct asked){.request = r,
+                        .label = label,
+                        .judge = http_who(r)->judge.id,
+                        .pool = http_arg_int(r, 0),
+                        .now = http_now(r)};
+    enum status status =
+        find_bound(a, &is_look, http_query(r, "unblind"), &err);
+    if (status != OK) {
+        http_reply_status(r, status, &err);
+        mem_free(a);
+        return;
+    }
     http_later(r);
-    (void)pthread_mutex_lock(&t->lock);
-    if (t->first == NULL)
-        t->first = a;
+    a->w = (struct write){.fn = note_look, .ctx = a, .done = noted};
+    if (is_look)
+        writer_queue(label->writer, &a->w);
     else
-        t->last->next = a;
-    t->last = a;
-    (void)pthread_cond_signal(&t->changed);
-    (void)pthread_mutex_unlock(&t->lock);
+        pass(a);
 }

@@ -5,7 +5,6 @@
  * of its own counts when something was voted, at most every TELL_MS, and tells
  * of pools whose counts are others than it told last.
  */
-#include <pthread.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -21,11 +20,8 @@ struct told {
 
 struct label_teller {
     struct label *label;
-    struct db *db;
-    pthread_t thread;
-    pthread_mutex_t lock; // of the next two
-    bool is_dirty, is_stopping;
-    pthread_cond_t changed;
+    struct label_thread t;
+    bool is_dirty; // under its lock
 
     struct told *told; // [n]
     size_t n;
@@ -71,7 +67,7 @@ static enum status look(void *ctx, int64_t pool, struct err *err)
     struct told *x = find(t, pool);
     if (x == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for counts");
-    TRY(progress_brief(&p, t->db, pool, err));
+    TRY(progress_brief(&p, t->t.db, pool, err));
     if (x->votes == p.votes && x->wanted == p.open)
         return OK;
     x->votes = p.votes;
@@ -82,12 +78,12 @@ static enum status look(void *ctx, int64_t pool, struct err *err)
 /* Wait until something changed; false when it is the end. */
 static bool wait_for_change(struct label_teller *t)
 {
-    (void)pthread_mutex_lock(&t->lock);
-    while (!t->is_dirty && !t->is_stopping)
-        (void)pthread_cond_wait(&t->changed, &t->lock);
-    bool goes_on = !t->is_stopping;
+    (void)pthread_mutex_lock(&t->t.lock);
+    while (!t->is_dirty && !t->t.is_stopping)
+        (void)pthread_cond_wait(&t->t.changed, &t->t.lock);
+    bool goes_on = !t->t.is_stopping;
     t->is_dirty = false;
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_mutex_unlock(&t->t.lock);
     return goes_on;
 }
 
@@ -98,9 +94,9 @@ static void rest(struct label_teller *t)
     bool goes_on = true;
     for (int i = 0; i < REST_PARTS && goes_on; i++) {
         (void)nanosleep(&part, NULL);
-        (void)pthread_mutex_lock(&t->lock);
-        goes_on = !t->is_stopping;
-        (void)pthread_mutex_unlock(&t->lock);
+        (void)pthread_mutex_lock(&t->t.lock);
+        goes_on = !t->t.is_stopping;
+        (void)pthread_mutex_unlock(&t->t.lock);
     }
 }
 
@@ -110,7 +106,7 @@ static void *tell(void *arg)
     struct label_teller *t = arg;
     while (wait_for_change(t)) {
         struct err err = {OK, ""};
-        if (items_walk_pools(t->db, look, t, &err) != OK)
+        if (items_walk_pools(t->t.db, look, t, &err) != OK)
             context_warn(&t->label->context, "counting votes: %s", err.text);
         rest(t);
     }
@@ -123,14 +119,8 @@ enum status label_teller_start(struct label *label, const struct db *first,
     struct label_teller *t;
     TRY(MEM_NEW(t, 1, err));
     t->label = label;
-    /* With default attributes neither can fail on Linux. */
-    (void)pthread_mutex_init(&t->lock, NULL);
-    (void)pthread_cond_init(&t->changed, NULL);
-    enum status status = db_open_again(&t->db, first, DB_READ, err);
-    if (status == OK && pthread_create(&t->thread, NULL, tell, t) != 0) {
-        db_close(t->db);
-        status = err_set(err, ERR_MEMORY, "cannot start the counting thread");
-    }
+    enum status status =
+        label_thread_start(&t->t, first, "counts votes", tell, t, err);
     if (status == OK)
         label->teller = t;
     else
@@ -143,15 +133,8 @@ void label_teller_stop(struct label *label)
     struct label_teller *t = label->teller;
     if (t == NULL)
         return;
-    (void)pthread_mutex_lock(&t->lock);
-    t->is_stopping = true;
-    (void)pthread_cond_signal(&t->changed);
-    (void)pthread_mutex_unlock(&t->lock);
-    (void)pthread_join(t->thread, NULL);
-    db_close(t->db);
+    label_thread_stop(&t->t);
     mem_free(t->told);
-    (void)pthread_cond_destroy(&t->changed);
-    (void)pthread_mutex_destroy(&t->lock);
     mem_free(t);
     label->teller = NULL;
 }
@@ -159,8 +142,8 @@ void label_teller_stop(struct label *label)
 void label_tell(struct label *label)
 {
     struct label_teller *t = label->teller;
-    (void)pthread_mutex_lock(&t->lock);
+    (void)pthread_mutex_lock(&t->t.lock);
     t->is_dirty = true;
-    (void)pthread_cond_signal(&t->changed);
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_cond_signal(&t->t.changed);
+    (void)pthread_mutex_unlock(&t->t.lock);
 }

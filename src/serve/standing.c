@@ -120,6 +120,8 @@ static void put_judge(struct json_writer *w, const struct standing_judge *j)
     json_field_int(w, "undone", j->undone);
     json_field_number(w, "median_ms", j->median_ms);
     json_field_int(w, "too_fast", j->too_fast);
+    if (j->unblinded != 0)
+        json_field_int(w, "unblinded_at", j->unblinded);
     put_value(w, "left", &j->left);
     put_value(w, "longer", &j->longer);
     put_value(w, "consistency", &j->consistency);

@@ -88,7 +88,8 @@ struct standing_value {
 struct standing_judge {
     struct judge judge;
     int64_t votes, skips, undone, too_fast;
-    double median_ms; // NaN without a vote
+    double median_ms;  // NaN without a vote
+    int64_t unblinded; // looked how it stood while judging, when; 0: never
     struct standing_value left, longer, consistency, gold, identical;
     double weight; // NaN: no vote on what others voted on
 };

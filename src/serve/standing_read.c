@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "serve/standing_internal.h"
 #include "store/query.h"
+#include "store/unblind.h"
 
 double standing_win(const struct standing_vote *v, size_t a, size_t b)
 {
@@ -231,6 +232,7 @@ static enum status add_judge(void *ctx, int64_t id, struct err *err)
     struct standing_judge *j = &s->judge[s->n_judges];
     TRY(judges_read(&j->judge, p->db, id, err));
     TRY(progress_judge(&count, p->db, id, s->pool.id, s->at, err));
+    TRY(unblind_when(&j->unblinded, p->db, id, s->pool.id, err));
     j->votes = count.voted;
     j->skips = count.skipped;
     j->undone = count.undone;

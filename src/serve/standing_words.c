@@ -145,6 +145,10 @@ static enum status say_judge(struct standing *s, const struct standing_judge *j,
     if (is_below(&j->identical, 0.8))
         TRY(say(s, err, "%.60s calls identical replies different: %s equal.",
                 name, percent(text, &j->identical)));
+    if (j->unblinded != 0)
+        TRY(say(s, err,
+                "%.60s looked how it stands while judging: not blind since.",
+                name));
     return OK;
 }
 

@@ -29,7 +29,7 @@
 
 struct audit_event {
     /* project, judge, revoke, session, pool, close, item, retire, lease,
-     * vote, remark, export */
+     * vote, remark, export, unblind */
     const char *event;
     int64_t actor;               // 0: the command line
     int64_t subject;             // the row's id, 0: none

@@ -8,6 +8,7 @@
 #include "store/audit.h"
 #include "store/judges.h"
 #include "store/query.h"
+#include "store/unblind.h"
 #include "store/votes.h"
 
 #define LINE_MAX_BYTES ((size_t)512 << 20)
@@ -26,6 +27,7 @@ struct walking {
     struct item item;
     struct judge judge;
     struct assignment assignment;
+    int64_t unblinded; // when the judge looked how this pool stands, or 0
     int64_t turn;
 };
 
@@ -85,6 +87,8 @@ static void write_front(struct walking *w, struct json_writer *j)
         json_field_number(j, "priority", w->item.priority);
     json_field_text(j, "judge", name_of(w, name));
     json_field_text(j, "role", choice_word(&choice_role, (int)w->judge.role));
+    if (w->unblinded != 0)
+        json_field_int(j, "unblinded_at", w->unblinded);
     json_field_int(j, "nth", x->nth);
     json_field_int(j, "leased_at", x->leased);
     json_field_ints(j, "shown", x->order.place, x->order.K);
@@ -332,7 +336,7 @@ static enum status load(struct walking *w, int64_t id, struct err *err)
     TRY(assign_read(&w->assignment, w->db, id, err));
     TRY(judges_read(&w->judge, w->db, w->assignment.judge, err));
     if (w->item.id == w->assignment.item)
-        return OK;
+        return unblind_when(&w->unblinded, w->db, w->judge.id, w->pool.id, err);
     arena_reset(&w->item_arena);
     w->item.id = 0;
     TRY(items_read(&w->item, &w->item_arena, w->db, w->assignment.item, err));
@@ -341,7 +345,7 @@ static enum status load(struct walking *w, int64_t id, struct err *err)
         return err_set(
             err, ERR_FORMAT, "%s: assignment %lld shows %zu of %zu candidates",
             db_path(w->db), (long long)id, w->assignment.order.K, w->item.n);
-    return OK;
+    return unblind_when(&w->unblinded, w->db, w->judge.id, w->pool.id, err);
 }
 
 static enum status walk(struct db *db, void *ctx, struct err *err)

@@ -12,7 +12,8 @@
  *      "prompt_id","prompt","messages","extra",
  *      "candidates":[{"response","source","run","step","sample","tokens",
  *                     "score","finish","extra"}, ...],
- *      "judge","role","nth","leased_at",
+ *      "judge","role","unblinded_at",             (store/unblind.h)
+ *      "nth","leased_at",
  *      "shown":[1,0],"secret":HEX,"commitment":HEX,       (store/order.h)
  *      "turn":0,                    place in the chain of acts, from 0
  *      "act":"vote"|"skip"|"undo","key","ranks","strength","overall",

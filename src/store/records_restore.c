@@ -8,6 +8,7 @@
 #include "store/judges.h"
 #include "store/query.h"
 #include "store/records.h"
+#include "store/unblind.h"
 #include "store/votes.h"
 
 struct restoring {
@@ -217,6 +218,19 @@ static enum status restore_assignment(int64_t *id, struct restoring *r,
     return OK;
 }
 
+/* Who judged and looked how it stood is known here as well. */
+static enum status restore_look(struct restoring *r, int64_t judge,
+                                int64_t pool, const struct json *row,
+                                struct err *err)
+{
+    int64_t at;
+    if (json_get(row, "unblinded_at") == NULL)
+        return OK;
+    TRY(json_need_int(&at, row, "unblinded_at", 1, INT64_MAX / 2, line_of,
+                      err));
+    return unblind_note(r->db, judge, pool, at, err);
+}
+
 /* ---- acts --------------------------------------------------------------- */
 
 /* The act that stands in place `turn` of the chain; 0 before the first. */
@@ -344,6 +358,7 @@ static enum status restore_line(void *ctx, const struct json *row, size_t line,
     TRY(restore_item(&item, r, pool, row, err));
     TRY(restore_judge(&judge, r, row, err));
     TRY(restore_assignment(&assignment, r, item, judge, row, err));
+    TRY(restore_look(r, judge, pool, row, err));
     r->counts.lines++;
     if (remark != NULL)
         return restore_remark(r, judge, assignment, remark, err);

@@ -237,6 +237,29 @@ test("people and standing: what they show, and no serious finding",
         await heading(viewer, "Sign in");
     });
 
+test("who judges is not shown how it stands, unless they say so",
+    async () => {
+        const server = await serve(plan({ items: 3 }));
+        const page = await sit(server, server.adminLink);
+        await page.click("a.pool");
+        await page.click("dialog .primary");
+        await shown(page);
+        await press(page, SPOT);
+        await page.waitForSelector('.count:has-text("1 done")');
+        await page.goto(`${server.url}/#/standing/1`);
+        await page.waitForSelector('.says:has-text("Closed to you")');
+        const text = await page.textContent(".standing");
+        assert.match(text, /1\s*votes|votes\s*1/);
+        assert.doesNotMatch(text, /Policy|Placebo|Gold|win|still wanted/);
+        await inBothThemes(page, "closed standing");
+        await page.click('button:has-text("Show anyway")');
+        await page.waitForSelector('h2:has-text("Policy against reference")');
+        assert.match(await page.textContent(".standing"), /not blind since/);
+        await page.goto(`${server.url}/#/standing/999`);
+        await heading(page, "No such pool");
+        assert.equal(await page.locator("a[data-format]").count(), 0);
+    });
+
 test("a phone: one column, nothing too wide, large targets, by touch",
     async () => {
         const server = await serve(plan({ items: 2 }));

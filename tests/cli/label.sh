@@ -245,6 +245,7 @@ serve TERM 143 p.db --listen 127.0.0.1:0 --host label.example.org --tls --json
 holds jq -e '.port > 0 and
     (.link | test("^https://label.example.org/#token=o"))' serving
 serve INT 130 new.db --port 0
+says serving 'plumb label invite new.db --name NAME'
 expect 0 label audit new.db
 # A database that went away under it holds nothing, and it does not say so.
 meanwhile='rm new.db*'

@@ -20,6 +20,7 @@
 #include "store/audit.h"
 #include "store/export.h"
 #include "store/rig.h"
+#include "store/unblind.h"
 
 static struct {
     struct rig rig;
@@ -115,8 +116,10 @@ static void test_round_trip(void **state)
     struct records_counts n;
     struct err err = {OK, ""};
     fill(r);
+    assert_int_equal(unblind_note(r->db, 1, 1, RIG_NOW + 7, NULL), OK);
     char *path = (char *)(uintptr_t)rig_path(r, "out.jsonl");
     int64_t lines = save(r, EXPORT_CANONICAL, false, path);
+    assert_non_null(strstr(read_all(path), "\"unblinded_at\":1700000000007"));
     assert_int_equal(lines, rig_number(r, "SELECT (SELECT count(*) FROM vote) "
                                           "+ (SELECT count(*) FROM remark)"));
     rig_open(&other);

@@ -3,7 +3,7 @@
  * intervals; for viewers and administrators, never for who judges.
  */
 import { h, s } from "../common/dom.js";
-import { scrollable } from "../common/ui.js";
+import { button, scrollable } from "../common/ui.js";
 import { ApiError } from "./api.js";
 
 /** @typedef {import("./main.js").App} App */
@@ -147,20 +147,46 @@ function sequential(q) {
         `, about ${q.more} more pairs at this rate.` : ".");
 }
 
+/** How many, and how fast. @param {any} j @returns {[string, string]} */
+function votes(j) {
+    return [`${j.votes}` + (j.skips ? `, ${j.skips} skipped` : "") +
+            (j.undone ? `, ${j.undone} undone` : "") +
+            (j.unblinded_at ? ", not blind since " +
+                new Date(j.unblinded_at).toLocaleString() : ""),
+    (j.median_ms ? `${(j.median_ms / 1000).toFixed(1)} s` : "–") +
+            (j.too_fast ? `, ${j.too_fast} too fast` : "")];
+}
+
 /** @param {any} d */
 function judges(d) {
     return table("Judges", ["Name", "Votes", "Median time", "Left side",
         "Longer text", "Own repeats alike", "Gold right",
         "Identical called equal", "Weight"],
-    (d.judges ?? []).map((/** @type {any} */ j) => row(j.name,
-        `${j.votes}` + (j.skips ? `, ${j.skips} skipped` : "") +
-            (j.undone ? `, ${j.undone} undone` : ""),
-        (j.median_ms ? `${(j.median_ms / 1000).toFixed(1)} s` : "–") +
-            (j.too_fast ? `, ${j.too_fast} too fast` : ""),
+    (d.judges ?? []).map((/** @type {any} */ j) => row(j.name, ...votes(j),
         estimate(j.left, SCALES.share), estimate(j.longer, SCALES.share),
         estimate(j.consistency, SCALES.rate), estimate(j.gold, SCALES.rate),
         estimate(j.identical, SCALES.rate),
         typeof j.weight === "number" ? plain(j.weight) : "–")));
+}
+
+/** What is told to who judges here: nothing that own votes would give away.
+ * @param {any} d @param {() => void} look */
+function bound(d, look) {
+    return [
+        h("section", { class: "says" },
+            h("p", { class: "first" }, "Closed to you while you judge here"),
+            h("p", "After each of your votes this page would tell whose side " +
+                "it was for, and you could change it. Look when the pool is " +
+                "closed, or ask somebody who does not judge. If you must, " +
+                "look now: it goes into the audit log, and your votes count " +
+                "as not blind from then on."),
+            h("div", { class: "row" }, button({ label: "Show anyway",
+                class: "quiet danger", click: look }))),
+        progress(d),
+        table("Judges", ["Name", "Votes", "Median time"],
+            (d.judges ?? []).map((/** @type {any} */ j) => row(j.name,
+                ...votes(j)))),
+    ];
 }
 
 /** @param {any} d */
@@ -212,13 +238,14 @@ function exports_(pool) {
 
 /** @param {App} app @param {number} id 0: the first pool */
 export async function standingView(app, id) {
-    const pool = app.pools.find((p) => p.pool === id) ?? app.pools[0];
+    const pool = id ? app.pools.find((p) => p.pool === id) : app.pools[0];
     app.shell.setTitle("How it stands");
     const body = h("div", { class: "standing" });
     const when = h("p", { class: "muted when" });
     const path = pool && `/api/pools/${pool.pool}/standing`;
     app.page(h("div", { class: "wide" },
-        h("h1", { class: "big" }, pool ? pool.name : "How it stands"),
+        h("h1", { class: "big" }, pool ? pool.name : id ? "No such pool" :
+            "How it stands"),
         app.pools.length > 1 && h("nav", { class: "row wrap",
             "aria-label": "Pools" }, app.pools.map((p) => h("a",
             { class: "quiet button", href: `#/standing/${p.pool}`,
@@ -227,10 +254,16 @@ export async function standingView(app, id) {
         pool && app.session?.role === "admin" && exports_(pool)));
     app.focusHeading();
     if (!path) {
-        body.append(h("p", "There is no pool yet."));
+        body.append(h("p", id ? "There is no pool of this number." :
+            "There is no pool yet."));
         return;
     }
     let isOver = false, isLive = false, isLoading = false, isStale = false;
+    let isUnblind = false;
+    const look = () => {
+        isUnblind = true;
+        void load();
+    };
     const load = async () => {
         if (isLoading) {
             isStale = true;
@@ -239,9 +272,10 @@ export async function standingView(app, id) {
         isLoading = true;
         isStale = false;
         try {
-            const d = await app.api.get(path);
+            const d = await app.api.get(path + (isUnblind ? "?unblind=1" : ""));
             if (isOver) return;
-            body.replaceChildren(...document_(d).filter((n) => n !== false));
+            body.replaceChildren(...(d.bound ? bound(d, look) : document_(d))
+                .filter((n) => n !== false));
             tell(d.at);
         } catch (error) {
             if (isOver) return;
