@@ -8,6 +8,7 @@ import { diff } from "../../src/serve/ui/common/diff.js";
 import { TAGS, inline, parse } from "../../src/serve/ui/common/markdown.js";
 import { ApiError } from "../../src/serve/ui/label/api.js";
 import { Outbox } from "../../src/serve/ui/label/outbox.js";
+import { Work } from "../../src/serve/ui/label/work.js";
 import * as ranks from "../../src/serve/ui/label/ranks.js";
 import { HOSTILE } from "./plan.mjs";
 
@@ -240,6 +241,46 @@ test("outbox: what was never sent can be taken back", async () => {
     assert.equal(box.takeBack(2)?.assignment, 2);
     await until(() => log.done.length === 1 && box.state === "saved");
     assert.equal(log.sent.length, 1);
+});
+
+test("outbox: undoing takes back the vote, and no remark", () => {
+    const { box } = rig([]);
+    box.add(entry(1));
+    box.add({ ...entry(2), what: "comment" });
+    box.add({ ...entry(2), what: "flag" });
+    box.add(entry(2));
+    assert.ok(box.has(2));
+    assert.equal(box.takeBack(2)?.what, "vote");
+    assert.ok(!box.has(2));
+    assert.equal(box.takeBack(2), null, "what is left are remarks");
+    assert.deepEqual(box.entries.map((e) => e.what),
+        ["vote", "comment", "flag"]);
+    // Of several acts the last one.
+    box.add(entry(3));
+    box.add({ ...entry(3), what: "undo" });
+    assert.equal(box.takeBack(3)?.what, "undo");
+    assert.equal(box.takeBack(3)?.what, "vote");
+});
+
+test("outbox: what waits knows its pool", () => {
+    const { box, storage } = rig([]);
+    box.add({ ...entry(1), pool: 7 });
+    assert.equal(JSON.parse(storage.getItem("box"))[0].pool, 7);
+});
+
+test("work: an answer counts in the pool that it is of", () => {
+    const counted = (/** @type {number} */ pool) => {
+        const work = Object.assign(Object.create(Work.prototype), {
+            app: { outbox: { waiting: 0 }, announce() {} },
+            pool: { pool: 2, votes: 5, wanted: 9,
+                mine: { voted: 1, skipped: 0 } },
+            seen: new Map(), item: {}, deck: [1, 2, 3], isAll: true,
+            showProgress() {} });
+        work.done({ ...entry(1), pool }, { is_new: true });
+        return [work.pool.mine.voted, work.pool.votes, work.pool.wanted];
+    };
+    assert.deepEqual(counted(2), [2, 6, 8]);
+    assert.deepEqual(counted(1), [1, 5, 9]);
 });
 
 test("outbox: a storage that is full or broken loses no vote", async () => {

@@ -9,8 +9,8 @@
 import { ApiError } from "./api.js";
 
 /**
- * @typedef {{key: string, path: string, assignment: number, what: string,
- *     body: Record<string, unknown>}} Entry
+ * @typedef {{key: string, path: string, assignment: number, pool: number,
+ *     what: string, body: Record<string, unknown>}} Entry
  * @typedef {"saved"|"saving"|"offline"|"signed-out"} State
  * @typedef {{getItem(k: string): string|null,
  *     setItem(k: string, v: string): void,
@@ -19,6 +19,11 @@ import { ApiError } from "./api.js";
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8000;
+
+/** Is it an act, not a remark? @param {{what: string}} entry */
+export function isAct(entry) {
+    return entry.what !== "flag" && entry.what !== "comment";
+}
 
 /** A key that no other act has. */
 export function newKey() {
@@ -84,9 +89,10 @@ export class Outbox {
         return this.entries.length;
     }
 
-    /** @param {number} assignment */
+    /** Does an act wait? @param {number} assignment */
     has(assignment) {
-        return this.entries.some((e) => e.assignment === assignment);
+        return this.entries.some((e) => e.assignment === assignment &&
+            isAct(e));
     }
 
     /** @param {Omit<Entry, "key">} entry */
@@ -99,13 +105,15 @@ export class Outbox {
     }
 
     /**
-     * Take back what has not been sent; null when there is none or it may
-     * have reached the server already.
+     * Take back the last act that has not been sent; null when there is none
+     * or it may have reached the server already.  Remarks stay: what was
+     * flagged or written is not undone with the vote.
      * @param {number} assignment
      * @returns {Entry|null}
      */
     takeBack(assignment) {
-        const i = this.entries.findIndex((e) => e.assignment === assignment);
+        const i = this.entries.map((e) => isAct(e) ? e.assignment : 0)
+            .lastIndexOf(assignment);
         // The first one is in flight, or was and its answer was lost.
         if (i < 0 || (i === 0 && (this.isSending || this.tries > 0)))
             return null;

@@ -10,6 +10,7 @@ import { render } from "../common/markdown.js";
 import { button, count, scrollable } from "../common/ui.js";
 import { ApiError } from "./api.js";
 import { guideDialog, historyDialog, remarkDialog } from "./dialogs.js";
+import { isAct } from "./outbox.js";
 import { letter } from "./ranks.js";
 import { pairView } from "./view_pair.js";
 import { rankingView } from "./view_ranking.js";
@@ -45,7 +46,8 @@ export class Work {
         /** @type {Map<number, {item: Item, said: Said}>} */
         this.seen = new Map();
         /** Assignments that something was said of, as far as we know. */
-        this.acted = new Set(app.outbox.entries.map((e) => e.assignment));
+        this.acted = new Set(app.outbox.entries.filter(isAct)
+            .map((e) => e.assignment));
         /** @type {number[]} what `u` undoes, the latest last */
         this.mine = [];
         /** @type {Map<number, Said>} */
@@ -364,7 +366,7 @@ export class Work {
         this.mine.push(item.assignment);
         this.app.outbox.add({
             path: `/api/items/${item.assignment}/act`,
-            assignment: item.assignment, what: act,
+            assignment: item.assignment, pool: item.pool, what: act,
             body: { act, supersedes: item.standing, ...said,
                 render: this.render, shown_at: this.shownAt },
         });
@@ -378,7 +380,7 @@ export class Work {
         remarkDialog(kind, (text) => {
             this.app.outbox.add({
                 path: `/api/items/${item.assignment}/remark`,
-                assignment: item.assignment, what: kind,
+                assignment: item.assignment, pool: item.pool, what: kind,
                 body: { kind, text },
             });
             this.app.notice(kind === "flag" ?
@@ -409,7 +411,7 @@ export class Work {
     async undo(assignment) {
         const { outbox } = this.app;
         const back = outbox.takeBack(assignment);
-        if (back && back.what !== "flag" && back.what !== "comment") {
+        if (back) {
             const seen = this.seen.get(assignment);
             if (seen) {
                 this.giveBack(seen.item, seen.said);
@@ -430,7 +432,8 @@ export class Work {
             if (!this.seen.has(assignment))
                 this.seen.set(assignment, { item, said: {} });
             outbox.add({ path: `/api/items/${assignment}/act`, assignment,
-                what: "undo", body: { act: "undo", supersedes: item.standing } });
+                pool: item.pool, what: "undo",
+                body: { act: "undo", supersedes: item.standing } });
         } catch (error) {
             this.app.failed(error, "Undo");
         }
@@ -457,7 +460,9 @@ export class Work {
                 state: answer.state };
         const counts = /** @type {Record<string, [number, number]>} */ (
             { vote: [1, 0], skip: [0, 1] })[entry.what];
-        if (counts && answer.is_new !== false) {
+        // What was said before going to another pool counts there, not here.
+        if (counts && answer.is_new !== false &&
+            entry.pool === this.pool.pool) {
             this.pool.mine.voted += counts[0];
             this.pool.mine.skipped += counts[1];
             this.pool.votes += counts[0];
