@@ -20,6 +20,7 @@
 #define PLUMB_SERVE_LABEL_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/arena.h"
 #include "serve/auth.h"
@@ -52,6 +53,7 @@ struct label {
     struct label_tally *tally; // [n_tally], the server's thread's
     size_t n_tally;
     bool is_loss_told; // the writer's thread's
+    atomic_bool is_exporting;
     struct http_guard guard;
     struct context context; // warnings of any thread, one at a time
     const struct context *outer;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "serve/hall.h"
+#include "serve/label_internal.h"
 
 static struct hall hall;
 
@@ -67,10 +68,67 @@ static void test_export(void **state)
                          asked[i].status);
 }
 
+static const char *file_of(struct hall *h, const struct person *p,
+                           const char *path)
+{
+    static char value[1024];
+    if (hall_ask(h, p, "GET", path, NULL) != 200)
+        fail_msg("%s: %s", path, h->reply.text);
+    return client_header(&h->reply, "Content-Disposition", value);
+}
+
+/* A file is named after what is in it, whatever bytes the pool's name has. */
+static void test_names(void **state)
+{
+    struct hall *h = *state;
+    struct person root = hall_enter(h, "root", JUDGE_ADMIN);
+    char path[100];
+    int64_t odd =
+        rig_pool(&h->rig, "../caf\xc3\xa9 \"x\"; a=%41\\", POOL_RANKING, 1, 1);
+    (void)snprintf(path, sizeof path, "/api/pools/%lld/export?format=trl",
+                   (long long)h->ranking);
+    assert_string_equal(file_of(h, &root, path),
+                        "attachment; filename=\"second.trl.jsonl\"; "
+                        "filename*=UTF-8''second.trl.jsonl");
+    (void)snprintf(path, sizeof path,
+                   "/api/pools/%lld/export?format=comparator&redact=1",
+                   (long long)h->spot);
+    assert_non_null(
+        strstr(file_of(h, &root, path), "first.comparator-redacted.json\";"));
+    (void)snprintf(path, sizeof path, "/api/pools/%lld/export", (long long)odd);
+    assert_string_equal(
+        file_of(h, &root, path),
+        "attachment; filename=\"___caf____x___a__41_.canonical.jsonl\"; "
+        "filename*=UTF-8''___caf%C3%A9%20_x__%20a%3D_41_.canonical.jsonl");
+}
+
+/* A second one waits until the first was sent; one that failed leaves the way
+ * free, and what was asked for is in the log. */
+static void test_one_at_a_time(void **state)
+{
+    struct hall *h = *state;
+    struct person root = hall_enter(h, "root", JUDGE_ADMIN);
+    static const char *const path = "/api/pools/1/export";
+    static const char count[] =
+        "SELECT count(*) FROM audit WHERE event = 'export'";
+    atomic_store(&h->label->is_exporting, true);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 503);
+    assert_non_null(strstr(hall_text(h, "error"), "is being written"));
+    assert_int_equal(rig_number(&h->rig, count), 0);
+    atomic_store(&h->label->is_exporting, false);
+    assert_int_equal(
+        hall_ask(h, &root, "GET", "/api/pools/1/export?format=csv", NULL), 400);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 200);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 200);
+    assert_int_equal(rig_number(&h->rig, count), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
