@@ -38,7 +38,7 @@
  * WHAT IS REFUSED before a handler is called, in this order:
  *     431  more than `head_max` bytes or 64 lines of headers
  *     400  not HTTP/1.1 to the letter, a header twice that may come once, a
- *          path or query that parse.h refuses
+ *          path or, but for a file, query that parse.h refuses
  *     421  a Host that is not ours: a foreign name that leads to this address
  *          (DNS rebinding)
  *     429  too often from one session or, where the guard knows nobody, from

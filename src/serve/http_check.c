@@ -106,16 +106,28 @@ static bool check_method(struct http_request *r, const char *method)
     return true;
 }
 
+static bool is_file(const struct http_request *r)
+{
+    const struct http_config *c = &r->http->config;
+    for (size_t i = 0; i < c->n_file; i++)
+        if (strcmp(c->file[i].path, r->uri) == 0)
+            return true;
+    return false;
+}
+
+/* A file is the same whatever stands behind it: who was sent a link may have it
+ * with a "?from=mail" that the mail program put there. */
 static bool check_uri(struct http_request *r)
 {
     char *query = strchr(r->uri, '?');
     r->path_len = query != NULL ? (size_t)(query - r->uri) : strlen(r->uri);
     if (!parse_path_ok(r->uri, r->path_len))
         return refuse(r, 400, "the path is not one of ours");
-    if (query != NULL && !parse_query(&r->query, query + 1))
-        return refuse(r, 400, "the query cannot be read");
     r->uri[r->path_len] = '\0';
-    return true;
+    if (query == NULL || parse_query(&r->query, query + 1))
+        return true;
+    r->query.n = 0;
+    return is_file(r) || refuse(r, 400, "the query cannot be read");
 }
 
 /* An address as it stands in Host; no name can be made to look like one. */

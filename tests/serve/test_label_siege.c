@@ -52,7 +52,7 @@ static void test_headers(void **state)
         {200, "GET / HTTP/1.1\r\n@\r\n"},
         {200, "GET /api/pools HTTP/1.1\r\n@\r\n"},
         {400, "GET /../p HTTP/1.1\r\n@\r\n"},
-        {400, "GET /?%zz HTTP/1.1\r\n@\r\n"},
+        {400, "GET /api/pools?%zz HTTP/1.1\r\n@\r\n"},
         {400, "GET / HTTP/1.1\r\n@X-Plumb-CSRF: x\r\n\r\n"},
         {400, "POST /api/pools/1/next HTTP/1.1\r\n@" JSON
               "Content-Length: 18\r\n\r\n{\"<script>\":\"\\u00\""},
