@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "store/load_set.h"
+#include "store/query.h"
 
 #define NAME_TEXT (4 * PROJECT_NAME_MAX + 32)
 
@@ -435,6 +436,40 @@ static enum status find_pool(struct loading *l, struct db *db, struct err *err)
     return OK;
 }
 
+/* A page shows a dialogue otherwise than a text, so gold of a form that no
+ * other item of the pool has would be told by its looks. */
+static enum status check_forms(const struct loading *l, struct db *db,
+                               struct err *err)
+{
+    struct query q;
+    bool row;
+    TRY(query_open(&q, db,
+                   "SELECT g.name, g.messages IS NOT NULL FROM item AS g "
+                   "WHERE g.pool_id = ?1 AND g.kind = 'gold' "
+                   "AND g.retired_ms IS NULL AND NOT EXISTS ("
+                   "SELECT 1 FROM item AS i WHERE i.pool_id = ?1 "
+                   "AND i.kind NOT IN ('gold', 'repeat') "
+                   "AND (i.messages IS NULL) = (g.messages IS NULL)) "
+                   "AND EXISTS (SELECT 1 FROM item AS i WHERE i.pool_id = ?1 "
+                   "AND i.kind NOT IN ('gold', 'repeat')) LIMIT 1",
+                   err));
+    query_bind_int(&q, 1, l->pool.id);
+    enum status status = query_next(&q, &row, err);
+    if (status == OK && row) {
+        const char *name = query_text(&q, 0);
+        bool is_dialogue = query_int(&q, 1) != 0;
+        status = err_set(
+            err, ERR_MISMATCH,
+            "%s: gold '%.80s' has %s, the other items of pool '%.80s' have %s: "
+            "judges would tell it by its looks",
+            l->set.path, name != NULL ? name : "",
+            is_dialogue ? "messages" : "a text as its prompt", l->pool.name,
+            is_dialogue ? "texts" : "messages");
+    }
+    query_close(&q);
+    return status;
+}
+
 /* ---- all of it ---------------------------------------------------------- */
 
 static enum status put(struct db *db, void *ctx, struct err *err)
@@ -448,6 +483,7 @@ static enum status put(struct db *db, void *ctx, struct err *err)
     TRY(is_pair ? plan_pairs(l, err) : plan_sets(l, err));
     for (size_t i = 0; i < l->n; i++)
         TRY(add_unit(l, db, &l->unit[i], err));
+    TRY(check_forms(l, db, err));
     if (l->set.is_gold)
         return OK;
     TRY(add_more(l, db, LOT_REPEAT, l->c->repeats, err));

@@ -38,7 +38,9 @@
  *     identical  so many more, "NAME~3", one of the record's replies, by lot,
  *                as all of the candidates
  *     gold       from a file of their own: {"id","prompt","responses",
- *                "better":PLACE or "ranking":[RANK, ...]}, "NAME~4"
+ *                "better":PLACE or "ranking":[RANK, ...]}, "NAME~4"; with
+ *                "messages" where the pool's items have them, since a page
+ *                shows these otherwise than a text (ERR_MISMATCH)
  *
  * Which records these are is drawn by the stream (project's seed, RNG_LOAD,
  * the id's hash), exactly round(share * pairs) of them as far as they go.  So

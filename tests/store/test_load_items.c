@@ -92,6 +92,42 @@ static void pairs(struct buf *out, int N, int n)
     }
 }
 
+/* Gold looks like the other items, whichever was loaded first. */
+static void test_gold_looks(void **state)
+{
+    static const char text[] =
+        "{\"id\":\"t\",\"prompt\":\"q\",\"responses\":[\"x\",\"y\"],"
+        "\"better\":1}\n";
+    static const char dialogue[] =
+        "{\"id\":\"d\",\"messages\":[{\"role\":\"user\",\"content\":"
+        "\"q\"}],\"responses\":[\"v\",\"w\"],\"better\":1}\n";
+    struct rig *r = *state;
+    struct load_config c = config(POOL_RANKING);
+    struct load_counts n;
+    struct err err = {OK, ""};
+    for (int i = 0; i < 2; i++) {
+        const char *same = i == 0 ? text : dialogue;
+        const char *other = i == 0 ? dialogue : text;
+        c.pool = i == 0 ? "texts" : "dialogues";
+        (void)load(r, &c, same);
+        assert_int_equal(
+            load_gold(&n, r->db, &c, save(r, "gold.jsonl", other), &err),
+            ERR_MISMATCH);
+        assert_non_null(strstr(err.text, "by its looks"));
+        assert_int_equal(
+            load_gold(&n, r->db, &c, save(r, "gold.jsonl", same), &err), OK);
+    }
+    c.pool = "gold first";
+    assert_int_equal(
+        load_gold(&n, r->db, &c, save(r, "gold.jsonl", dialogue), &err), OK);
+    refuse(r, &c, ERR_MISMATCH, "by its looks", text);
+    assert_int_equal(load(r, &c, dialogue).is_new, 1);
+    /* Where both are, either is one of many. */
+    assert_int_equal(load(r, &c, text).is_new, 1);
+    assert_int_equal(
+        load_gold(&n, r->db, &c, save(r, "gold.jsonl", text), &err), OK);
+}
+
 /* ---- forms -------------------------------------------------------------- */
 
 static void test_sets(void **state)
@@ -424,9 +460,10 @@ int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH(test_sets),     WITH(test_pairs), WITH(test_samples),
-        WITH(test_shares),   WITH(test_seed),  WITH(test_gold),
-        WITH(test_priority), WITH(test_pool),  WITH(test_wrong_files),
+        WITH(test_sets),        WITH(test_pairs),    WITH(test_samples),
+        WITH(test_shares),      WITH(test_seed),     WITH(test_gold),
+        WITH(test_gold_looks),  WITH(test_priority), WITH(test_pool),
+        WITH(test_wrong_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
