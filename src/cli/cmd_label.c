@@ -350,9 +350,15 @@ enum status cmd_label(struct options *o, struct err *err)
     TRY(check_words(o, word, err));
     const struct project_new made = {.seed = (uint64_t)o->v.common.seed,
                                      .now = labelling_now()};
-    TRY(project_open(&db, o->operand[word == &serving ? 0 : 1], word->mode,
-                     &made, err));
+    const char *path = o->operand[word == &serving ? 0 : 1];
+    /* An export leaves a trace where it can. */
+    bool is_still = word->run == labelling_export && file_exists(path) &&
+                    !db_can_write(path);
+    TRY(project_open(&db, path, is_still ? DB_READ : word->mode, &made, err));
     enum status status = word->run(o, db, err);
-    db_close(db);
+    if (status == OK || word == &serving)
+        db_close(db);
+    else
+        project_abandon(db);
     return status;
 }

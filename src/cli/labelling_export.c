@@ -10,6 +10,7 @@
 #include "store/items.h"
 
 #define OUT_MAX ((size_t)1 << 30)
+#define NAMES_MAX ((size_t)1 << 20)
 
 static enum status print_line(void *ctx, const char *line, size_t len,
                               struct err *err)
@@ -26,7 +27,7 @@ static enum status print_all(struct db *db, const struct export_config *c,
     struct buf out;
     buf_init(&out, OUT_MAX);
     enum status status = export_walk(db, c, print_line, &out, err);
-    if (status == OK)
+    if (status == OK && !db_is_still(db))
         status = export_note(db, c, 0, labelling_now(), err);
     if (status == OK)
         status = terminal_print(&out, err);
@@ -55,6 +56,52 @@ static enum status check_target(const char *out, const char *path,
                   : OK;
 }
 
+struct mixing {
+    struct db *db;
+    struct buf names;
+    size_t n;
+};
+
+static enum status add_name(void *ctx, int64_t id, struct err *err)
+{
+    struct mixing *m = ctx;
+    struct arena a = {0};
+    struct pool pool;
+    enum status status = items_read_pool(&pool, &a, m->db, id, err);
+    if (status == OK)
+        buf_printf(&m->names, "%s'%s'", m->n++ > 0 ? ", " : "", pool.name);
+    arena_free(&a);
+    return status == OK ? buf_status(&m->names, err) : status;
+}
+
+/* What an export may surprise with, told before it is made. */
+static enum status warn(const struct options *o, struct db *db,
+                        const struct export_config *c, struct err *err)
+{
+    struct mixing m = {.db = db};
+    struct terminal t;
+    const struct context context = {
+        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    terminal_init(&t, o->v.common.quiet);
+    if (db_is_still(db))
+        context_warn(&context,
+                     "%s cannot be written here: its audit log does not note "
+                     "this export",
+                     db_path(db));
+    /* Every canonical record names its pool. */
+    if (c->pool != 0 || c->format == EXPORT_CANONICAL)
+        return OK;
+    buf_init(&m.names, NAMES_MAX);
+    enum status status = items_walk_pools(db, add_name, &m, err);
+    if (status == OK && m.n > 1)
+        context_warn(&context,
+                     "the votes of %zu pools are mixed in it, %s; --pool NAME "
+                     "takes one",
+                     m.n, buf_text(&m.names));
+    buf_free(&m.names);
+    return status;
+}
+
 enum status labelling_export(const struct options *o, struct db *db,
                              struct err *err)
 {
@@ -64,10 +111,13 @@ enum status labelling_export(const struct options *o, struct db *db,
     struct export_config c = {.format = (enum export_format)o->v.label.format,
                               .is_redact = o->v.label.redact};
     TRY(items_find_pool_id(&c.pool, db, o->v.label.pool, err));
+    if (o->v.common.out != NULL) {
+        TRY(session_check_file(o, err));
+        TRY(check_target(o->v.common.out, db_path(db), err));
+    }
+    TRY(warn(o, db, &c, err));
     if (o->v.common.out == NULL)
         return print_all(db, &c, err);
-    TRY(session_check_file(o, err));
-    TRY(check_target(o->v.common.out, db_path(db), err));
     TRY(export_save(&lines, db, &c, o->v.common.out, 0, labelling_now(), err));
     buf_init(&out, 1 << 16);
     if (o->v.common.json) {

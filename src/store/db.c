@@ -81,8 +81,22 @@ enum status db_error(const struct db *db, const char *verb, struct err *err)
                        "%s: cannot %s: no room left on the disk; nothing of "
                        "it was kept",
                        db->path, verb);
-    return err_set(err, status, "%s: cannot %s: %s", db->path, verb,
-                   sqlite3_errmsg(db->handle));
+    switch (code & 0xff) {
+    case SQLITE_NOTADB:
+        return err_set(err, status, "%s is not a database, and not %s",
+                       db->path, db->schema->what);
+    case SQLITE_CORRUPT:
+        return err_set(err, status, "%s is corrupt: %s", db->path,
+                       sqlite3_errmsg(db->handle));
+    case SQLITE_READONLY:
+        return err_set(err, status,
+                       "%s: cannot %s: the file or its folder cannot be "
+                       "written; copy it to where it can",
+                       db->path, verb);
+    default:
+        return err_set(err, status, "%s: cannot %s: %s", db->path, verb,
+                       sqlite3_errmsg(db->handle));
+    }
 }
 
 /* ---- kept statements ---------------------------------------------------- */
@@ -148,6 +162,16 @@ void db_close(struct db *db)
 const char *db_path(const struct db *db)
 {
     return db->path;
+}
+
+bool db_is_made(const struct db *db)
+{
+    return db->is_made;
+}
+
+bool db_is_still(const struct db *db)
+{
+    return sqlite3_db_readonly(db->handle, "main") == 1;
 }
 
 int64_t db_last_id(const struct db *db)

@@ -21,7 +21,8 @@
  *
  * Failures, all "PATH: cannot ...: why":
  *     ERR_FULL     no room on the disk; nothing of the transaction was kept
- *     ERR_IO       the system refused otherwise
+ *     ERR_IO       the system refused otherwise; a folder or file that cannot
+ *                  be written, and must be copied to be opened
  *     ERR_BUSY     another process wrote for too long
  *     ERR_FORMAT   corrupt, or no database of this kind
  *     ERR_MISMATCH of another version; a constraint was violated
@@ -53,8 +54,10 @@ struct db_schema {
 };
 
 enum db_mode {
-    DB_READ,   // must exist; never written, not even brought up to date (but
-               // the log's index beside it is: its folder must be writable)
+    DB_READ,   // must exist; never written, not even brought up to date.  The
+               // log's index beside it is, but in a folder that cannot be
+               // written, where a database whose log is empty or gone is read
+               // as it lies there and taken not to change meanwhile
     DB_WRITE,  // must exist; of an older version: the migrations that it
                // lacks are run, each a transaction of its own
     DB_CREATE, // the same, and made when absent or empty: whole or not at
@@ -73,6 +76,9 @@ enum status db_open_again(struct db **out, const struct db *first,
 /* Fine on NULL.  The last one to close puts the log into the database. */
 void db_close(struct db *db);
 
+/* Close and remove the file, which this connection must have made. */
+void db_discard(struct db *db);
+
 const char *db_path(const struct db *db);
 
 /*
@@ -81,6 +87,15 @@ const char *db_path(const struct db *db);
  * files that nobody finds again.  Three looks at the folder, nothing opened.
  */
 enum status db_check_place(struct db *db, struct err *err) MUST_CHECK;
+
+/* Did this connection make the file? */
+bool db_is_made(const struct db *db);
+
+/* Is it one that is only read? */
+bool db_is_still(const struct db *db);
+
+/* May this process write a file and, for its log, beside it? */
+bool db_can_write(const char *path);
 
 /* What runs inside a transaction. */
 typedef enum status (*db_fn)(struct db *db, void *ctx, struct err *err);

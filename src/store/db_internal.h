@@ -29,6 +29,7 @@ struct db {
     sqlite3 *handle;
     struct db_place place[DB_FILES];
     char *path;
+    bool is_made; // the file, by this connection
     const struct db_schema *schema;
     struct db_statement *statement; // [n]
     size_t n, room;

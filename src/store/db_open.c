@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/db_internal.h"
@@ -81,18 +82,80 @@ static enum status hold_path(struct db *db, const char *path, struct err *err)
     return OK;
 }
 
+/* The folder that a database and its log lie in. */
+static bool can_write_beside(const char *path)
+{
+    char full[FILE_PATH_MAX], dir[FILE_PATH_MAX];
+    return file_absolute(full, path, NULL) == OK &&
+           file_dirname(dir, full, NULL) == OK &&
+           faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+bool db_can_write(const char *path)
+{
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
+           can_write_beside(path);
+}
+
+/* How many bytes a file beside the database has; -1: there is none. */
+static int64_t size_beside(const char *path, const char *end)
+{
+    char full[FILE_PATH_MAX], name[FILE_PATH_MAX + 8];
+    struct stat st;
+    if (file_absolute(full, path, NULL) != OK)
+        return -1;
+    (void)snprintf(name, sizeof name, "%s%s", full, end);
+    return stat(name, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* What SQLite is to open.  It reads a log by an index that it makes beside it,
+ * or that is there.  Where it cannot make one, a database without a log is told
+ * to be immutable. */
+static enum status name_to_open(struct buf *out, const struct db *db,
+                                enum db_mode mode, struct err *err)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
+                                "stuvwxyz0123456789-._~/";
+    char full[FILE_PATH_MAX];
+    int64_t log = mode == DB_READ ? size_beside(db->path, "-wal") : -1;
+    bool has_index = log >= 0 && size_beside(db->path, "-shm") >= 0;
+    if (mode != DB_READ || has_index || can_write_beside(db->path)) {
+        buf_puts(out, db->path);
+        return buf_status(out, err);
+    }
+    if (log > 0)
+        return err_set(err, ERR_IO,
+                       "%s: what came last is in %s-wal, which cannot be read "
+                       "in a folder that cannot be written; copy both to one "
+                       "that can",
+                       db->path, db->path);
+    TRY(file_absolute(full, db->path, err));
+    buf_puts(out, "file:");
+    for (const char *s = full; *s != '\0'; s++)
+        if (strchr(plain, *s) != NULL)
+            buf_putc(out, *s);
+        else
+            buf_printf(out, "%%%02X", (unsigned)(unsigned char)*s);
+    buf_puts(out, "?immutable=1");
+    return buf_status(out, err);
+}
+
 enum status db_connect(struct db **out, const char *path, enum db_mode mode,
                        const struct db_schema *schema, struct err *err)
 {
     struct db *db;
+    struct buf name;
     enum status status = OK;
-    int flags =
-        SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE |
-        (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                SQLITE_OPEN_EXRESCODE |
+                (mode == DB_READ ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                                 : SQLITE_OPEN_READWRITE);
     TRY(MEM_NEW(db, 1, err));
+    buf_init(&name, 4 * FILE_PATH_MAX);
     db->schema = schema;
     TRY_DONE(hold_path(db, path, err));
-    int code = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+    TRY_DONE(name_to_open(&name, db, mode, err));
+    int code = sqlite3_open_v2(buf_text(&name), &db->handle, flags, NULL);
     if (db->handle == NULL)
         status = err_set(err, ERR_MEMORY, "out of memory: a connection");
     else if (code != SQLITE_OK)
@@ -103,6 +166,7 @@ enum status db_connect(struct db **out, const char *path, enum db_mode mode,
     TRY_DONE(db_run(db, settings, err));
     *out = db;
 done:
+    buf_free(&name);
     if (status != OK)
         db_close(db);
     return status;
@@ -413,6 +477,15 @@ static void remove_files(const char *path)
     }
 }
 
+void db_discard(struct db *db)
+{
+    char path[FILE_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s", db->path);
+    db_close(db);
+    if (n > 0 && (size_t)n < sizeof path)
+        remove_files(path);
+}
+
 enum status db_open(struct db **out, const char *path, enum db_mode mode,
                     const struct db_schema *schema, struct err *err)
 {
@@ -436,6 +509,7 @@ enum status db_open(struct db **out, const char *path, enum db_mode mode,
             remove_files(path);
         return status;
     }
+    db->is_made = is_made;
     *out = db;
     return OK;
 }

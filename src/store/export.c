@@ -101,7 +101,7 @@ enum status export_save(int64_t *lines, struct db *db,
     struct saving s = {.lines = 0};
     TRY(file_create(&s.file, path, err));
     enum status status = export_walk(db, c, save_line, &s, err);
-    if (status == OK)
+    if (status == OK && !db_is_still(db))
         status = export_note(db, c, actor, now, err);
     TRY(file_finish(&s.file, status, err));
     *lines = s.lines;

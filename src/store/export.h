@@ -70,7 +70,7 @@ enum status export_note(struct db *db, const struct export_config *c,
                         int64_t actor, int64_t now, struct err *err) MUST_CHECK;
 
 /* The same into a file, written whole or not at all; how many lines.  Notes
- * the export in the audit log. */
+ * the export in the audit log, but of a database that is only read. */
 enum status export_save(int64_t *lines, struct db *db,
                         const struct export_config *c, const char *path,
                         int64_t actor, int64_t now, struct err *err) MUST_CHECK;

@@ -65,11 +65,32 @@ enum status project_open(struct db **out, const char *path, enum db_mode mode,
     if (status == OK && !is_there)
         status = err_set(err, ERR_FORMAT, "%s holds no project", path);
     if (status != OK) {
-        db_close(db);
+        project_abandon(db);
         return status;
     }
     *out = db;
     return OK;
+}
+
+/* More than that it was made? */
+static enum status has_more(struct db *db, void *ctx, struct err *err)
+{
+    bool *out = ctx;
+    struct query q;
+    TRY(query_open(&q, db, "SELECT 1 FROM audit LIMIT 1 OFFSET 1", err));
+    enum status status = query_next(&q, out, err);
+    query_close(&q);
+    return status;
+}
+
+void project_abandon(struct db *db)
+{
+    bool is_used = true;
+    if (!db_is_made(db) || db_transact(db, has_more, &is_used, NULL) != OK ||
+        is_used)
+        db_close(db);
+    else
+        db_discard(db);
 }
 
 enum status project_read(struct project *out, struct db *db, struct err *err)

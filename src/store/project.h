@@ -48,6 +48,12 @@ enum status project_open(struct db **out, const char *path, enum db_mode mode,
                          const struct project_new *made,
                          struct err *err) MUST_CHECK;
 
+/*
+ * Close what could not be filled.  The file is removed when project_open()
+ * made it and nothing was done in it since; anybody's else stays.
+ */
+void project_abandon(struct db *db);
+
 struct project {
     uint64_t seed;
     unsigned char order_key[32]; // for this layer; never shown, never written
