@@ -9,19 +9,6 @@
 #define GUIDE_MAX ((size_t)1 << 20)
 #define MINUTE 60000
 
-static void add(struct load_counts *to, const struct load_counts *from)
-{
-    to->records += from->records;
-    to->normal += from->normal;
-    to->placebo += from->placebo;
-    to->repeats += from->repeats;
-    to->identical += from->identical;
-    to->gold += from->gold;
-    to->is_new += from->is_new;
-    to->pairs_wanted += from->pairs_wanted;
-    to->placebo_wanted += from->placebo_wanted;
-}
-
 static enum status print_counts(const struct options *o,
                                 const struct load_counts *n, struct err *err)
 {
@@ -82,25 +69,21 @@ static enum status load(const struct options *o, struct db *db,
                         struct load_config *c, struct err *err)
 {
     const struct label_values *v = &o->v.label;
-    struct load_counts all = {0}, each = {0};
+    const char *path[OPTION_OPERANDS];
+    struct load_counts n = {0};
     char drawn[FILE_PATH_MAX];
+    size_t files = 0;
     if (v->policy != NULL) {
         TRY(labelling_draw(drawn, o, db, err));
-        TRY(load_file(&each, db, c, drawn, err));
-        add(&all, &each);
+        path[files++] = drawn;
     }
-    for (size_t i = 2; i < o->n_operands; i++) {
-        TRY(load_file(&each, db, c, o->operand[i], err));
-        add(&all, &each);
-    }
-    if (v->gold != NULL) {
-        TRY(load_gold(&each, db, c, v->gold, err));
-        add(&all, &each);
-    }
-    warn_of_few(o, &all);
+    for (size_t i = 2; i < o->n_operands; i++)
+        path[files++] = o->operand[i];
+    TRY(load_all(&n, db, c, path, files, v->gold, err));
+    warn_of_few(o, &n);
     if (v->adaptive)
         TRY(labelling_choose_first(o, db, err));
-    return print_counts(o, &all, err);
+    return print_counts(o, &n, err);
 }
 
 enum status labelling_load(const struct options *o, struct db *db,

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "store/load_set.h"
-#include "store/query.h"
 
 #define NAME_TEXT (4 * PROJECT_NAME_MAX + 32)
 
@@ -39,11 +38,13 @@ struct loading {
     const struct load_config *c;
     struct load_set set;
     struct pool pool;
+    struct load_pool was;
     struct arena arena; // the pool's texts
     uint64_t seed;
     struct unit *unit; // [n]
     size_t n, room;
     struct load_counts counts;
+    char file[FILE_PATH_MAX];
 };
 
 /* ---- lots --------------------------------------------------------------- */
@@ -246,6 +247,22 @@ static enum status plan_sets(struct loading *l, struct err *err)
 
 /* ---- into the database -------------------------------------------------- */
 
+/* What may have been otherwise when the pool was loaded first. */
+static void explain(char *out, size_t size, const struct loading *l)
+{
+    if (l->was.pairs > 0 && !l->set.is_gold)
+        (void)snprintf(out, size,
+                       "; it holds %lld pairs, %lld of them placebo: give the "
+                       "--pairs and --placebo of the first load again, or "
+                       "another --pool",
+                       (long long)l->was.pairs, (long long)l->was.placebos);
+    else
+        (void)snprintf(out, size,
+                       "; the file is not the one of the first load, or --%s "
+                       "is not: give the same again, or another --pool",
+                       l->set.is_gold ? "gold" : "pairs");
+}
+
 /* What an item cannot be is the file's fault here. */
 static enum status add_item(struct loading *l, struct db *db,
                             const struct load_record *x,
@@ -260,8 +277,11 @@ static enum status add_item(struct loading *l, struct db *db,
         l->counts.is_new += is_new;
         return OK;
     }
-    return err_set(err, status == ERR_ARG ? ERR_FORMAT : status, "%s:%zu: %s",
-                   l->set.path, x->line, own.text);
+    char why[200] = "";
+    if (status == ERR_MISMATCH)
+        explain(why, sizeof why, l);
+    return err_set(err, status == ERR_ARG ? ERR_FORMAT : status, "%s:%zu: %s%s",
+                   l->set.path, x->line, own.text, why);
 }
 
 static void name_item(char out[NAME_TEXT], const struct unit *u,
@@ -385,91 +405,6 @@ static enum status add_more(struct loading *l, struct db *db, enum lot lot,
     return status;
 }
 
-/* ---- the pool ----------------------------------------------------------- */
-
-static enum status differs(const struct load_config *c, const char *what,
-                           struct err *err)
-{
-    return err_set(err, ERR_MISMATCH,
-                   "pool '%.80s' has another %s: a pool keeps its settings",
-                   c->pool, what);
-}
-
-static enum status check_pool(const struct loading *l, struct err *err)
-{
-    const struct load_config *c = l->c;
-    const struct pool *p = &l->pool;
-    if (p->task != c->task)
-        return differs(c, "task", err);
-    if (p->closed != 0)
-        return err_set(err, ERR_MISMATCH, "pool '%.80s' is closed", c->pool);
-    if (c->overlap != 0 && c->overlap != p->overlap)
-        return differs(c, "overlap", err);
-    if (c->lease != 0 && c->lease != p->lease)
-        return differs(c, "lease", err);
-    if (!isnan(c->random_share) && c->random_share != p->random_share)
-        return differs(c, "random share", err);
-    if (c->guide != NULL && strcmp(c->guide, p->guide) != 0)
-        return differs(c, "guide", err);
-    return OK;
-}
-
-static enum status find_pool(struct loading *l, struct db *db, struct err *err)
-{
-    const struct load_config *c = l->c;
-    struct pool p = {
-        .name = c->pool,
-        .task = c->task,
-        .overlap = c->overlap != 0 ? c->overlap : 1,
-        .lease = c->lease != 0 ? c->lease : LOAD_LEASE,
-        .random_share =
-            isnan(c->random_share) ? LOAD_RANDOM_SHARE : c->random_share,
-        .guide = c->guide != NULL ? c->guide : "",
-    };
-    enum status status = items_find_pool(&l->pool, &l->arena, db, c->pool, err);
-    if (status == OK)
-        return check_pool(l, err);
-    if (status != ERR_MISSING)
-        return status;
-    TRY(items_add_pool(&p.id, db, &p, c->actor, c->now, err));
-    l->pool = p;
-    return OK;
-}
-
-/* A page shows a dialogue otherwise than a text, so gold of a form that no
- * other item of the pool has would be told by its looks. */
-static enum status check_forms(const struct loading *l, struct db *db,
-                               struct err *err)
-{
-    struct query q;
-    bool row;
-    TRY(query_open(&q, db,
-                   "SELECT g.name, g.messages IS NOT NULL FROM item AS g "
-                   "WHERE g.pool_id = ?1 AND g.kind = 'gold' "
-                   "AND g.retired_ms IS NULL AND NOT EXISTS ("
-                   "SELECT 1 FROM item AS i WHERE i.pool_id = ?1 "
-                   "AND i.kind NOT IN ('gold', 'repeat') "
-                   "AND (i.messages IS NULL) = (g.messages IS NULL)) "
-                   "AND EXISTS (SELECT 1 FROM item AS i WHERE i.pool_id = ?1 "
-                   "AND i.kind NOT IN ('gold', 'repeat')) LIMIT 1",
-                   err));
-    query_bind_int(&q, 1, l->pool.id);
-    enum status status = query_next(&q, &row, err);
-    if (status == OK && row) {
-        const char *name = query_text(&q, 0);
-        bool is_dialogue = query_int(&q, 1) != 0;
-        status = err_set(
-            err, ERR_MISMATCH,
-            "%s: gold '%.80s' has %s, the other items of pool '%.80s' have %s: "
-            "judges would tell it by its looks",
-            l->set.path, name != NULL ? name : "",
-            is_dialogue ? "messages" : "a text as its prompt", l->pool.name,
-            is_dialogue ? "texts" : "messages");
-    }
-    query_close(&q);
-    return status;
-}
-
 /* ---- all of it ---------------------------------------------------------- */
 
 static enum status put(struct db *db, void *ctx, struct err *err)
@@ -479,11 +414,11 @@ static enum status put(struct db *db, void *ctx, struct err *err)
     bool is_pair = l->set.task == POOL_SPOTCHECK && !l->set.is_gold;
     TRY(project_read(&project, db, err));
     l->seed = project.seed;
-    TRY(find_pool(l, db, err));
+    TRY(load_pool_find(&l->pool, &l->was, &l->arena, db, l->c, err));
     TRY(is_pair ? plan_pairs(l, err) : plan_sets(l, err));
     for (size_t i = 0; i < l->n; i++)
         TRY(add_unit(l, db, &l->unit[i], err));
-    TRY(check_forms(l, db, err));
+    TRY(load_pool_check_forms(&l->pool, db, l->set.path, err));
     if (l->set.is_gold)
         return OK;
     TRY(add_more(l, db, LOT_REPEAT, l->c->repeats, err));
@@ -507,81 +442,87 @@ static enum status check_config(const struct load_config *c, struct err *err)
     return OK;
 }
 
-/* Every record must have what its task shows. */
-static enum status check_records(const struct load_set *s, struct err *err)
+/* Read and look through before anything is written. */
+static enum status read_one(struct loading *l, const struct load_config *c,
+                            const char *path, bool is_gold, struct err *err)
 {
-    bool is_pair = s->task == POOL_SPOTCHECK && !s->is_gold;
-    if (s->n == 0)
-        return err_set(err, ERR_FORMAT, "%s: no record", s->path);
-    for (size_t i = 0; i < s->n; i++) {
-        const struct load_record *x = &s->record[i];
-        bool is_short =
-            is_pair ? x->side[0].n == 0 || x->side[1].n == 0 : x->side[0].n < 2;
-        if (is_short || x->side[0].n > (is_pair ? SIZE_MAX : ORDER_MAX))
-            return err_set(
-                err, ERR_FORMAT, "%s:%zu: '%.80s' has %zu %s, %s wanted",
-                s->path, x->line, x->id, is_pair ? x->side[1].n : x->side[0].n,
-                is_pair ? "replies of the reference" : "replies",
-                is_pair ? "and one of each side is" : "2 to 64 are");
-    }
-    return OK;
-}
-
-static enum status load(struct load_counts *out, struct db *db,
-                        const struct load_config *c, const char *path,
-                        bool is_gold, struct err *err)
-{
-    struct loading l = {.c = c};
-    TRY(check_config(c, err));
-    enum status status = load_set_read(&l.set, path, c->task, is_gold, err);
-    if (status == OK)
-        status = check_records(&l.set, err);
-    l.counts.records = (int64_t)l.set.n;
-    if (status == OK)
-        status = db_transact(db, put, &l, err);
-    if (status == OK)
-        *out = l.counts;
-    mem_free(l.unit);
-    load_set_free(&l.set);
-    arena_free(&l.arena);
+    l->c = c;
+    if (is_gold)
+        TRY(file_join(l->file, "", path, err));
+    else
+        TRY(load_set_find(l->file, path, c->task, err));
+    enum status status = load_set_read(&l->set, l->file, c->task, is_gold, err);
+    l->counts.records = (int64_t)l->set.n;
     return status;
 }
 
-/* What a folder stands for: a file in it or, of a stage's, beside it. */
-static enum status find(char out[FILE_PATH_MAX], const char *path,
-                        enum pool_task task, struct err *err)
+static void add_counts(struct load_counts *to, const struct load_counts *from)
 {
-    static const char *const prefix[] = {"", "../"};
-    bool is_pair = task == POOL_SPOTCHECK;
-    const char *name =
-        is_pair ? "eval/samples.jsonl" : "human/candidates.jsonl";
-    char way[80];
-    if (!file_is_dir(path)) {
-        TRY(file_join(out, "", path, err));
-        return OK;
+    to->records += from->records;
+    to->normal += from->normal;
+    to->placebo += from->placebo;
+    to->repeats += from->repeats;
+    to->identical += from->identical;
+    to->gold += from->gold;
+    to->is_new += from->is_new;
+    to->pairs_wanted += from->pairs_wanted;
+    to->placebo_wanted += from->placebo_wanted;
+}
+
+/* All files of a call. */
+struct batch {
+    struct loading *file; // [n]
+    size_t n;
+};
+
+static enum status put_all(struct db *db, void *ctx, struct err *err)
+{
+    const struct batch *b = ctx;
+    for (size_t i = 0; i < b->n; i++)
+        TRY(put(db, &b->file[i], err));
+    return OK;
+}
+
+static void free_all(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        mem_free(b->file[i].unit);
+        load_set_free(&b->file[i].set);
+        arena_free(&b->file[i].arena);
     }
-    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
-        (void)snprintf(way, sizeof way, "%s%s", prefix[i], name);
-        TRY(file_join(out, path, way, err));
-        if (file_exists(out))
-            return OK;
-    }
-    return err_set(err, ERR_MISSING, "%s: there is no %s in it%s", path, name,
-                   is_pair ? "; plumb eval makes it" : "");
+    mem_free(b->file);
+}
+
+enum status load_all(struct load_counts *out, struct db *db,
+                     const struct load_config *c, const char *const *path,
+                     size_t n, const char *gold, struct err *err)
+{
+    struct batch b = {.n = n + (gold != NULL)};
+    struct load_counts sum = {0};
+    enum status status = OK;
+    TRY(check_config(c, err));
+    TRY(MEM_NEW(b.file, b.n, err));
+    for (size_t i = 0; i < b.n; i++)
+        TRY_DONE(read_one(&b.file[i], c, i < n ? path[i] : gold, i == n, err));
+    TRY_DONE(db_transact(db, put_all, &b, err));
+    for (size_t i = 0; i < b.n; i++)
+        add_counts(&sum, &b.file[i].counts);
+    *out = sum;
+done:
+    free_all(&b);
+    return status;
 }
 
 enum status load_file(struct load_counts *out, struct db *db,
                       const struct load_config *c, const char *path,
                       struct err *err)
 {
-    char file[FILE_PATH_MAX];
-    TRY(find(file, path, c->task, err));
-    return load(out, db, c, file, false, err);
+    return load_all(out, db, c, &path, 1, NULL, err);
 }
 
 enum status load_gold(struct load_counts *out, struct db *db,
                       const struct load_config *c, const char *path,
                       struct err *err)
 {
-    return load(out, db, c, path, true, err);
+    return load_all(out, db, c, NULL, 0, path, err);
 }

@@ -88,15 +88,22 @@ struct load_counts {
 };
 
 /*
- * Load a file, in one transaction.  ERR_FORMAT "FILE:LINE: ..." when a record
- * is none; ERR_MISMATCH when it is of the other task, or an item of its name
- * is there with other content; ERR_MISSING; ERR_LIMIT.
+ * Load n files and, unless NULL, one of gold items: all are read first, and go
+ * into the database in one transaction.  The counts are their sum.  ERR_FORMAT
+ * "FILE:LINE: ..." when a record is none; ERR_MISMATCH when it is of the other
+ * task, or an item of its name is there with other content; ERR_MISSING;
+ * ERR_LIMIT.
  */
+enum status load_all(struct load_counts *out, struct db *db,
+                     const struct load_config *c, const char *const *path,
+                     size_t n, const char *gold, struct err *err) MUST_CHECK;
+
+/* Load one file. */
 enum status load_file(struct load_counts *out, struct db *db,
                       const struct load_config *c, const char *path,
                       struct err *err) MUST_CHECK;
 
-/* Load a file of gold items; the same. */
+/* Load a file of gold items alone. */
 enum status load_gold(struct load_counts *out, struct db *db,
                       const struct load_config *c, const char *path,
                       struct err *err) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "store/load_set.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -407,11 +408,54 @@ static enum status read_row(void *ctx, const struct json *row, size_t line,
                      : read_record(s, row, line, err);
 }
 
+/* Every record must have what its task shows. */
+static enum status check_records(const struct load_set *s, struct err *err)
+{
+    bool is_pair = s->task == POOL_SPOTCHECK && !s->is_gold;
+    if (s->n == 0)
+        return err_set(err, ERR_FORMAT, "%s: no record", s->path);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct load_record *x = &s->record[i];
+        bool is_short =
+            is_pair ? x->side[0].n == 0 || x->side[1].n == 0 : x->side[0].n < 2;
+        if (is_short || x->side[0].n > (is_pair ? SIZE_MAX : ORDER_MAX))
+            return err_set(
+                err, ERR_FORMAT, "%s:%zu: '%.80s' has %zu %s, %s wanted",
+                s->path, x->line, x->id, is_pair ? x->side[1].n : x->side[0].n,
+                is_pair ? "replies of the reference" : "replies",
+                is_pair ? "and one of each side is" : "2 to 64 are");
+    }
+    return OK;
+}
+
 enum status load_set_read(struct load_set *s, const char *path,
                           enum pool_task task, bool is_gold, struct err *err)
 {
     *s = (struct load_set){.path = path, .task = task, .is_gold = is_gold};
-    return jsonl_read(path, read_row, s, err);
+    TRY(jsonl_read(path, read_row, s, err));
+    return check_records(s, err);
+}
+
+enum status load_set_find(char out[FILE_PATH_MAX], const char *path,
+                          enum pool_task task, struct err *err)
+{
+    static const char *const prefix[] = {"", "../"};
+    bool is_pair = task == POOL_SPOTCHECK;
+    const char *name =
+        is_pair ? "eval/samples.jsonl" : "human/candidates.jsonl";
+    char way[80];
+    if (!file_is_dir(path)) {
+        TRY(file_join(out, "", path, err));
+        return OK;
+    }
+    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
+        (void)snprintf(way, sizeof way, "%s%s", prefix[i], name);
+        TRY(file_join(out, path, way, err));
+        if (file_exists(out))
+            return OK;
+    }
+    return err_set(err, ERR_MISSING, "%s: there is no %s in it%s", path, name,
+                   is_pair ? "; plumb eval makes it" : "");
 }
 
 void load_set_free(struct load_set *s)

@@ -149,6 +149,27 @@ expect 5 label load p.db absent.jsonl --pool rank
 expect 5 label progress absent.db
 holds [ ! -e absent.db ]
 expect 4 label progress pairs.jsonl
+says errors 'pairs.jsonl is not a database, and not a Plumb project'
+head -c 20000 p.db >half.db
+for word in audit standing export; do
+    expect 4 label $word half.db
+    says errors 'half.db is corrupt: '
+done
+# What fails leaves no database behind, and loads nothing of what is right.
+expect 5 label load fresh.db absent.jsonl --pool rank
+expect 5 label restore fresh.db absent.jsonl
+expect 4 label restore fresh.db sets.jsonl
+holds sh -c '! ls fresh.db* 2>ls.log'
+echo '{"id":"g","prompt":"q","responses":["x","y"],"better":2}' >badgold.jsonl
+expect 4 label load p.db sets.jsonl --pool half --gold badgold.jsonl
+says errors 'badgold.jsonl:1'
+expect 4 label load p.db sets.jsonl pairs.jsonl --pool half
+expect 0 label progress p.db --json
+holds jq -e '[.pools[].name] | index("half") == null' out
+# The same records by other shares are other items of the same names.
+head -40 pairs.jsonl >forty.jsonl
+expect 4 label load p.db forty.jsonl --pool spot --task spotcheck --placebo 0.1
+says errors 'it holds 40 pairs, 20 of them placebo: give the --pairs and'
 mkdir folder
 expect 5 label load p.db folder --pool spot --task spotcheck
 says errors 'plumb eval makes it'
@@ -216,6 +237,41 @@ expect 0 label audit p.db
 expect 5 label export p.db --pool none
 expect 5 label restore again.db none.jsonl
 expect 2 label restore again.db
+
+# Mixed pools are named.
+expect 0 label export p.db --format trl
+says errors "the votes of 2 pools are mixed in it, 'spot', 'rank'"
+expect 0 label export p.db --format trl --pool spot
+holds [ ! -s errors ]
+
+# ---- read where nothing can be written: by nobody, since root can everywhere
+mkdir still
+cp p.db still/p.db
+chmod 444 still/p.db
+chmod 555 still
+chmod 755 .
+if [ "$(id -u)" -ne 0 ]; then
+    user=''
+elif setpriv --reuid 65534 --clear-groups "$plumb" --version >setpriv.log 2>&1
+then
+    user='setpriv --reuid 65534 --clear-groups'
+else
+    user=none
+    echo 'not tested: reading as nobody, for want of setpriv or rights'
+fi
+if [ "$user" != none ]; then
+    for word in audit standing judges progress export; do
+        # shellcheck disable=SC2086 # a list of words
+        holds $user "$plumb" label $word still/p.db 2>errors
+    done
+    says errors 'its audit log does not note this export'
+    # shellcheck disable=SC2086
+    $user "$plumb" label invite still/p.db --name ada >out 2>errors
+    holds [ $? -eq 1 ]
+    says errors 'copy it to where it can'
+    holds [ "$(ls still)" = p.db ]
+fi
+chmod 755 still
 
 # ---- serving: up, told where, down by either signal with its code
 # serve SIGNAL CODE ARGUMENTS..., and $meanwhile while it serves
