@@ -87,7 +87,7 @@ static const struct option first[] = {
            FOR_WORLD, 0),
     PATH("world.link", 0, world.link,
          "judge --as: a file with the judge's link, as plumb label invite "
-         "prints it",
+         "prints it; a server that is away is waited for, 30 s",
          FOR_WORLD, 0, PARENT_NONE),
     TEXT("world.pool", world.pool, NULL,
          "judge --as: the pool; without it, all of them", FOR_WORLD, 0),

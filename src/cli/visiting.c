@@ -25,9 +25,10 @@ struct visit {
     struct seat *seat;
     struct visitor *visitor;
     struct context context;
-    int64_t votes, missing;
-    int64_t began; // makes keys new
-    bool is_over;
+    const char *pool;             // in which it judges now
+    bool is_known, is_over;       // what is asked there; nothing is left there
+    int64_t votes, missing, left; // left: pools of which nothing is known
+    int64_t began;                // makes keys new
 };
 
 /* ---- one item ------------------------------------------------------------ */
@@ -80,8 +81,8 @@ static void read_item(const struct visit *v)
         (void)nanosleep(&t, NULL);
 }
 
-/* What is not in the tickets is passed over, as a person would what is not
- * theirs to judge. */
+/* What is not in the tickets is skipped, as a person would what is not theirs
+ * to judge. */
 static enum status write_act(struct buf *body, struct visit *v,
                              const struct json *item, const char *const *answer,
                              size_t K, int64_t shown, struct err *err)
@@ -102,7 +103,11 @@ static enum status write_act(struct buf *body, struct visit *v,
         json_field_int(&w, "shown_at", shown);
         enum status status = is_known ? say(&w, v, item, answer, K, err) : OK;
         if (status == ERR_MISSING) {
-            v->missing++;
+            if (v->missing++ == 0)
+                context_warn(&v->context,
+                             "%s has no ticket of some prompts of pool '%s': "
+                             "they are skipped, which is on record",
+                             v->o->v.world.data, v->pool);
             continue;
         }
         TRY(status);
@@ -149,6 +154,23 @@ static bool is_enough(const struct visit *v)
     return (wanted > 0 && v->votes >= wanted) || context_stopped(&v->context);
 }
 
+/* A skip is on record, so nothing is skipped where nothing that is asked first
+ * is known: the tickets are others'. */
+static bool is_strange(struct visit *v, const struct json *items)
+{
+    for (size_t i = 0; !v->is_known && i < json_size(items); i++)
+        v->is_known = visitor_knows(
+            v->visitor, json_text(json_get(json_at(items, i), "prompt"), ""));
+    if (v->is_known || json_size(items) == 0)
+        return false;
+    context_warn(&v->context,
+                 "pool '%s' is left alone: %s has no ticket of any prompt that "
+                 "is asked there first",
+                 v->pool, v->o->v.world.data);
+    v->left++;
+    return true;
+}
+
 static enum status judge_some(struct visit *v, int64_t pool, struct err *err)
 {
     enum status status = OK;
@@ -158,8 +180,9 @@ static enum status judge_some(struct visit *v, int64_t pool, struct err *err)
     (void)snprintf(body, sizeof body, "{\"want\":%d}", AT_ONCE);
     TRY(seat_call(v->seat, &answer, SEAT_POST, path, body, err));
     const struct json *items = json_get(answer, "items");
-    v->is_over = json_size(items) == 0;
-    for (size_t i = 0; status == OK && i < json_size(items) && !is_enough(v);
+    v->is_over = json_size(items) == 0 || is_strange(v, items);
+    for (size_t i = 0;
+         status == OK && !v->is_over && i < json_size(items) && !is_enough(v);
          i++)
         status = judge_item(v, json_at(items, i), err);
     json_free(answer);
@@ -180,6 +203,8 @@ static enum status judge_pools(struct visit *v, struct err *err)
         if (name != NULL && strcmp(name, its) != 0)
             continue;
         is_there = true;
+        v->pool = its;
+        v->is_known = false;
         v->is_over = json_bool(json_get(p, "closed"), false);
         while (status == OK && !v->is_over && !is_enough(v))
             status = judge_some(v, json_int(json_get(p, "pool"), 0), err);
@@ -187,6 +212,12 @@ static enum status judge_pools(struct visit *v, struct err *err)
     json_free(answer);
     if (status == OK && !is_there)
         return err_set(err, ERR_MISSING, "no pool '%.100s' there", name);
+    if (status == OK && v->left > 0 && v->votes + v->missing == 0)
+        return err_set(err, ERR_FORMAT,
+                       "%s: nothing that is asked has a ticket in it, and "
+                       "nothing was skipped; --data is the file that the pool "
+                       "was loaded from",
+                       v->o->v.world.data);
     return status;
 }
 
@@ -204,6 +235,7 @@ static enum status tell(const struct visit *v, struct err *err)
         json_field_text(&w, "judge", seat_name(v->seat));
         json_field_int(&w, "votes", v->votes);
         json_field_int(&w, "without_ticket", v->missing);
+        json_field_int(&w, "pools_left", v->left);
         json_close(&w, '}');
         buf_putc(&out, '\n');
     } else {
@@ -212,6 +244,8 @@ static enum status tell(const struct visit *v, struct err *err)
         if (v->missing > 0)
             buf_printf(&out, ", %lld items skipped without a ticket",
                        (long long)v->missing);
+        if (v->left > 0)
+            buf_printf(&out, ", %lld pools left alone", (long long)v->left);
         buf_putc(&out, '\n');
     }
     enum status status = terminal_print(&out, err);
@@ -254,10 +288,15 @@ enum status visiting_judge(const struct options *o, struct err *err)
 {
     const struct world_values *w = &o->v.world;
     char link[SEAT_URL_MAX];
+    struct terminal t;
     struct visit v = {.o = o,
-                      .context = {.stop = stop_flag(), .stage = "judge"},
+                      .context = {.stop = stop_flag(),
+                                  .stage = "judge",
+                                  .sink = terminal_event,
+                                  .sink_ctx = &t},
                       .began = labelling_now()};
     enum status status = OK;
+    terminal_init(&t, o->v.common.quiet);
     if (w->data == NULL)
         return err_set(err, ERR_ARG,
                        "data is not set: records with the tickets of what is "

@@ -26,6 +26,7 @@ struct seat {
     char csrf[CSRF_MAX];
     char name[NAME_MAX_BYTES];
     int64_t clock;
+    bool is_away; // the last attempt found no server, which was told
 };
 
 /* ---- once a process ------------------------------------------------------ */
@@ -161,6 +162,29 @@ static bool is_worth_again(const struct answer *a)
     }
 }
 
+/* "127.0.0.1:8071" */
+static const char *place(const struct seat *c)
+{
+    return strstr(c->base, "://") + 3;
+}
+
+/* Whoever waits is told once what for. */
+static void tell_away(struct seat *c, const struct answer *a)
+{
+    bool was_away = c->is_away;
+    c->is_away = a->code != CURLE_OK;
+    if (!c->is_away || was_away || c->context == NULL)
+        return;
+    if (a->code == CURLE_COULDNT_CONNECT)
+        context_warn(c->context,
+                     "cannot connect to %s, trying again for %.4g s", place(c),
+                     c->patience);
+    else
+        context_warn(c->context,
+                     "%s does not answer (%s), trying again for %.4g s",
+                     place(c), curl_easy_strerror(a->code), c->patience);
+}
+
 static enum status status_of(long code)
 {
     switch (code) {
@@ -178,15 +202,21 @@ static enum status status_of(long code)
 }
 
 /* The answer as a document, or as a failure. */
-static enum status read_answer(struct json **out, const struct answer *a,
-                               const char *path, struct err *err)
+static enum status read_answer(struct json **out, const struct seat *c,
+                               const struct answer *a, const char *path,
+                               struct err *err)
 {
     struct json *json = NULL;
     if (a->code != CURLE_OK && a->text.code == ERR_LIMIT)
         return err_set(err, ERR_LIMIT, "%s: more than %zu bytes", path,
                        SEAT_ANSWER_MAX);
+    if (a->code == CURLE_COULDNT_CONNECT)
+        return err_set(err, ERR_IO,
+                       "cannot connect to %s, tried for %.4g s: does plumb "
+                       "label run, and is the link of now?",
+                       place(c), c->patience);
     if (a->code != CURLE_OK)
-        return err_set(err, ERR_IO, "%s: %s", path,
+        return err_set(err, ERR_IO, "%s%s: %s", place(c), path,
                        curl_easy_strerror(a->code));
     bool is_done = a->status >= 200 && a->status < 300;
     if (a->text.len > 0 && (is_done || a->text.data[0] == '{')) {
@@ -224,11 +254,13 @@ enum status seat_call(struct seat *c, struct json **out,
             status = err_set(err, ERR_STOPPED, "stopped");
             break;
         }
+        tell_away(c, &a);
         pause_ms(wait);
         pause = 2 * pause < PAUSE_MAX_MS ? 2 * pause : PAUSE_MAX_MS;
     }
+    c->is_away = c->is_away && a.code != CURLE_OK;
     if (status == OK)
-        status = read_answer(out, &a, path, err);
+        status = read_answer(out, c, &a, path, err);
     buf_free(&a.text);
     return status;
 }

@@ -13,7 +13,8 @@
  *
  * What fails on the way (no connection, a connection that ends, 429, 503) is
  * tried again, 50 ms later and then twice as long each time up to 2 s or as the
- * server's Retry-After says, until `patience` is over.  A request may so arrive
+ * server's Retry-After says, until `patience` is over.  A server that is away
+ * is told to the context as a warning, once.  A request may so arrive
  * twice: what may not happen twice carries a key of its own (store/votes.h).
  *
  * One thread at a time.  An answer larger than SEAT_ANSWER_MAX is refused.
@@ -31,7 +32,7 @@ struct seat; // opaque
 
 struct seat_config {
     double patience;               // seconds; 0: 30
-    const struct context *context; // asked to stop?  May be NULL
+    const struct context *context; // asked to stop, told of waits; may be NULL
 };
 
 /* ERR_ARG when the link is none; ERR_MISSING when the server does not know the

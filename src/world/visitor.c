@@ -157,6 +157,11 @@ static const struct ticket *find_ticket(const struct visitor *v,
     return NULL;
 }
 
+bool visitor_knows(const struct visitor *v, const char *prompt)
+{
+    return find_ticket(v, prompt) != NULL;
+}
+
 /* ---- looking ------------------------------------------------------------- */
 
 static bool is_whole(const char *answer)

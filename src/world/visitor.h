@@ -58,6 +58,9 @@ enum status visitor_open(struct visitor **out, const char *path,
                          struct err *err) MUST_CHECK;
 void visitor_close(struct visitor *v); // fine on NULL
 
+/* Has the visitor a ticket of this prompt? */
+bool visitor_knows(const struct visitor *v, const char *prompt);
+
 /* Rank K answers: 1 for the best, as rater_rank() ranks them.  ERR_MISSING
  * when the visitor has no ticket of this prompt. */
 enum status visitor_rank(int32_t *ranking, struct visitor *v,

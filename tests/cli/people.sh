@@ -64,8 +64,31 @@ expect 2 world judge --as rater:coin --data candidates.jsonl
 expect 5 world judge --as rater:coin --link ada.link --pool none \
     --data candidates.jsonl
 expect 5 world judge --as rater:coin --link ada.link --data none.jsonl
+head -6 candidates.jsonl >some.jsonl
+expect 0 label load rank.db some.jsonl --pool some --repeats 0 --identical 0
+# Tickets of other prompts: nothing is skipped, since that is on record.
+expect 0 label invite rank.db --name zoe --port "$port"
+cp out zoe.link
+expect 4 world judge --as rater:coin --link zoe.link --data prompts.jsonl
+says errors "pool 'some' is left alone: prompts.jsonl has no ticket"
+says errors 'nothing was skipped'
+# Of some of them: these are judged, the others skipped, and it is told.
+head -5 candidates.jsonl >fewer.jsonl
+expect 0 world judge --as rater:coin --link zoe.link --data fewer.jsonl \
+    --pool some --json
+holds jq -e '.votes == 5 and .without_ticket == 1 and .pools_left == 0' out
+says errors 'skipped, which is on record'
 close
 expect 0 label audit rank.db
+"$plumb" world judge --as rater:coin --link ada.link --data some.jsonl \
+    >away 2>away.errors &
+away=$!
+sleep 1
+says away.errors "cannot connect to 127.0.0.1:$port, trying again for 30 s"
+kill -TERM "$away"
+wait "$away"
+holds [ $? -eq 143 ]
+holds [ "$(wc -l <away.errors)" -le 2 ]
 
 # ---- a reward model of what stands in the database
 expect 0 reward --data rank.db --model D/sft --epochs 1 --out D/reward --json

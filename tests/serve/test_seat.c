@@ -115,6 +115,36 @@ static void test_links(void **state)
         seat_open(&seat, "http://127.0.0.1:1/#token=abc", &c, &err), ERR_IO);
 }
 
+struct heard {
+    int n;
+    char text[200];
+};
+
+static void hear(void *ctx, const struct event *e)
+{
+    struct heard *h = ctx;
+    h->n++;
+    (void)snprintf(h->text, sizeof h->text, "%s", e->text);
+}
+
+/* Nobody listens there: told once, and given up after a while. */
+static void test_nobody_there(void **state)
+{
+    struct heard h = {0};
+    const struct context context = {.sink = hear, .sink_ctx = &h};
+    const struct seat_config c = {.patience = 0.5, .context = &context};
+    struct seat *seat;
+    struct err err = {OK, ""};
+    (void)state;
+    assert_int_equal(
+        seat_open(&seat, "http://127.0.0.1:1/#token=abc", &c, &err), ERR_IO);
+    assert_int_equal(h.n, 1);
+    assert_string_equal(
+        h.text, "cannot connect to 127.0.0.1:1, trying again for 0.5 s");
+    assert_non_null(
+        strstr(err.text, "cannot connect to 127.0.0.1:1, tried for 0.5 s"));
+}
+
 static void test_asking(void **state)
 {
     char path[64];
@@ -195,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asking, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_server_that_is_away, set_up,
                                         tear_down),

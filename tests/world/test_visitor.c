@@ -224,6 +224,8 @@ static void test_what_is_refused(void **state)
     const char *answer[2] = {"a.", "b."};
     int32_t rank[2];
     (void)state;
+    assert_false(visitor_knows(v, "never asked"));
+    assert_true(visitor_knows(v, prompt[0]));
     assert_int_equal(visitor_rank(rank, v, "never asked", answer, 2, &err),
                      ERR_MISSING);
     assert_int_equal(visitor_rank(rank, v, prompt[0], answer, 0, &err),
