@@ -105,15 +105,30 @@ done:
     return status;
 }
 
+/* Without an administrator nobody is let in from the page. */
+static enum status revoke_named(struct db *db, void *ctx, struct err *err)
+{
+    const struct label_values *v = ctx;
+    struct judge j;
+    int64_t admins;
+    TRY(judges_find(&j, db, v->name, err));
+    TRY(judges_admins(&admins, db, err));
+    if (!v->force && j.role == JUDGE_ADMIN && j.revoked == 0 && admins == 1)
+        return err_set(err, ERR_ARG,
+                       "'%.100s' is the last administrator: invite another "
+                       "one first, or take --force",
+                       v->name);
+    return judges_revoke(db, j.id, 0, labelling_now(), err);
+}
+
 static enum status revoke(const struct options *o, struct db *db,
                           struct err *err)
 {
-    struct judge j;
+    struct label_values v = o->v.label;
     struct buf out;
     struct json_writer w;
     TRY(need_name(o, err));
-    TRY(judges_find(&j, db, o->v.label.name, err));
-    TRY(judges_revoke(db, j.id, 0, labelling_now(), err));
+    TRY(db_transact(db, revoke_named, &v, err));
     if (!o->v.common.json)
         return OK;
     buf_init(&out, TEXT_MAX);

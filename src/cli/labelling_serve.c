@@ -176,6 +176,20 @@ static enum status tell(const struct options *o, const struct label *label,
     return status;
 }
 
+/* Whoever revoked all administrators gets in again from here alone. */
+static enum status hint(struct db *db, const struct context *context,
+                        struct err *err)
+{
+    int64_t admins;
+    TRY(judges_admins(&admins, db, err));
+    if (admins == 0)
+        context_warn(context,
+                     "no administrator is left: plumb label invite %s --role "
+                     "admin --name NAME makes one",
+                     db_path(db));
+    return OK;
+}
+
 static void wait_for_stop(void)
 {
     const struct timespec t = {0, (long)LOOK_MS * 1000000};
@@ -204,6 +218,8 @@ static enum status run(const struct options *o, struct db *db,
     struct label *label;
     TRY(label_start(&label, db, c, err));
     enum status status = tell(o, label, p, db, err);
+    if (status == OK)
+        status = hint(db, c->context, err);
     if (status == OK)
         wait_for_stop();
     label_stop(label);

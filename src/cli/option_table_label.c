@@ -114,6 +114,8 @@ static const struct option rows[] = {
            FOR_LABEL, 0),
     BOOL("label.once", label.once, "false",
          "invite: the link is good once, for one browser", FOR_LABEL, 0),
+    BOOL("label.force", label.force, "false",
+         "revoke: the last administrator, too", FOR_LABEL, 0),
     TEXT("label.url", label.url, NULL,
          "the server's address as browsers reach it, for links; without it, "
          "the first --host, or this machine's with --port",

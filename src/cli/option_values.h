@@ -153,7 +153,7 @@ struct label_values {
     bool tls;
     const char *name, *url;
     int role; // index into the choices of label.role
-    bool once;
+    bool once, force;
     const char *pool, *guide, *gold;
     int task; // index into the choices of label.task
     int64_t overlap, gap, pairs;

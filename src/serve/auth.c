@@ -395,6 +395,7 @@ enum status auth_invite(char token[AUTH_TOKEN_TEXT], int64_t *judge,
 {
     char text[AUTH_TOKEN_TEXT];
     unsigned char hash[JUDGES_HASH];
+    TRY(judges_check_name(name, err));
     TRY(make_token(text, hash, kind, err));
     TRY(judges_add(judge, db, name, role, hash, actor, now, err));
     memcpy(token, text, sizeof text);

@@ -83,7 +83,7 @@ void auth_revoke(struct auth *auth, struct http_request *r, int64_t judge);
 
 /* ---- links --------------------------------------------------------------- */
 
-/* A new judge with a link; as judges_add(). */
+/* A new judge with a link; as judges_check_name() and judges_add(). */
 enum status auth_invite(char token[AUTH_TOKEN_TEXT], int64_t *judge,
                         struct db *db, const char *name, enum judge_role role,
                         enum auth_kind kind, int64_t actor, int64_t now,

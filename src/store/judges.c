@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "store/audit.h"
 #include "store/query.h"
 
@@ -125,6 +126,48 @@ enum status judges_digest(unsigned char out[32], struct db *db, int64_t id,
     enum status status = audit_digest(out, &bytes, err);
     buf_free(&bytes);
     return status;
+}
+
+enum status judges_admins(int64_t *n, struct db *db, struct err *err)
+{
+    struct query q;
+    bool row;
+    TRY(query_open(&q, db,
+                   "SELECT count(*) FROM judge WHERE role = 'admin' AND "
+                   "revoked_ms IS NULL",
+                   err));
+    enum status status = query_next(&q, &row, err);
+    if (status == OK)
+        *n = row ? query_int(&q, 0) : 0;
+    query_close(&q);
+    return status;
+}
+
+/* Spaces of all widths, none included (Unicode 15: White_Space, and what of
+ * General Punctuation is not seen). */
+static bool is_blank(uint32_t c)
+{
+    return c == ' ' || c == 0xa0 || c == 0xad || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200f) || (c >= 0x2028 && c <= 0x202f) ||
+           (c >= 0x205f && c <= 0x206f) || c == 0x3000 || c == 0xfeff;
+}
+
+enum status judges_check_name(const char *name, struct err *err)
+{
+    static const char what[] = "a judge's name";
+    TRY(project_check_name(name, what, err));
+    size_t len, last = 0;
+    for (size_t i = 0; name[i] != '\0'; i += len) {
+        (void)utf8_decode(name + i, &len);
+        last = i;
+    }
+    if (is_blank(utf8_decode(name, &len)) ||
+        is_blank(utf8_decode(name + last, &len)))
+        return err_set(err, ERR_ARG,
+                       "%s: '%.200s' begins or ends with a blank, which nobody "
+                       "sees",
+                       what, name);
+    return OK;
 }
 
 /* ---- changing ----------------------------------------------------------- */

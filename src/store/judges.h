@@ -26,6 +26,14 @@ struct judge {
 /* BLAKE2b-256 of a token, under a label of its own. */
 void judges_hash(unsigned char out[JUDGES_HASH], const void *token, size_t len);
 
+/* A name for somebody new, stricter than of whom is restored: no blank at its
+ * ends, since "ada" and "ada " would be two who look the same. */
+enum status judges_check_name(const char *name, struct err *err) MUST_CHECK;
+
+/* How many administrators are not revoked. */
+enum status judges_admins(int64_t *n, struct db *db,
+                          struct err *err) MUST_CHECK;
+
 /* A new judge.  `token_hash` may be NULL: nobody signs in by this name.
  * ERR_MISMATCH when the name is taken. */
 enum status judges_add(int64_t *id, struct db *db, const char *name,

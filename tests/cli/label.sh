@@ -191,6 +191,10 @@ expect 0 label revoke p.db --name vera
 expect 4 label invite p.db --name vera --role viewer
 says errors 'was revoked'
 expect 5 label revoke p.db --name nobody
+for name in ' ' 'ada ' ' ada' "ada$(printf '\302\240')"; do
+    expect 2 label invite p.db --name "$name"
+    says errors 'begins or ends with a blank'
+done
 expect 0 label judges p.db --json
 holds jq -e '.judges | length == 2 and .[1].revoked > 0' out
 holds sh -c '! grep -q token= out'
@@ -303,6 +307,19 @@ holds jq -e '.port > 0 and
 serve INT 130 new.db --port 0
 says serving 'plumb label invite new.db --name NAME'
 expect 0 label audit new.db
+# The last administrator is not revoked by mistake, and who did so is told.
+expect 2 label revoke new.db --name local
+says errors "'local' is the last administrator"
+expect 0 label revoke new.db --name local --force
+serve TERM 143 new.db --port 0
+holds sh -c '! grep token= serving'
+says errors 'plumb label invite new.db --role admin --name NAME makes one'
+expect 0 label invite new.db --role admin --name ada
+serve TERM 143 new.db --port 0
+holds sh -c '! grep "no administrator" errors'
+expect 0 label invite new.db --role admin --name eve
+expect 0 label revoke new.db --name ada
+expect 2 label revoke new.db --name eve
 # A database that went away under it holds nothing, and it does not say so.
 meanwhile='rm new.db*'
 serve TERM 1 new.db --port 0

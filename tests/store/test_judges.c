@@ -34,6 +34,54 @@ static enum status join_name(void *ctx, const struct judge *j, struct err *err)
     return OK;
 }
 
+/* Names that look like another are nobody's. */
+static void test_names(void **state)
+{
+    static const struct {
+        const char *name;
+        enum status status;
+    } name[] = {
+        {"ada", OK},
+        {"ada lovelace", OK},
+        {"\xe5\xa5\xb3", OK},
+        {"", ERR_ARG},
+        {" ", ERR_ARG},
+        {"ada ", ERR_ARG},
+        {" ada", ERR_ARG},
+        {"ada\xc2\xa0", ERR_ARG}, // a blank that does not break
+        {"\xe3\x80\x80"
+         "ada",
+         ERR_ARG},                    // as wide as an ideogram
+        {"ada\xe2\x80\x8b", ERR_ARG}, // of no width
+        {"ada\t", ERR_ARG},
+        {"\xff", ERR_ARG},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (judges_check_name(name[i].name, NULL) != name[i].status)
+            fail_msg("'%s'", name[i].name);
+}
+
+static void test_admins(void **state)
+{
+    struct rig *r = *state;
+    int64_t n = -1, ada, eve;
+    rig_judge(r, "zoe");
+    assert_int_equal(judges_admins(&n, r->db, NULL), OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(
+        judges_add(&ada, r->db, "ada", JUDGE_ADMIN, NULL, 0, RIG_NOW, NULL),
+        OK);
+    assert_int_equal(
+        judges_add(&eve, r->db, "eve", JUDGE_ADMIN, NULL, 0, RIG_NOW, NULL),
+        OK);
+    assert_int_equal(judges_admins(&n, r->db, NULL), OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(judges_revoke(r->db, ada, 0, RIG_NOW, NULL), OK);
+    assert_int_equal(judges_admins(&n, r->db, NULL), OK);
+    assert_int_equal(n, 1);
+}
+
 static void test_people(void **state)
 {
     struct rig *r = *state;
@@ -166,6 +214,8 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_admins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_people, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sessions, set_up, tear_down),
