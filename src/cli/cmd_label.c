@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/labelling.h"
+#include "cli/reach.h"
 #include "cli/terminal.h"
 #include "serve/auth.h"
 #include "store/audit.h"
@@ -30,14 +31,23 @@ static enum status need_name(const struct options *o, struct err *err)
 /* In the order of the choices of label.role. */
 static const enum judge_role roles[] = {JUDGE_ADMIN, JUDGE_JUDGE, JUDGE_VIEWER};
 
-/* Where the server is reached, without a slash at the end. */
-static void find_url(struct buf *out, const struct options *o)
+/* Where the server is reached. */
+static enum status find_url(struct buf *out, const struct options *o,
+                            struct err *err)
 {
-    const char *url = o->v.label.url;
-    if (url != NULL)
-        labelling_put_url(out, url);
-    else
-        buf_printf(out, "http://127.0.0.1:%lld", (long long)o->v.label.port);
+    const struct label_values *v = &o->v.label;
+    char own[40];
+    struct reach r;
+    struct terminal t;
+    const struct context context = {
+        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    TRY(reach_read(&r, o, "label.host", v->url, NULL, v->tls, err));
+    (void)snprintf(own, sizeof own, "http://127.0.0.1:%lld",
+                   (long long)v->port);
+    reach_put(out, &r, own, (unsigned)v->port);
+    terminal_init(&t, o->v.common.quiet);
+    reach_hint(&r, &context);
+    return buf_status(out, err);
 }
 
 /* A new judge, or a new link for one who is there. */
@@ -78,8 +88,7 @@ static enum status invite(const struct options *o, struct db *db,
     TRY(need_name(o, err));
     buf_init(&url, AUTH_LINK_TEXT);
     buf_init(&out, TEXT_MAX);
-    find_url(&url, o);
-    TRY_DONE(buf_status(&url, err));
+    TRY_DONE(find_url(&url, o, err));
     /* Whether the link fits is known before anybody's old one is ended. */
     memset(token, 'x', sizeof token - 1);
     token[sizeof token - 1] = '\0';

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/reach.h"
 #include "cli/session.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
@@ -16,7 +17,6 @@
 #include "serve/label.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
-#define HOSTS_MAX 32
 #define LOOK_MS 100 // how often a signal is looked for
 
 static void nap(int ms)
@@ -162,18 +162,20 @@ static enum status draw_live(struct watch *w, const struct terminal *t,
 /* ---- the page ----------------------------------------------------------- */
 
 static enum status put_link(struct buf *out, const struct watch *w,
-                            bool may_queue, struct err *err)
+                            const struct reach *r, bool may_queue,
+                            struct err *err)
 {
-    const char *url = http_url(watch_http(w));
+    const struct http *http = watch_http(w);
     const char *token = watch_token(w, may_queue);
-    if (token == NULL) {
-        if (may_queue)
-            buf_printf(out, "%s\n", url);
+    if (token == NULL && !may_queue)
         return OK;
-    }
-    buf_printf(out, "%s: %s/#token=%s\n",
-               may_queue ? "to look and to queue spot-checks" : "to look", url,
-               token);
+    if (token != NULL)
+        buf_puts(out, may_queue ? "to look and to queue spot-checks: "
+                                : "to look: ");
+    reach_put(out, r, http_url(http), http_port(http));
+    if (token != NULL)
+        buf_printf(out, "/#token=%s", token);
+    buf_putc(out, '\n');
     return buf_status(out, err);
 }
 
@@ -188,23 +190,20 @@ static void choose_page(struct label_page *page)
 }
 
 static enum status serve(struct watch *w, const struct options *o,
-                         struct err *err)
+                         const struct context *context, struct err *err)
 {
     const struct watch_values *v = &o->v.watch;
-    const char *host[HOSTS_MAX];
+    struct reach reach;
     struct arena a = {0};
     struct label_page page = {.n = 0};
     struct buf out;
     enum status status = OK;
-    struct watch_serve s = {.address = v->listen,
-                            .port = (uint16_t)v->port,
-                            .host = host,
-                            .is_tls = v->tls};
+    struct watch_serve s = {
+        .address = v->listen, .port = (uint16_t)v->port, .is_tls = v->tls};
     buf_init(&out, 8192);
-    for (size_t i = 0; i < o->n_given && s.n_host < HOSTS_MAX; i++)
-        if (o->given[i].text != NULL &&
-            strcmp(o->given[i].row->key, "watch.host") == 0)
-            host[s.n_host++] = o->given[i].text;
+    TRY_DONE(reach_read(&reach, o, "watch.host", NULL, v->listen, v->tls, err));
+    s.host = reach.host;
+    s.n_host = reach.n_host;
     if (v->ui != NULL) {
         TRY_DONE(label_page_read(&page, &a, v->ui, err));
         choose_page(&page);
@@ -212,9 +211,10 @@ static enum status serve(struct watch *w, const struct options *o,
         s.n_file = page.n;
     }
     TRY_DONE(watch_start(w, &s, err));
-    TRY_DONE(put_link(&out, w, true, err));
-    TRY_DONE(put_link(&out, w, false, err));
+    TRY_DONE(put_link(&out, w, &reach, true, err));
+    TRY_DONE(put_link(&out, w, &reach, false, err));
     TRY_DONE(terminal_print(&out, err));
+    reach_hint(&reach, context);
     while (!*stop_flag())
         nap(1000);
     status = stopped(err);
@@ -243,7 +243,7 @@ enum status cmd_watch(struct options *o, struct err *err)
     TRY(watch_open(&w, &c, err));
     bool is_page = !o->v.common.json && !v->queue && !v->tty;
     if (is_page)
-        return serve(w, o, err);
+        return serve(w, o, &context, err);
     enum status status = watch_load(w, err);
     if (status == OK && v->queue)
         status = queue(w, o, err);

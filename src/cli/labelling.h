@@ -42,9 +42,6 @@ enum status labelling_choose_first(const struct options *o, struct db *db,
 /* Milliseconds since the epoch. */
 int64_t labelling_now(void);
 
-/* An address as it was given, without slashes at its end. */
-void labelling_put_url(struct buf *out, const char *url);
-
 /* A document of a sub-word for --json, begun with its schema and version:
  * "plumb.label/1". */
 void labelling_begin_json(struct json_writer *w, struct buf *out,

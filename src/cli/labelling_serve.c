@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/labelling.h"
+#include "cli/reach.h"
 #include "cli/session.h"
 #include "cli/stop.h"
 #include "cli/terminal.h"
@@ -13,15 +14,12 @@
 #include "serve/ui.h"
 
 #define TEXT_MAX ((size_t)1 << 16)
-#define HOSTS_MAX 32
 #define LOOK_MS 100 // how often a signal is looked for
 
-/* What --listen and --host say. */
+/* What --listen, --host and --url say. */
 struct place {
     char address[64];
-    const char *host[HOSTS_MAX];
-    size_t n_host;
-    char names[HOSTS_MAX][256]; // in lower case
+    struct reach reach;
 };
 
 static bool read_port(uint16_t *out, const char *text)
@@ -61,56 +59,17 @@ static enum status read_listen(struct place *p, uint16_t *port,
     return OK;
 }
 
-static enum status read_hosts(struct place *p, const struct options *o,
-                              struct err *err)
-{
-    for (size_t i = 0; i < o->n_given; i++) {
-        const struct option_given *g = &o->given[i];
-        if (g->text == NULL || strcmp(g->row->key, "label.host") != 0)
-            continue;
-        size_t len = strlen(g->text);
-        if (len < 1 || len >= sizeof p->names[0] || p->n_host == HOSTS_MAX ||
-            strchr(g->text, '/') != NULL)
-            return err_set(err, ERR_ARG,
-                           "%s: label.host = %.80s is no name, or more than %d",
-                           g->origin, g->text, HOSTS_MAX);
-        for (size_t k = 0; k <= len; k++) {
-            char c = g->text[k];
-            p->names[p->n_host][k] =
-                (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-        }
-        p->host[p->n_host] = p->names[p->n_host];
-        p->n_host++;
-    }
-    return OK;
-}
-
 /* ---- what is told ------------------------------------------------------- */
 
-/* How browsers reach it: by --url or --host, where it has a name. */
-static void find_address(struct buf *out, const struct options *o,
-                         const struct label *label, const struct place *p)
-{
-    const struct label_values *v = &o->v.label;
-    if (v->url != NULL)
-        labelling_put_url(out, v->url);
-    else if (p->n_host > 0 && v->tls)
-        buf_printf(out, "https://%s", p->host[0]);
-    else if (p->n_host > 0)
-        buf_printf(out, "http://%s:%u", p->host[0],
-                   http_port(label_http(label)));
-    else
-        buf_puts(out, label_url(label));
-}
-
-static enum status make_link(char link[AUTH_LINK_TEXT], const struct options *o,
+static enum status make_link(char link[AUTH_LINK_TEXT],
                              const struct label *label, const struct place *p,
                              struct db *db, struct err *err)
 {
     char token[AUTH_TOKEN_TEXT];
     struct buf address;
     buf_init(&address, AUTH_LINK_TEXT);
-    find_address(&address, o, label, p);
+    reach_put(&address, &p->reach, label_url(label),
+              http_port(label_http(label)));
     enum status status = buf_status(&address, err);
     if (status == OK)
         status = auth_local(token, db, labelling_now(), err);
@@ -148,30 +107,36 @@ static enum status tell(const struct options *o, const struct label *label,
                         const struct place *p, struct db *db, struct err *err)
 {
     char link[AUTH_LINK_TEXT];
-    struct buf out;
+    struct buf out, url;
     struct json_writer w;
-    enum status status = make_link(link, o, label, p, db, err);
+    enum status status = make_link(link, label, p, db, err);
     /* Who revoked "local" administers by another name. */
     bool has_link = status != ERR_MISSING;
     if (has_link)
         TRY(status);
     status = OK;
     buf_init(&out, TEXT_MAX);
+    buf_init(&url, AUTH_LINK_TEXT);
+    if (p->reach.is_for_all)
+        reach_put(&url, &p->reach, "", http_port(label_http(label)));
+    else
+        buf_puts(&url, label_url(label));
     if (o->v.common.json) {
         labelling_begin_json(&w, &out, "serve");
-        json_field_text(&w, "url", label_url(label));
+        json_field_text(&w, "url", buf_text(&url));
         json_field_int(&w, "port", http_port(label_http(label)));
         json_field_text(&w, "link", has_link ? link : NULL);
         json_close(&w, '}');
         buf_putc(&out, '\n');
     } else {
-        buf_printf(&out, "%s\n", label_url(label));
+        buf_printf(&out, "%s\n", buf_text(&url));
         if (has_link)
             buf_printf(&out, "open as administrator, once: %s\n", link);
         status = put_invitation(&out, db, err);
     }
     if (status == OK)
         status = terminal_print(&out, err);
+    buf_free(&url);
     buf_free(&out);
     return status;
 }
@@ -220,8 +185,10 @@ static enum status run(const struct options *o, struct db *db,
     enum status status = tell(o, label, p, db, err);
     if (status == OK)
         status = hint(db, c->context, err);
-    if (status == OK)
+    if (status == OK) {
+        reach_hint(&p->reach, c->context);
         wait_for_stop();
+    }
     label_stop(label);
     TRY(status);
     return farewell(db, err);
@@ -243,13 +210,14 @@ enum status labelling_serve(const struct options *o, struct db *db,
     TRY(MEM_NEW(p, 1, err));
     if (v->listen != NULL)
         TRY_DONE(read_listen(p, &port, v->listen, err));
-    TRY_DONE(read_hosts(p, o, err));
+    TRY_DONE(reach_read(&p->reach, o, "label.host", v->url,
+                        v->listen != NULL ? p->address : NULL, v->tls, err));
     if (v->ui != NULL)
         TRY_DONE(label_page_read(&page, &a, v->ui, err));
     struct label_config c = {.address = v->listen != NULL ? p->address : NULL,
                              .port = port,
-                             .host = p->host,
-                             .n_host = p->n_host,
+                             .host = p->reach.host,
+                             .n_host = p->reach.n_host,
                              .is_tls = v->tls,
                              .context = &context,
                              .file = page.file,

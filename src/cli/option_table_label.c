@@ -9,8 +9,8 @@ static const struct option rows[] = {
          "machines in; without it only this one can reach the server",
          FOR_LABEL, 0),
     TEXT("label.host", label.host, NULL,
-         "a name that browsers reach the server by, besides localhost; several "
-         "times for several names",
+         "a name or an address that browsers reach the server by, besides "
+         "localhost; several times for several names",
          FOR_LABEL, 0),
     BOOL("label.tls", label.tls, "false",
          "behind a reverse proxy on this machine that speaks TLS: cookies and "
@@ -117,8 +117,9 @@ static const struct option rows[] = {
     BOOL("label.force", label.force, "false",
          "revoke: the last administrator, too", FOR_LABEL, 0),
     TEXT("label.url", label.url, NULL,
-         "the server's address as browsers reach it, for links; without it, "
-         "the first --host, or this machine's with --port",
+         "the server's address as browsers reach it, for links, "
+         "http[s]://HOST[:PORT][/PATH]; without it, the first --host, else "
+         "this machine's; https with --tls",
          FOR_LABEL, 0),
 };
 

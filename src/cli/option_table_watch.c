@@ -8,8 +8,8 @@ static const struct option rows[] = {
          "without it only this one can reach the page",
          FOR_WATCH, 0),
     TEXT("watch.host", watch.host, NULL,
-         "a name that browsers reach the server by, besides localhost; several "
-         "times for several names",
+         "a name or an address that browsers reach the server by, besides "
+         "localhost; several times for several names",
          FOR_WATCH, 0),
     BOOL("watch.tls", watch.tls, "false",
          "behind a reverse proxy on this machine that speaks TLS: cookies and "

@@ -149,7 +149,7 @@ struct label_values {
     bool redact;
     int64_t port;
     const char *listen, *ui;
-    const char *host; // the last one; labelling_serve.c reads all
+    const char *host; // the last one; reach.c reads all
     bool tls;
     const char *name, *url;
     int role; // index into the choices of label.role

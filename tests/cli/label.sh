@@ -328,7 +328,33 @@ says errors 'was removed or replaced'
 holds [ "$(grep -c 'acknowledged is in it' errors)" -eq 0 ]
 expect 2 label p.db --listen everywhere --port 0
 expect 2 label p.db --listen 127.0.0.1:99999
-expect 2 label p.db --host a/b --port 0
+for host in a/b 'a b' a:80 '' 'a#b'; do
+    expect 2 label p.db --host "$host" --port 0
+done
+# What others can use stands in links: not 0.0.0.0, and https behind a proxy.
+serve TERM 143 p.db --listen 0.0.0.0:0
+holds grep -Eq '^http://[a-z0-9.-]*[a-z][a-z0-9.-]*:[0-9]+$' serving
+holds sh -c '! grep -F 0.0.0.0 serving'
+says errors 'where others do not know it by that, --host takes'
+serve TERM 143 p.db --listen 0.0.0.0:0 --host 192.0.2.7 --json
+holds jq -e '(.url | test("^http://192.0.2.7:[0-9]+$")) and
+    (.link | test("^http://192.0.2.7:[0-9]+/#token=o"))' serving
+holds sh -c '! grep "links call" errors'
+serve TERM 143 p.db --port 0 --tls
+holds grep -q 'https://[^:/]*/#token=o' serving
+says errors 'do not reach the proxy by that'
+for url in 'javascript:alert(1)' 'http://x/#token=z' '' 'http://' 'ftp://x' \
+    'http://a b' 'http://x/?q' 'https:///x' 'http://x:y'; do
+    expect 2 label invite p.db --name carl --url "$url"
+    says errors 'is no http[s]://HOST[:PORT][/PATH]'
+done
+expect 2 label invite p.db --name carl --tls --url http://x
+expect 0 label invite p.db --name carl --url http://192.0.2.7:81/label/
+says out 'http://192.0.2.7:81/label/#token=r'
+expect 0 label invite p.db --name carl --host Label.example.org --tls
+says out 'https://label.example.org/#token=r'
+expect 0 label invite p.db --name carl --host '[2001:db8::7]' --port 80
+says out 'http://[2001:db8::7]:80/#token=r'
 expect 5 label p.db --ui folder --port 0
 says errors 'no index.html'
 echo '<!doctype html>' >folder/index.html

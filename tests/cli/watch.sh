@@ -101,5 +101,30 @@ expect 2 watch
 expect 2 watch desk --smooth
 expect 2 watch desk --port 99999
 expect 2 watch desk --listen somewhere
+expect 2 watch desk --port 0 --host 'a b'
+says errors 'is no name or address of a host'
+
+# Links that others can use: not 0.0.0.0, and https behind a proxy.
+# served ARGUMENTS...: what is printed until it listens.
+served() {
+    "$plumb" watch desk --port 0 --no-index "$@" >serving 2>errors </dev/null &
+    server=$!
+    tries=0
+    while [ ! -s serving ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    sleep 0.2
+    kill -TERM "$server"
+    wait "$server"
+    holds [ $? -eq 143 ]
+}
+served --listen 0.0.0.0
+holds grep -Eq 'to look: http://[a-z0-9.-]*:[0-9]+/#token=' serving
+holds sh -c '! grep -F 0.0.0.0 serving'
+says errors 'where others do not know it by that, --host takes'
+served --tls --host watch.example.org
+holds grep -q 'to look: https://watch.example.org/#token=' serving
+holds sh -c '! grep "links call" errors'
 
 finish
