@@ -63,7 +63,12 @@ static enum status run(struct choose_pool_counts *n, const struct options *o,
 static void put_counts(struct buf *out, const struct options *o,
                        const struct choose_pool_counts *n)
 {
-    if (n->chosen == 0)
+    if (n->adaptive == 0)
+        buf_printf(out,
+                   "%s: no item is of the adaptive arm; a pool that is loaded "
+                   "with --adaptive has one\n",
+                   o->v.label.pool);
+    else if (n->chosen == 0)
         buf_printf(out, "%s: the adaptive arm has nothing that is not judged\n",
                    o->v.label.pool);
     else
@@ -114,6 +119,7 @@ enum status labelling_choose(const struct options *o, struct db *db,
         json_field_int(&w, "judged", (int64_t)n.judged);
         json_field_int(&w, "looked", (int64_t)n.looked);
         json_field_int(&w, "random", (int64_t)n.random);
+        json_field_int(&w, "adaptive", (int64_t)n.adaptive);
         json_field_number(&w, "u_first", n.u_first);
         json_field_number(&w, "u_last", n.u_last);
         json_close(&w, '}');

@@ -276,6 +276,7 @@ static enum status order(struct chosen *y, struct choose_pool_counts *n,
         const struct entry *e = &x->entry[i];
         n->judged += e->is_judged;
         n->random += !e->is_judged && !e->is_adaptive;
+        n->adaptive += e->is_adaptive;
         if (!e->is_judged && !e->is_adaptive)
             continue;
         y->entry[y->n] = i;

@@ -28,12 +28,13 @@ struct choose_pool_config {
 };
 
 struct choose_pool_counts {
-    size_t chosen; // items of the adaptive arm that have a new priority
-    size_t greedy; // of them, by uncertainty times diversity; the rest by
-                   // uncertainty alone
-    size_t judged; // items that count as judged
-    size_t looked; // of them, as many as distances were taken to
-    size_t random; // items of the random arm not judged yet
+    size_t chosen;   // items of the adaptive arm that have a new priority
+    size_t greedy;   // of them, by uncertainty times diversity; the rest by
+                     // uncertainty alone
+    size_t judged;   // items that count as judged
+    size_t looked;   // of them, as many as distances were taken to
+    size_t random;   // items of the random arm not judged yet
+    size_t adaptive; // items of the adaptive arm, judged or not
     double u_first, u_last; // the uncertainty of the first and the last chosen,
                             // NaN without one
 };

@@ -49,6 +49,14 @@ static bool is_all_blank(const char *text, size_t len)
 
 /* ---- rows --------------------------------------------------------------- */
 
+/* Does a line end in the middle of an object or array? */
+static bool goes_on(const char *text, size_t len)
+{
+    while (len > 0 && is_blank(text[len - 1]))
+        len--;
+    return len > 0 && strchr("{[,:", text[len - 1]) != NULL;
+}
+
 static enum status parse_row(struct walk *w, const char *text, size_t len,
                              const char *place, struct err *err)
 {
@@ -56,8 +64,17 @@ static enum status parse_row(struct walk *w, const char *text, size_t len,
         return err_set(err, ERR_FORMAT, "%s: line of %zu bytes, limit %zu",
                        place, len, JSONL_LINE_MAX);
     struct json *row = NULL;
-    TRY(json_parse(&row, text, len, place, err));
-    enum status status = w->fn(w->ctx, row, w->row_line, err);
+    enum status status = json_parse(&row, text, len, place, err);
+    if (status == ERR_FORMAT && w->layout == LAYOUT_LINES &&
+        goes_on(text, len)) {
+        struct err own = *err;
+        return err_set(err, ERR_FORMAT,
+                       "%s; a record is one JSON object on one line (JSON "
+                       "Lines), this one goes on on the next",
+                       own.text);
+    }
+    TRY(status);
+    status = w->fn(w->ctx, row, w->row_line, err);
     if (status != OK)
         (void)err_context(err, "%s", place);
     json_free(row);

@@ -64,6 +64,11 @@ enum db_mode {
                // all, readable by its owner only
 };
 
+/* Is it an SQLite file, by its first bytes?  Of what cannot be read: no.  The
+ * look does not drop locks that this process has on the file, as opening and
+ * closing it otherwise would. */
+bool db_is_sqlite(const char *path);
+
 /* Open and check.  ERR_MISSING when absent.  `schema` must outlive it. */
 enum status db_open(struct db **out, const char *path, enum db_mode mode,
                     const struct db_schema *schema, struct err *err) MUST_CHECK;

@@ -438,6 +438,29 @@ static enum status prepare(struct db *db, enum db_mode mode, struct err *err)
 
 /* ---- the door ----------------------------------------------------------- */
 
+bool db_is_sqlite(const char *path)
+{
+    static const char magic[] = "SQLite format 3";
+    char full[FILE_PATH_MAX], head[sizeof magic];
+    struct stat st;
+    sqlite3 *handle = NULL;
+    sqlite3_file *file = NULL;
+    bool is = false;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+        file_absolute(full, path, NULL) != OK)
+        return false;
+    if (sqlite3_open_v2(full, &handle,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                        NULL) == SQLITE_OK &&
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER,
+                             (void *)&file) == SQLITE_OK &&
+        file != NULL && file->pMethods != NULL)
+        is = file->pMethods->xRead(file, head, sizeof head, 0) == SQLITE_OK &&
+             memcmp(head, magic, sizeof head) == 0;
+    (void)sqlite3_close_v2(handle);
+    return is;
+}
+
 /* Make an empty file that only its owner reads; the log takes its rights from
  * it. */
 static enum status make_file(bool *is_made, const char *path, struct err *err)

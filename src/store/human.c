@@ -9,31 +9,36 @@
 
 #define RANKINGS_MAX ((size_t)1 << 30)
 
-/* "a.db#b" in two, unless a file has the whole name; *pool is NULL of one. */
+/* "a.db#b" in two, unless a file has the whole name; *pool is NULL of one.  A
+ * pool's name may hold '#' too, so the first part is the shortest that is a
+ * file; with none, what is before the first '#'. */
 static enum status split(char file[FILE_PATH_MAX], const char **pool,
                          const char *path, struct err *err)
 {
-    const char *mark = file_exists(path) ? NULL : strrchr(path, '#');
-    *pool = mark != NULL ? mark + 1 : NULL;
+    *pool = NULL;
     TRY(file_join(file, "", path, err));
-    if (mark != NULL)
-        file[mark - path] = '\0';
+    if (file_exists(path))
+        return OK;
+    for (char *mark = strchr(file, '#'); mark != NULL;
+         mark = strchr(mark + 1, '#')) {
+        *mark = '\0';
+        bool is_there = file_exists(file) && !file_is_dir(file);
+        if (*pool == NULL || is_there)
+            *pool = path + (mark + 1 - file);
+        if (is_there)
+            return OK;
+        *mark = '#';
+    }
+    if (*pool != NULL)
+        file[*pool - 1 - path] = '\0';
     return OK;
 }
 
 bool human_is_database(const char *path)
 {
-    static const char magic[] = "SQLite format 3";
-    struct file_map map;
     char file[FILE_PATH_MAX];
     const char *pool;
-    if (split(file, &pool, path, NULL) != OK ||
-        file_map(&map, file, NULL) != OK)
-        return false;
-    bool is =
-        map.len >= sizeof magic && memcmp(map.data, magic, sizeof magic) == 0;
-    file_unmap(&map);
-    return is;
+    return split(file, &pool, path, NULL) == OK && db_is_sqlite(file);
 }
 
 /* ---- spot-checks --------------------------------------------------------- */

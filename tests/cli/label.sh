@@ -112,6 +112,8 @@ holds jq -e '.new == 0' out
 expect 0 label load c.db drawn.jsonl --pool file --adaptive \
     --reward-model reward1
 expect 0 label audit c.db
+expect 0 label choose d.db --pool rank --reward-model reward1
+says out 'rank: no item is of the adaptive arm; a pool that is loaded with'
 expect 2 label choose c.db --pool rank
 says errors 'reward_model is not set'
 expect 2 label choose c.db --reward-model reward1
@@ -146,6 +148,10 @@ echo '{"id":"p3"}' >>pairs.jsonl
 expect 4 label load p.db pairs.jsonl --pool spot --task spotcheck
 says errors 'pairs.jsonl:41: neither'
 expect 5 label load p.db absent.jsonl --pool rank
+jq . sets.jsonl >spread.jsonl
+expect 4 label load p.db spread.jsonl --pool rank
+says errors 'spread.jsonl:1: '
+says errors 'one JSON object on one line (JSON Lines)'
 expect 5 label progress absent.db
 holds [ ! -e absent.db ]
 expect 4 label progress pairs.jsonl
