@@ -70,6 +70,24 @@ void *mem_grow(void *p, size_t n_old, size_t n_new, size_t size)
     return grown;
 }
 
+enum status mem_room(void *array, size_t n, size_t *room, size_t size,
+                     const char *what, struct err *err)
+{
+    void *old, *grown;
+    size_t more = *room > 0 ? 2 * *room : 64;
+    if (n < *room)
+        return OK;
+    /* Pointers to objects are of one form where POSIX holds. */
+    memcpy(&old, array, sizeof old);
+    grown = mem_grow(old, *room, more, size);
+    if (grown == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: %zu x %zu bytes for %s",
+                       more, size, what);
+    memcpy(array, &grown, sizeof grown);
+    *room = more;
+    return OK;
+}
+
 void mem_free(void *p)
 {
     free(p);

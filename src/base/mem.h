@@ -32,6 +32,14 @@ void *mem_small(size_t size);
  */
 void *mem_grow(void *p, size_t n_old, size_t n_new, size_t size);
 
+/*
+ * Let an array of n objects that has room for *room take one more: twice the
+ * room, or the first 64.  `array` is the address of the pointer to it.  Use
+ * MEM_ROOM().
+ */
+enum status mem_room(void *array, size_t n, size_t *room, size_t size,
+                     const char *what, struct err *err) MUST_CHECK;
+
 /* Give memory back; NULL is fine. */
 void mem_free(void *p);
 
@@ -57,5 +65,10 @@ long mem_count(void);
          ? OK                                                                  \
          : err_set((err), ERR_MEMORY, "out of memory: %zu x %zu bytes for %s", \
                    (size_t)(n), sizeof *(p), #p))
+
+/* Room for one more behind p[0..n), of `room`: TRY(MEM_ROOM(p, n, room, err)).
+ */
+#define MEM_ROOM(p, n, room, err)                                              \
+    mem_room(&(p), (n), &(room), sizeof *(p), #p, (err))
 
 #endif

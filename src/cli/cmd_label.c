@@ -39,13 +39,12 @@ static enum status find_url(struct buf *out, const struct options *o,
     char own[40];
     struct reach r;
     struct terminal t;
-    const struct context context = {
-        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    struct context context;
     TRY(reach_read(&r, o, "label.host", v->url, NULL, v->tls, err));
     (void)snprintf(own, sizeof own, "http://127.0.0.1:%lld",
                    (long long)v->port);
     reach_put(out, &r, own, (unsigned)v->port);
-    terminal_init(&t, o->v.common.quiet);
+    labelling_context(&context, &t, o);
     reach_hint(&r, &context);
     return buf_status(out, err);
 }

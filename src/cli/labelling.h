@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
 #include "store/project.h"
 
 /* Called with the project open and the words behind its path. */
@@ -41,6 +42,10 @@ enum status labelling_choose_first(const struct options *o, struct db *db,
 
 /* Milliseconds since the epoch. */
 int64_t labelling_now(void);
+
+/* Where this command's warnings go; `t` is to last as long as `c`. */
+void labelling_context(struct context *c, struct terminal *t,
+                       const struct options *o);
 
 /* A document of a sub-word for --json, begun with its schema and version:
  * "plumb.label/1". */

@@ -86,11 +86,10 @@ enum status labelling_choose_first(const struct options *o, struct db *db,
 {
     struct choose_pool_counts n;
     struct terminal t;
-    const struct context context = {
-        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    struct context context;
     struct buf line;
     TRY(run(&n, o, db, err));
-    terminal_init(&t, o->v.common.quiet);
+    labelling_context(&context, &t, o);
     buf_init(&line, TEXT_MAX);
     put_counts(&line, o, &n);
     context_info(&context, "%.*s", (int)(line.len - 1), buf_text(&line));

@@ -80,9 +80,8 @@ static enum status warn(const struct options *o, struct db *db,
 {
     struct mixing m = {.db = db};
     struct terminal t;
-    const struct context context = {
-        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
-    terminal_init(&t, o->v.common.quiet);
+    struct context context;
+    labelling_context(&context, &t, o);
     if (db_is_still(db))
         context_warn(&context,
                      "%s cannot be written here: its audit log does not note "

@@ -49,9 +49,8 @@ static enum status print_counts(const struct options *o,
 static void warn_of_few(const struct options *o, const struct load_counts *n)
 {
     struct terminal t;
-    const struct context context = {
-        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
-    terminal_init(&t, o->v.common.quiet);
+    struct context context;
+    labelling_context(&context, &t, o);
     if (n->pairs_wanted > 0)
         context_warn(&context,
                      "%lld pairs fewer than --pairs asks for: a reply is shown "

@@ -204,9 +204,8 @@ enum status labelling_serve(const struct options *o, struct db *db,
     struct label_page page = {.n = 0};
     enum status status = OK;
     uint16_t port = (uint16_t)v->port;
-    terminal_init(&t, o->v.common.quiet);
-    const struct context context = {
-        .sink = terminal_event, .sink_ctx = &t, .stage = "label"};
+    struct context context;
+    labelling_context(&context, &t, o);
     TRY(MEM_NEW(p, 1, err));
     if (v->listen != NULL)
         TRY_DONE(read_listen(p, &port, v->listen, err));

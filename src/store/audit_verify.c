@@ -42,15 +42,10 @@ static enum status number(int64_t *out, struct db *db, const char *sql,
                           int64_t id, struct err *err)
 {
     struct query q;
-    bool row;
     TRY(query_open(&q, db, sql, err));
     if (id != 0)
         query_bind_int(&q, 1, id);
-    enum status status = query_next(&q, &row, err);
-    if (status == OK)
-        *out = row ? query_int(&q, 0) : 0;
-    query_close(&q);
-    return status;
+    return query_one(out, &q, err);
 }
 
 static enum status check_row(struct verifying *v, const struct seal *seal,

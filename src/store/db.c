@@ -101,20 +101,6 @@ enum status db_error(const struct db *db, const char *verb, struct err *err)
 
 /* ---- kept statements ---------------------------------------------------- */
 
-static enum status make_room(struct db *db, struct err *err)
-{
-    if (db->n < db->room)
-        return OK;
-    size_t room = db->room > 0 ? 2 * db->room : 32;
-    struct db_statement *grown =
-        mem_grow(db->statement, db->n, room, sizeof *grown);
-    if (grown == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory: %zu statements", room);
-    db->statement = grown;
-    db->room = room;
-    return OK;
-}
-
 enum status db_statement(size_t *index, struct db *db, const char *sql,
                          struct err *err)
 {
@@ -127,7 +113,7 @@ enum status db_statement(size_t *index, struct db *db, const char *sql,
         }
     }
     sqlite3_stmt *stmt;
-    TRY(make_room(db, err));
+    TRY(MEM_ROOM(db->statement, db->n, db->room, err));
     if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
                            &stmt, NULL) != SQLITE_OK)
         return db_error(db, "prepare a statement", err);

@@ -219,13 +219,8 @@ static enum status read_number(int64_t *out, struct db *db, const char *pragma,
                                struct err *err)
 {
     struct query q;
-    bool row = false;
     TRY(query_open(&q, db, pragma, err));
-    enum status status = query_next(&q, &row, err);
-    if (status == OK)
-        *out = row ? query_int(&q, 0) : 0;
-    query_close(&q);
-    return status;
+    return query_one(out, &q, err);
 }
 
 static const char application_id[] = "PRAGMA application_id";

@@ -131,16 +131,11 @@ enum status judges_digest(unsigned char out[32], struct db *db, int64_t id,
 enum status judges_admins(int64_t *n, struct db *db, struct err *err)
 {
     struct query q;
-    bool row;
     TRY(query_open(&q, db,
                    "SELECT count(*) FROM judge WHERE role = 'admin' AND "
                    "revoked_ms IS NULL",
                    err));
-    enum status status = query_next(&q, &row, err);
-    if (status == OK)
-        *n = row ? query_int(&q, 0) : 0;
-    query_close(&q);
-    return status;
+    return query_one(n, &q, err);
 }
 
 /* Spaces of all widths, none included (Unicode 15: White_Space, and what of

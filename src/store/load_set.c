@@ -247,15 +247,7 @@ static enum status add_record(struct load_record **out, struct load_set *s,
     if (s->n >= LOAD_RECORDS_MAX)
         return err_set(err, ERR_LIMIT, "more than %d records",
                        LOAD_RECORDS_MAX);
-    if (s->n == s->room) {
-        size_t room = s->room > 0 ? 2 * s->room : 64;
-        struct load_record *more =
-            mem_grow(s->record, s->room, room, sizeof *more);
-        if (more == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory for records");
-        s->record = more;
-        s->room = room;
-    }
+    TRY(MEM_ROOM(s->record, s->n, s->room, err));
     *out = &s->record[s->n++];
     **out =
         (struct load_record){.id = id, .line = line, .priority = (double)NAN};

@@ -128,6 +128,16 @@ enum status query_blob(void *out, size_t len, const struct query *q, int column,
     return OK;
 }
 
+enum status query_one(int64_t *out, struct query *q, struct err *err)
+{
+    bool row = false;
+    enum status status = query_next(q, &row, err);
+    if (status == OK)
+        *out = row ? query_int(q, 0) : 0;
+    query_close(q);
+    return status;
+}
+
 enum status query_walk(struct query *q, query_fn fn, void *ctx, struct err *err)
 {
     enum status status = OK;

@@ -49,6 +49,11 @@ enum status query_next(struct query *q, bool *row, struct err *err) MUST_CHECK;
  * `return query_run(&q, err)` ends a function. */
 enum status query_run(struct query *q, struct err *err) MUST_CHECK;
 
+/* The number in the first column of the first row, 0 without a row; closes the
+ * query. */
+enum status query_one(int64_t *out, struct query *q,
+                      struct err *err) MUST_CHECK;
+
 /* Call with the first column of each row, an id, and close the query; stops at
  * the first failure, which it returns. */
 typedef enum status (*query_fn)(void *ctx, int64_t id, struct err *err);

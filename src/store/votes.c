@@ -102,17 +102,6 @@ struct casting {
     bool is_new;
 };
 
-/* The id that a query gives, 0 when none; ends it. */
-static enum status one_id(int64_t *id, struct query *q, struct err *err)
-{
-    bool row;
-    enum status status = query_next(q, &row, err);
-    if (status == OK)
-        *id = row ? query_int(q, 0) : 0;
-    query_close(q);
-    return status;
-}
-
 /* Is what stands under the key the same act? */
 static enum status compare(struct db *db, const struct vote *v, int64_t id,
                            struct err *err)
@@ -152,7 +141,7 @@ enum status votes_find_last(int64_t *id, struct db *db, int64_t assignment,
     TRY(query_open(&q, db, "SELECT max(id) FROM vote WHERE assignment_id = ?1",
                    err));
     query_bind_int(&q, 1, assignment);
-    return one_id(id, &q, err);
+    return query_one(id, &q, err);
 }
 
 /* The act must go on where the chain ends. */
@@ -171,7 +160,7 @@ static enum status check_chain(struct db *db, const struct vote *v,
         return OK;
     TRY(query_open(&q, db, "SELECT act = 'undo' FROM vote WHERE id = ?1", err));
     query_bind_int(&q, 1, last);
-    TRY(one_id(&is_undo, &q, err));
+    TRY(query_one(&is_undo, &q, err));
     return is_undo != 0 ? err_set(err, ERR_MISMATCH, "it was undone already")
                         : OK;
 }
@@ -272,7 +261,7 @@ static enum status read_task(enum pool_task *task, struct db *db, int64_t item,
                    "JOIN pool AS p ON p.id = i.pool_id WHERE i.id = ?1",
                    err));
     query_bind_int(&q, 1, item);
-    TRY(one_id(&is_pair, &q, err));
+    TRY(query_one(&is_pair, &q, err));
     *task = is_pair != 0 ? POOL_SPOTCHECK : POOL_RANKING;
     return OK;
 }
@@ -285,7 +274,7 @@ static enum status find_key(int64_t *id, struct db *db, const char *sql,
     TRY(query_open(&q, db, sql, err));
     query_bind_int(&q, 1, assignment);
     query_bind_text(&q, 2, key);
-    return one_id(id, &q, err);
+    return query_one(id, &q, err);
 }
 
 enum status votes_find_key(int64_t *id, struct db *db, int64_t assignment,

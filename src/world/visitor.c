@@ -48,14 +48,7 @@ static enum status take_row(void *ctx, const struct json *row, size_t line,
     TRY(json_need_text(&prompt, row, "prompt", "record", err));
     if (json_get(row, "ticket") == NULL)
         return err_set(err, ERR_FORMAT, "no \"ticket\" object to judge by");
-    if (v->n == v->room) {
-        size_t room = 2 * v->room + 64;
-        struct known *more = mem_grow(v->known, v->room, room, sizeof *more);
-        if (more == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu tickets", room);
-        v->known = more;
-        v->room = room;
-    }
+    TRY(MEM_ROOM(v->known, v->n, v->room, err));
     struct known *k = &v->known[v->n];
     TRY(ticket_read(&k->ticket, json_get(row, "ticket"), "record", err));
     k->line = line;
@@ -196,14 +189,7 @@ static enum status begin_stream(struct rng *r, struct visitor *v,
         texts += 2654435761u * hash_text(answer[k]);
     while (i < v->n_seen && v->seen[i].texts != texts)
         i++;
-    if (i == v->room_seen) {
-        size_t room = 2 * v->room_seen + 64;
-        struct seen *more = mem_grow(v->seen, v->room_seen, room, sizeof *more);
-        if (more == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu looks", room);
-        v->seen = more;
-        v->room_seen = room;
-    }
+    TRY(MEM_ROOM(v->seen, v->n_seen, v->room_seen, err));
     if (i == v->n_seen)
         v->seen[v->n_seen++] = (struct seen){texts, 0};
     rng_init(r, v->config.seed, RNG_VISITOR,

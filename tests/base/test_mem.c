@@ -72,6 +72,31 @@ static void test_grow(void **state)
     mem_free(p);
 }
 
+static void test_room(void **state)
+{
+    int *list = NULL;
+    size_t n = 0, room = 0, moves = 0;
+    struct err err = {OK, ""};
+    (void)state;
+    for (; n < 1000; n++) {
+        size_t before = room;
+        assert_int_equal(MEM_ROOM(list, n, room, &err), OK);
+        moves += room != before;
+        assert_true(n < room);
+        list[n] = (int)n;
+    }
+    assert_int_equal(moves, 5); // 64, 128, ..., 1024
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(list[i], i);
+    n = room;
+    mem_fail_at(0);
+    assert_int_equal(MEM_ROOM(list, n, room, &err), ERR_MEMORY);
+    assert_non_null(strstr(err.text, "list"));
+    assert_int_equal(room, 1024);
+    assert_int_equal(list[999], 999);
+    mem_free(list);
+}
+
 static void test_failure_on_request(void **state)
 {
     (void)state;
@@ -115,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_zeroed_and_aligned),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_failure_on_request),
         cmocka_unit_test(test_strdup),
     };
