@@ -379,7 +379,7 @@ enum status cmd_label(struct options *o, struct err *err)
                     !db_can_write(path);
     TRY(project_open(&db, path, is_still ? DB_READ : word->mode, &made, err));
     enum status status = word->run(o, db, err);
-    if (status == OK || word == &serving)
+    if (status == OK)
         db_close(db);
     else
         project_abandon(db);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "store/db_internal.h"
 
@@ -81,6 +82,14 @@ enum status db_error(const struct db *db, const char *verb, struct err *err)
                        "%s: cannot %s: no room left on the disk; nothing of "
                        "it was kept",
                        db->path, verb);
+    bool is_shut = (code & 0xff) == SQLITE_READONLY ||
+                   ((code & 0xff) == SQLITE_CANTOPEN && file_exists(db->path) &&
+                    !db_can_write(db->path));
+    if (is_shut)
+        return err_set(err, status,
+                       "%s: cannot %s: the file or its folder cannot be "
+                       "written; copy it to where it can",
+                       db->path, verb);
     switch (code & 0xff) {
     case SQLITE_NOTADB:
         return err_set(err, status, "%s is not a database, and not %s",
@@ -88,11 +97,6 @@ enum status db_error(const struct db *db, const char *verb, struct err *err)
     case SQLITE_CORRUPT:
         return err_set(err, status, "%s is corrupt: %s", db->path,
                        sqlite3_errmsg(db->handle));
-    case SQLITE_READONLY:
-        return err_set(err, status,
-                       "%s: cannot %s: the file or its folder cannot be "
-                       "written; copy it to where it can",
-                       db->path, verb);
     default:
         return err_set(err, status, "%s: cannot %s: %s", db->path, verb,
                        sqlite3_errmsg(db->handle));

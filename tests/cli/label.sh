@@ -333,7 +333,8 @@ meanwhile=:
 says errors 'was removed or replaced'
 holds [ "$(grep -c 'acknowledged is in it' errors)" -eq 0 ]
 expect 2 label p.db --listen everywhere --port 0
-expect 2 label p.db --listen 127.0.0.1:99999
+expect 2 label fresh.db --listen 127.0.0.1:99999
+holds [ ! -e fresh.db ]
 for host in a/b 'a b' a:80 '' 'a#b'; do
     expect 2 label p.db --host "$host" --port 0
 done
