@@ -422,8 +422,9 @@ static enum status prepare(struct db *db, enum db_mode mode, struct err *err)
     if (mode == DB_READ && version < db->schema->versions)
         return err_set(err, ERR_MISMATCH,
                        "%s: its schema is version %d, this program's %d; open "
-                       "it for writing once",
-                       db->path, version, db->schema->versions);
+                       "it for writing once%s",
+                       db->path, version, db->schema->versions,
+                       db_can_write(db->path) ? "" : ", a copy of it");
     if (mode == DB_READ)
         return OK;
     TRY(use_log(db, err));

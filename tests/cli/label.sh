@@ -313,19 +313,6 @@ holds jq -e '.port > 0 and
 serve INT 130 new.db --port 0
 says serving 'plumb label invite new.db --name NAME'
 expect 0 label audit new.db
-# The last administrator is not revoked by mistake, and who did so is told.
-expect 2 label revoke new.db --name local
-says errors "'local' is the last administrator"
-expect 0 label revoke new.db --name local --force
-serve TERM 143 new.db --port 0
-holds sh -c '! grep token= serving'
-says errors 'plumb label invite new.db --role admin --name NAME makes one'
-expect 0 label invite new.db --role admin --name ada
-serve TERM 143 new.db --port 0
-holds sh -c '! grep "no administrator" errors'
-expect 0 label invite new.db --role admin --name eve
-expect 0 label revoke new.db --name ada
-expect 2 label revoke new.db --name eve
 # A database that went away under it holds nothing, and it does not say so.
 meanwhile='rm new.db*'
 serve TERM 1 new.db --port 0
@@ -366,6 +353,21 @@ expect 5 label p.db --ui folder --port 0
 says errors 'no index.html'
 echo '<!doctype html>' >folder/index.html
 serve TERM 143 p.db --port 0 --ui folder
+
+# The last administrator is not revoked by mistake, and who did so is told.
+serve TERM 143 alone.db --port 0
+expect 2 label revoke alone.db --name local
+says errors "'local' is the last administrator"
+expect 0 label revoke alone.db --name local --force
+serve TERM 143 alone.db --port 0
+holds sh -c '! grep token= serving'
+says errors 'plumb label invite alone.db --role admin --name NAME makes one'
+expect 0 label invite alone.db --role admin --name ada
+serve TERM 143 alone.db --port 0
+holds sh -c '! grep "no administrator" errors'
+expect 0 label invite alone.db --role admin --name eve
+expect 0 label revoke alone.db --name ada
+expect 2 label revoke alone.db --name eve
 
 # ---- audit
 expect 0 label audit p.db --json
