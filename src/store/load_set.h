@@ -61,7 +61,6 @@ enum status load_pool_find(struct pool *out, struct load_pool *was,
 
 /* No gold is told by its looks; ERR_MISMATCH "PATH: ...". */
 enum status load_pool_check_forms(const struct pool *pool, struct db *db,
-                                  const char *path,
-                                  struct err *err) MUST_CHECK;
+                                  const char *path, struct err *err) MUST_CHECK;
 
 #endif
