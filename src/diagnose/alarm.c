@@ -6,6 +6,7 @@
 
 #define WINDOW_LEAST 3
 #define WINDOW_MOST 50
+#define PASS 1024 // prompts whose votes are added up at once
 
 static const char *const kinds[ALARMS] = {
     [ALARM_OF_PARADOX] = "paradox", [ALARM_OF_NAN] = "nan",
@@ -243,26 +244,26 @@ static struct change scores_of(const struct evidence *e, int64_t window)
     return c;
 }
 
-/* First votes on the finished run's pairs, a vote a prompt: the mean of what
- * is said of it.  They come prompt by prompt. */
+/* First votes on the finished run's pairs, a vote a prompt: the mean of all
+ * that is said of it.  A prompt's votes may stand anywhere, so they are added
+ * up in passes of some prompts each, which needs no memory. */
 static void add_final(struct sequential *said, const struct evidence *e)
 {
-    double sum = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < e->n_vote; i++) {
-        const struct evidence_vote *v = &e->vote[i];
-        if (v->is_placebo || v->visit != 1 || isnan(v->win))
-            continue;
-        if (n > 0 && v->prompt != e->vote[i - 1].prompt) {
-            sequential_vote(said, sum / (double)n);
-            sum = 0;
-            n = 0;
+    for (size_t from = 0; from < e->n_prompts; from += PASS) {
+        double sum[PASS] = {0};
+        size_t n[PASS] = {0};
+        for (size_t i = 0; i < e->n_vote; i++) {
+            const struct evidence_vote *v = &e->vote[i];
+            if (v->is_placebo || v->visit != 1 || isnan(v->win) ||
+                v->prompt < from || v->prompt - from >= PASS)
+                continue;
+            sum[v->prompt - from] += v->win;
+            n[v->prompt - from]++;
         }
-        sum += v->win;
-        n++;
+        for (size_t p = 0; p < PASS; p++)
+            if (n[p] > 0)
+                sequential_vote(said, sum[p] / (double)n[p]);
     }
-    if (n > 0)
-        sequential_vote(said, sum / (double)n);
 }
 
 /* Those on a checkpoint's; `next` is behind them. */

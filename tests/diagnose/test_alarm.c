@@ -143,6 +143,20 @@ static void vote(struct evidence *e, int64_t at, size_t wins, size_t n)
             .step = at, .win = i < wins ? 1 : 0, .d_score = 0.5};
 }
 
+/* A vote on the finished run's reply to a prompt. */
+static void vote_final(struct evidence *e, size_t prompt, double win, int visit,
+                       bool is_placebo)
+{
+    struct evidence_vote *grown =
+        mem_grow(e->vote, e->n_vote, e->n_vote + 1, sizeof *grown);
+    assert_non_null(grown);
+    e->vote = grown;
+    e->vote[e->n_vote++] = (struct evidence_vote){
+        .prompt = prompt, .win = win, .visit = visit, .is_placebo = is_placebo};
+    if (e->n_prompts <= prompt)
+        e->n_prompts = prompt + 1;
+}
+
 static enum alarm_state paradox(const struct evidence *e, const double *gold,
                                 const struct alarm_votes *votes)
 {
@@ -205,6 +219,41 @@ static void test_people_close_it(void **state)
     evidence_free(&e);
 }
 
+/* Three pairs of a prompt, judged rounds apart, are one vote: a prompt's second
+ * pair is no second prompt, and rows that do not count part no prompts. */
+static void test_vote_a_prompt(void **state)
+{
+    (void)state;
+    enum {
+        PROMPTS = 1500, // in two passes
+        ROUNDS = 3
+    };
+    struct evidence e;
+    struct alarm_point point;
+    make(&e, 0.25, 0.1);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t p = 0; p < PROMPTS; p++) {
+            vote_final(&e, p, p % 3 == 0 ? 0 : 1, 1, false);
+            vote_final(&e, p + 1 < PROMPTS ? p + 1 : 0, 1, 1, true);
+            vote_final(&e, p + 1 < PROMPTS ? p + 1 : 0, 0, 2, false);
+        }
+    }
+    assert_int_equal(alarm_people(&point, 1, &e), 1);
+    assert_int_equal(point.win.n, PROMPTS);
+    assert_true(point.win.estimate == 2.0 / 3);
+    evidence_free(&e);
+    /* Of two prompts, one after the other with a placebo between, one is won
+     * and one is lost. */
+    make(&e, 0.25, 0.1);
+    vote_final(&e, 0, 1, 1, false);
+    vote_final(&e, 1, 1, 1, true);
+    vote_final(&e, 1, 0, 1, false);
+    assert_int_equal(alarm_people(&point, 1, &e), 1);
+    assert_int_equal(point.win.n, 2);
+    assert_true(point.win.estimate == 0.5);
+    evidence_free(&e);
+}
+
 static void test_needs(void **state)
 {
     (void)state;
@@ -222,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_quiet),           cmocka_unit_test(test_raised),
         cmocka_unit_test(test_too_little),      cmocka_unit_test(test_paradox),
         cmocka_unit_test(test_people_close_it), cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_vote_a_prompt),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
