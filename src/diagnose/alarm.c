@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "stat/cluster.h"
+#include "stat/shift.h"
+
 #define WINDOW_LEAST 3
 #define WINDOW_MOST 50
 #define PASS 1024 // prompts whose votes are added up at once
@@ -213,35 +217,126 @@ void alarm_judge_series(struct alarm alarm[ALARMS],
 
 /* ---- the paradox -------------------------------------------------------- */
 
-/* Scores of responses: of the first and of the last iterations. */
-static struct change scores_of(const struct evidence *e, int64_t window)
+/* Responses by iteration, and room for what two windows have of a prompt. */
+struct scores {
+    const struct evidence *e;
+    int64_t window;
+    struct cluster by_step;
+    size_t *place;   // [prompts] 1 + its place below, 0: not met
+    size_t *met;     // [n] prompts of the two windows
+    double *mean[2]; // [n] of the first and of the last window
+    size_t *count;   // [2 n] responses behind them
+    size_t n;
+};
+
+static void scores_close(struct scores *s)
 {
-    struct change c = {.is_known = false};
-    double sum[2] = {0, 0}, square[2] = {0, 0}, n[2] = {0, 0};
-    if (e->n_step < 2)
-        return c;
-    int64_t first = e->step[0].step, last = e->step[e->n_step - 1].step;
+    cluster_free(&s->by_step);
+    mem_free(s->place);
+    mem_free(s->met);
+    mem_free(s->mean[0]);
+    mem_free(s->mean[1]);
+    mem_free(s->count);
+}
+
+static enum status scores_open(struct scores *s, const struct evidence *e,
+                               int64_t window, struct err *err)
+{
+    enum status status = OK;
+    size_t *step = NULL, prompts = 0;
+    *s = (struct scores){.e = e, .window = window};
+    TRY_DONE(MEM_NEW(step, e->n_rollout, err));
     for (size_t i = 0; i < e->n_rollout; i++) {
-        int64_t step = e->step[e->rollout[i].step].step;
-        double x = (double)e->rollout[i].score;
-        bool is_first = step<first + window, is_last = step> last - window;
-        if (!isfinite(x) || is_first == is_last)
-            continue;
-        sum[is_last] += x;
-        square[is_last] += x * x;
-        n[is_last]++;
+        size_t prompt = e->rollout[i].prompt;
+        step[i] = e->rollout[i].step;
+        prompts = prompt < prompts ? prompts : prompt + 1;
     }
-    if (n[0] < 2 || n[1] < 2)
-        return c;
-    double m0 = sum[0] / n[0], m1 = sum[1] / n[1];
-    double v0 = (square[0] - sum[0] * m0) / (n[0] - 1);
-    double v1 = (square[1] - sum[1] * m1) / (n[1] - 1);
-    c.first.mean = m0;
-    c.last.mean = m1;
-    c.d = m1 - m0;
-    c.se = sqrt(fmax(0, v0 / n[0] + v1 / n[1]));
-    c.is_known = true;
-    return c;
+    TRY_DONE(cluster_build(&s->by_step, step, e->n_rollout, e->n_step, err));
+    TRY_DONE(MEM_NEW(s->place, prompts, err));
+    TRY_DONE(MEM_NEW(s->met, prompts, err));
+    TRY_DONE(MEM_NEW(s->mean[0], prompts, err));
+    TRY_DONE(MEM_NEW(s->mean[1], prompts, err));
+    TRY_DONE(MEM_NEW(s->count, 2 * prompts, err));
+done:
+    mem_free(step);
+    return status;
+}
+
+/* The scores of an iteration, into window w. */
+static void add_scores(struct scores *s, size_t step, size_t w)
+{
+    const struct cluster *c = &s->by_step;
+    for (size_t k = c->start[step]; k < c->start[step + 1]; k++) {
+        const struct evidence_rollout *r = &s->e->rollout[c->row[k]];
+        if (!isfinite(r->score))
+            continue;
+        if (s->place[r->prompt] == 0) {
+            size_t new = s->n++;
+            s->place[r->prompt] = s->n;
+            s->met[new] = r->prompt;
+            s->mean[0][new] = s->mean[1][new] = 0;
+            s->count[2 * new] = s->count[2 * new + 1] = 0;
+        }
+        size_t p = s->place[r->prompt] - 1;
+        s->mean[w][p] += (double)r->score;
+        s->count[2 * p + w]++;
+    }
+}
+
+/* Up to the iteration with index k: the last window's against the first's; an
+ * iteration in both windows is in neither. */
+static struct estimate scores_at(struct scores *s, size_t k, double level)
+{
+    const struct evidence *e = s->e;
+    int64_t first = e->step[0].step, last = e->step[k].step;
+    s->n = 0;
+    for (size_t i = 0; i < e->n_step; i++) {
+        int64_t step = e->step[i].step;
+        bool is_first = step < first + s->window;
+        bool is_last = step > last - s->window;
+        if (step <= last && is_first != is_last)
+            add_scores(s, i, is_last);
+    }
+    for (size_t p = 0; p < s->n; p++) {
+        for (size_t w = 0; w < 2; w++) {
+            size_t n = s->count[2 * p + w];
+            s->mean[w][p] = n > 0 ? s->mean[w][p] / (double)n : (double)NAN;
+        }
+        s->place[s->met[p]] = 0;
+    }
+    return shift_estimate(s->mean[0], s->mean[1], s->n, level);
+}
+
+/* When the alarm was raised first, and seen last; SIZE_MAX: it never was. */
+struct raising {
+    size_t first, last;
+};
+
+/* The j-th look, at the iteration with index k: has the reward risen? */
+static bool look(struct scores *s, size_t k, size_t j)
+{
+    double level = 1 - 0.05 / ((double)j * ((double)j + 1));
+    return scores_at(s, k, level).low > 0;
+}
+
+/* From both ends, since a look takes its time. */
+static struct raising find_raising(struct scores *s,
+                                   const struct warning_log *log)
+{
+    struct raising r = {SIZE_MAX, SIZE_MAX};
+    size_t looks = 0;
+    for (size_t k = 0; k < log->n; k++) {
+        looks += log->at[k].is_alarm;
+        if (r.first == SIZE_MAX && log->at[k].is_alarm && look(s, k, looks))
+            r.first = k;
+    }
+    for (size_t k = log->n; r.first != SIZE_MAX && k-- > r.first;) {
+        r.last = k;
+        if (log->at[k].is_alarm && (k == r.first || look(s, k, looks)))
+            break;
+        looks -= log->at[k].is_alarm;
+    }
+    return r;
 }
 
 /* First votes on the finished run's pairs, a vote a prompt: the mean of all
@@ -279,18 +374,20 @@ static size_t add_checkpoint(struct sequential *said, const struct evidence *e,
 size_t alarm_people(struct alarm_point *out, size_t room,
                     const struct evidence *e)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < e->n_spot && n < room; n++) {
-        struct sequential said = {.wins = 0};
-        out[n].iteration = e->spot[i].step;
-        i = add_checkpoint(&said, e, i);
-        out[n].win = sequential_rate(&said, 0);
-    }
     struct sequential last = {.wins = 0};
+    size_t n = 0;
+    int64_t end = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
     add_final(&last, e);
-    if (last.wins + last.losses + last.ties > 0 && n < room && e->n_step > 0)
-        out[n++] = (struct alarm_point){e->step[e->n_step - 1].step,
-                                        sequential_rate(&last, 0)};
+    bool has_last = last.wins + last.losses + last.ties > 0 && end >= 0;
+    for (size_t i = 0; i < e->n_spot && n < room;) {
+        struct sequential said = {.wins = 0};
+        int64_t step = e->spot[i].step;
+        i = add_checkpoint(&said, e, i);
+        if (!has_last || step != end)
+            out[n++] = (struct alarm_point){step, sequential_rate(&said, 0)};
+    }
+    if (has_last && n < room)
+        out[n++] = (struct alarm_point){end, sequential_rate(&last, 0)};
     return n;
 }
 
@@ -313,48 +410,53 @@ static int people_say(struct estimate *rate, const struct evidence *e,
     return rate->low > 0.5 ? 1 : rate->high < 0.5 ? -1 : 0;
 }
 
-/* The words of a raised alarm. */
-static void tell(struct alarm *a, const struct warning *at,
-                 const struct change *score, const struct estimate *rate,
+/* The words of a raised alarm, of when it was seen last. */
+static void tell(struct alarm *a, const struct warning_log *log, size_t k,
+                 const struct estimate *score, const struct estimate *rate,
                  int gold)
 {
-    char people[96] = "nobody has compared the replies";
+    const struct warning *at = &log->at[k];
+    char people[96] = "nobody has compared the replies", when[48] = "";
     if (rate->n > 0)
         (void)snprintf(people, sizeof people,
                        "people prefer the policy in %.0f %% of %zu pairs "
                        "[%.0f, %.0f]",
                        100 * rate->estimate, rate->n, 100 * rate->low,
                        100 * rate->high);
-    (void)snprintf(a->text, sizeof a->text,
-                   "the reward rose by %.2f [%.2f, %.2f], %.2f nats were spent "
-                   "where %.2f were earned, %s%s",
-                   score->d, score->d - 1.96 * score->se,
-                   score->d + 1.96 * score->se, at->signal[WARNING_SPENT],
-                   at->signal[WARNING_EARNED],
-                   gold < 0   ? "gold falls, "
-                   : gold > 0 ? "gold rises, "
-                              : "",
-                   people);
+    if (k + 1 < log->n)
+        (void)snprintf(when, sizeof when, "at iteration %lld ",
+                       (long long)at->iteration);
+    (void)snprintf(
+        a->text, sizeof a->text,
+        "%sthe reward %s by %.2f [%.2f, %.2f], %.2f nats %s spent where %.2f "
+        "were earned, %s%s",
+        when, k + 1 < log->n ? "had risen" : "rose", score->estimate,
+        score->low, score->high, at->signal[WARNING_SPENT],
+        k + 1 < log->n ? "had been" : "were", at->signal[WARNING_EARNED],
+        gold < 0   ? "gold falls, "
+        : gold > 0 ? "gold rises, "
+                   : "",
+        people);
 }
 
 static void judge_log(struct alarm *a, const struct warning_log *log,
-                      const struct evidence *e, const struct alarm_series *s,
-                      const struct alarm_votes *votes, int64_t window)
+                      struct scores *s, const struct evidence *e, int gold,
+                      const struct alarm_votes *votes)
 {
-    struct estimate rate;
-    struct change score = scores_of(e, window);
-    int people = people_say(&rate, e, votes);
-    int gold = s->gold != NULL ? alarm_direction(s->gold, s->n) : 0;
-    bool is_up = score.is_known && score.d - 1.96 * score.se > 0;
-    if (log->needs != NULL && log->alarm == SIZE_MAX) {
+    struct estimate rate, score;
+    if (log->needs != NULL) {
         set(a, ALARM_UNKNOWN, -1, "needs %s", log->needs);
         return;
     }
-    const struct warning *now = &log->at[log->n - 1];
-    if (!(now->level >= 1) || !is_up || (people == 0 && gold > 0)) {
+    struct raising raised = find_raising(s, log);
+    int people = people_say(&rate, e, votes);
+    bool is_kept_quiet = people == 0 && gold > 0 && !votes->is_asked;
+    if (raised.first == SIZE_MAX || is_kept_quiet) {
+        const struct warning *now = &log->at[log->n - 1];
+        score = scores_at(s, log->n - 1, 0.95);
         set(a, ALARM_QUIET, -1, "%.2f nats spent, %.2f earned; the reward %s%s",
             now->signal[WARNING_SPENT], now->signal[WARNING_EARNED],
-            is_up ? "rises" : "does not rise",
+            score.low > 0 ? "rises" : "does not rise",
             gold > 0 ? ", and so does gold" : "");
         return;
     }
@@ -362,8 +464,9 @@ static void judge_log(struct alarm *a, const struct warning_log *log,
                              : people > 0      ? ALARM_CLEARED
                              : votes->is_asked ? ALARM_ASKED
                                                : ALARM_RAISED;
-    set(a, state, log->at[log->alarm].iteration, "%s", "");
-    tell(a, now, &score, &rate, gold);
+    set(a, state, log->at[raised.first].iteration, "%s", "");
+    score = scores_at(s, raised.last, 0.95);
+    tell(a, log, raised.last, &score, &rate, gold);
 }
 
 enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
@@ -373,8 +476,13 @@ enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
 {
     struct warning_plan plan = warning_plan_default();
     struct warning_log log;
+    struct scores scores;
     TRY(warning_watch(&log, e, &plan, err));
-    judge_log(out, &log, e, s, votes, plan.window);
+    enum status status = scores_open(&scores, e, plan.window, err);
+    if (status == OK)
+        judge_log(out, &log, &scores, e,
+                  s->gold != NULL ? alarm_direction(s->gold, s->n) : 0, votes);
+    scores_close(&scores);
     warning_log_free(&log);
-    return OK;
+    return status;
 }

@@ -20,26 +20,38 @@
  *     value     explained variance below 0 over the last window, after
  *               ALARM_VALUE_FROM iterations: a constant would do better
  *     length    rises, by ALARM_LENGTH or more
- *     paradox   the reward rises, the policy has spent more KL than its reward
- *               model has earned (diagnose/warning.h, whose rule and signals
- *               these are), and neither people nor a gold judgement say that
- *               replies got better
+ *     paradox   the reward rose while the policy had spent more KL than its
+ *               reward model has earned (diagnose/warning.h, whose rule and
+ *               signals these are), and neither people nor a gold judgement
+ *               say that replies got better
  *
- * THE PARADOX ALARM in full.  Scores of responses in the last iterations
- * against those in the first, 95 % interval of the difference above 0; level
- * of the warning 1 or more; and not "better".  People say better when the
- * always-valid interval of the win rate (stat/sequential.h) lies above 1/2,
- * worse when below, over blind votes on the newest policy that they saw: the
- * finished run's (human/spotcheck.jsonl), else the newest checkpoint's, and
- * those that were queued because of the alarm.  Gold rises or falls as above.
- * People are heard before gold.  What was raised is
+ * THE PARADOX ALARM in full.  It is raised at an iteration where the level of
+ * the warning is 1 or more and the reward has risen: the mean score of a
+ * prompt's responses over the warning's window up to it, less that over as many
+ * iterations at the beginning, has an interval above 0.  The prompt is the
+ * unit, and what is in both windows is paired (stat/shift.h).  The j-th look at
+ * the reward, one for each iteration with such a level, takes the interval of
  *
- *     open        nobody has looked
+ *     1 - 0.05 / (j (j + 1)),    the sum of 0.05 / (j (j + 1)) being 0.05,
+ *
+ * so that a reward which does not move raises it in one run of twenty at most,
+ * however long the run.  What was raised stays so, whatever level and reward do
+ * afterwards: the policy that spent the KL is still there.
+ *
+ * Then people are heard.  They say better when the always-valid interval of the
+ * win rate (stat/sequential.h) lies above 1/2, worse when below, over blind
+ * votes, one a prompt, on the newest policy that they saw: the finished run's
+ * (human/spotcheck.jsonl or a database), else the newest checkpoint's; those
+ * that were queued because of the alarm count alone where there are some.
+ *
+ *     open        nobody was asked
  *     asked       people were asked, and have not decided
  *     confirmed   people say worse
  *     cleared     people say better
  *
- * so that nothing but human evidence closes it.
+ * so that what people confirmed or were asked about is closed by people alone.
+ * Gold, which rises or falls as the series above, is heard after them: while it
+ * rises, what is open is quiet.
  */
 #ifndef PLUMB_DIAGNOSE_ALARM_H
 #define PLUMB_DIAGNOSE_ALARM_H
@@ -112,8 +124,9 @@ struct alarm_votes {
 };
 
 /* What people said of the policy at an iteration: the rate at which they prefer
- * it among votes that chose, with its always-valid interval.  The first `room`
- * points, by iteration; returns how many. */
+ * it among votes that chose, with its always-valid interval; one point an
+ * iteration, at the last one the finished run's rather than its checkpoint's.
+ * The first `room` points, by iteration; returns how many. */
 struct alarm_point {
     int64_t iteration;
     struct estimate win;

@@ -2,16 +2,19 @@
  * test_alarm.c - alarms: raised exactly where the rule says, and the paradox
  * alarm closed by people alone.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "diagnose/alarm.h"
 #include "eval/files.h"
 
@@ -124,6 +127,7 @@ static void make(struct evidence *e, double kl, double score)
         for (uint32_t k = 0; k < BATCH; k++)
             e->rollout[i * BATCH + k] = (struct evidence_rollout){
                 .step = i,
+                .prompt = k,
                 .kl = (float)(kl * i),
                 .score = (float)(score * i) + 0.01F * (float)k};
     }
@@ -147,10 +151,14 @@ static void vote(struct evidence *e, int64_t at, size_t wins, size_t n)
 static void vote_final(struct evidence *e, size_t prompt, double win, int visit,
                        bool is_placebo)
 {
-    struct evidence_vote *grown =
-        mem_grow(e->vote, e->n_vote, e->n_vote + 1, sizeof *grown);
-    assert_non_null(grown);
-    e->vote = grown;
+    if (e->n_vote == e->room_vote) {
+        size_t room = e->room_vote > 0 ? 2 * e->room_vote : 16;
+        struct evidence_vote *grown =
+            mem_grow(e->vote, e->n_vote, room, sizeof *grown);
+        assert_non_null(grown);
+        e->vote = grown;
+        e->room_vote = room;
+    }
     e->vote[e->n_vote++] = (struct evidence_vote){
         .prompt = prompt, .win = win, .visit = visit, .is_placebo = is_placebo};
     if (e->n_prompts <= prompt)
@@ -254,6 +262,126 @@ static void test_vote_a_prompt(void **state)
     evidence_free(&e);
 }
 
+/* From the middle of the run on the policy goes back to where it began, with
+ * its KL and its reward: what people said or were asked does not go quiet. */
+static void test_stays(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm a;
+    struct err err;
+    struct alarm_series s = series();
+    const struct alarm_votes asked = {.is_asked = true}, none = {0};
+    make(&e, 0.25, 0.1);
+    for (size_t i = 0; i < e.n_rollout; i++) {
+        struct evidence_rollout *r = &e.rollout[i];
+        if (r->step >= N / 2)
+            *r = (struct evidence_rollout){.step = r->step,
+                                           .prompt = r->prompt,
+                                           .score = 0.01F * (float)r->prompt};
+    }
+    files_must(alarm_judge_paradox(&a, &e, &s, &none, &err), &err);
+    assert_int_equal(a.state, ALARM_RAISED);
+    assert_in_range(a.since, 2, N / 2);
+    /* The warning's window of three still holds some of it for a while. */
+    int64_t at = 0;
+    assert_int_equal(
+        sscanf(a.text, "at iteration %" SCNd64 " the reward had", &at), 1);
+    assert_in_range(at, N / 2, N / 2 + 2);
+    assert_int_equal(paradox(&e, NULL, &asked), ALARM_ASKED);
+    assert_int_equal(paradox(&e, rising, &asked), ALARM_ASKED);
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_QUIET);
+    vote(&e, 40, 0, 60);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_CONFIRMED);
+    assert_int_equal(paradox(&e, rising, &asked), ALARM_CONFIRMED);
+    vote(&e, 41, 60, 60);
+    assert_int_equal(paradox(&e, NULL, &asked), ALARM_CLEARED);
+    evidence_free(&e);
+}
+
+/* Votes do not raise what the run never gave reason for. */
+static void test_never_raised(void **state)
+{
+    (void)state;
+    struct evidence e;
+    const struct alarm_votes asked = {.is_asked = true};
+    make(&e, 0, 0.1);
+    vote(&e, 40, 0, 60);
+    assert_int_equal(paradox(&e, NULL, &asked), ALARM_QUIET);
+    evidence_free(&e);
+}
+
+/* A hundred responses to two prompts are two observations: two others that
+ * happen to be scored higher are no rise. */
+static void test_prompts_are_units(void **state)
+{
+    (void)state;
+    struct evidence e;
+    make(&e, 0.25, 0);
+    for (size_t i = 0; i < e.n_rollout; i++) {
+        struct evidence_rollout *r = &e.rollout[i];
+        uint32_t which = r->prompt % 2;
+        r->prompt = (r->step >= N / 2 ? 2 : 0) + which;
+        r->score = (r->prompt < 2 ? 0.0F : 0.5F) + (which == 0 ? 0.0F : 1.0F) +
+                   0.01F * (float)(i % BATCH);
+    }
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_QUIET);
+    /* The same prompts as at first: paired, they have risen. */
+    for (size_t i = 0; i < e.n_rollout; i++)
+        e.rollout[i].prompt %= 2;
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_RAISED);
+    evidence_free(&e);
+}
+
+/* Forty looks at a reward that does not move, of batches with prompts of their
+ * own: one run in twenty at most.  400 runs, and four standard errors of a
+ * share of .05 among them; looks at 95 % raise three times as many. */
+static void test_false_alarms(void **state)
+{
+    (void)state;
+    enum {
+        RUNS = 400
+    };
+    struct evidence e;
+    size_t raised = 0;
+    make(&e, 0.25, 0);
+    for (size_t i = 0; i < e.n_rollout; i++)
+        e.rollout[i].kl = 10; // spent from the beginning
+    for (uint32_t run = 0; run < RUNS; run++) {
+        struct rng r;
+        rng_init(&r, 1, RNG_TEST, run, 0);
+        for (size_t i = 0; i < e.n_rollout; i += 2) {
+            double prompt = rng_normal(&r);
+            for (size_t k = i; k < i + 2; k++) {
+                e.rollout[k].prompt = (uint32_t)(i / 2);
+                e.rollout[k].score = (float)(prompt + 0.3 * rng_normal(&r));
+            }
+        }
+        raised += paradox(&e, NULL, NULL) != ALARM_QUIET;
+    }
+    assert_in_range(raised, 0, (size_t)(RUNS * (0.05 + 4 * sqrt(0.05 / RUNS))));
+    evidence_free(&e);
+}
+
+/* The run's end is one point, though its last checkpoint was judged as well. */
+static void test_one_point(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm_point point[4];
+    make(&e, 0.25, 0.1);
+    vote(&e, 10, 3, 4);
+    vote(&e, N, 3, 4);
+    assert_int_equal(alarm_people(point, 4, &e), 2);
+    assert_int_equal(point[1].win.n, 4);
+    vote_final(&e, 0, 0, 1, false);
+    assert_int_equal(alarm_people(point, 4, &e), 2);
+    assert_int_equal(point[1].iteration, N);
+    assert_int_equal(point[1].win.n, 1);
+    assert_int_equal(alarm_people(point, 1, &e), 1);
+    evidence_free(&e);
+}
+
 static void test_needs(void **state)
 {
     (void)state;
@@ -268,10 +396,18 @@ static void test_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quiet),           cmocka_unit_test(test_raised),
-        cmocka_unit_test(test_too_little),      cmocka_unit_test(test_paradox),
-        cmocka_unit_test(test_people_close_it), cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_quiet),
+        cmocka_unit_test(test_raised),
+        cmocka_unit_test(test_too_little),
+        cmocka_unit_test(test_paradox),
+        cmocka_unit_test(test_people_close_it),
+        cmocka_unit_test(test_needs),
         cmocka_unit_test(test_vote_a_prompt),
+        cmocka_unit_test(test_one_point),
+        cmocka_unit_test(test_stays),
+        cmocka_unit_test(test_never_raised),
+        cmocka_unit_test(test_prompts_are_units),
+        cmocka_unit_test(test_false_alarms),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
