@@ -371,43 +371,97 @@ static size_t add_checkpoint(struct sequential *said, const struct evidence *e,
     return i;
 }
 
-size_t alarm_people(struct alarm_point *out, size_t room,
-                    const struct evidence *e)
+/* The iteration of the policy that the finished run's votes are about; -1
+ * without votes. */
+static int64_t final_step(const struct evidence *e)
 {
-    struct sequential last = {.wins = 0};
+    int64_t step = evidence_policy_step(e);
+    if (e->n_vote == 0)
+        return -1;
+    return step >= 0 ? step : e->n_step > 0 ? e->step[e->n_step - 1].step : 0;
+}
+
+/* Did the evidence hear of this prompt at this policy?  The same votes may be
+ * in both, and a prompt has one. */
+static bool is_heard(const struct evidence *e, const struct alarm_vote *x)
+{
+    size_t prompt = evidence_prompt(e, x->prompt);
+    uint64_t hash = names_hash(x->prompt);
+    for (size_t i = 0; x->step == final_step(e) && i < e->n_vote; i++)
+        if (e->vote[i].prompt == prompt && !e->vote[i].is_placebo &&
+            e->vote[i].visit == 1 && !isnan(e->vote[i].win))
+            return true;
+    for (size_t i = 0; i < e->n_spot; i++)
+        if (e->spot[i].step == x->step && e->spot[i].prompt == hash)
+            return true;
+    return false;
+}
+
+static void add_queued(struct sequential *said, const struct evidence *e,
+                       const struct alarm_votes *votes, int64_t step)
+{
+    for (size_t i = 0; i < votes->n; i++)
+        if (votes->vote[i].step == step && !is_heard(e, &votes->vote[i]))
+            sequential_vote(said, votes->vote[i].win);
+}
+
+/* All that was said of the policy at an iteration. */
+static struct estimate said_of(const struct evidence *e,
+                               const struct alarm_votes *votes, int64_t step)
+{
+    struct sequential said = {.wins = 0};
+    if (step == final_step(e))
+        add_final(&said, e);
+    for (size_t i = 0; step != final_step(e) && i < e->n_spot; i++)
+        if (e->spot[i].step == step) {
+            (void)add_checkpoint(&said, e, i);
+            break;
+        }
+    add_queued(&said, e, votes, step);
+    return sequential_rate(&said, 0);
+}
+
+/* The first iteration after one that anything was said of, or -1. */
+static int64_t next_step(const struct evidence *e,
+                         const struct alarm_votes *votes, int64_t after)
+{
+    int64_t next = final_step(e) > after ? final_step(e) : -1;
+    for (size_t i = 0; i < e->n_spot; i++)
+        if (e->spot[i].step > after && (next < 0 || e->spot[i].step < next))
+            next = e->spot[i].step;
+    for (size_t i = 0; i < votes->n; i++)
+        if (votes->vote[i].step > after &&
+            (next < 0 || votes->vote[i].step < next))
+            next = votes->vote[i].step;
+    return next;
+}
+
+size_t alarm_people(struct alarm_point *out, size_t room,
+                    const struct evidence *e, const struct alarm_votes *votes)
+{
     size_t n = 0;
-    int64_t end = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
-    add_final(&last, e);
-    bool has_last = last.wins + last.losses + last.ties > 0 && end >= 0;
-    for (size_t i = 0; i < e->n_spot && n < room;) {
-        struct sequential said = {.wins = 0};
-        int64_t step = e->spot[i].step;
-        i = add_checkpoint(&said, e, i);
-        if (!has_last || step != end)
-            out[n++] = (struct alarm_point){step, sequential_rate(&said, 0)};
+    int64_t step = -1;
+    while (n < room && (step = next_step(e, votes, step)) >= 0) {
+        out[n] = (struct alarm_point){step, said_of(e, votes, step)};
+        n += out[n].win.n > 0 ? 1 : 0;
     }
-    if (has_last && n < room)
-        out[n++] = (struct alarm_point){end, sequential_rate(&last, 0)};
     return n;
 }
 
-/* Better, worse: 1, -1; 0 when people have not decided.  What was asked about
- * this very policy counts alone: the same votes may be among the project's. */
-static int people_say(struct estimate *rate, const struct evidence *e,
-                      const struct alarm_votes *votes)
+/* Better, worse: 1, -1; 0 when people have not decided.  *is_asked: they were
+ * asked about that policy, or a newer one. */
+static int people_say(struct estimate *rate, bool *is_asked,
+                      const struct evidence *e, const struct alarm_votes *votes)
 {
-    struct sequential said = votes->said;
-    size_t newest = e->n_spot;
-    while (newest > 0 &&
-           e->spot[newest - 1].step == e->spot[e->n_spot - 1].step)
-        newest--;
-    bool is_asked = said.wins + said.losses + said.ties > 0;
-    if (!is_asked && e->n_vote > 0)
-        add_final(&said, e);
-    else if (!is_asked && e->n_spot > 0)
-        (void)add_checkpoint(&said, e, newest);
-    *rate = sequential_rate(&said, 0);
-    return rate->low > 0.5 ? 1 : rate->high < 0.5 ? -1 : 0;
+    int64_t newest = -1, step;
+    while ((step = next_step(e, votes, newest)) >= 0)
+        newest = step;
+    *rate = said_of(e, votes, newest);
+    *is_asked = votes->is_asked && votes->step >= newest;
+    bool is_older = *is_asked && votes->step > newest;
+    if (rate->low > 0.5)
+        return is_older ? 0 : 1;
+    return rate->high < 0.5 ? -1 : 0;
 }
 
 /* The words of a raised alarm, of when it was seen last. */
@@ -444,13 +498,14 @@ static void judge_log(struct alarm *a, const struct warning_log *log,
                       const struct alarm_votes *votes)
 {
     struct estimate rate, score;
+    bool is_asked;
     if (log->needs != NULL) {
         set(a, ALARM_UNKNOWN, -1, "needs %s", log->needs);
         return;
     }
     struct raising raised = find_raising(s, log);
-    int people = people_say(&rate, e, votes);
-    bool is_kept_quiet = people == 0 && gold > 0 && !votes->is_asked;
+    int people = people_say(&rate, &is_asked, e, votes);
+    bool is_kept_quiet = people == 0 && gold > 0 && !is_asked;
     if (raised.first == SIZE_MAX || is_kept_quiet) {
         const struct warning *now = &log->at[log->n - 1];
         score = scores_at(s, log->n - 1, 0.95);
@@ -460,10 +515,10 @@ static void judge_log(struct alarm *a, const struct warning_log *log,
             gold > 0 ? ", and so does gold" : "");
         return;
     }
-    enum alarm_state state = people < 0        ? ALARM_CONFIRMED
-                             : people > 0      ? ALARM_CLEARED
-                             : votes->is_asked ? ALARM_ASKED
-                                               : ALARM_RAISED;
+    enum alarm_state state = people < 0   ? ALARM_CONFIRMED
+                             : people > 0 ? ALARM_CLEARED
+                             : is_asked   ? ALARM_ASKED
+                                          : ALARM_RAISED;
     set(a, state, log->at[raised.first].iteration, "%s", "");
     score = scores_at(s, raised.last, 0.95);
     tell(a, log, raised.last, &score, &rate, gold);

@@ -41,11 +41,12 @@
  * Then people are heard.  They say better when the always-valid interval of the
  * win rate (stat/sequential.h) lies above 1/2, worse when below, over blind
  * votes, one a prompt, on the newest policy that they saw: the finished run's
- * (human/spotcheck.jsonl or a database), else the newest checkpoint's; those
- * that were queued because of the alarm count alone where there are some.
+ * (human/spotcheck.jsonl or databases), a checkpoint's, or the one whose pairs
+ * were queued because of the alarm, with all that was said of that one policy.
+ * What was said of an older one clears nothing once a newer one is asked about.
  *
  *     open        nobody was asked
- *     asked       people were asked, and have not decided
+ *     asked       people were asked about this policy, and have not decided
  *     confirmed   people say worse
  *     cleared     people say better
  *
@@ -116,11 +117,18 @@ void alarm_judge_series(struct alarm alarm[ALARMS],
 /* Rises, falls: 1, -1; 0 when neither, or nothing can be said. */
 int alarm_direction(const double *x, size_t n);
 
-/* Votes of people on the policy's replies beside the reference's, besides
- * those in the evidence. */
+/* What people said of pairs that were queued because of an alarm, besides what
+ * is in the evidence: their votes on a prompt's pair, as one. */
+struct alarm_vote {
+    int64_t step;       // of the policy
+    const char *prompt; // its id
+    double win;         // 1, 0, or between where they were not of one mind
+};
 struct alarm_votes {
-    struct sequential said;
-    bool is_asked; // items are queued
+    const struct alarm_vote *vote; // [n] by step; a prompt once a step
+    size_t n;
+    bool is_asked;
+    int64_t step; // the newest policy that they were asked about
 };
 
 /* What people said of the policy at an iteration: the rate at which they prefer
@@ -132,7 +140,7 @@ struct alarm_point {
     struct estimate win;
 };
 size_t alarm_people(struct alarm_point *out, size_t room,
-                    const struct evidence *e);
+                    const struct evidence *e, const struct alarm_votes *votes);
 
 /* The paradox alarm.  ERR_MEMORY is the only failure. */
 enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,

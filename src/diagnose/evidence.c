@@ -556,6 +556,14 @@ double evidence_beta(const struct evidence *e)
     return beta_at(e, e->n_step > 0 ? e->n_step - 1 : 0);
 }
 
+int64_t evidence_policy_step(const struct evidence *e)
+{
+    const char *policy = json_text(json_get(e->settings, "policy"), "");
+    char run[FILE_PATH_MAX];
+    int64_t step;
+    return run_of_model(run, &step, policy) ? step : -1;
+}
+
 size_t evidence_prompt(const struct evidence *e, const char *id)
 {
     size_t index = names_find(&e->prompt, id);

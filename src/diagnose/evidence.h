@@ -87,6 +87,7 @@ struct evidence_vote {
 /* A first vote on a pair of a checkpoint's reply and the reference's. */
 struct evidence_spot {
     int64_t step;    // the checkpoint's iteration
+    uint64_t prompt; // names_hash() of its id
     size_t place;    // in the order they were read
     double win;      // the policy's reply preferred: 1, 1/2, 0
     double d_score;  // policy's minus reference's
@@ -254,6 +255,10 @@ double evidence_number(const struct evidence *e, const char *stage,
  * have it, else as the run was configured; NaN when neither is there. */
 double evidence_beta_first(const struct evidence *e);
 double evidence_beta(const struct evidence *e);
+
+/* The iteration of the policy whose held-out replies these are, as their
+ * evaluation names it; -1 when it does not. */
+int64_t evidence_policy_step(const struct evidence *e);
 
 /* A prompt's number by its id; SIZE_MAX when nothing is known of it. */
 size_t evidence_prompt(const struct evidence *e, const char *id);

@@ -132,6 +132,7 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
     TRY(make_room(e, err));
     e->spot[e->n_spot++] =
         (struct evidence_spot){.step = r->step,
+                               .prompt = names_hash(v.prompt),
                                .win = v.win,
                                .d_score = tested->score - other->score,
                                .d_tokens = tested->tokens - other->tokens};

@@ -150,7 +150,7 @@ static enum status poll_run(struct watch *w, size_t i, bool *more,
     enum status status = watch_run_poll(r, WATCH_BUDGET, &what, err);
     if (status == OK && (what & (CURVE_ROWS | CURVE_RESET)) != 0) {
         if (r->state == WATCH_WAITING || (what & CURVE_RESET) != 0)
-            (void)watch_run_refresh(r);
+            (void)watch_run_refresh(w, r);
         watch_publish(w, (what & CURVE_RESET) != 0 ? "run" : "row", r);
     }
     (void)pthread_mutex_unlock(&w->lock);
@@ -196,7 +196,7 @@ static void refresh_all(struct watch *w)
     for (size_t i = 0; i < n; i++) {
         (void)pthread_mutex_lock(&w->lock);
         struct watch_run *r = w->run[i];
-        if (watch_run_refresh(r) || i >= before)
+        if (watch_run_refresh(w, r) || i >= before)
             watch_publish(w, "run", r);
         (void)pthread_mutex_unlock(&w->lock);
     }

@@ -5,12 +5,14 @@
 
 #include "base/mem.h"
 #include "base/names.h"
+#include "io/run.h"
 #include "serve/http_internal.h"
 #include "serve/watch_internal.h"
 #include "serve/watch_row.h"
 #include "store/items.h"
+#include "store/slices.h"
 
-#define POOL "spot-check"
+#define SETTINGS_MAX ((size_t)1 << 20)
 #define LEASE ((int64_t)15 * 60 * 1000)
 
 /* Two replies of one prompt side by side: which of the two is the policy's is
@@ -147,8 +149,23 @@ static enum status note_file(void *ctx, const char *name, int64_t step,
     return file_join(f->newest, "", path, err);
 }
 
-/* The newest checkpoint's replies where they were kept, else those of the
- * evaluation, which are the finished run's. */
+/* The iteration of the policy that was evaluated; -1 when nobody says. */
+static int64_t evaluated_step(const struct watch_place *p)
+{
+    char path[FILE_PATH_MAX], run[FILE_PATH_MAX];
+    struct json *settings = NULL;
+    int64_t step = -1;
+    if (file_join(path, p->project, "eval/settings.json", NULL) != OK ||
+        json_read(&settings, path, SETTINGS_MAX, NULL) != OK)
+        return -1;
+    const char *policy = json_text(json_get(settings, "policy"), "");
+    bool is_model = run_of_model(run, &step, policy);
+    json_free(settings);
+    return is_model ? step : -1;
+}
+
+/* The newest policy's replies: a checkpoint's where they were kept, else those
+ * of the evaluation, which are the finished run's. */
 static enum status gather(struct slice *s, const struct watch_place *p,
                           int64_t last, struct err *err)
 {
@@ -159,8 +176,9 @@ static enum status gather(struct slice *s, const struct watch_place *p,
                        "no replies of the reference to compare with; plumb "
                        "eval %s --set eval.curve_samples=true makes them",
                        p->project[0] != '\0' ? p->project : p->path);
-    bool has_checkpoint = f.newest[0] != '\0';
-    s->step = has_checkpoint ? f.step : last;
+    int64_t evaluated = evaluated_step(p);
+    bool has_checkpoint = f.newest[0] != '\0' && f.step > evaluated;
+    s->step = has_checkpoint ? f.step : evaluated >= 0 ? evaluated : last;
     if (has_checkpoint)
         TRY(take_file(s, f.newest, true, err));
     return take_file(s, f.eval, !has_checkpoint, err);
@@ -170,29 +188,31 @@ static enum status gather(struct slice *s, const struct watch_place *p,
 
 struct adding {
     struct slice *slice;
-    const char *key;
+    const char *run; // the absolute path
+    char pool[SLICES_POOL];
     size_t pairs;
     int64_t now;
     struct watch_check *out;
 };
 
-static enum status need_pool(int64_t *id, struct db *db, int64_t now,
-                             struct err *err)
+/* A run's own, so that no other spot-check counts its pairs. */
+static enum status need_pool(int64_t *id, struct db *db, const char *name,
+                             int64_t now, struct err *err)
 {
     struct arena a = {0};
     struct pool pool;
     struct err reason;
-    enum status status = items_find_pool(&pool, &a, db, POOL, &reason);
+    enum status status = items_find_pool(&pool, &a, db, name, &reason);
     if (status == OK)
         *id = pool.id;
     arena_free(&a);
     if (status == OK && pool.task != POOL_SPOTCHECK)
-        return err_set(err, ERR_MISMATCH, "the pool " POOL " ranks");
+        return err_set(err, ERR_MISMATCH, "the pool '%s' ranks", name);
     if (status == OK && pool.closed != 0)
-        return err_set(err, ERR_MISMATCH, "the pool " POOL " is closed");
+        return err_set(err, ERR_MISMATCH, "the pool '%s' is closed", name);
     if (status != ERR_MISSING)
         return status == OK ? OK : err_set(err, status, "%s", reason.text);
-    pool = (struct pool){.name = POOL,
+    pool = (struct pool){.name = name,
                          .task = POOL_SPOTCHECK,
                          .overlap = 1,
                          .lease = LEASE,
@@ -205,18 +225,14 @@ static enum status add_item(struct adding *x, struct db *db, int64_t pool,
                             const struct pair *p, bool is_placebo,
                             struct err *err)
 {
-    char name[PROJECT_NAME_MAX + 1];
+    char name[SLICES_NAME];
     bool is_new;
     int64_t id;
-    int n = snprintf(name, sizeof name, "watch/%.60s/%lld/%s/%.100s", x->key,
-                     (long long)x->slice->step, is_placebo ? "placebo" : "pair",
-                     p->prompt_id);
-    if (n < 0 || (size_t)n >= sizeof name)
-        return OK;
+    slices_name(name, x->run, x->slice->step, is_placebo, p->prompt_id);
     struct candidate candidate[2] = {is_placebo ? p->other : p->policy,
                                      p->reference};
     for (int i = 0; i < 2; i++)
-        candidate[i].run = x->key;
+        candidate[i].run = x->pool + sizeof "watch:";
     const struct item item = {.pool = pool,
                               .name = name,
                               .kind = is_placebo ? ITEM_PLACEBO : ITEM_NORMAL,
@@ -241,10 +257,11 @@ static enum status add_items(struct db *db, void *ctx, struct err *err)
     struct adding *x = ctx;
     size_t pairs = 0, placebo = 0;
     int64_t pool;
-    TRY(need_pool(&pool, db, x->now, err));
+    TRY(need_pool(&pool, db, x->pool, x->now, err));
     for (size_t i = 0; i < x->slice->n; i++) {
         const struct pair *p = &x->slice->pair[i];
-        if (p->prompt == NULL || p->reference.text == NULL)
+        if (p->prompt == NULL || p->reference.text == NULL ||
+            project_check_name(p->prompt_id, "a prompt's id", NULL) != OK)
             continue;
         bool is_pair = p->policy.text != NULL &&
                        strcmp(p->policy.text, p->reference.text) != 0;
@@ -300,7 +317,7 @@ static enum status put(struct adding *x, const char *database, struct err *err)
     struct db *db = NULL;
     char dir[FILE_PATH_MAX];
     struct project_new made = {.now = x->now};
-    made.seed = names_hash(x->key) >> 12;
+    made.seed = names_hash(x->run) >> 12;
     TRY(file_dirname(dir, database, err));
     TRY(file_make_dir(dir, err));
     TRY(project_open(&db, database, DB_CREATE, &made, err));
@@ -315,17 +332,18 @@ enum status watch_check(struct watch_check *out, struct watch *w, int64_t run,
     struct watch_place p;
     struct slice s = {.w = w};
     struct watch_check done = {.pairs = 0};
-    char key[WATCH_KEY];
+    char whole[FILE_PATH_MAX];
     int64_t last = -1;
     enum status status = watch_source_place(&p, w, run, err);
     TRY(status);
     (void)pthread_mutex_lock(&w->lock);
     struct watch_run *r = watch_run_find(w, run);
-    memcpy(key, r->key, sizeof key);
+    memcpy(whole, r->whole, sizeof whole);
     last = watch_run_step(r);
     status = watch_judgements(done.database, w, r, err);
     (void)pthread_mutex_unlock(&w->lock);
-    struct adding x = {&s, key, pairs, wall_ms(w), &done};
+    struct adding x = {&s, whole, "", pairs, wall_ms(w), &done};
+    slices_pool(x.pool, whole);
     TRY_DONE(status);
     TRY_DONE(gather(&s, &p, last, err));
     shuffle(&s);

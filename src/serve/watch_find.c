@@ -107,23 +107,15 @@ static bool is_stage(const char *name)
 /* "DIR/ppo" is a stage of the project DIR. */
 static enum status find_project(struct watch_run *r, struct err *err)
 {
-    char whole[FILE_PATH_MAX], parent[FILE_PATH_MAX], above[FILE_PATH_MAX];
-    TRY(file_absolute(whole, r->path, err));
-    TRY(file_dirname(parent, whole, err));
-    TRY(file_dirname(above, parent, err));
-    const char *name = strrchr(whole, '/');
+    TRY(file_absolute(r->whole, r->path, err));
+    const char *name = strrchr(r->whole, '/');
     /* As it was named, where that says it: messages quote it. */
     const char *given = strrchr(r->path, '/');
-    if (name != NULL && is_stage(name + 1)) {
-        if (given != NULL && strcmp(given, name) == 0)
-            TRY(file_dirname(r->project, r->path, err));
-        else
-            TRY(file_join(r->project, r->path, "..", err));
-    }
-    size_t cut = strcmp(above, "/") == 0 ? 0 : strlen(above);
-    const char *key = whole + cut;
-    short_path(r->key, *key == '/' ? key + 1 : key);
-    return OK;
+    if (name == NULL || !is_stage(name + 1))
+        return OK;
+    if (given != NULL && strcmp(given, name) == 0)
+        return file_dirname(r->project, r->path, err);
+    return file_join(r->project, r->path, "..", err);
 }
 
 static enum status make_run(struct watch_run **out, const struct watch *w,
@@ -160,7 +152,7 @@ static enum status add_run(struct watch *w, const char *path, const char *name,
     if (w->n == WATCH_RUNS_MAX)
         return OK;
     TRY(make_run(&r, w, path, name, err));
-    (void)watch_run_refresh(r);
+    (void)watch_run_refresh(w, r);
     (void)pthread_mutex_lock(&w->lock);
     if (w->n == w->room) {
         size_t room = w->room > 0 ? 2 * w->room : 16;

@@ -54,7 +54,7 @@ struct watch_run {
     char path[FILE_PATH_MAX];    // as it was found
     char project[FILE_PATH_MAX]; // that it is a stage of, "" without
     char name[WATCH_KEY];        // below the directory that is watched
-    char key[WATCH_KEY];         // "PROJECT/ppo", in names of items
+    char whole[FILE_PATH_MAX];   // the absolute path, links followed
     enum watch_stage stage;
     enum watch_state state;
     double total, epochs, kl_target, beta; // settings; NaN
@@ -131,7 +131,7 @@ enum status watch_run_poll(struct watch_run *r, size_t budget, unsigned *what,
                            struct err *err) MUST_CHECK;
 /* Look at the other files: is it finished, which rollouts are there.  True when
  * something changed. */
-bool watch_run_refresh(struct watch_run *r);
+bool watch_run_refresh(const struct watch *w, struct watch_run *r);
 const char *watch_run_stage(const struct watch_run *r);
 const char *watch_run_state(const struct watch_run *r);
 int64_t watch_run_step(const struct watch_run *r);

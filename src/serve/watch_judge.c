@@ -91,31 +91,57 @@ enum status watch_judgements(char out[FILE_PATH_MAX], const struct watch *w,
     return file_join(out, r->project, WATCH_JUDGEMENTS, err);
 }
 
-static void add_vote(void *ctx, double win)
+/* Votes on what was queued of a run; ids of prompts live in the arena. */
+struct queued {
+    struct alarm_votes votes;
+    struct alarm_vote *vote;
+    size_t room;
+    struct slice_counts counts;
+    struct arena arena;
+};
+
+static void queued_free(struct queued *q)
 {
-    sequential_vote(ctx, win);
+    mem_free(q->vote);
+    arena_free(&q->arena);
 }
 
-/* The votes on what was queued of this run; none where there is no database,
- * and what is wrong with one is told by who works with it. */
-static void read_votes(struct alarm_votes *out, struct slice_counts *counts,
-                       const char *database, const char *key)
+static enum status add_vote(void *ctx, const struct slice_vote *v,
+                            struct err *err)
 {
-    char head[WATCH_KEY + 16];
-    struct db *db = NULL;
-    struct alarm_votes votes = {.is_asked = false};
-    *out = votes;
-    *counts = (struct slice_counts){0, 0};
-    if (database[0] == '\0' || !file_exists(database))
-        return;
-    (void)snprintf(head, sizeof head, "watch/%s/", key);
-    if (project_open(&db, database, DB_READ, NULL, NULL) == OK &&
-        slices_read(counts, db, "spot-check", head, add_vote, &votes.said,
-                    NULL) == OK) {
-        votes.is_asked = counts->items > 0;
-        *out = votes;
+    struct queued *q = ctx;
+    char *prompt;
+    size_t len = strlen(v->prompt_id) + 1;
+    if (q->votes.n == q->room) {
+        size_t room = q->room > 0 ? 2 * q->room : 64;
+        struct alarm_vote *grown =
+            mem_grow(q->vote, q->votes.n, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
+        q->votes.vote = q->vote = grown;
+        q->room = room;
     }
+    TRY(ARENA_NEW(&q->arena, prompt, len, err));
+    memcpy(prompt, v->prompt_id, len);
+    q->vote[q->votes.n++] = (struct alarm_vote){v->step, prompt, v->win};
+    return OK;
+}
+
+/* The votes on what was queued of this run; none where there is no
+ * database. */
+static enum status read_votes(struct queued *q, const char *database,
+                              const char *run, struct err *err)
+{
+    struct db *db = NULL;
+    q->counts.step = -1;
+    if (database[0] == '\0' || !file_exists(database))
+        return OK;
+    TRY(project_open(&db, database, DB_READ, NULL, err));
+    enum status status = slices_read(&q->counts, db, run, add_vote, q, err);
     db_close(db);
+    q->votes.is_asked = q->counts.items > 0;
+    q->votes.step = q->counts.step;
+    return status;
 }
 
 /* ---- a run -------------------------------------------------------------- */
@@ -148,7 +174,7 @@ static enum status judge_paradox(struct alarm *out, struct said *said,
         return OK;
     }
     status = alarm_judge_paradox(out, &e, s, votes, err);
-    said->n = alarm_people(said->point, WATCH_PEOPLE, &e);
+    said->n = alarm_people(said->point, WATCH_PEOPLE, &e, votes);
     evidence_free(&e);
     return status;
 }
@@ -158,8 +184,7 @@ static enum status judge_run(struct watch *w, struct watch_run *r,
 {
     struct judged g;
     struct alarm alarm[ALARMS];
-    struct alarm_votes votes;
-    struct slice_counts counts;
+    struct queued queued = {.room = 0};
     struct said said = {.n = 0};
     char database[FILE_PATH_MAX] = "";
     (void)pthread_mutex_lock(&w->lock);
@@ -171,10 +196,13 @@ static enum status judge_run(struct watch *w, struct watch_run *r,
     (void)pthread_mutex_unlock(&w->lock);
     TRY(status);
     alarm_judge_series(alarm, &g.series);
-    read_votes(&votes, &counts, database, r->key);
+    /* What is wrong with a database is told by who works with it. */
+    (void)!read_votes(&queued, database, r->whole, NULL);
     status = judge_paradox(&alarm[ALARM_OF_PARADOX], &said, r->path,
-                           has_rollouts, &g.series, &votes, err);
+                           has_rollouts, &g.series, &queued.votes, err);
+    const struct slice_counts counts = queued.counts;
     judged_free(&g);
+    queued_free(&queued);
     TRY(status);
     (void)pthread_mutex_lock(&w->lock);
     bool is_new = counts.items != r->asked || counts.voted != r->voted;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,35 +125,65 @@ static void add_rollout(struct watch_run *r, const char *name)
     r->iterations++;
 }
 
+static void add_change(uint64_t *sum, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        *sum = *sum * 31 + (uint64_t)st.st_mtim.tv_sec * 1000003U +
+               (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_size;
+}
+
+/* A database and the log beside it, into which votes go first. */
+static void add_database(uint64_t *sum, const char *path)
+{
+    char log[FILE_PATH_MAX + 4];
+    add_change(sum, path);
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    add_change(sum, log);
+}
+
+/* Those that people vote into, of a project. */
+static void add_databases(uint64_t *sum, const char *dir)
+{
+    struct file_list list = {0};
+    char path[FILE_PATH_MAX];
+    if (!file_is_dir(dir) || file_list(&list, dir, NULL) != OK)
+        return;
+    for (size_t i = 0; i < list.n; i++)
+        if (file_ends_with(list.name[i], ".db") &&
+            file_join(path, dir, list.name[i], NULL) == OK)
+            add_database(sum, path);
+    file_list_free(&list);
+}
+
 /* What would change if something were added: of the files that alarms rest
  * on besides the log. */
-static int64_t sum_of_changes(const struct watch_run *r)
+static int64_t sum_of_changes(const struct watch *w, const struct watch_run *r)
 {
-    static const char *const names[] = {"human",
-                                        "human/checkpoints",
-                                        "eval",
-                                        "eval/checkpoints",
-                                        WATCH_JUDGEMENTS "-wal",
-                                        WATCH_JUDGEMENTS};
+    static const char *const names[] = {
+        "human", "human/spotcheck.jsonl", "human/checkpoints",
+        "eval",  "eval/samples.jsonl",    "eval/checkpoints"};
     char path[FILE_PATH_MAX];
-    struct stat st;
     uint64_t sum = 0;
     for (size_t i = 0;
          r->project[0] != '\0' && i < sizeof names / sizeof *names; i++)
-        if (file_join(path, r->project, names[i], NULL) == OK &&
-            stat(path, &st) == 0)
-            sum = sum * 31 + (uint64_t)st.st_mtim.tv_sec * 1000003U +
-                  (uint64_t)st.st_mtim.tv_nsec + (uint64_t)st.st_size;
+        if (file_join(path, r->project, names[i], NULL) == OK)
+            add_change(&sum, path);
+    if (r->project[0] != '\0' &&
+        file_join(path, r->project, "human", NULL) == OK)
+        add_databases(&sum, path);
+    if (w->judgements[0] != '\0')
+        add_database(&sum, w->judgements);
     return (int64_t)(sum >> 1);
 }
 
-bool watch_run_refresh(struct watch_run *r)
+bool watch_run_refresh(const struct watch *w, struct watch_run *r)
 {
     char path[FILE_PATH_MAX];
     struct file_list list = {0};
     enum watch_state state = find_state(r);
     size_t iterations = r->iterations;
-    int64_t last = r->last, files = sum_of_changes(r);
+    int64_t last = r->last, files = sum_of_changes(w, r);
     r->first = r->last = -1;
     r->iterations = 0;
     if (file_join(path, r->path, "rollouts", NULL) == OK && file_is_dir(path) &&

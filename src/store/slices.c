@@ -1,16 +1,113 @@
 #include "store/slices.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/utf8.h"
 #include "store/query.h"
 
-/* shown is "[0,1]" or "[1,0]": places of the candidates from the left. */
+#define HEAD "watch/"
+#define DIGITS 16
+#define READABLE 64 // bytes of a pool's name that say whose it is
+
+/* ---- names -------------------------------------------------------------- */
+
+static void hash_of(char out[DIGITS + 1], const char *text)
+{
+    char whole[65];
+    file_hash_bytes(whole, text, strlen(text));
+    memcpy(out, whole, DIGITS);
+    out[DIGITS] = '\0';
+}
+
+void slices_name(char out[SLICES_NAME], const char *run, int64_t step,
+                 bool is_placebo, const char *prompt_id)
+{
+    char whose[DIGITS + 1], which[DIGITS + 1];
+    hash_of(whose, run);
+    hash_of(which, prompt_id);
+    (void)snprintf(out, SLICES_NAME, HEAD "%s/%lld/%s/%s", whose,
+                   (long long)step, is_placebo ? "placebo" : "pair", which);
+}
+
+/* Behind a hash's digits, or NULL. */
+static const char *pass_hash(const char *at)
+{
+    size_t n = strspn(at, "0123456789abcdef");
+    return n == DIGITS ? at + n : NULL;
+}
+
+bool slices_is_name(const char *name)
+{
+    const char *at = name;
+    if (strncmp(at, HEAD, sizeof HEAD - 1) != 0 ||
+        (at = pass_hash(at + sizeof HEAD - 1)) == NULL || *at != '/')
+        return false;
+    at += 1 + (at[1] == '-');
+    size_t n = strspn(at, "0123456789");
+    if (n == 0)
+        return false;
+    at += n;
+    if (strncmp(at, "/pair/", 6) == 0)
+        at = pass_hash(at + 6);
+    else if (strncmp(at, "/placebo/", 9) == 0)
+        at = pass_hash(at + 9);
+    else
+        return false;
+    return at != NULL && *at == '\0';
+}
+
+/* Where the last two folders of a path begin. */
+static const char *last_folders(const char *path)
+{
+    const char *at = path + strlen(path);
+    for (int n = 0; at > path; at--)
+        if (at[-1] == '/' && ++n == 2)
+            break;
+    return at;
+}
+
+void slices_pool(char out[SLICES_POOL], const char *run)
+{
+    char hash[DIGITS + 1], name[READABLE + 1];
+    size_t n = 0;
+    const char *from = last_folders(run);
+    hash_of(hash, run);
+    /* The end of a long one tells more: the stage is there. */
+    if (strlen(from) > READABLE)
+        from += strlen(from) - READABLE;
+    while (((unsigned char)*from & 0xC0) == 0x80)
+        from++;
+    /* A name is UTF-8 without control characters, a path may be any bytes. */
+    while (*from != '\0') {
+        size_t k = utf8_length(from, strlen(from), NULL);
+        bool is_fine = k > 1 || (k == 1 && *from >= 32 && *from != 127);
+        k = k > 0 ? k : 1;
+        if (is_fine)
+            memcpy(name + n, from, k);
+        else
+            memset(name + n, '?', k);
+        n += k;
+        from += k;
+    }
+    name[n] = '\0';
+    (void)snprintf(out, SLICES_POOL, "watch: %s %.8s", name, hash);
+}
+
+/* ---- votes -------------------------------------------------------------- */
+
+/* shown is "[0,1]" or "[1,0]": places of the candidates from the left.  A
+ * name's bound is the head with '0', which follows '/', at its end. */
 static const char items_sql[] =
-    "SELECT i.id, (SELECT c.place FROM candidate AS c"
-    "              WHERE c.item_id = i.id AND c.source = 'policy')"
+    "SELECT i.id, i.name, i.prompt_id,"
+    " (SELECT c.place FROM candidate AS c"
+    "  WHERE c.item_id = i.id AND c.source = 'policy')"
     " FROM item AS i JOIN pool AS p ON p.id = i.pool_id"
     " WHERE p.name = ?1 AND i.kind = 'normal'"
-    " AND substr(i.name, 1, length(?2)) = ?2 ORDER BY i.id";
+    " AND i.name >= ?2 AND i.name < ?3"
+    " ORDER BY CAST(substr(i.name, ?4) AS INTEGER), i.id";
 
 static const char votes_sql[] =
     "SELECT a.shown, v.overall"
@@ -46,32 +143,57 @@ static enum status read_votes(size_t *votes, double *sum, struct db *db,
     return status;
 }
 
-enum status slices_read(struct slice_counts *out, struct db *db,
-                        const char *pool, const char *head, slice_fn fn,
-                        void *ctx, struct err *err)
+struct reading {
+    struct db *db;
+    struct slice_counts counts;
+    slice_fn fn;
+    void *ctx;
+};
+
+static enum status read_item(struct reading *r, const struct query *q,
+                             struct err *err)
 {
-    struct slice_counts counts = {0, 0};
+    const char *step = query_text(q, 1) + sizeof HEAD + DIGITS;
+    struct slice_vote v = {strtoll(step, NULL, 10), query_text(q, 2), 0};
+    size_t votes = 0;
+    double sum = 0;
+    if (v.step != r->counts.step)
+        r->counts = (struct slice_counts){v.step, 0, 0};
+    r->counts.items++;
+    TRY(read_votes(&votes, &sum, r->db, query_int(q, 0), query_int(q, 3), err));
+    if (votes == 0)
+        return OK;
+    r->counts.voted++;
+    v.win = sum / (double)votes;
+    return r->fn(r->ctx, &v, err);
+}
+
+enum status slices_read(struct slice_counts *out, struct db *db,
+                        const char *run, slice_fn fn, void *ctx,
+                        struct err *err)
+{
+    struct reading r = {.db = db, .counts = {-1, 0, 0}, .fn = fn, .ctx = ctx};
+    char pool[SLICES_POOL], hash[DIGITS + 1];
+    char from[sizeof HEAD + DIGITS + 1], to[sizeof from];
     struct query q;
     bool row = false;
+    slices_pool(pool, run);
+    hash_of(hash, run);
+    (void)snprintf(from, sizeof from, HEAD "%s/", hash);
+    (void)snprintf(to, sizeof to, HEAD "%s0", hash);
     TRY(query_open(&q, db, items_sql, err));
     query_bind_text(&q, 1, pool);
-    query_bind_text(&q, 2, head);
+    query_bind_text(&q, 2, from);
+    query_bind_text(&q, 3, to);
+    query_bind_int(&q, 4, (int64_t)strlen(from) + 1);
     enum status status = query_next(&q, &row, err);
     while (status == OK && row) {
-        size_t votes = 0;
-        double sum = 0;
-        counts.items++;
-        status = read_votes(&votes, &sum, db, query_int(&q, 0),
-                            query_int(&q, 1), err);
-        if (status == OK && votes > 0) {
-            counts.voted++;
-            fn(ctx, sum / (double)votes);
-        }
+        status = read_item(&r, &q, err);
         if (status == OK)
             status = query_next(&q, &row, err);
     }
     query_close(&q);
     if (status == OK)
-        *out = counts;
+        *out = r.counts;
     return status;
 }

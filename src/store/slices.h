@@ -1,28 +1,60 @@
 /*
- * slices.h - what people say of a part of a pool: the spot-checks whose names
- * begin alike, because somebody asked for them together.
+ * slices.h - spot-checks that were asked for of one policy of one run, because
+ * somebody who watches it wants to know: what they are called, and what people
+ * say of them.
+ *
+ * A run is known by its absolute path.  Its items lie in a pool of its own,
+ * so that no other spot-check is mixed with them, and are named
+ *
+ *     watch/RUN/STEP/pair/PROMPT    or placebo in the place of pair
+ *
+ * where RUN and PROMPT are the first 16 digits of a SHA-256, of the path and
+ * of the prompt's id: names are short, whatever those are, and no two runs
+ * share any.  What they stand for is in the pool's name, in the candidates'
+ * run and in the item's prompt_id.
  */
 #ifndef PLUMB_STORE_SLICES_H
 #define PLUMB_STORE_SLICES_H
 
+#include <stdbool.h>
+
 #include "store/project.h"
 
-/* Pairs of policy and reference that were queued (placebo and other controls
- * are left out), and those with a vote that stands. */
+#define SLICES_NAME 96 // bytes of an item's name, with its NUL
+#define SLICES_POOL 96 // of the pool's
+
+/* An item's name. */
+void slices_name(char out[SLICES_NAME], const char *run, int64_t step,
+                 bool is_placebo, const char *prompt_id);
+
+/* Is this the name of such an item, of whichever run? */
+bool slices_is_name(const char *name);
+
+/* "watch: PROJECT/ppo 1a2b3c4d", of a run's pool: the last two folders of the
+ * path, shortened where they are long, and the hash of all of it. */
+void slices_pool(char out[SLICES_POOL], const char *run);
+
+/* One item's votes: `win` is the share of them that prefer the policy, "both"
+ * counting one half. */
+struct slice_vote {
+    int64_t step;
+    const char *prompt_id; // until the next call
+    double win;
+};
+typedef enum status (*slice_fn)(void *ctx, const struct slice_vote *v,
+                                struct err *err);
+
+/* The newest step that pairs of policy and reference were queued of (placebo
+ * left out), how many of it there are, and those with a vote that stands. */
 struct slice_counts {
+    int64_t step; // -1: nothing was queued
     size_t items, voted;
 };
 
-/*
- * One item's votes, in the order of the items: `win` is the share of its votes
- * that prefer the policy, "both" counting one half.
- */
-typedef void (*slice_fn)(void *ctx, double win);
-
-/* The votes that stand on the items of a pool whose names begin with `head`.
- * A pool that is not there has none. */
+/* A run's votes that stand, by step and then in the order of the items; a
+ * prompt is there once a step. */
 enum status slices_read(struct slice_counts *out, struct db *db,
-                        const char *pool, const char *head, slice_fn fn,
-                        void *ctx, struct err *err) MUST_CHECK;
+                        const char *run, slice_fn fn, void *ctx,
+                        struct err *err) MUST_CHECK;
 
 #endif

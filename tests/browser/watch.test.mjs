@@ -139,7 +139,7 @@ test("the paradox alarm, and one click to ask people", async () => {
     assert.ok(fs.existsSync(db));
     const out = execFileSync(process.env.PLUMB, ["label", "progress", db])
         .toString();
-    assert.match(out, /spot-check .*0 of 80 items complete/);
+    assert.match(out, /watch: .*ppo .*0 of 80 items complete/);
     await page.waitForFunction(() => /people are asked/.test(
         document.querySelector('.alarm[data-alarm="paradox"]').textContent));
     await page.click('.alarm[data-alarm="paradox"] button');

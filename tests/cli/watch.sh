@@ -65,7 +65,8 @@ expect 0 watch desk --queue --pairs 10
 says out "10 pairs and 10 placebo pairs queued"
 says out "plumb label desk/human/judgements.db"
 expect 0 label progress desk/human/judgements.db --json
-holds jq -e '.pools[] | .name == "spot-check" and .items == 20' out
+holds jq -e '.pools[] | (.name | startswith("watch: desk/ppo ")) and
+    .items == 20' out
 expect 0 watch desk --queue --pairs 10
 says out "0 pairs and 0 placebo pairs queued, the others were there"
 expect 0 watch desk --json

@@ -188,7 +188,7 @@ static void test_paradox(void **state)
     assert_int_equal(paradox(&e, falling, NULL), ALARM_RAISED);
     assert_int_equal(paradox(&e, flat, NULL), ALARM_RAISED);
     assert_int_equal(paradox(&e, rising, NULL), ALARM_QUIET);
-    const struct alarm_votes asked = {.is_asked = true};
+    const struct alarm_votes asked = {.is_asked = true, .step = N};
     assert_int_equal(paradox(&e, NULL, &asked), ALARM_ASKED);
     evidence_free(&e);
     make(&e, 0.25, 0); // the reward does not rise
@@ -212,18 +212,92 @@ static void test_people_close_it(void **state)
     vote(&e, 40, 60, 60);
     assert_int_equal(paradox(&e, NULL, NULL), ALARM_CLEARED);
     assert_int_equal(paradox(&e, falling, NULL), ALARM_CLEARED);
-    assert_int_equal(alarm_people(point, 4, &e), 2);
+    static const struct alarm_votes none;
+    assert_int_equal(alarm_people(point, 4, &e, &none), 2);
     assert_int_equal(point[1].iteration, 40);
     assert_int_equal(point[1].win.n, 64);
     assert_true(point[1].win.low > 0.5 && point[0].win.high <= 1);
     vote(&e, 50, 0, 60);
     assert_int_equal(paradox(&e, NULL, NULL), ALARM_CONFIRMED);
     assert_int_equal(paradox(&e, rising, NULL), ALARM_CONFIRMED);
-    /* And so do votes that were queued because of it. */
-    struct alarm_votes more = {.is_asked = true};
-    for (int i = 0; i < 400; i++)
-        sequential_vote(&more.said, 1);
-    assert_int_equal(paradox(&e, NULL, &more), ALARM_CLEARED);
+    evidence_free(&e);
+}
+
+enum {
+    QUEUED = 60
+};
+
+/* So many prompts' votes on what was queued at a step, all for it or against
+ * it; ids from `first` on. */
+static void queue(struct alarm_votes *votes, int64_t at, double win, int first)
+{
+    static struct alarm_vote vote[8 * QUEUED];
+    static char id[8 * QUEUED][16];
+    if (votes->n == 0)
+        votes->vote = vote;
+    for (int i = 0; i < QUEUED; i++) {
+        (void)snprintf(id[votes->n], 16, "p%d", first + i);
+        vote[votes->n] = (struct alarm_vote){at, id[votes->n], win};
+        votes->n++;
+    }
+    votes->is_asked = true;
+    votes->step = at;
+}
+
+/* Votes on what was queued are those on the policy of its step, not on a newer
+ * one, and older ones do not stand for it. */
+static void test_queued(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm_point point[4];
+    struct alarm_votes votes = {.n = 0};
+    make(&e, 0.25, 0.1);
+    queue(&votes, 10, 1, 0);
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_CLEARED);
+    /* Asked about a newer policy, what was said of the old one clears nothing;
+     * that people found it worse is not taken back by asking. */
+    votes.step = 40;
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_ASKED);
+    votes.n = 0;
+    queue(&votes, 10, 0, 0);
+    votes.step = 40;
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_CONFIRMED);
+    /* Two steps that contradict each other: the newer one's votes alone. */
+    queue(&votes, 40, 1, 0);
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_CLEARED);
+    assert_int_equal(alarm_people(point, 4, &e, &votes), 2);
+    assert_int_equal(point[0].iteration, 10);
+    assert_int_equal(point[0].win.n, QUEUED);
+    assert_true(point[0].win.high < 0.5);
+    assert_int_equal(point[1].iteration, 40);
+    assert_int_equal(point[1].win.n, QUEUED);
+    assert_true(point[1].win.low > 0.5);
+    /* Those who saw a newer policy are heard, and nobody was asked about it. */
+    vote(&e, 50, 1, 2);
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_RAISED);
+    evidence_free(&e);
+}
+
+/* The same policy in the evidence and in what was queued: all of it together,
+ * and a prompt once. */
+static void test_same_policy(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm_point point[4];
+    struct alarm_votes votes = {.n = 0};
+    make(&e, 0.25, 0.1);
+    vote(&e, 40, 0, 60);
+    for (int i = 0; i < 60; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "p%d", i);
+        e.spot[i].prompt = names_hash(id);
+    }
+    queue(&votes, 40, 1, 55); // five of them are the same prompts
+    assert_int_equal(alarm_people(point, 4, &e, &votes), 1);
+    assert_int_equal(point[0].win.n, 60 + QUEUED - 5);
+    assert_int_equal(paradox(&e, NULL, &votes), ALARM_ASKED);
     evidence_free(&e);
 }
 
@@ -236,6 +310,7 @@ static void test_vote_a_prompt(void **state)
         PROMPTS = 1500, // in two passes
         ROUNDS = 3
     };
+    static const struct alarm_votes none;
     struct evidence e;
     struct alarm_point point;
     make(&e, 0.25, 0.1);
@@ -246,7 +321,7 @@ static void test_vote_a_prompt(void **state)
             vote_final(&e, p + 1 < PROMPTS ? p + 1 : 0, 0, 2, false);
         }
     }
-    assert_int_equal(alarm_people(&point, 1, &e), 1);
+    assert_int_equal(alarm_people(&point, 1, &e, &none), 1);
     assert_int_equal(point.win.n, PROMPTS);
     assert_true(point.win.estimate == 2.0 / 3);
     evidence_free(&e);
@@ -256,7 +331,7 @@ static void test_vote_a_prompt(void **state)
     vote_final(&e, 0, 1, 1, false);
     vote_final(&e, 1, 1, 1, true);
     vote_final(&e, 1, 0, 1, false);
-    assert_int_equal(alarm_people(&point, 1, &e), 1);
+    assert_int_equal(alarm_people(&point, 1, &e, &none), 1);
     assert_int_equal(point.win.n, 2);
     assert_true(point.win.estimate == 0.5);
     evidence_free(&e);
@@ -367,18 +442,19 @@ static void test_false_alarms(void **state)
 static void test_one_point(void **state)
 {
     (void)state;
+    static const struct alarm_votes none;
     struct evidence e;
     struct alarm_point point[4];
     make(&e, 0.25, 0.1);
     vote(&e, 10, 3, 4);
     vote(&e, N, 3, 4);
-    assert_int_equal(alarm_people(point, 4, &e), 2);
+    assert_int_equal(alarm_people(point, 4, &e, &none), 2);
     assert_int_equal(point[1].win.n, 4);
     vote_final(&e, 0, 0, 1, false);
-    assert_int_equal(alarm_people(point, 4, &e), 2);
+    assert_int_equal(alarm_people(point, 4, &e, &none), 2);
     assert_int_equal(point[1].iteration, N);
     assert_int_equal(point[1].win.n, 1);
-    assert_int_equal(alarm_people(point, 1, &e), 1);
+    assert_int_equal(alarm_people(point, 1, &e, &none), 1);
     evidence_free(&e);
 }
 
@@ -401,6 +477,8 @@ int main(void)
         cmocka_unit_test(test_too_little),
         cmocka_unit_test(test_paradox),
         cmocka_unit_test(test_people_close_it),
+        cmocka_unit_test(test_queued),
+        cmocka_unit_test(test_same_policy),
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_vote_a_prompt),
         cmocka_unit_test(test_one_point),

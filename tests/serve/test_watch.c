@@ -22,6 +22,7 @@
 #include "serve/client.h"
 #include "serve/watch.h"
 #include "store/items.h"
+#include "store/slices.h"
 
 static char dir[64];
 static struct watch *watch;
@@ -406,8 +407,10 @@ static void test_check(void **state)
     struct counted counted = {.db = NULL};
     assert_int_equal(project_open(&counted.db, c.database, DB_READ, NULL, &err),
                      OK);
-    assert_int_equal(items_find_pool(&pool, &a, counted.db, "spot-check", &err),
-                     OK);
+    char run[FILE_PATH_MAX], name[SLICES_POOL];
+    (void)snprintf(run, sizeof run, "%s/project/ppo", dir);
+    slices_pool(name, run);
+    assert_int_equal(items_find_pool(&pool, &a, counted.db, name, &err), OK);
     assert_int_equal(
         items_walk(counted.db, pool.id, count_item, &counted, &err), OK);
     assert_int_equal(counted.pairs, 10);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "store/query.h"
 #include "store/rig.h"
@@ -18,8 +19,15 @@ enum {
     JUDGES = 12
 };
 
+#define RUN "/home/ada/demo/ppo"
+#define UMLAUTS "ääääääääääääääää"
+
 static struct rig rig;
-static double said[64];
+static struct {
+    int64_t step;
+    char prompt[16];
+    double win;
+} said[64];
 static size_t n_said;
 
 static int set_up(void **state)
@@ -37,21 +45,43 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void hear(void *ctx, double win)
+static enum status hear(void *ctx, const struct slice_vote *v, struct err *err)
 {
     (void)ctx;
+    (void)err;
     assert_in_range(n_said, 0, 63);
-    said[n_said++] = win;
+    said[n_said].step = v->step;
+    said[n_said].win = v->win;
+    (void)snprintf(said[n_said++].prompt, 16, "%s", v->prompt_id);
+    return OK;
 }
 
-static struct slice_counts counts(const char *pool, const char *head)
+static struct slice_counts counts(const char *run)
 {
     struct slice_counts c;
     struct err err = {OK, ""};
     n_said = 0;
-    if (slices_read(&c, rig.db, pool, head, hear, NULL, &err) != OK)
+    if (slices_read(&c, rig.db, run, hear, NULL, &err) != OK)
         fail_msg("%s", err.text);
     return c;
+}
+
+static int64_t pool_of(const char *run, int64_t overlap)
+{
+    char name[SLICES_POOL];
+    slices_pool(name, run);
+    return rig_pool(&rig, name, POOL_SPOTCHECK, overlap, 1);
+}
+
+/* An item that was queued; its prompt's id is its name, as the rig has it. */
+static void queue(int64_t pool, const char *run, int64_t step, bool is_placebo,
+                  const char *prompt)
+{
+    char name[SLICES_NAME];
+    slices_name(name, run, step, is_placebo, prompt);
+    assert_true(slices_is_name(name));
+    (void)rig_pair(&rig, pool, name, is_placebo ? ITEM_PLACEBO : ITEM_NORMAL,
+                   ITEM_RANDOM, 0);
 }
 
 /* The side that shows the policy's reply, which is the first candidate. */
@@ -76,9 +106,9 @@ static enum vote_overall side_of_policy(int64_t assignment)
 static void test_sides(void **state)
 {
     (void)state;
-    int64_t pool = rig_pool(&rig, "spot-check", POOL_SPOTCHECK, JUDGES, 1);
+    int64_t pool = pool_of(RUN, JUDGES);
     size_t left = 0;
-    rig_pair(&rig, pool, "watch/a/1", ITEM_NORMAL, ITEM_RANDOM, 0);
+    queue(pool, RUN, 7, false, "a");
     for (int i = 0; i < JUDGES; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "judge %d", i);
@@ -90,42 +120,104 @@ static void test_sides(void **state)
                  RIG_NOW);
     }
     assert_in_range(left, 1, JUDGES - 1); // both orders were among them
-    struct slice_counts c = counts("spot-check", "watch/a/");
+    struct slice_counts c = counts(RUN);
     assert_int_equal(c.items, 1);
     assert_int_equal(c.voted, 1);
+    assert_int_equal(c.step, 7);
     assert_int_equal(n_said, 1);
-    assert_true(said[0] > 11.5 / 12 - 1e-12 && said[0] < 11.5 / 12 + 1e-12);
+    assert_int_equal(said[0].step, 7);
+    assert_true(said[0].win > 11.5 / 12 - 1e-12 &&
+                said[0].win < 11.5 / 12 + 1e-12);
 }
 
-/* Others' names, controls, and what was taken back do not count. */
+/* Votes on all that is handed out; the policy's reply wins, or loses. */
+static void vote_on_all(int64_t judge, int64_t pool, bool is_better)
+{
+    int64_t at;
+    while ((at = rig_next(&rig, judge, pool, RIG_NOW)) > 0) {
+        bool is_a = (side_of_policy(at) == VOTE_A) == is_better;
+        rig_vote(&rig, judge, at, is_a ? VOTE_A : VOTE_B, "k", RIG_NOW);
+    }
+}
+
+/* Another run's, controls, and what was taken back do not count; counts are
+ * the newest step's. */
 static void test_what_counts(void **state)
 {
     (void)state;
-    int64_t pool = rig_pool(&rig, "spot-check", POOL_SPOTCHECK, 1, 1);
+    int64_t pool = pool_of(RUN, 1);
     int64_t judge = rig_judge(&rig, "ada");
-    rig_pair(&rig, pool, "watch/a/1", ITEM_NORMAL, ITEM_RANDOM, 0);
-    rig_pair(&rig, pool, "watch/a/2", ITEM_NORMAL, ITEM_RANDOM, 0);
-    rig_pair(&rig, pool, "watch/a/3", ITEM_PLACEBO, ITEM_RANDOM, 0);
-    rig_pair(&rig, pool, "watch/ab/1", ITEM_NORMAL, ITEM_RANDOM, 0);
-    assert_int_equal(counts("spot-check", "watch/a/").items, 2);
-    assert_int_equal(counts("spot-check", "watch/").items, 3);
-    assert_int_equal(counts("no such pool", "").items, 0);
-    assert_int_equal(counts("spot-check", "watch/a/").voted, 0);
-    for (int i = 0; i < 4; i++) {
-        int64_t at = rig_next(&rig, judge, pool, RIG_NOW);
-        assert_true(at > 0);
-        rig_vote(&rig, judge, at, VOTE_A, "k", RIG_NOW);
-    }
-    assert_int_equal(counts("spot-check", "watch/a/").voted, 2);
-    int64_t at = rig_number(&rig, "SELECT a.id FROM assignment AS a JOIN item "
-                                  "AS i ON i.id = a.item_id WHERE i.name = "
-                                  "'watch/a/2'");
-    int64_t act = rig_number(
-        &rig, "SELECT v.id FROM vote AS v JOIN assignment AS a ON a.id = "
-              "v.assignment_id JOIN item AS i ON i.id = a.item_id WHERE "
-              "i.name = 'watch/a/2'");
+    queue(pool, RUN, 90, false, "a");
+    queue(pool, RUN, 90, true, "b");
+    assert_int_equal(counts(RUN).items, 1);
+    assert_int_equal(counts(RUN).voted, 0);
+    vote_on_all(judge, pool, true);
+    /* 100 comes after 90, whatever their bytes say. */
+    queue(pool, RUN, 100, false, "a");
+    queue(pool, RUN, 100, false, "c");
+    struct slice_counts c = counts(RUN);
+    assert_int_equal(c.step, 100);
+    assert_int_equal(c.items, 2);
+    assert_int_equal(c.voted, 0);
+    assert_int_equal(n_said, 1);
+    vote_on_all(judge, pool, false);
+    c = counts(RUN);
+    assert_int_equal(c.voted, 2);
+    assert_int_equal(n_said, 3);
+    assert_true(said[0].step == 90 && said[0].win == 1);
+    assert_true(said[1].step == 100 && said[1].win == 0);
+    assert_true(said[2].step == 100 && said[2].win == 0);
+    assert_int_equal(counts("/home/bob/demo/ppo").items, 0);
+    assert_int_equal(counts("/home/bob/demo/ppo").step, -1);
+    int64_t at = rig_number(&rig, "SELECT max(assignment_id) FROM vote");
+    int64_t act = rig_number(&rig, "SELECT max(id) FROM vote");
     rig_act(&rig, judge, at, VOTE_UNDO, act, "undo", RIG_NOW);
-    assert_int_equal(counts("spot-check", "watch/a/").voted, 1);
+    assert_int_equal(counts(RUN).voted, 1);
+}
+
+/* Whatever a path holds, its pool has a name that the database takes, and
+ * that no other one has. */
+static void test_names(void **state)
+{
+    (void)state;
+    struct err err = {OK, ""};
+    static const char *const runs[] = {
+        RUN,
+        "/home/bob/demo/ppo",
+        "/ppo",
+        "/x/\xff\xfe\n/ppo",
+        "/x/a-long-name-of-a-project-that-is-longer-than-sixty-one-bytes-and-"
+        "some/ppo",
+        "/y/a-long-name-of-a-project-that-is-longer-than-sixty-one-bytes-and-"
+        "some/ppo",
+        "/x/" UMLAUTS UMLAUTS UMLAUTS "/ppo",
+        "/x/a" UMLAUTS UMLAUTS UMLAUTS "/ppo"};
+    enum {
+        N = sizeof runs / sizeof *runs
+    };
+    char pool[N][SLICES_POOL], name[2][SLICES_NAME];
+    for (size_t i = 0; i < N; i++) {
+        slices_pool(pool[i], runs[i]);
+        if (project_check_name(pool[i], "it", &err) != OK)
+            fail_msg("%s", err.text);
+        assert_non_null(strstr(pool[i], "ppo"));
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(pool[i], pool[k]);
+    }
+    assert_memory_equal(pool[0], "watch: demo/ppo ", 16);
+    char prompt[2][130];
+    for (int i = 0; i < 2; i++)
+        (void)snprintf(prompt[i], sizeof prompt[i], "%0120d%d", 0, i);
+    for (int i = 0; i < 2; i++)
+        slices_name(name[i], RUN, INT64_MAX, true, prompt[i]);
+    assert_string_not_equal(name[0], name[1]);
+    assert_true(slices_is_name(name[0]));
+    assert_false(slices_is_name("watch/a/7/pair/p0"));
+    assert_false(slices_is_name("watch/0123456789abcdef/7/pear/"
+                                "0123456789abcdef"));
+    assert_false(slices_is_name("watch/0123456789abcdef/7/pair/"
+                                "0123456789abcdef0"));
+    assert_false(slices_is_name("heldout-000001"));
 }
 
 int main(void)
@@ -133,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sides, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_counts, set_up, tear_down),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

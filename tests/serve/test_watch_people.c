@@ -1,0 +1,265 @@
+/*
+ * test_watch_people.c - what people say of a run that is watched: asked of one
+ * policy at a time, in whichever database, and heard where it belongs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/watch.h"
+#include "store/query.h"
+#include "store/rig.h"
+#include "store/slices.h"
+
+enum {
+    STEPS = 20,
+    PROMPTS = 40,
+    PAIRS = 20 // so many prompts make as many pairs and placebo pairs
+};
+
+static char dir[64];
+static struct watch *watch;
+static struct watch_check queued;
+
+static void write_file(const char *project, const char *name, const char *text)
+{
+    char path[FILE_PATH_MAX], folder[FILE_PATH_MAX];
+    struct err err = {OK, ""};
+    (void)snprintf(path, sizeof path, "%s/%s/%s", dir, project, name);
+    if (file_dirname(folder, path, &err) != OK ||
+        file_make_dir(folder, &err) != OK ||
+        file_write(path, text, strlen(text), &err) != OK)
+        fail_msg("%s", err.text);
+}
+
+/* Replies of policy and reference, two of each to every prompt; `who` tells
+ * one policy's texts from another's. */
+static void write_samples(const char *project, const char *name,
+                          const char *who)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    for (int i = 0; i < PROMPTS; i++)
+        for (int k = 0; k < 4; k++)
+            buf_printf(&out,
+                       "{\"prompt_id\":\"h-%d\",\"prompt\":\"say %d\","
+                       "\"which\":\"%s\",\"sample\":%d,"
+                       "\"response\":\"%s %d %d\",\"len\":9,"
+                       "\"finish\":\"eos\",\"score\":%d}\n",
+                       i, i, k < 2 ? "policy" : "reference", k % 2,
+                       k < 2 ? who : "r", i, k, k);
+    write_file(project, name, buf_text(&out));
+    buf_free(&out);
+}
+
+/* A project with a run whose reward and KL rise, and a reward model that is
+ * wrong as often as right: the paradox alarm is raised. */
+static void make_project(const char *project)
+{
+    struct buf log, rows;
+    buf_init(&log, 1 << 20);
+    for (int i = 1; i <= STEPS; i++) {
+        char name[64];
+        buf_printf(&log,
+                   "{\"step\":%d,\"objective/scores\":%d,\"kl/sequence\":%d,"
+                   "\"response/length\":30}\n",
+                   i, i, i);
+        buf_init(&rows, 1 << 20);
+        for (int k = 0; k < 4; k++)
+            buf_printf(&rows,
+                       "{\"step\":%d,\"prompt_id\":\"p%d\",\"sample\":0,"
+                       "\"finish\":\"eos\",\"response\":\"x\","
+                       "\"score\":%d.%d,\"logp\":[-1],\"logp_ref\":[-3],"
+                       "\"kl\":[%d],\"tokens\":[1]}\n",
+                       i, k, i, k, i);
+        (void)snprintf(name, sizeof name, "ppo/rollouts/%06d.jsonl", i);
+        write_file(project, name, buf_text(&rows));
+        buf_free(&rows);
+    }
+    write_file(project, "ppo/metrics.jsonl", buf_text(&log));
+    write_file(project, "ppo/config.yaml", "ppo:\n  iterations: 20\n");
+    write_file(project, "reward/eval/heldout.json",
+               "{\"accuracy_chosen_longer\":{\"estimate\":0.5},"
+               "\"accuracy_chosen_shorter\":{\"estimate\":0.5}}");
+    write_samples(project, "eval/samples.jsonl", "final");
+    buf_free(&log);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    (void)strcpy(dir, "/tmp/test_watch_people.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    watch_close(watch);
+    watch = NULL;
+    return file_remove(dir, NULL) == OK ? 0 : -1;
+}
+
+/* Look at a project anew; `judgements` may be NULL. */
+static struct alarm look(const char *project, const char *judgements)
+{
+    struct err err = {OK, ""};
+    struct watch_look r;
+    char path[FILE_PATH_MAX];
+    watch_close(watch);
+    watch = NULL;
+    (void)snprintf(path, sizeof path, "%s/%s/ppo", dir, project);
+    const struct watch_config c = {
+        .path = path, .judgements = judgements, .no_index = true};
+    if (watch_open(&watch, &c, &err) != OK || watch_load(watch, &err) != OK)
+        fail_msg("%s", err.text);
+    watch_look(&r, watch, 0);
+    return r.alarm[ALARM_OF_PARADOX];
+}
+
+/* Queue what the watch that is open shows. */
+static void queue(void)
+{
+    struct err err = {OK, ""};
+    if (watch_check(&queued, watch, 1, PAIRS, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_in_range(queued.pairs + queued.already, PAIRS - 1, 2 * PAIRS);
+}
+
+static bool is_policy_left(struct rig *r, int64_t assignment)
+{
+    struct query q;
+    bool row = false;
+    assert_int_equal(
+        query_open(&q, r->db,
+                   "SELECT (a.shown = '[0,1]') = (c.source <> 'reference') "
+                   "FROM assignment AS a JOIN candidate AS c ON c.item_id = "
+                   "a.item_id AND c.place = 0 WHERE a.id = ?1",
+                   NULL),
+        OK);
+    query_bind_int(&q, 1, assignment);
+    assert_int_equal(query_next(&q, &row, NULL), OK);
+    bool is_left = query_int(&q, 0) != 0;
+    query_close(&q);
+    return is_left;
+}
+
+/* Somebody judges all that a pool has, in one way. */
+static void vote_in(const char *database, const char *pool_name,
+                    const char *name, bool is_better)
+{
+    struct rig r = {.db = NULL};
+    struct err err = {OK, ""};
+    struct arena a = {0};
+    struct pool pool;
+    struct judge judge;
+    int64_t at, n = 0;
+    if (project_open(&r.db, database, DB_WRITE, NULL, &err) != OK ||
+        items_find_pool(&pool, &a, r.db, pool_name, &err) != OK)
+        fail_msg("%s", err.text);
+    int64_t who = judges_find(&judge, r.db, name, &err) == OK
+                      ? judge.id
+                      : rig_judge(&r, name);
+    while ((at = rig_next(&r, who, pool.id, RIG_NOW)) > 0) {
+        bool is_a = is_policy_left(&r, at) == is_better;
+        rig_vote(&r, who, at, is_a ? VOTE_A : VOTE_B, "k", RIG_NOW + n++);
+    }
+    assert_true(n > 0);
+    db_close(r.db);
+    arena_free(&a);
+}
+
+static void vote(const char *project, const char *name, bool is_better)
+{
+    char run[FILE_PATH_MAX], pool[SLICES_POOL];
+    (void)snprintf(run, sizeof run, "%s/%s/ppo", dir, project);
+    slices_pool(pool, run);
+    vote_in(queued.database, pool, name, is_better);
+}
+
+/* People like the policy of iteration 10 and not that of 20. */
+static void test_newest_step(void **state)
+{
+    (void)state;
+    make_project("demo");
+    assert_int_equal(look("demo", NULL).state, ALARM_RAISED);
+    write_samples("demo", "eval/checkpoints/000010.jsonl", "ten");
+    queue();
+    assert_int_equal(queued.step, 10);
+    assert_int_equal(look("demo", NULL).state, ALARM_ASKED);
+    vote("demo", "ada", true);
+    assert_int_equal(look("demo", NULL).state, ALARM_CLEARED);
+    write_samples("demo", "eval/checkpoints/000020.jsonl", "twenty");
+    queue();
+    assert_int_equal(queued.step, 20);
+    assert_int_equal(look("demo", NULL).state, ALARM_ASKED);
+    vote("demo", "ada", false);
+    struct alarm a = look("demo", NULL);
+    assert_int_equal(a.state, ALARM_CONFIRMED);
+    assert_non_null(strstr(a.text, "0 % of"));
+}
+
+/* A name that is longer than any item's, and another project of it. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const char name[] =
+        "a-project-with-a-name-of-more-than-sixty-one-bytes-to-be-on-the-safe-"
+        "side";
+    char one[128], other[128], database[128];
+    (void)snprintf(one, sizeof one, "x/%s", name);
+    (void)snprintf(other, sizeof other, "y/%s", name);
+    (void)snprintf(database, sizeof database, "%s/all.db", dir);
+    make_project(one);
+    make_project(other);
+    assert_int_equal(look(one, database).state, ALARM_RAISED);
+    queue();
+    assert_int_equal(look(one, database).state, ALARM_ASKED);
+    assert_int_equal(look(other, database).state, ALARM_RAISED);
+    queue();
+    vote(other, "ada", true);
+    assert_int_equal(look(other, database).state, ALARM_CLEARED);
+    assert_int_equal(look(one, database).state, ALARM_ASKED);
+    vote(one, "ada", false);
+    assert_int_equal(look(one, database).state, ALARM_CONFIRMED);
+    assert_int_equal(look(other, database).state, ALARM_CLEARED);
+}
+
+/* Votes after training has ended are heard by a watch that goes on, wherever
+ * the database is. */
+static void test_heard_later(void **state)
+{
+    (void)state;
+    struct err err = {OK, ""};
+    struct watch_look r;
+    char database[128];
+    (void)snprintf(database, sizeof database, "%s/elsewhere.db", dir);
+    make_project("demo");
+    assert_int_equal(look("demo", database).state, ALARM_RAISED);
+    queue();
+    assert_int_equal(watch_load(watch, &err), OK);
+    watch_look(&r, watch, 0);
+    assert_int_equal(r.alarm[ALARM_OF_PARADOX].state, ALARM_ASKED);
+    vote("demo", "ada", false);
+    assert_int_equal(watch_load(watch, &err), OK);
+    watch_look(&r, watch, 0);
+    assert_int_equal(r.alarm[ALARM_OF_PARADOX].state, ALARM_CONFIRMED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_newest_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_heard_later, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
