@@ -72,8 +72,18 @@ static enum status queue(struct watch *w, const struct options *o,
                          struct err *err)
 {
     struct buf out;
-    size_t n = watch_count(w), raised = 0;
+    size_t n = watch_count(w), raised = 0, policies = 0;
     enum status status = OK;
+    for (size_t i = 0; i < n; i++) {
+        struct watch_look r;
+        watch_look(&r, w, i);
+        policies += r.has_alarms;
+    }
+    if (policies == 0)
+        return err_set(err, ERR_ARG,
+                       "%s: no run in it trains a policy, so there is nothing "
+                       "to compare with the reference",
+                       o->operand[0]);
     buf_init(&out, TEXT_MAX);
     for (size_t i = 0; status == OK && i < n; i++)
         if (is_asked_for(w, i)) {

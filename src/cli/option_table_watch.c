@@ -17,7 +17,7 @@ static const struct option rows[] = {
          FOR_WATCH, 0),
     PATH("watch.judgements", 0, watch.judgements,
          "database that spot-checks are queued in and whose votes close an "
-         "alarm; without it, human/judgements.db of the run's project",
+         "alarm; without it, the one in human/ of the run's project",
          FOR_WATCH, 0, PARENT_NONE),
     BOOL("watch.index", watch.index, "true",
          "keep an index of a run's curves beside it (.plumb-index), so that "

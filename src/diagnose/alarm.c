@@ -371,12 +371,21 @@ static size_t add_checkpoint(struct sequential *said, const struct evidence *e,
     return i;
 }
 
+/* Is it one that the alarm hears? */
+static bool is_first(const struct evidence_vote *v)
+{
+    return !v->is_placebo && v->visit == 1 && !isnan(v->win);
+}
+
 /* The iteration of the policy that the finished run's votes are about; -1
- * without votes. */
+ * without any. */
 static int64_t final_step(const struct evidence *e)
 {
     int64_t step = evidence_policy_step(e);
-    if (e->n_vote == 0)
+    size_t i = 0;
+    while (i < e->n_vote && !is_first(&e->vote[i]))
+        i++;
+    if (i == e->n_vote)
         return -1;
     return step >= 0 ? step : e->n_step > 0 ? e->step[e->n_step - 1].step : 0;
 }
@@ -387,9 +396,9 @@ static bool is_heard(const struct evidence *e, const struct alarm_vote *x)
 {
     size_t prompt = evidence_prompt(e, x->prompt);
     uint64_t hash = names_hash(x->prompt);
-    for (size_t i = 0; x->step == final_step(e) && i < e->n_vote; i++)
-        if (e->vote[i].prompt == prompt && !e->vote[i].is_placebo &&
-            e->vote[i].visit == 1 && !isnan(e->vote[i].win))
+    bool is_final = x->step == final_step(e);
+    for (size_t i = 0; is_final && i < e->n_vote; i++)
+        if (e->vote[i].prompt == prompt && is_first(&e->vote[i]))
             return true;
     for (size_t i = 0; i < e->n_spot; i++)
         if (e->spot[i].step == x->step && e->spot[i].prompt == hash)
@@ -467,10 +476,13 @@ static int people_say(struct estimate *rate, bool *is_asked,
 /* The words of a raised alarm, of when it was seen last. */
 static void tell(struct alarm *a, const struct warning_log *log, size_t k,
                  const struct estimate *score, const struct estimate *rate,
-                 int gold)
+                 int gold, bool is_damaged)
 {
     const struct warning *at = &log->at[k];
     char people[96] = "nobody has compared the replies", when[48] = "";
+    if (is_damaged)
+        (void)snprintf(people, sizeof people,
+                       "what people said cannot be read");
     if (rate->n > 0)
         (void)snprintf(people, sizeof people,
                        "people prefer the policy in %.0f %% of %zu pairs "
@@ -521,7 +533,8 @@ static void judge_log(struct alarm *a, const struct warning_log *log,
                                           : ALARM_RAISED;
     set(a, state, log->at[raised.first].iteration, "%s", "");
     score = scores_at(s, raised.last, 0.95);
-    tell(a, log, raised.last, &score, &rate, gold);
+    tell(a, log, raised.last, &score, &rate, gold,
+         votes->is_damaged || e->votes_damage != NULL);
 }
 
 enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,

@@ -127,6 +127,7 @@ struct alarm_vote {
 struct alarm_votes {
     const struct alarm_vote *vote; // [n] by step; a prompt once a step
     size_t n;
+    bool is_damaged; // what people said cannot be read
     bool is_asked;
     int64_t step; // the newest policy that they were asked about
 };

@@ -74,6 +74,8 @@ static void write_rival(struct json_writer *w, const struct rival *r,
 
 static void write_losses(struct json_writer *w, const struct evidence *e)
 {
+    if (e->votes_from != NULL)
+        json_field_text(w, "votes_from", e->votes_from);
     json_put_key(w, "lost");
     json_open(w, '[');
     for (size_t i = 0; i < e->n_loss; i++) {
@@ -199,10 +201,17 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
 {
     const struct rival *first = &d->rival[0];
     size_t from = out->len;
+    if (e->votes_damage != NULL)
+        buf_printf(out,
+                   "! what people said cannot be read, and is missing "
+                   "below: %s\n",
+                   e->votes_damage);
     buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
     buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
                first->id, first->name, first->supported, first->contradicted,
                first->tied_with != SIZE_MAX ? " (tied)" : "");
+    if (e->votes_from != NULL)
+        buf_printf(out, "people: %zu votes of %s\n", e->n_vote, e->votes_from);
     buf_puts(out, "+ supported  - not supported  ? not measurable\n");
     put_rows(out, "may the numbers be believed", d->gate, GATES);
     put_rows(out, "what happened", d->observed, OBSERVED);

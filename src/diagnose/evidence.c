@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
 #include "io/settings.h"
-#include "store/human.h"
 
 #define CURVE "eval/curve.json"
 #define DOCUMENT_MAX ((size_t)64 << 20)
@@ -350,38 +349,6 @@ static enum status read_replies(struct evidence *e, struct err *err)
                          &reason, err);
 }
 
-static enum status read_votes(struct evidence *e, const char *human,
-                              struct err *err)
-{
-    char path[FILE_PATH_MAX];
-    struct err reason;
-    enum status status = human != NULL ? file_join(path, "", human, &reason)
-                                       : human_find(path, e->project, &reason);
-    if (status == OK)
-        status = evidence_read_votes(e, path, &reason);
-    /* What was asked for by name is no evidence that happens to be damaged. */
-    if (status != OK && human != NULL) {
-        *err = reason;
-        return status;
-    }
-    /* A database keeps the votes on every policy that was ever asked about;
-     * those on this one are told by their texts. */
-    bool is_database = status == OK && human_is_database(path);
-    if (status == OK && e->votes_strange > 0 &&
-        (!is_database || e->n_vote == 0)) {
-        status = err_set(&reason, ERR_MISMATCH,
-                         "%zu votes are about replies that "
-                         "eval/samples.jsonl does not hold",
-                         e->votes_strange);
-    } else if (status == OK && e->n_vote == 0) {
-        status = err_set(&reason, ERR_FORMAT, "it holds no votes");
-    }
-    if (status != OK)
-        e->n_vote = 0;
-    return evidence_lose(e, "human/spotcheck.jsonl", evidence_judges(e), status,
-                         &reason, err);
-}
-
 static enum status read_checkpoints(struct evidence *e, struct err *err)
 {
     struct err reason;
@@ -474,7 +441,7 @@ static enum status read_all(struct evidence *e, const char *human,
     TRY(read_whatif(e, err));
     TRY(read_metrics(e, err));
     TRY(read_replies(e, err));
-    TRY(read_votes(e, human, err));
+    TRY(evidence_read_people(e, human, err));
     TRY(read_checkpoints(e, err));
     TRY(read_rollouts(e, err));
     TRY(read_probes(e, err));

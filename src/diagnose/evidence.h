@@ -9,7 +9,7 @@
  *                                           reference, scored
  *     eval/curve.json                       held-out measures by checkpoint
  *     human/spotcheck.jsonl                 blind votes, placebo pairs among
- *     human/X.db                            them: of the database's, when
+ *     human/X.db                            them: of all databases, when
  *                                           there is one that holds some
  *                                           (store/human.h)
  *     human/checkpoints/000010.jsonl        votes on the policy of iteration
@@ -194,6 +194,9 @@ struct evidence {
     struct evidence_vote *vote;
     size_t n_vote, room_vote;
     size_t votes_strange; // votes on replies that are not among these: left out
+    const char *votes_damage;   // why they cannot be read; NULL: they can, or
+                                // there are none
+    const char *votes_from;     // "human/a.db and human/b.db"; NULL: no votes
     struct evidence_spot *spot; // by iteration, then in their files' order
     size_t n_spot, room_spot;
 

@@ -39,12 +39,13 @@ const char *evidence_judges(const struct evidence *e);
  */
 struct evidence_seen {
     struct names key, whole;
-    size_t again; // rows that were there before
-    size_t line;  // of the first such
+    bool keeps_first; // of two that differ, so that both stay readable
+    size_t again;     // rows that were there before
+    size_t line;      // of the first such
 };
 
 /* *is_again: the row was there before.  ERR_MISMATCH, "what: ...", when another
- * row of this name was. */
+ * row of this name was, unless the first one is kept. */
 enum status evidence_see(bool *is_again, struct evidence_seen *s,
                          const char *key, const char *rest, size_t line,
                          const char *what, struct err *err) MUST_CHECK;
@@ -81,11 +82,12 @@ enum status evidence_read_sum(double *out, const struct json *row,
                               struct err *err) MUST_CHECK;
 
 /* Each reads one file or folder into `e`.  On failure what was read of it so
- * far is left for the caller to take back. */
+ * far is left for the caller to take back; people's votes are lost with a
+ * reason instead, unless they were asked for by the name `human`. */
 enum status evidence_read_replies(struct evidence *e, const char *path,
                                   struct err *err) MUST_CHECK;
-enum status evidence_read_votes(struct evidence *e, const char *path,
-                                struct err *err) MUST_CHECK;
+enum status evidence_read_people(struct evidence *e, const char *human,
+                                 struct err *err) MUST_CHECK;
 enum status evidence_read_checkpoints(struct evidence *e,
                                       struct err *err) MUST_CHECK;
 enum status evidence_read_rollouts(struct evidence *e, const char *run,

@@ -25,7 +25,7 @@ enum status evidence_see(bool *is_again, struct evidence_seen *s,
         status = names_add(&s->whole, &index, buf_text(&whole), err);
     buf_free(&whole);
     TRY(status);
-    if (*is_again && index == before)
+    if (*is_again && index == before && !s->keeps_first)
         return err_set(
             err, ERR_MISMATCH,
             "%s: another row before it is of %.120s too, and differs", what,
@@ -59,6 +59,7 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
                               const char *what, struct err *err)
 {
     const char *pair = json_text(json_get(row, "pair_id"), NULL);
+    const char *pool = json_text(json_get(row, "pool"), NULL);
     const char *judge = json_text(json_get(row, "judge"), NULL);
     struct buf key, rest;
     *is_again = false;
@@ -68,6 +69,8 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
     buf_init(&rest, ROW_NAME_MAX);
     buf_printf(&key, "pair %s, visit %lld, judge %s", pair,
                (long long)json_int(json_get(row, "visit"), 1), judge);
+    if (pool != NULL)
+        buf_printf(&key, ", pool %s", pool);
     json_dump(&rest, row);
     enum status status = buf_status(&key, err);
     if (status == OK)

@@ -8,6 +8,9 @@
 #include "store/human.h"
 #include "store/records.h"
 
+#define PAIR_NAME_MAX ((size_t)1 << 20)
+#define DAMAGED "a whole copy of it, put back"
+
 /*
  * Which held-out reply a vote is about: (prompt, model, sample) in one number,
  * since all three are small, and a sorted list of them.  The texts are compared
@@ -22,6 +25,8 @@ struct reading {
     struct evidence *e;
     struct key *key; // [n_reply] ascending
     struct evidence_seen seen;
+    bool is_database; // it holds votes on every policy that was asked about
+    struct buf pair;
 };
 
 static uint64_t key_of(size_t prompt, bool is_policy, int64_t sample)
@@ -68,13 +73,16 @@ static size_t find_reply(const struct reading *r, size_t prompt,
     return found->reply;
 }
 
-static enum status read_names(struct evidence_vote *v, struct evidence *e,
+static enum status read_names(struct evidence_vote *v, struct reading *r,
                               const char *prompt, const struct json *row,
                               const char *what, struct err *err)
 {
     const char *pair;
+    struct evidence *e = r->e;
     const char *judge = json_text(json_get(row, "judge"), NULL);
     TRY(json_need_text(&pair, row, "pair_id", what, err));
+    pair = vote_pair(&r->pair, row);
+    TRY(buf_status(&r->pair, err));
     TRY(names_add(&e->prompt, &v->prompt, prompt, err));
     TRY(names_add(&e->pair, &v->pair, pair, err));
     v->judge = SIZE_MAX;
@@ -100,7 +108,7 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                               .correct_other = said.other.correct,
                               .too_long = said.tested.too_long,
                               .too_long_other = said.other.too_long};
-    TRY(read_names(&v, r->e, said.prompt, row, what, err));
+    TRY(read_names(&v, r, said.prompt, row, what, err));
     v.reply = find_reply(r, v.prompt, tested);
     v.reply_other = find_reply(r, v.prompt, other);
     TRY(json_may_number(&v.tokens, tested, "tokens", 0, EVIDENCE_NUMBER_MAX,
@@ -132,29 +140,95 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
     }
     struct evidence_vote *v = &e->vote[e->n_vote];
     TRY(read_vote(v, r, row, "row", err));
+    bool is_strange =
+        e->n_reply > 0 && (v->reply == SIZE_MAX || v->reply_other == SIZE_MAX);
+    e->votes_strange += is_strange && r->is_database;
+    if (is_strange && r->is_database)
+        return OK;
     TRY(evidence_see_vote(&is_again, &r->seen, row, line, "row", err));
     if (is_again)
         return OK;
-    if (e->n_reply > 0 && (v->reply == SIZE_MAX || v->reply_other == SIZE_MAX))
-        e->votes_strange++;
-    else
-        e->n_vote++;
+    e->votes_strange += is_strange;
+    e->n_vote += !is_strange;
     return OK;
 }
 
-enum status evidence_read_votes(struct evidence *e, const char *path,
-                                struct err *err)
+static void reading_open(struct reading *r, struct evidence *e,
+                         bool is_database)
 {
-    struct reading r = {.e = e};
+    *r = (struct reading){.e = e, .is_database = is_database};
+    r->seen.keeps_first = is_database;
+    buf_init(&r->pair, PAIR_NAME_MAX);
+}
+
+static void reading_close(struct reading *r)
+{
+    evidence_seen_free(&r->seen);
+    buf_free(&r->pair);
+    mem_free(r->key);
+}
+
+static enum status read_votes(struct evidence *e, const char *path,
+                              struct err *err)
+{
+    struct reading r;
+    reading_open(&r, e, human_is_database(path));
     enum status status = index_replies(&r, err);
     if (status == OK)
         status = human_read(path, add_vote, &r, err);
     if (status == OK)
         status = evidence_lose_again(e, &r.seen, "human/spotcheck.jsonl",
                                      evidence_judges(e), err);
-    evidence_seen_free(&r.seen);
-    mem_free(r.key);
+    reading_close(&r);
     return status;
+}
+
+/* What was said is damaged: that is not as if nobody had said anything, and
+ * nobody else's votes stand in for it. */
+static enum status lose_people(struct evidence *e, enum status why,
+                               const struct err *reason, struct err *err)
+{
+    e->n_vote = 0;
+    TRY(evidence_keep(&e->votes_damage, e, reason->text, err));
+    return evidence_lose(e, "human/spotcheck.jsonl", DAMAGED, why, reason, err);
+}
+
+enum status evidence_read_people(struct evidence *e, const char *human,
+                                 struct err *err)
+{
+    char path[FILE_PATH_MAX], names[HUMAN_NAMES];
+    struct err reason;
+    enum status status = human != NULL ? file_join(path, "", human, &reason)
+                                       : human_find(path, e->project, &reason);
+    if (status == OK)
+        status = read_votes(e, path, &reason);
+    /* What was asked for by name is no evidence that happens to be damaged. */
+    if (status != OK && human != NULL) {
+        *err = reason;
+        return status;
+    }
+    if (status != OK && status != ERR_MISSING && status != ERR_MEMORY)
+        return lose_people(e, status, &reason, err);
+    /* A database keeps the votes on every policy that was ever asked about;
+     * those on this one are told by their texts. */
+    bool is_database = status == OK && human_is_database(path);
+    if (status == OK && e->votes_strange > 0 &&
+        (!is_database || e->n_vote == 0)) {
+        status = err_set(&reason, ERR_MISMATCH,
+                         "%zu votes are about replies that "
+                         "eval/samples.jsonl does not hold",
+                         e->votes_strange);
+    } else if (status == OK && e->n_vote == 0) {
+        status = err_set(&reason, ERR_FORMAT, "it holds no votes");
+    }
+    if (status != OK)
+        e->n_vote = 0;
+    if (status == OK) {
+        human_names(names, path);
+        TRY(evidence_keep(&e->votes_from, e, names, err));
+    }
+    return evidence_lose(e, "human/spotcheck.jsonl", evidence_judges(e), status,
+                         &reason, err);
 }
 
 /* A row of the database's own making. */
@@ -176,14 +250,14 @@ enum status evidence_read_pool(struct evidence *out, struct db *db,
     enum status status = OK;
     struct evidence *e = out;
     *e = (struct evidence){.plan = summary_plan(plan)};
-    struct reading r = {.e = e};
+    struct reading r;
     const struct records_config c = {.format = RECORDS_SPOTCHECK, .pool = pool};
+    reading_open(&r, e, true);
     TRY_DONE(index_replies(&r, err));
     TRY_DONE(records_walk(db, &c, add_line, &r, err));
     TRY_DONE(evidence_number_prompts(e, err));
 done:
-    evidence_seen_free(&r.seen);
-    mem_free(r.key);
+    reading_close(&r);
     if (status != OK)
         evidence_free(e);
     return status;

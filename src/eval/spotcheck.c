@@ -10,6 +10,8 @@
 #include "io/vote.h"
 #include "store/human.h"
 
+#define PAIR_NAME_MAX ((size_t)1 << 20)
+
 /* One visit, told from the tested reply's side. */
 struct visit {
     bool is_placebo;
@@ -87,6 +89,31 @@ static bool is_known(const struct known *k, const char *prompt_id,
                      json_text(json_get(side, "response"), ""));
 }
 
+/* A vote that was read; one that a database has on another policy is left
+ * out. */
+static enum status keep_visit(struct votes *v, const struct vote *vote,
+                              const char *pair, const struct json *row,
+                              struct err *err)
+{
+    if (v->known != NULL &&
+        (!is_known(v->known, vote->prompt, vote->tested.reply) ||
+         !is_known(v->known, vote->prompt, vote->other.reply))) {
+        v->strange++;
+        if (v->is_database)
+            return OK;
+    }
+    v->visit[v->n] = visit_of(vote);
+    v->visit[v->n].is_changed = v->is_changed;
+    v->prompt[v->n] = mem_strdup(vote->prompt);
+    v->pair[v->n] = mem_strdup(pair);
+    v->judge[v->n] = mem_strdup(json_text(json_get(row, "judge"), ""));
+    v->n++;
+    if (v->prompt[v->n - 1] == NULL || v->pair[v->n - 1] == NULL ||
+        v->judge[v->n - 1] == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: a vote");
+    return OK;
+}
+
 static enum status add_visit(void *ctx, const struct json *row, size_t line,
                              struct err *err)
 {
@@ -103,23 +130,13 @@ static enum status add_visit(void *ctx, const struct json *row, size_t line,
         status = json_need_text(&pair, row, "pair_id", buf_text(&what), err);
     buf_free(&what);
     TRY(status);
-    if (v->known != NULL &&
-        (!is_known(v->known, vote.prompt, vote.tested.reply) ||
-         !is_known(v->known, vote.prompt, vote.other.reply))) {
-        v->strange++;
-        if (v->is_database)
-            return OK;
-    }
-    v->visit[v->n] = visit_of(&vote);
-    v->visit[v->n].is_changed = v->is_changed;
-    v->prompt[v->n] = mem_strdup(vote.prompt);
-    v->pair[v->n] = mem_strdup(pair);
-    v->judge[v->n] = mem_strdup(json_text(json_get(row, "judge"), ""));
-    v->n++;
-    if (v->prompt[v->n - 1] == NULL || v->pair[v->n - 1] == NULL ||
-        v->judge[v->n - 1] == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory: a vote");
-    return OK;
+    buf_init(&what, PAIR_NAME_MAX);
+    pair = vote_pair(&what, row);
+    status = buf_status(&what, err);
+    if (status == OK)
+        status = keep_visit(v, &vote, pair, row, err);
+    buf_free(&what);
+    return status;
 }
 
 static void votes_free(struct votes *v)

@@ -91,3 +91,15 @@ enum status vote_read(struct vote *out, const struct json *row,
     *out = v;
     return OK;
 }
+
+const char *vote_pair(struct buf *out, const struct json *row)
+{
+    const char *pair = json_text(json_get(row, "pair_id"), NULL);
+    const char *pool = json_text(json_get(row, "pool"), NULL);
+    if (pair == NULL || pool == NULL)
+        return pair;
+    /* No name holds a control character. */
+    buf_clear(out);
+    buf_printf(out, "%s\n%s", pool, pair);
+    return buf_text(out);
+}

@@ -2,8 +2,8 @@
  * vote.h - a row of human/spotcheck.jsonl, or of human/checkpoints/: what one
  * person said of one blind pair (the form is that of world/panel.h).
  *
- *     {"pair_id":"...","prompt_id":"...","kind":"policy"|"placebo",
- *      "judge":"...","visit":1,
+ *     {"pair_id":"...","pool":"...","prompt_id":"...",
+ *      "kind":"policy"|"placebo","judge":"...","visit":1,
  *      "left":{"source":"...","sample":0,"response":"..."},"right":{...},
  *      "overall":"A"|"B"|"both_good"|"both_bad","left_direct":0..4,
  *      "left_helpful":0..4,"left_correct":"yes"|"unsure"|"no",
@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 
 /* One of the two replies, and what was said of it; NaN: nothing, or a word that
@@ -48,5 +49,9 @@ struct vote {
  */
 enum status vote_read(struct vote *out, const struct json *row,
                       const char *what, struct err *err) MUST_CHECK;
+
+/* The name of a row's pair: pairs of two pools may be called alike, so that
+ * the pool is a part of it where the row has one.  NULL without a pair_id. */
+const char *vote_pair(struct buf *out, const struct json *row);
 
 #endif

@@ -8,9 +8,32 @@
 #include "base/mem.h"
 #include "serve/http_internal.h"
 #include "serve/watch_internal.h"
+#include "store/project.h"
 
 #define NAP_MS 50 // how soon a thread sees that it is to stop
 #define REFRESH_MS 2000
+
+/* A database that was named is one, or can be made where it is to be. */
+static enum status check_judgements(const char *path, struct err *err)
+{
+    struct db *db = NULL;
+    struct err reason;
+    char dir[FILE_PATH_MAX];
+    if (path[0] == '\0')
+        return OK;
+    TRY(file_dirname(dir, path, err));
+    if (!file_exists(path) && !file_is_dir(dir))
+        return err_set(err, ERR_MISSING, "%s: there is no directory %s", path,
+                       dir);
+    if (!file_exists(path))
+        return OK;
+    enum status status = project_open(&db, path, DB_READ, NULL, &reason);
+    db_close(db);
+    if (status == ERR_FORMAT)
+        return err_set(err, status, "%s is no whole database of judgements: %s",
+                       path, reason.text);
+    return status == OK ? OK : err_set(err, status, "%s", reason.text);
+}
 
 enum status watch_open(struct watch **out, const struct watch_config *c,
                        struct err *err)
@@ -32,6 +55,8 @@ enum status watch_open(struct watch **out, const struct watch_config *c,
     enum status status = file_join(w->path, "", c->path, err);
     if (status == OK && c->judgements != NULL)
         status = file_join(w->judgements, "", c->judgements, err);
+    if (status == OK)
+        status = check_judgements(w->judgements, err);
     if (status == OK)
         status = watch_find(w, err);
     if (status == OK && w->n == 0)

@@ -55,8 +55,6 @@
 #define WATCH_DEPTH 3
 #define WATCH_BUDGET ((size_t)1 << 20)
 #define WATCH_POLL_MS 250
-/* A project's judgements, where its diagnosis looks for them. */
-#define WATCH_JUDGEMENTS "human/judgements.db"
 #define WATCH_PAIRS 40 // of a spot-check, and as many of placebo
 #define WATCH_TOKEN 44 // bytes of a token's text, and a NUL
 
@@ -64,7 +62,7 @@ struct watch; // opaque
 
 struct watch_config {
     const char *path;
-    const char *judgements;        // database; NULL: WATCH_JUDGEMENTS
+    const char *judgements;        // NULL: the project's (store/human.h)
     bool no_index;                 // neither read nor write indexes
     int64_t poll_ms;               // 0: WATCH_POLL_MS
     const struct context *context; // its clock is the time; its sink, warnings
@@ -147,7 +145,8 @@ struct watch_check {
     char database[FILE_PATH_MAX]; // where
 };
 
-/* Queue it.  ERR_MISSING says what is not there and which command makes it. */
+/* Queue it.  ERR_MISSING says what is not there and which command makes it;
+ * ERR_MISMATCH: the run trains no policy. */
 enum status watch_check(struct watch_check *out, struct watch *w, int64_t run,
                         size_t pairs, struct err *err) MUST_CHECK;
 

@@ -319,7 +319,9 @@ static enum status put(struct adding *x, const char *database, struct err *err)
     struct project_new made = {.now = x->now};
     made.seed = names_hash(x->run) >> 12;
     TRY(file_dirname(dir, database, err));
-    TRY(file_make_dir(dir, err));
+    /* A project's own; of one that was named, it would be a slip's. */
+    if (x->slice->w->judgements[0] == '\0')
+        TRY(file_make_dir(dir, err));
     TRY(project_open(&db, database, DB_CREATE, &made, err));
     enum status status = db_transact(db, add_items, x, err);
     db_close(db);
@@ -340,7 +342,13 @@ enum status watch_check(struct watch_check *out, struct watch *w, int64_t run,
     struct watch_run *r = watch_run_find(w, run);
     memcpy(whole, r->whole, sizeof whole);
     last = watch_run_step(r);
-    status = watch_judgements(done.database, w, r, err);
+    if (r->stage == WATCH_PPO || r->iterations > 0)
+        status = watch_judgements(done.database, w, r, err);
+    else
+        status = err_set(err, ERR_MISMATCH,
+                         "%s trains no policy: there is nothing to compare "
+                         "with the reference",
+                         r->name);
     (void)pthread_mutex_unlock(&w->lock);
     struct adding x = {&s, whole, "", pairs, wall_ms(w), &done};
     slices_pool(x.pool, whole);

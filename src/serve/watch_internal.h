@@ -70,6 +70,7 @@ struct watch_run {
     size_t asked, voted; // of the spot-check that was queued
     struct alarm_point people[WATCH_PEOPLE];
     size_t n_people;
+    char trouble[ERR_TEXT_MAX]; // why what they said cannot be read, or ""
 };
 
 /* A request that is answered by the thread that reads. */

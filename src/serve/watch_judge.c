@@ -1,10 +1,12 @@
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "serve/http_internal.h"
 #include "serve/watch_internal.h"
+#include "store/human.h"
 #include "store/slices.h"
 
 #define POINTS 1024 // of a series that alarms look at
@@ -88,11 +90,12 @@ enum status watch_judgements(char out[FILE_PATH_MAX], const struct watch *w,
                        "%s is no stage of a project: --judgements PROJECT.db "
                        "says where people's judgements are kept",
                        r->path);
-    return file_join(out, r->project, WATCH_JUDGEMENTS, err);
+    return human_database(out, r->project, err);
 }
 
 /* Votes on what was queued of a run; ids of prompts live in the arena. */
 struct queued {
+    const char *run; // the absolute path
     struct alarm_votes votes;
     struct alarm_vote *vote;
     size_t room;
@@ -121,24 +124,58 @@ static enum status add_vote(void *ctx, const struct slice_vote *v,
         q->votes.vote = q->vote = grown;
         q->room = room;
     }
+    /* Queued in two databases: the first one's. */
+    for (size_t i = 0; i < q->votes.n; i++)
+        if (q->vote[i].step == v->step &&
+            strcmp(q->vote[i].prompt, v->prompt_id) == 0)
+            return OK;
     TRY(ARENA_NEW(&q->arena, prompt, len, err));
     memcpy(prompt, v->prompt_id, len);
     q->vote[q->votes.n++] = (struct alarm_vote){v->step, prompt, v->win};
     return OK;
 }
 
-/* The votes on what was queued of this run; none where there is no
- * database. */
-static enum status read_votes(struct queued *q, const char *database,
-                              const char *run, struct err *err)
+/* Those in one database. */
+static enum status read_database(void *ctx, const char *path, struct err *err)
 {
+    struct queued *q = ctx;
+    struct slice_counts counts;
     struct db *db = NULL;
-    q->counts.step = -1;
-    if (database[0] == '\0' || !file_exists(database))
+    if (!file_exists(path))
         return OK;
-    TRY(project_open(&db, database, DB_READ, NULL, err));
-    enum status status = slices_read(&q->counts, db, run, add_vote, q, err);
+    TRY(project_open(&db, path, DB_READ, NULL, err));
+    enum status status = slices_read(&counts, db, q->run, add_vote, q, err);
     db_close(db);
+    if (status != OK || counts.step < q->counts.step)
+        return status;
+    if (counts.step > q->counts.step)
+        q->counts = (struct slice_counts){.step = counts.step};
+    q->counts.items += counts.items;
+    q->counts.voted += counts.voted;
+    return OK;
+}
+
+static int by_step(const void *a, const void *b)
+{
+    const struct alarm_vote *x = a, *y = b;
+    return (x->step > y->step) - (x->step < y->step);
+}
+
+/* The votes on what was queued of a run, in the database that was named or in
+ * all of its project's. */
+static enum status read_votes(struct queued *q, const struct watch *w,
+                              const struct watch_run *r, struct err *err)
+{
+    enum status status = OK;
+    q->run = r->whole;
+    q->counts.step = -1;
+    if (w->judgements[0] != '\0')
+        status = read_database(q, w->judgements, err);
+    else if (r->project[0] != '\0')
+        status = human_walk(r->project, read_database, q, err);
+    if (q->votes.n > 0)
+        qsort(q->vote, q->votes.n, sizeof *q->vote, by_step);
+    q->votes.is_damaged = status != OK;
     q->votes.is_asked = q->counts.items > 0;
     q->votes.step = q->counts.step;
     return status;
@@ -150,6 +187,7 @@ static enum status read_votes(struct queued *q, const char *database,
 struct said {
     struct alarm_point point[WATCH_PEOPLE];
     size_t n;
+    struct err trouble; // why some of it cannot be read
 };
 
 /* The paradox alarm rests on every response of the run, which takes its time:
@@ -174,6 +212,8 @@ static enum status judge_paradox(struct alarm *out, struct said *said,
         return OK;
     }
     status = alarm_judge_paradox(out, &e, s, votes, err);
+    if (e.votes_damage != NULL)
+        (void)err_set(&said->trouble, ERR_FORMAT, "%s", e.votes_damage);
     said->n = alarm_people(said->point, WATCH_PEOPLE, &e, votes);
     evidence_free(&e);
     return status;
@@ -186,18 +226,16 @@ static enum status judge_run(struct watch *w, struct watch_run *r,
     struct alarm alarm[ALARMS];
     struct queued queued = {.room = 0};
     struct said said = {.n = 0};
-    char database[FILE_PATH_MAX] = "";
+    struct err reason = {OK, ""};
     (void)pthread_mutex_lock(&w->lock);
     int64_t step = watch_run_step(r), files = r->files;
     bool has_rollouts = r->iterations > 0;
     enum status status = copy_series(&g, r, err);
-    if (status == OK)
-        (void)!watch_judgements(database, w, r, NULL);
     (void)pthread_mutex_unlock(&w->lock);
     TRY(status);
     alarm_judge_series(alarm, &g.series);
-    /* What is wrong with a database is told by who works with it. */
-    (void)!read_votes(&queued, database, r->whole, NULL);
+    if (read_votes(&queued, w, r, &reason) != OK)
+        said.trouble = reason;
     status = judge_paradox(&alarm[ALARM_OF_PARADOX], &said, r->path,
                            has_rollouts, &g.series, &queued.votes, err);
     const struct slice_counts counts = queued.counts;
@@ -216,9 +254,15 @@ static enum status judge_run(struct watch *w, struct watch_run *r,
     r->voted = counts.voted;
     r->judged = step;
     r->judged_files = files;
+    bool is_told = strcmp(r->trouble, said.trouble.text) == 0;
+    memcpy(r->trouble, said.trouble.text, sizeof r->trouble);
+    is_new = is_new || !is_told;
     if (is_new)
         watch_publish(w, "alarm", r);
     (void)pthread_mutex_unlock(&w->lock);
+    if (!is_told && said.trouble.text[0] != '\0' && w->context != NULL)
+        context_warn(w->context, "what people said cannot be read: %s",
+                     said.trouble.text);
     return OK;
 }
 
@@ -300,6 +344,8 @@ void watch_write_alarms(struct json_writer *j, const struct watch_run *r)
         json_close(j, '}');
     }
     json_close(j, ']');
+    if (r->trouble[0] != '\0')
+        json_field_text(j, "people_error", r->trouble);
     json_field_int(j, "judged", r->judged);
     json_field_int(j, "asked", (int64_t)r->asked);
     json_field_int(j, "voted", (int64_t)r->voted);

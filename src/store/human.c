@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "store/items.h"
 #include "store/records.h"
+#include "store/slices.h"
 
 #define RANKINGS_MAX ((size_t)1 << 30)
 
@@ -38,6 +39,8 @@ bool human_is_database(const char *path)
 {
     char file[FILE_PATH_MAX];
     const char *pool;
+    if (file_is_dir(path))
+        return true;
     return split(file, &pool, path, NULL) == OK && db_is_sqlite(file);
 }
 
@@ -77,8 +80,8 @@ static enum status read_database(const char *path, const char *pool,
     return status;
 }
 
-enum status human_read(const char *path, jsonl_fn fn, void *ctx,
-                       struct err *err)
+static enum status read_one(const char *path, jsonl_fn fn, void *ctx,
+                            struct err *err)
 {
     struct reading r = {path, fn, ctx, 0};
     char file[FILE_PATH_MAX];
@@ -89,69 +92,166 @@ enum status human_read(const char *path, jsonl_fn fn, void *ctx,
     return read_database(file, pool, read_line, &r, err);
 }
 
-/* What a spot-check's row begins with, before its pair. */
-#define HUMAN_HEAD "{\"schema\":\"plumb.spotcheck/1\","
+/* ---- a folder of them ---------------------------------------------------- */
 
-/* A vote on what an alarm queued (plumb watch) is about one checkpoint: a
- * database with no others does not stand for the project's spot-check. */
-static enum status found_one(void *ctx, const char *line, size_t len,
+/* Which votes stand in databases. */
+struct found {
+    bool has_queued, has_others;
+};
+
+static bool is_queued(const struct json *row)
+{
+    return slices_is_name(json_text(json_get(row, "pair_id"), ""));
+}
+
+/* Others are what matters: with the first one all is known. */
+static enum status find_vote(void *ctx, const struct json *row, size_t line,
                              struct err *err)
 {
-    static const char queued[] = "\"pair_id\":\"watch/";
-    size_t head = sizeof HUMAN_HEAD - 1, n = sizeof queued - 1;
-    (void)ctx;
-    if (len > head + n && memcmp(line + head, queued, n) == 0)
+    struct found *f = ctx;
+    (void)line;
+    *(is_queued(row) ? &f->has_queued : &f->has_others) = true;
+    return f->has_others ? err_set(err, ERR_FOUND, "a vote") : OK;
+}
+
+/* Each database of a folder, in the order of their names. */
+static enum status walk_folder(const char *dir, human_fn fn, void *ctx,
+                               struct err *err)
+{
+    struct file_list list;
+    enum status status = OK;
+    if (!file_is_dir(dir))
         return OK;
-    return err_set(err, ERR_FOUND, "a vote");
-}
-
-static enum status has_votes(bool *out, const char *path, struct err *err)
-{
-    enum status status = read_database(path, NULL, found_one, NULL, err);
-    *out = status == ERR_FOUND;
-    return *out ? OK : status;
-}
-
-/* The database among the files of a folder, "" when none has votes. */
-static enum status find_database(char out[FILE_PATH_MAX], const char *dir,
-                                 const struct file_list *list, struct err *err)
-{
-    out[0] = '\0';
-    for (size_t i = 0; i < list->n; i++) {
+    TRY(file_list(&list, dir, err));
+    for (size_t i = 0; status == OK && i < list.n; i++) {
         char path[FILE_PATH_MAX];
-        bool has = false;
-        if (!file_ends_with(list->name[i], ".db"))
+        if (!file_ends_with(list.name[i], ".db"))
             continue;
-        TRY(file_join(path, dir, list->name[i], err));
-        TRY(has_votes(&has, path, err));
-        if (has && *out)
-            return err_set(err, ERR_MISMATCH,
-                           "%s and %s both hold votes on spot-checks; move "
-                           "one of them away",
-                           out, path);
-        if (has)
-            memcpy(out, path, sizeof path);
+        status = file_join(path, dir, list.name[i], err);
+        if (status == OK && !file_is_dir(path))
+            status = fn(ctx, path, err);
     }
-    return OK;
+    file_list_free(&list);
+    return status;
+}
+
+enum status human_walk(const char *project, human_fn fn, void *ctx,
+                       struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    TRY(file_join(dir, project, "human", err));
+    return walk_folder(dir, fn, ctx, err);
+}
+
+struct passing {
+    jsonl_fn fn;
+    void *ctx;
+};
+
+static enum status read_next(void *ctx, const char *path, struct err *err)
+{
+    const struct passing *p = ctx;
+    return read_one(path, p->fn, p->ctx, err);
+}
+
+static enum status walk_databases(const char *dir, jsonl_fn fn, void *ctx,
+                                  struct err *err)
+{
+    struct passing p = {fn, ctx};
+    return walk_folder(dir, read_next, &p, err);
+}
+
+static enum status find_votes(struct found *out, const char *dir,
+                              struct err *err)
+{
+    *out = (struct found){false, false};
+    enum status status = walk_databases(dir, find_vote, out, err);
+    return status == ERR_FOUND ? OK : status;
+}
+
+/* What an alarm queued is in the database, as it was said last. */
+static enum status pass_others(void *ctx, const struct json *row, size_t line,
+                               struct err *err)
+{
+    const struct passing *p = ctx;
+    return is_queued(row) ? OK : p->fn(p->ctx, row, line, err);
+}
+
+enum status human_read(const char *path, jsonl_fn fn, void *ctx,
+                       struct err *err)
+{
+    struct found found;
+    struct passing p = {fn, ctx};
+    char file[FILE_PATH_MAX];
+    if (!file_is_dir(path))
+        return read_one(path, fn, ctx, err);
+    TRY(find_votes(&found, path, err));
+    TRY(file_join(file, path, "spotcheck.jsonl", err));
+    if (!found.has_others && file_exists(file))
+        TRY(jsonl_read(file, pass_others, &p, err));
+    return walk_databases(path, fn, ctx, err);
 }
 
 enum status human_find(char out[FILE_PATH_MAX], const char *project,
                        struct err *err)
 {
-    struct file_list list;
-    char dir[FILE_PATH_MAX], found[FILE_PATH_MAX] = "";
+    struct found found = {false, false};
+    char dir[FILE_PATH_MAX];
     TRY(file_join(dir, project, "human", err));
-    if (file_is_dir(dir)) {
-        TRY(file_list(&list, dir, err));
-        enum status status = find_database(found, dir, &list, err);
-        file_list_free(&list);
-        TRY(status);
-    }
-    if (*found) {
-        memcpy(out, found, sizeof found);
-        return OK;
-    }
+    if (file_is_dir(dir))
+        TRY(find_votes(&found, dir, err));
+    if (found.has_others || found.has_queued)
+        return file_join(out, "", dir, err);
     return file_join(out, dir, "spotcheck.jsonl", err);
+}
+
+/* "human/NAME", of a path in D/human or of the path itself. */
+static void add_name(char out[HUMAN_NAMES], const char *name)
+{
+    size_t n = strlen(out);
+    (void)snprintf(out + n, HUMAN_NAMES - n, "%shuman/%s", n > 0 ? " and " : "",
+                   name);
+}
+
+void human_names(char out[HUMAN_NAMES], const char *path)
+{
+    struct found found;
+    struct file_list list;
+    out[0] = '\0';
+    if (!file_is_dir(path) || find_votes(&found, path, NULL) != OK ||
+        file_list(&list, path, NULL) != OK) {
+        const char *name = strrchr(path, '/');
+        add_name(out, name != NULL ? name + 1 : path);
+        return;
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        bool is_file =
+            !found.has_others && strcmp(list.name[i], "spotcheck.jsonl") == 0;
+        if (is_file || file_ends_with(list.name[i], ".db"))
+            add_name(out, list.name[i]);
+    }
+    file_list_free(&list);
+}
+
+/* The only one. */
+struct only {
+    char *path; // [FILE_PATH_MAX]
+    size_t n;
+};
+
+static enum status count_database(void *ctx, const char *path, struct err *err)
+{
+    struct only *o = ctx;
+    return ++o->n == 1 ? file_join(o->path, "", path, err) : OK;
+}
+
+enum status human_database(char out[FILE_PATH_MAX], const char *project,
+                           struct err *err)
+{
+    struct only only = {out, 0};
+    TRY(human_walk(project, count_database, &only, err));
+    return only.n == 1 ? OK
+                       : file_join(out, project, "human/judgements.db", err);
 }
 
 /* ---- rankings ------------------------------------------------------------ */

@@ -2,11 +2,11 @@
  * human.h - what people said of a project's pairs, wherever it is kept: in a
  * file of rows, or in the database they vote into.
  *
- * In D/human/ the database that `plumb label` serves and spotcheck.jsonl may
- * both lie.  The database is what people said last and all they said, and the
- * file may be an export of it, so only one is read: a database (NAME.db) in
- * which a vote on a spot-check stands, else the file.  Votes on what an alarm
- * queued do not make a database the one that is read.
+ * In D/human/ databases that `plumb label` serves and spotcheck.jsonl may lie
+ * side by side.  A database (NAME.db) is what people said last and all they
+ * said, and the file may be an export of it.  So all databases are read, in
+ * the order of their names, and the file only where none of them holds more
+ * than votes on what an alarm queued (store/slices.h).
  *
  * Rows are those of store/records.h, RECORDS_SPOTCHECK, from either; so the
  * numbers are the same from a database and from its export.
@@ -19,21 +19,37 @@
 #include "base/file.h"
 #include "io/jsonl.h"
 
-/* Is it an SQLite file, by its first bytes?  Of what cannot be read: no.
- * "project.db#POOL", a pool of one, is. */
+/* Is it an SQLite file, by its first bytes, or a folder that stands for all of
+ * them?  Of what cannot be read: no.  "project.db#POOL", a pool of one, is. */
 bool human_is_database(const char *path);
 
 /*
- * Which file to read the spot-checks of project D from: its path, which need
- * not exist when it is spotcheck.jsonl.  Databases that cannot be read are
- * failures, as db_open() has them; ERR_MISMATCH when two hold votes.
+ * Where to read the spot-checks of project D from: its spotcheck.jsonl, which
+ * need not exist, or the folder D/human when votes stand in a database there.
+ * Databases that cannot be read are failures, as db_open() has them.
  */
 enum status human_find(char out[FILE_PATH_MAX], const char *project,
                        struct err *err) MUST_CHECK;
 
-/* The rows of such a file; of a database in the order of records_walk(), the
- * line being the row's number.  "project.db#POOL" is a pool of it alone.
- * Failure: as jsonl_read() or records_walk(); ERR_MISSING for no such pool. */
+/* What is read of such a path, for messages: "human/a.db and human/b.db".
+ * Cut short where there are very many. */
+#define HUMAN_NAMES 256
+void human_names(char out[HUMAN_NAMES], const char *path);
+
+/* The database that a project's people vote into: the one that is there, else
+ * human/judgements.db. */
+enum status human_database(char out[FILE_PATH_MAX], const char *project,
+                           struct err *err) MUST_CHECK;
+
+/* Call with the path of each database of a project, by their names. */
+typedef enum status (*human_fn)(void *ctx, const char *path, struct err *err);
+enum status human_walk(const char *project, human_fn fn, void *ctx,
+                       struct err *err) MUST_CHECK;
+
+/* The rows of such a file or folder; of a database in the order of
+ * records_walk(), the line being the row's number.  "project.db#POOL" is a
+ * pool of it alone.  Failure: as jsonl_read() or records_walk(); ERR_MISSING
+ * for no such pool. */
 enum status human_read(const char *path, jsonl_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
 

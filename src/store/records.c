@@ -209,6 +209,7 @@ static enum status write_spotcheck(struct walking *w, const struct vote *v,
     begin_line(w, &j);
     json_field_text(&j, "schema", SPOTCHECK_SCHEMA);
     json_field_text(&j, "pair_id", is_repeat ? x->repeat_of : x->name);
+    json_field_text(&j, "pool", w->pool.name);
     json_field_text(&j, "kind", is_placebo ? "placebo" : "policy");
     json_field_text(&j, "prompt_id", x->prompt_id);
     json_field_text(&j, "prompt", x->prompt);

@@ -73,8 +73,29 @@ expect 0 watch desk --json
 holds jq -e '.runs[0] | .asked == 10 and .voted == 0' out
 holds jq -e '.runs[0].alarms[] | select(.alarm == "paradox") |
     .state == "asked"' out
-expect 0 watch desk/sft --queue
-says out "no paradox alarm is raised"
+expect 2 watch desk/sft --queue
+says errors "trains a policy"
+
+# A database that is none, and one that nobody would look for.
+expect 4 watch desk --judgements desk/ppo/metrics.jsonl --json
+says errors "no whole database of judgements"
+expect 5 watch desk --judgements nowhere/x.db --queue
+says errors "there is no directory nowhere"
+holds [ ! -e nowhere ]
+
+# Damage is not as if nobody had judged.
+cp -r desk torn
+head -c 20000 desk/human/judgements.db >torn/human/judgements.db
+rm -f torn/human/judgements.db-wal torn/human/judgements.db-shm
+expect 0 watch torn --json
+says errors "what people said cannot be read"
+holds [ "$(grep -c 'cannot be read' errors)" -eq 1 ]
+holds jq -e '.runs[0].people_error | test("judgements.db")' out
+holds jq -e '.runs[0].alarms[] | select(.alarm == "paradox") |
+    .text | test("cannot be read")' out
+expect 0 diagnose torn
+holds sh -c 'head -1 out | grep -q "what people said cannot be read"'
+holds sh -c '! grep -q "world judge" out'
 
 # A long log leaves an index, unless told not to.
 step=0

@@ -309,6 +309,8 @@ static void test_loopback(void **state)
     post("/api/watch/runs/1/check", headers, "{}", 403);
     (void)snprintf(headers, sizeof headers, "X-Plumb-CSRF: %s\r\n", csrf);
     post("/api/watch/runs/1/check", headers, "{\"pairs\":0}", 400);
+    post("/api/watch/runs/2/check", headers, "{}", 409);
+    has("trains no policy");
     post("/api/watch/runs/1/check", headers, "{}", 404);
     has("plumb eval"); // the command that makes what is missing
 }

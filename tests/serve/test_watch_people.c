@@ -2,6 +2,7 @@
  * test_watch_people.c - what people say of a run that is watched: asked of one
  * policy at a time, in whichever database, and heard where it belongs.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "serve/watch.h"
+#include "store/load.h"
 #include "store/query.h"
 #include "store/rig.h"
 #include "store/slices.h"
@@ -254,12 +256,150 @@ static void test_heard_later(void **state)
     assert_int_equal(r.alarm[ALARM_OF_PARADOX].state, ALARM_CONFIRMED);
 }
 
+/* A pool of a project's held-out replies in a database of its own; `who` is
+ * the policy whose replies it holds. */
+static void load(const char *name, const char *pool, const char *who)
+{
+    char path[FILE_PATH_MAX], samples[64];
+    struct db *db;
+    struct err err = {OK, ""};
+    struct load_counts counts;
+    const struct project_new made = {.seed = 1, .now = RIG_NOW};
+    (void)snprintf(samples, sizeof samples, "%s.jsonl", who);
+    write_samples("elsewhere", samples, who);
+    (void)snprintf(path, sizeof path, "%s/demo/human/%s", dir, name);
+    write_file("demo", "human/empty", "");
+    const struct load_config c = {.pool = pool,
+                                  .task = POOL_SPOTCHECK,
+                                  .random_share = (double)NAN,
+                                  .gap = 1,
+                                  .now = RIG_NOW};
+    if (project_open(&db, path, DB_CREATE, &made, &err) != OK)
+        fail_msg("%s", err.text);
+    (void)snprintf(path, sizeof path, "%s/elsewhere/%s", dir, samples);
+    if (load_file(&counts, db, &c, path, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(counts.normal, PROMPTS);
+    db_close(db);
+}
+
+static struct evidence read_evidence(void)
+{
+    static const struct bootstrap plan = {.seed = 1, .resamples = 100};
+    struct evidence e;
+    struct err err = {OK, ""};
+    char path[FILE_PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/demo", dir);
+    if (evidence_read(&e, path, &plan, &err) != OK)
+        fail_msg("%s", err.text);
+    return e;
+}
+
+/* The database that is there is queued into; with two, both are read, and an
+ * alarm hears both. */
+static void test_databases(void **state)
+{
+    (void)state;
+    char path[FILE_PATH_MAX];
+    make_project("demo");
+    load("people.db", "blind", "final");
+    assert_int_equal(look("demo", NULL).state, ALARM_RAISED);
+    queue();
+    (void)snprintf(path, sizeof path, "%s/demo/human/people.db", dir);
+    assert_string_equal(queued.database, path);
+    vote_in(path, "blind", "ada", false);
+    assert_int_equal(look("demo", NULL).state, ALARM_CONFIRMED);
+    /* Somebody else prefers it, in another database: of one mind no more. */
+    load("second.db", "blind", "final");
+    (void)snprintf(path, sizeof path, "%s/demo/human/second.db", dir);
+    vote_in(path, "blind", "bob", true);
+    assert_int_equal(look("demo", NULL).state, ALARM_ASKED);
+    struct evidence e = read_evidence();
+    assert_null(evidence_lost(&e, "human/spotcheck.jsonl"));
+    assert_int_equal(e.n_vote, 2 * PROMPTS);
+    assert_int_equal(e.judge.n, 2);
+    evidence_free(&e);
+}
+
+/* The same judge in a pool of last week's policy and one of this one's, on the
+ * same prompts: what was said of this one is read. */
+static void test_pools(void **state)
+{
+    (void)state;
+    char path[FILE_PATH_MAX];
+    make_project("demo");
+    load("people.db", "last week", "old");
+    load("people.db", "this week", "final");
+    (void)snprintf(path, sizeof path, "%s/demo/human/people.db", dir);
+    vote_in(path, "last week", "ada", true);
+    vote_in(path, "this week", "ada", false);
+    struct evidence e = read_evidence();
+    assert_null(evidence_lost(&e, "human/spotcheck.jsonl"));
+    assert_int_equal(e.n_vote, PROMPTS);
+    assert_int_equal(e.votes_strange, PROMPTS);
+    for (size_t i = 0; i < e.n_vote; i++)
+        assert_true(e.vote[i].win == 0);
+    evidence_free(&e);
+}
+
+/* The same pool twice: counted once, and said so, and nothing is lost. */
+static void test_copy(void **state)
+{
+    (void)state;
+    char path[FILE_PATH_MAX];
+    make_project("demo");
+    load("people.db", "blind", "final");
+    load("second.db", "blind", "final");
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/demo/human/%s.db", dir,
+                       i == 0 ? "people" : "second");
+        vote_in(path, "blind", "ada", i == 0);
+    }
+    struct evidence e = read_evidence();
+    assert_null(evidence_lost(&e, "human/spotcheck.jsonl"));
+    assert_non_null(evidence_damaged(&e, "human/spotcheck.jsonl"));
+    assert_int_equal(e.n_vote, PROMPTS);
+    evidence_free(&e);
+}
+
+/* A file of votes stays read beside what was queued. */
+static void test_file_stays(void **state)
+{
+    (void)state;
+    struct buf rows;
+    make_project("demo");
+    buf_init(&rows, 1 << 20);
+    for (int i = 0; i < PROMPTS; i++)
+        buf_printf(&rows,
+                   "{\"pair_id\":\"a-%d\",\"prompt_id\":\"h-%d\","
+                   "\"kind\":\"policy\",\"judge\":\"ada\",\"visit\":1,"
+                   "\"left\":{\"source\":\"policy\",\"sample\":1,"
+                   "\"response\":\"final %d 1\"},\"right\":{\"source\":"
+                   "\"reference\",\"sample\":1,\"response\":\"r %d 3\"},"
+                   "\"overall\":\"B\"}\n",
+                   i, i, i, i);
+    write_file("demo", "human/spotcheck.jsonl", buf_text(&rows));
+    buf_free(&rows);
+    assert_int_equal(look("demo", NULL).state, ALARM_CONFIRMED);
+    queue();
+    vote("demo", "bob", false);
+    struct evidence e = read_evidence();
+    assert_null(evidence_lost(&e, "human/spotcheck.jsonl"));
+    assert_int_equal(e.n_vote, PROMPTS + queued.pairs + queued.placebo);
+    evidence_free(&e);
+    assert_int_equal(look("demo", NULL).state, ALARM_CONFIRMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_newest_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_heard_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_databases, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pools, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_file_stays, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

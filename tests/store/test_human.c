@@ -16,6 +16,7 @@
 #include "store/export.h"
 #include "store/human.h"
 #include "store/rig.h"
+#include "store/slices.h"
 
 static struct {
     struct rig rig;
@@ -105,7 +106,7 @@ static void test_same_rows(void **state)
     buf_init(&b, 1 << 20);
     assert_true(human_is_database(at.db));
     assert_false(human_is_database(at.file));
-    assert_false(human_is_database(at.human));
+    assert_true(human_is_database(at.human));
     if (human_read(at.db, gather, &a, &err) != OK ||
         human_read(at.file, gather, &b, &err) != OK)
         fail_msg("%s", err.text);
@@ -122,45 +123,98 @@ static enum status refuse(void *ctx, const struct json *row, size_t line,
     return err_set(err, ERR_FORMAT, "no good, %zu", line);
 }
 
+/* The rows of what a project's spot-checks are read from, counted. */
+static enum status count(void *ctx, const struct json *row, size_t line,
+                         struct err *err)
+{
+    (void)row;
+    (void)line;
+    (void)err;
+    ++*(size_t *)ctx;
+    return OK;
+}
+
+static size_t rows_of(const char *path)
+{
+    size_t n = 0;
+    struct err err = {OK, ""};
+    if (human_read(path, count, &n, &err) != OK)
+        fail_msg("%s", err.text);
+    return n;
+}
+
 static void test_which_is_read(void **state)
 {
-    char path[FILE_PATH_MAX];
-    char second[224];
+    char path[FILE_PATH_MAX], names[HUMAN_NAMES];
+    char second[224], name[SLICES_NAME], line[512];
     struct err err = {OK, ""};
     (void)state;
     /* Nothing there: the file, whether it is there or not. */
     assert_int_equal(human_find(path, at.project, &err), OK);
     assert_string_equal(path, at.file);
-    /* A database without votes is none, nor is one with votes on what an
-     * alarm queued alone. */
+    /* A database without votes is none. */
     copy_database(at.db);
     assert_int_equal(human_find(path, at.project, &err), OK);
     assert_string_equal(path, at.file);
+    /* Votes on what an alarm queued come besides the file's, which may be an
+     * export of them. */
     int64_t queue = rig_pool(&at.rig, "queue", POOL_SPOTCHECK, 1, 0.5);
     int64_t judge = rig_judge(&at.rig, "carl");
-    rig_pair(&at.rig, queue, "watch/run/7/pair/p0", ITEM_NORMAL, ITEM_RANDOM,
-             0);
+    slices_name(name, "/runs/ppo", 7, false, "p0");
+    rig_pair(&at.rig, queue, name, ITEM_NORMAL, ITEM_RANDOM, 0);
     rig_vote(&at.rig, judge, rig_next(&at.rig, judge, queue, RIG_NOW), VOTE_A,
              "q", RIG_NOW);
     copy_database(at.db);
+    (void)snprintf(line, sizeof line,
+                   "{\"pair_id\":\"a\"}\n{\"pair_id\":\"%s\"}\n"
+                   "{\"pair_id\":\"b\"}\n",
+                   name);
+    assert_int_equal(file_write(at.file, line, strlen(line), &err), OK);
     assert_int_equal(human_find(path, at.project, &err), OK);
-    assert_string_equal(path, at.file);
+    assert_string_equal(path, at.human);
+    assert_int_equal(rows_of(path), 3);
+    human_names(names, path);
+    assert_string_equal(names, "human/people.db and human/spotcheck.jsonl");
+    /* With others in it, the database is all that was said. */
     vote();
     copy_database(at.db);
-    assert_int_equal(file_write(at.file, "{}\n", 3, &err), OK);
     assert_int_equal(human_find(path, at.project, &err), OK);
-    assert_string_equal(path, at.db);
+    assert_string_equal(path, at.human);
+    assert_int_equal(rows_of(path), 5);
     assert_int_equal(human_read(path, refuse, NULL, &err), ERR_FORMAT);
     assert_non_null(strstr(err.text, "people.db: vote 1: no good, 1"));
-    /* Two of them: which one is meant is not ours to guess. */
+    human_names(names, path);
+    assert_string_equal(names, "human/people.db");
+    /* Two of them: both, by their names. */
     (void)snprintf(second, sizeof second, "%s/other.db", at.human);
     copy_database(second);
-    assert_int_equal(human_find(path, at.project, &err), ERR_MISMATCH);
-    assert_non_null(strstr(err.text, "other.db"));
-    assert_int_equal(file_remove(second, &err), OK);
+    assert_int_equal(human_find(path, at.project, &err), OK);
+    assert_int_equal(rows_of(path), 10);
+    assert_int_equal(human_read(path, refuse, NULL, &err), ERR_FORMAT);
+    assert_non_null(strstr(err.text, "other.db: vote 1"));
+    human_names(names, path);
+    assert_string_equal(names, "human/other.db and human/people.db");
     /* What is damaged is not passed over. */
     assert_int_equal(file_write(second, "SQLite format 3", 16, &err), OK);
     assert_int_not_equal(human_find(path, at.project, &err), OK);
+    assert_non_null(strstr(err.text, "other.db"));
+}
+
+/* Where a project's people vote. */
+static void test_database(void **state)
+{
+    char path[FILE_PATH_MAX], second[224];
+    struct err err = {OK, ""};
+    (void)state;
+    assert_int_equal(human_database(path, at.project, &err), OK);
+    assert_non_null(strstr(path, "/human/judgements.db"));
+    copy_database(at.db);
+    assert_int_equal(human_database(path, at.project, &err), OK);
+    assert_string_equal(path, at.db);
+    (void)snprintf(second, sizeof second, "%s/other.db", at.human);
+    copy_database(second);
+    assert_int_equal(human_database(path, at.project, &err), OK);
+    assert_non_null(strstr(path, "/human/judgements.db"));
 }
 
 static void test_rankings(void **state)
@@ -208,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_which_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rankings, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
