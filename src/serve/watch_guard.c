@@ -157,6 +157,7 @@ static unsigned admit(void *ctx, struct http_request *r,
     }
     if (s != NULL) {
         who->is_known = true;
+        who->judge.role = s->may_queue ? JUDGE_ADMIN : JUDGE_VIEWER;
         memcpy(who->session, s->hash, sizeof who->session);
     }
     if (is_write && !has_csrf(r, s != NULL ? s->csrf : g->csrf)) {

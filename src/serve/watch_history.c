@@ -14,6 +14,7 @@ struct history {
     struct json_writer *j;
     struct watch_row_reader g;
     const char *prompt;
+    struct names held; // prompts whose replies are not shown
     struct buf needle; // its JSON text, quotes included
     size_t rows, bytes;
     bool is_cut;
@@ -28,6 +29,7 @@ static enum status write_found(struct history *x, const char *name,
     TRY(watch_row_read(&r, &is_row, &x->g, line, len, err));
     if (!is_row || !watch_row_text_is(&r.prompt_id, x->prompt))
         return OK;
+    watch_held_hide(&x->held, &r);
     if (r.step < 0)
         r.step = step;
     x->rows++;
@@ -96,6 +98,7 @@ void watch_rows_history(struct watch *w, struct watch_job *job)
     json_put_text(&quoted, x.prompt);
     TRY_DONE(buf_status(&x.needle, &err));
     TRY_DONE(watch_source_place(&p, w, job->run, &err));
+    TRY_DONE(watch_held_read(&x.held, w, p.project, job->request, &err));
     json_open(&j, '{');
     json_field_text(&j, "prompt_id", x.prompt);
     json_put_key(&j, "rows");
@@ -106,6 +109,7 @@ void watch_rows_history(struct watch *w, struct watch_job *job)
     json_close(&j, '}');
 done:
     watch_row_reader_free(&x.g);
+    names_free(&x.held);
     buf_free(&x.needle);
     watch_source_answer(job, status, &out, &err);
 }

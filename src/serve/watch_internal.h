@@ -9,6 +9,7 @@
  *     watch_rows.c    lists of them, and one with its tokens
  *     watch_history.c all replies to one prompt; held-out points
  *     watch_row.c     one line of such a file
+ *     watch_held.c    replies that are being judged, held back
  *     watch_judge.c   alarms
  *     watch_check.c   a spot-check into the database
  *     watch_http.c    routes
@@ -24,11 +25,13 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/names.h"
 #include "io/curve.h"
 #include "io/tokenizer.h"
 #include "serve/events.h"
 #include "serve/parse.h"
 #include "serve/watch.h"
+#include "serve/watch_row.h"
 
 #define WATCH_DOCUMENT_MAX ((size_t)64 << 20)
 #define WATCH_TEXT_MAX ((size_t)256 << 20) // of a file of rollouts, expanded
@@ -164,6 +167,17 @@ void watch_rows_list(struct watch *w, struct watch_job *job);
 void watch_rows_one(struct watch *w, struct watch_job *job);
 void watch_rows_history(struct watch *w, struct watch_job *job);
 void watch_rows_curve(struct watch *w, struct watch_job *job);
+
+/* ---- watch_held.c: the reader's thread's -------------------------------- */
+
+/* Prompts whose replies are not shown, since people are judging them blind: of
+ * a project's databases, or the one that was named.  None for whoever signed
+ * in by a link to queue with.  Free with names_free(). */
+enum status watch_held_read(struct names *out, const struct watch *w,
+                            const char *project, const struct http_request *r,
+                            struct err *err) MUST_CHECK;
+/* Take what a reply says, and all measures of it, out of a row of theirs. */
+void watch_held_hide(const struct names *held, struct watch_row *r);
 
 /* ---- watch_sources.c: files of replies; all of it the reader's thread's - */
 

@@ -26,6 +26,7 @@ struct listing {
     char tag[PARSE_NAME_MAX + 1], value[256];
     const char *sort;
     bool is_falling;
+    struct names held; // prompts whose replies are not shown
     struct entry *entry;
     size_t n, room, bad;
 };
@@ -100,6 +101,8 @@ static enum status gather(struct listing *l, struct watch_row_reader *g,
         e.number++;
         TRY(watch_row_read(&r, &is_row, g, e.line, e.len, err));
         l->bad += !is_row && e.len > 0;
+        if (is_row)
+            watch_held_hide(&l->held, &r);
         if (!is_row || !is_wanted(&r, l))
             continue;
         e.key = key_of(&r, l->sort, e.number);
@@ -157,6 +160,7 @@ static enum status write_page(struct json_writer *j, const struct listing *l,
         bool is_row;
         TRY(watch_row_read(&r, &is_row, g, l->entry[k].line, l->entry[k].len,
                            err));
+        watch_held_hide(&l->held, &r);
         json_open(j, '{');
         json_field_int(j, "row", l->entry[k].number);
         watch_row_write(j, &r);
@@ -184,6 +188,7 @@ void watch_rows_list(struct watch *w, struct watch_job *job)
     json_writer_init(&j, &out, false);
     read_listing(&l, job->request);
     TRY_DONE(watch_source_hold(w, job, &p, &err));
+    TRY_DONE(watch_held_read(&l.held, w, p.project, job->request, &err));
     TRY_DONE(gather(&l, &g, &w->held.text, &err));
     if (l.n > 1)
         qsort(l.entry, l.n, sizeof *l.entry, compare);
@@ -197,6 +202,7 @@ void watch_rows_list(struct watch *w, struct watch_job *job)
     json_close(&j, ']');
     json_close(&j, '}');
 done:
+    names_free(&l.held);
     mem_free(l.entry);
     watch_row_reader_free(&g);
     watch_source_answer(job, status, &out, &err);
@@ -282,6 +288,7 @@ static void write_pieces(struct json_writer *j, const struct watch_row *r,
 
 static enum status write_one(struct watch *w, struct json_writer *j,
                              const struct watch_place *p, int64_t number,
+                             const struct names *held,
                              struct watch_row_reader *g, struct err *err)
 {
     const char *at = buf_text(&w->held.text), *end = at + w->held.text.len;
@@ -295,6 +302,7 @@ static enum status write_one(struct watch *w, struct json_writer *j,
     TRY(watch_row_read(&r, &is_row, g, line, len, err));
     if (!is_row)
         return err_set(err, ERR_FORMAT, "that line is no reply");
+    watch_held_hide(held, &r);
     json_open(j, '{');
     json_field_int(j, "row", number);
     watch_row_write(j, &r);
@@ -309,6 +317,7 @@ void watch_rows_one(struct watch *w, struct watch_job *job)
 {
     struct watch_place p;
     struct watch_row_reader g = {NULL, NULL, 0};
+    struct names held = {.n = 0};
     struct buf out;
     struct json_writer j;
     struct err err = {OK, ""};
@@ -316,7 +325,10 @@ void watch_rows_one(struct watch *w, struct watch_job *job)
     json_writer_init(&j, &out, false);
     enum status status = watch_source_hold(w, job, &p, &err);
     if (status == OK)
-        status = write_one(w, &j, &p, job->row, &g, &err);
+        status = watch_held_read(&held, w, p.project, job->request, &err);
+    if (status == OK)
+        status = write_one(w, &j, &p, job->row, &held, &g, &err);
+    names_free(&held);
     watch_row_reader_free(&g);
     watch_source_answer(job, status, &out, &err);
 }

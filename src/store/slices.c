@@ -197,3 +197,27 @@ enum status slices_read(struct slice_counts *out, struct db *db,
         *out = r.counts;
     return status;
 }
+
+enum status slices_walk_open(struct db *db, slice_prompt_fn fn, void *ctx,
+                             struct err *err)
+{
+    struct query q;
+    bool row = false;
+    TRY(query_open(&q, db,
+                   "SELECT DISTINCT i.prompt_id FROM item AS i"
+                   " JOIN pool AS p ON p.id = i.pool_id"
+                   " WHERE p.task = 'spotcheck' AND p.closed_ms IS NULL"
+                   " AND i.retired_ms IS NULL AND i.prompt_id IS NOT NULL"
+                   " AND (SELECT count(*) FROM assignment AS a"
+                   "      WHERE a.item_id = i.id AND a.state = 'voted')"
+                   " < p.overlap ORDER BY i.prompt_id",
+                   err));
+    enum status status = query_next(&q, &row, err);
+    while (status == OK && row) {
+        status = fn(ctx, query_text(&q, 0), err);
+        if (status == OK)
+            status = query_next(&q, &row, err);
+    }
+    query_close(&q);
+    return status;
+}

@@ -57,4 +57,11 @@ enum status slices_read(struct slice_counts *out, struct db *db,
                         const char *run, slice_fn fn, void *ctx,
                         struct err *err) MUST_CHECK;
 
+/* Call with the id of each prompt of a spot-check that somebody has to judge
+ * yet, in whichever pool that is not closed. */
+typedef enum status (*slice_prompt_fn)(void *ctx, const char *prompt_id,
+                                       struct err *err);
+enum status slices_walk_open(struct db *db, slice_prompt_fn fn, void *ctx,
+                             struct err *err) MUST_CHECK;
+
 #endif

@@ -426,6 +426,62 @@ static void test_check(void **state)
     assert_int_equal(watch_check(&c, watch, 9, 10, &err), ERR_MISSING);
 }
 
+static size_t count_of(const char *text)
+{
+    size_t n = 0;
+    for (const char *at = reply.body; (at = strstr(at, text)) != NULL; at++)
+        n++;
+    return n;
+}
+
+/* While people judge them, replies are shown to nobody on this machine, but to
+ * whoever has the link to queue. */
+static void test_held(void **state)
+{
+    (void)state;
+    static const char all[] = "/api/watch/runs/1/rows/eval?limit=500";
+    char cookie[256], csrf[64], path[64];
+    struct err err = {OK, ""};
+    struct watch_check c;
+    write_samples();
+    start(false);
+    get(all, NULL, 200);
+    assert_int_equal(count_of("held back"), 0);
+    assert_int_equal(count_of("\"tokens\":9"), 120);
+    if (watch_check(&c, watch, 1, 10, &err) != OK)
+        fail_msg("%s", err.text);
+    get(all, NULL, 200);
+    /* 20 prompts with four replies each. */
+    assert_int_equal(count_of("\"response\":\"held back"), 80);
+    assert_int_equal(count_of("\"tokens\":9"), 40);
+    /* Nor are they found by what they say. */
+    get("/api/watch/runs/1/rows/eval?limit=500&text=r%201", NULL, 200);
+    assert_int_equal(count_of("held back"), 0);
+    size_t held = 0;
+    for (int i = 0; i < 30; i++) {
+        (void)snprintf(path, sizeof path, "/api/watch/runs/1/rows/eval/%d",
+                       4 * i + 1);
+        get(path, NULL, 200);
+        held += count_of("held back");
+        (void)snprintf(path, sizeof path,
+                       "/api/watch/runs/1/history?prompt=h-%d", i);
+        bool is_held = count_of("held back") == 1;
+        get(path, NULL, 200);
+        assert_int_equal(count_of("held back"), is_held ? 4 : 0);
+        assert_int_equal(count_of("\"score\":"), is_held ? 0 : 4);
+    }
+    assert_int_equal(held, 20);
+    watch_close(watch);
+    watch = NULL;
+    start(true);
+    sign_in(false, cookie, csrf);
+    get(all, cookie, 200);
+    assert_int_equal(count_of("held back"), 80);
+    sign_in(true, cookie, csrf);
+    get(all, cookie, 200);
+    assert_int_equal(count_of("held back"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_loopback, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,7 +205,7 @@ static void test_names(void **state)
             assert_string_not_equal(pool[i], pool[k]);
     }
     assert_memory_equal(pool[0], "watch: demo/ppo ", 16);
-    char prompt[2][130];
+    char prompt[2][140];
     for (int i = 0; i < 2; i++)
         (void)snprintf(prompt[i], sizeof prompt[i], "%0120d%d", 0, i);
     for (int i = 0; i < 2; i++)
