@@ -173,6 +173,8 @@ static void put_sequential(struct json_writer *w, const struct standing *s)
     json_field_number(w, "evidence", exp(q->log_e));
     json_field_number(w, "needed", SEQUENTIAL_DECIDED);
     json_field_number(w, "more", s->more);
+    json_field_number(w, "more_votes", s->more_votes);
+    json_field_int(w, "waiting", s->waiting);
     put_value(w, "win", &v);
     json_close(w, '}');
 }

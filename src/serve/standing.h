@@ -54,9 +54,19 @@
  * excess has no interval, STANDING_PAIRS are wanted.  A pair that several
  * judged is one.
  *
- * SEQUENTIAL.  One vote a prompt (its majority), of prompts whose begun pairs
- * have all the votes that the pool wants, by the time of the last one:
- * stat/sequential.h.  `more` is told in votes.
+ * SEQUENTIAL (stat/sequential.h).  A prompt has one vote: the majority of the
+ * first votes, as many as the pool wants, on its first policy pair, the one
+ * that was added first; retired ones are left out.  It counts when the last of
+ * these votes came, and from then on nothing that is voted or added changes it,
+ * as Ville's inequality asks for: only who undoes one of these very votes, or
+ * retires the pair, takes it back.  Further pairs of a prompt are in the win
+ * rate and the marks, not in the test.  Prompts whose first pair still wants
+ * votes are `waiting`: one that all judges skipped, for ever.
+ *
+ *     more        first pairs until decided (sequential_more())
+ *     more_votes  votes until then that judges cast on items of any kind, by
+ *                 the pool's own mixture: more * (votes that stand + votes
+ *                 that items still want) / prompts with a policy pair
  */
 #ifndef PLUMB_SERVE_STANDING_H
 #define PLUMB_SERVE_STANDING_H
@@ -129,7 +139,8 @@ struct standing {
     struct standing_value win, win_length_controlled;
     struct standing_mark mark[STANDING_MARKS];
     struct sequential sequential;
-    double more; // votes until decided; 0: it is, INFINITY: not in sight
+    double more, more_votes; // until decided; 0: it is, INFINITY: not in sight
+    int64_t waiting;         // prompts
 
     const char *says[STANDING_SAYS]; // the most important first
     size_t n_says;

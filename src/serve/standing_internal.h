@@ -61,6 +61,9 @@ double standing_win(const struct standing_vote *v, size_t a, size_t b);
 /* Do judges meet here what they are asked about: normal and placebo items. */
 bool standing_is_asked(const struct standing_item *x);
 
+/* The policy's reply beside the reference's. */
+bool standing_is_policy(const struct standing_item *x);
+
 enum status standing_judge_all(struct standing *s,
                                const struct standing_votes *v,
                                struct err *err) MUST_CHECK;

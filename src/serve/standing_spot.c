@@ -6,6 +6,7 @@
 #include "serve/standing_internal.h"
 #include "stat/lcwin.h"
 #include "stat/power.h"
+#include "store/query.h"
 
 /* ---- marks -------------------------------------------------------------- */
 
@@ -75,7 +76,7 @@ static enum status measure_marks(struct standing *s, const struct evidence *e,
 
 /* ---- length-controlled -------------------------------------------------- */
 
-static bool is_policy(const struct standing_item *x)
+bool standing_is_policy(const struct standing_item *x)
 {
     return x->kind == ITEM_NORMAL && x->K == 2 && x->tested != SIZE_MAX;
 }
@@ -97,7 +98,7 @@ static enum status control_length(struct standing_value *out,
     for (size_t i = 0; i < v->n; i++) {
         const struct standing_item *x = &v->item[v->vote[i].item];
         size_t t = x->tested;
-        if (v->vote[i].is_repeat || !is_policy(x))
+        if (v->vote[i].is_repeat || !standing_is_policy(x))
             continue;
         prompt[pairs.n] = x->prompt;
         win[pairs.n] = standing_win(&v->vote[i], t, 1 - t);
@@ -126,12 +127,11 @@ done:
 
 /* ---- sequential --------------------------------------------------------- */
 
-/* A prompt's votes on policy pairs. */
+/* What is said of a prompt, by its first pair. */
 struct outcome {
     double margin; // wins less losses
-    int64_t last;  // when the last vote came
-    size_t prompt;
-    bool is_begun, is_open; // some votes; some still wanted
+    int64_t last;  // when the last vote that counts came
+    int64_t item;
 };
 
 static int by_time(const void *a, const void *b)
@@ -139,38 +139,132 @@ static int by_time(const void *a, const void *b)
     const struct outcome *x = a, *y = b;
     if (x->last != y->last)
         return x->last < y->last ? -1 : 1;
-    return (x->prompt > y->prompt) - (x->prompt < y->prompt);
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+/* The item that has a vote, or NULL. */
+static const struct standing_item *find_item(const struct standing_votes *v,
+                                             int64_t id)
+{
+    size_t low = 0, high = v->n_items;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (v->item[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->n_items && v->item[low].id == id ? &v->item[low] : NULL;
+}
+
+/* How many of an item's votes came before its k-th. */
+static size_t count_earlier(const struct standing_votes *v,
+                            const struct standing_item *x, size_t k)
+{
+    size_t n = 0;
+    for (size_t j = x->first; j < x->first + x->n_votes; j++)
+        n += v->vote[j].voted < v->vote[k].voted ||
+             (v->vote[j].voted == v->vote[k].voted && j < k);
+    return n;
+}
+
+/* The first `overlap` votes; false while there are fewer. */
+static bool sum_up(struct outcome *o, const struct standing_votes *v,
+                   const struct standing_item *x, size_t overlap)
+{
+    if (x == NULL || x->n_votes < overlap)
+        return false;
+    *o = (struct outcome){.item = x->id};
+    for (size_t k = x->first; k < x->first + x->n_votes; k++) {
+        if (count_earlier(v, x, k) >= overlap)
+            continue;
+        o->margin += standing_win(&v->vote[k], x->tested, 1 - x->tested) - 0.5;
+        o->last = v->vote[k].voted > o->last ? v->vote[k].voted : o->last;
+    }
+    return true;
+}
+
+struct deciding {
+    struct standing *s;
+    const struct standing_votes *v;
+    struct names met;   // prompts whose first pair has been seen
+    struct outcome *at; // [v->n_items]
+    size_t n;
+};
+
+/* A policy pair, in the order they were added; it is its prompt's first? */
+static enum status see_pair(struct deciding *d, const struct query *q,
+                            struct err *err)
+{
+    size_t prompt, before = d->met.n;
+    TRY(names_add(&d->met, &prompt, query_text(q, 1), err));
+    if (prompt < before)
+        return OK;
+    if (sum_up(&d->at[d->n], d->v, find_item(d->v, query_int(q, 0)),
+               (size_t)d->s->pool.overlap))
+        d->n++;
+    else
+        d->s->waiting++;
+    return OK;
+}
+
+static enum status see_pairs(struct deciding *d, struct db *db, struct err *err)
+{
+    struct query q;
+    bool row = true;
+    TRY(query_open(&q, db,
+                   "SELECT i.id, i.prompt_id FROM item AS i "
+                   "WHERE i.pool_id = ?1 AND i.kind = 'normal' "
+                   "AND i.retired_ms IS NULL AND EXISTS (SELECT 1 "
+                   "FROM candidate AS c WHERE c.item_id = i.id "
+                   "AND c.source IN ('policy', 'placebo')) ORDER BY i.id",
+                   err));
+    query_bind_int(&q, 1, d->s->pool.id);
+    enum status status = OK;
+    while (status == OK) {
+        status = query_next(&q, &row, err);
+        if (status != OK || !row)
+            break;
+        status = see_pair(d, &q, err);
+    }
+    query_close(&q);
+    return status;
+}
+
+/* What so many more pairs cost: judges are handed all kinds of items, so the
+ * pool's votes are shared among its prompts. */
+static enum status forecast(struct standing *s, size_t prompts, struct db *db,
+                            struct err *err)
+{
+    struct progress_brief all;
+    s->more = sequential_more(&s->sequential);
+    s->more_votes = s->more;
+    if (!isfinite(s->more) || prompts == 0)
+        return OK;
+    TRY(progress_brief(&all, db, s->pool.id, err));
+    s->more_votes =
+        ceil(s->more * (double)(all.votes + all.open) / (double)prompts);
+    return OK;
 }
 
 static enum status decide(struct standing *s, const struct standing_votes *v,
-                          struct err *err)
+                          struct db *db, struct err *err)
 {
-    struct outcome *at;
-    TRY(MEM_NEW(at, v->n_prompts, err));
-    for (size_t i = 0; i < v->n_items; i++) {
-        const struct standing_item *x = &v->item[i];
-        struct outcome *o = &at[x->prompt];
-        if (!is_policy(x))
-            continue;
-        o->prompt = x->prompt;
-        o->is_begun = o->is_begun || x->n_votes > 0;
-        o->is_open = o->is_open || x->n_votes < (size_t)s->pool.overlap;
-        for (size_t k = x->first; k < x->first + x->n_votes; k++) {
-            o->margin +=
-                standing_win(&v->vote[k], x->tested, 1 - x->tested) - 0.5;
-            o->last = v->vote[k].voted > o->last ? v->vote[k].voted : o->last;
-        }
-    }
-    if (v->n_prompts > 0)
-        qsort(at, v->n_prompts, sizeof *at, by_time);
-    for (size_t i = 0; i < v->n_prompts; i++)
-        if (at[i].is_begun && !at[i].is_open)
-            sequential_vote(&s->sequential, at[i].margin > 0   ? 1
-                                            : at[i].margin < 0 ? 0
-                                                               : 0.5);
-    s->more = sequential_more(&s->sequential) * (double)s->pool.overlap;
-    mem_free(at);
-    return OK;
+    enum status status = OK;
+    struct deciding d = {.s = s, .v = v};
+    TRY_DONE(MEM_NEW(d.at, v->n_items, err));
+    TRY_DONE(see_pairs(&d, db, err));
+    if (d.n > 0)
+        qsort(d.at, d.n, sizeof *d.at, by_time);
+    for (size_t i = 0; i < d.n; i++)
+        sequential_vote(&s->sequential, d.at[i].margin > 0   ? 1
+                                        : d.at[i].margin < 0 ? 0
+                                                             : 0.5);
+    TRY_DONE(forecast(s, d.met.n, db, err));
+done:
+    names_free(&d.met);
+    mem_free(d.at);
+    return status;
 }
 
 enum status standing_spot(struct standing *s, const struct standing_votes *v,
@@ -183,7 +277,7 @@ enum status standing_spot(struct standing *s, const struct standing_votes *v,
     TRY(evidence_read_pool(&e, db, s->pool.id, &plan, err));
     TRY_DONE(measure_marks(s, &e, err));
     TRY_DONE(control_length(&s->win_length_controlled, v, err));
-    TRY_DONE(decide(s, v, err));
+    TRY_DONE(decide(s, v, db, err));
 done:
     evidence_free(&e);
     return status;

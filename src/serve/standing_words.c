@@ -75,26 +75,42 @@ static enum status say_mark(struct standing *s, const struct standing_mark *m,
                plural(m->pairs), m->placebos, plural(m->placebos));
 }
 
+/* ", 12 prompts wait for votes", of those that are not in the test yet. */
+static const char *waiting(char out[64], const struct standing *s)
+{
+    out[0] = '\0';
+    if (s->waiting > 0)
+        (void)snprintf(out, 64, ", %lld wait%s for votes",
+                       (long long)s->waiting, s->waiting == 1 ? "s" : "");
+    return out;
+}
+
 static enum status say_sequential(struct standing *s, struct err *err)
 {
     const struct sequential *q = &s->sequential;
+    char wait[64], votes[96] = "";
+    (void)waiting(wait, s);
     if (q->decided_at > 0)
         return say(s, err,
                    "Decided: people prefer the %s (%zu prompts to %zu, %zu "
-                   "tied); the test may be read after every vote.",
+                   "tied%s); the test may be read after every vote.",
                    q->wins > q->losses ? "policy" : "reference",
                    q->wins > q->losses ? q->wins : q->losses,
-                   q->wins > q->losses ? q->losses : q->wins, q->ties);
-    if (isfinite(s->more))
+                   q->wins > q->losses ? q->losses : q->wins, q->ties, wait);
+    if (!isfinite(s->more))
         return say(s, err,
                    "Whom people prefer is not decided (%zu prompts to %zu, %zu "
-                   "tied): about %.0f more votes on policy pairs, if they go "
-                   "on as they did.",
-                   q->wins, q->losses, q->ties, s->more);
+                   "tied%s), and no number of votes is in sight that would.",
+                   q->wins, q->losses, q->ties, wait);
+    if (s->more_votes > s->more)
+        (void)snprintf(votes, sizeof votes,
+                       ", %.0f votes with placebos, other judges and controls",
+                       s->more_votes);
     return say(s, err,
                "Whom people prefer is not decided (%zu prompts to %zu, %zu "
-               "tied), and no number of votes is in sight that would.",
-               q->wins, q->losses, q->ties);
+               "tied%s): about %.0f more policy pairs%s, if they go on as they "
+               "did.",
+               q->wins, q->losses, q->ties, wait, s->more, votes);
 }
 
 static enum status say_win(struct standing *s, struct err *err)

@@ -17,104 +17,22 @@
 #include "base/rng.h"
 #include "diagnose/diagnose.h"
 #include "diagnose/observations.h"
+#include "serve/stands.h"
 #include "stat/distribution.h"
 #include "store/export.h"
-#include "store/rig.h"
 
 static struct err err;
 
 static void must(enum status status)
 {
-    if (status != OK)
-        fail_msg("%s", err.text);
-}
-
-static void assert_near(double got, double want, double tolerance)
-{
-    if (!(fabs(got - want) <= tolerance))
-        fail_msg("got %.17g, want %.17g +- %.3g", got, want, tolerance);
+    stands_must(status, &err);
 }
 
 static void assert_share(const struct standing_value *v, double yes, double n)
 {
     if (v->reason != NULL)
         fail_msg("undefined: %s", v->reason);
-    assert_near(v->e.estimate, yes / n, 1e-12);
-}
-
-/* ---- a project ---------------------------------------------------------- */
-
-/* A pair whose first reply, the one asked about, is longer. */
-static void add_pair(struct rig *r, int64_t pool, const char *name,
-                     enum item_kind kind)
-{
-    static const char same[] = "the same four words";
-    struct candidate c[2] = {
-        {.text = kind == ITEM_IDENTICAL ? same
-                                        : "a reply of nine words that "
-                                          "goes on and on",
-         .source = kind == ITEM_PLACEBO ? "placebo" : "policy",
-         .step = -1,
-         .sample = kind == ITEM_PLACEBO,
-         .tokens = -1,
-         .score = (double)NAN},
-        {.text = kind == ITEM_IDENTICAL ? same : "a short one",
-         .source = "reference",
-         .step = -1,
-         .sample = 0,
-         .tokens = -1,
-         .score = (double)NAN}};
-    int64_t id;
-    bool is_new;
-    const struct item x = {.pool = pool,
-                           .name = name,
-                           .kind = kind,
-                           .expected =
-                               kind == ITEM_GOLD ? "{\"better\":1}" : NULL,
-                           .arm = ITEM_RANDOM,
-                           .prompt_id = name,
-                           .prompt = name,
-                           .candidate = c,
-                           .n = 2};
-    must(items_add(&id, &is_new, r->db, &x, 0, RIG_NOW, &err));
-}
-
-/* What somebody says of the reply that is asked about, and of the other. */
-struct said {
-    double win;
-    int direct, other;
-};
-
-static struct vote vote_of(const struct said *s, const struct order *o,
-                           const char *key, int64_t ms, int64_t now)
-{
-    bool is_left = o->place[0] == 0;
-    struct vote v = {.key = key,
-                     .act = VOTE_CAST,
-                     .overall = s->win == 0.5              ? VOTE_BOTH_GOOD
-                                : (s->win == 1) == is_left ? VOTE_A
-                                                           : VOTE_B,
-                     .marks = {votes_no_marks(), votes_no_marks()},
-                     .shown = now - ms,
-                     .voted = now};
-    v.marks[!is_left].direct = s->direct;
-    v.marks[is_left].direct = s->other;
-    return v;
-}
-
-static int64_t say(struct rig *r, int64_t judge, int64_t assignment,
-                   const struct said *s, const char *key, int64_t supersedes,
-                   int64_t ms, int64_t now)
-{
-    struct assignment a;
-    bool is_new;
-    int64_t id;
-    must(assign_read(&a, r->db, assignment, &err));
-    struct vote v = vote_of(s, &a.order, key, ms, now);
-    v.assignment = assignment;
-    v.supersedes = supersedes;
-    must(votes_cast(&id, &is_new, r->db, judge, &v, &err));
-    return id;
+    stands_near(v->e.estimate, yes / n, 1e-12);
 }
 
 /* ---- by hand ------------------------------------------------------------ */
@@ -126,7 +44,7 @@ enum {
 };
 
 /* [item][judge]; win -1: skipped */
-static const struct said table[ITEMS][2] = {
+static const struct stands_said table[ITEMS][2] = {
     {{1, 1, 3}, {1, 2, 2}},  {{0, 1, 3}, {1, 3, 1}}, {{0.5, 2, 2}, {0, 0, 4}},
     {{1, 3, 3}, {-1, 0, 0}}, {{1, 1, 2}, {0, 2, 2}}, {{0.5, 2, 2}, {1, 2, 2}},
     {{0, 2, 2}, {1, 2, 2}},  {{1, 2, 2}, {0, 2, 2}}};
@@ -153,7 +71,7 @@ static void work(struct rig *r, int64_t pool, int64_t judge, size_t who,
     int64_t now = RIG_NOW, id;
     while ((id = rig_next(r, judge, pool, now)) != 0) {
         size_t i = item_of(r, id);
-        const struct said *s = &table[i][who];
+        const struct stands_said *s = &table[i][who];
         struct assignment x;
         must(assign_read(&x, r->db, id, &err));
         now += 10000;
@@ -163,12 +81,13 @@ static void work(struct rig *r, int64_t pool, int64_t judge, size_t who,
         }
         if (i == 1 && who == 0) {
             /* Said the other way first, and taken back. */
-            const struct said wrong = {1, 4, 0};
-            int64_t vote = say(r, judge, id, &wrong, "k", 0, 5000, now);
+            const struct stands_said wrong = {1, 4, 0};
+            int64_t vote = stands_say(r, judge, id, &wrong, "k", 0, 5000, now);
             int64_t undo = rig_act(r, judge, id, VOTE_UNDO, vote, "u", now);
-            (void)say(r, judge, id, s, "again", undo, 5000, now);
+            (void)stands_say(r, judge, id, s, "again", undo, 5000, now);
         } else {
-            (void)say(r, judge, id, s, "k", 0, who == 0 ? 5000 : 100, now);
+            (void)stands_say(r, judge, id, s, "k", 0, who == 0 ? 5000 : 100,
+                             now);
         }
         if (s->win != 0.5 && i != 7) {
             left[0] += (s->win == 1) == (x.order.place[0] == 0);
@@ -198,8 +117,8 @@ static void check_judges(const struct standing *s, double left[2][2])
     assert_int_equal(ada->skips, 0);
     assert_int_equal(bob->votes, 7);
     assert_int_equal(bob->skips, 1);
-    assert_near(ada->median_ms, 5000, 0);
-    assert_near(bob->median_ms, 100, 0);
+    stands_near(ada->median_ms, 5000, 0);
+    stands_near(bob->median_ms, 100, 0);
     /* Prompt and replies are 12 words at least: 720 ms. */
     assert_int_equal(ada->too_fast, 0);
     assert_int_equal(bob->too_fast, 7);
@@ -213,8 +132,8 @@ static void check_judges(const struct standing *s, double left[2][2])
     assert_share(&bob->gold, 0, 1);
     assert_share(&ada->identical, 1, 1);
     assert_share(&bob->identical, 0, 1);
-    assert_near(ada->weight, 1, 1e-9);
-    assert_near(bob->weight, 1, 1e-9);
+    stands_near(ada->weight, 1, 1e-9);
+    stands_near(bob->weight, 1, 1e-9);
 }
 
 static void check_document(const struct standing *s)
@@ -230,7 +149,7 @@ static void check_document(const struct standing *s)
     assert_string_equal(json_text(json_get(node, "schema"), ""),
                         "plumb.standing/1");
     const struct json *judge = json_at(json_get(node, "judges"), 1);
-    assert_near(json_number(json_get(json_get(judge, "gold"), "value"), 9), 0,
+    stands_near(json_number(json_get(json_get(judge, "gold"), "value"), 9), 0,
                 0);
     const struct json *q = json_get(node, "sequential");
     assert_int_equal(json_int(json_get(q, "wins"), -1), 1);
@@ -259,7 +178,7 @@ static void test_by_hand(void **state)
     rig_open(&r);
     int64_t pool = rig_pool(&r, "spot", POOL_SPOTCHECK, 2, 1);
     for (size_t i = 0; i < ITEMS - 1; i++)
-        add_pair(&r, pool, names[i], kind[i]);
+        stands_pair(&r, pool, names[i], kind[i]);
     rig_repeat(&r, pool, "again", "n0", 1);
     must(standing_make(&s, r.db, pool, RIG_NOW, &err));
     assert_string_equal(s.says[0], "Nobody has voted yet.");
@@ -272,10 +191,10 @@ static void test_by_hand(void **state)
     /* Both said something of n0, n1, n2 and the placebo, the same of n0.
      * Chance: shares of 1, 1/2, 0 are 2 1 1 and 2 0 2 of four. */
     assert_share(&agreement(&s, "raw", "overall")->value, 1, 4);
-    assert_near(agreement(&s, "cohen", "overall")->value.e.estimate,
+    stands_near(agreement(&s, "cohen", "overall")->value.e.estimate,
                 (0.25 - 0.375) / (1 - 0.375), 1e-12);
     /* Of eight codes 4, 1 and 3: Do = 6/8, De = (64 - 16 - 1 - 9)/56. */
-    assert_near(agreement(&s, "alpha_nominal", "overall")->value.e.estimate,
+    stands_near(agreement(&s, "alpha_nominal", "overall")->value.e.estimate,
                 1 - 0.75 / (38.0 / 56), 1e-12);
     assert_non_null(agreement(&s, "alpha_ordinal", "helpful")->value.reason);
     /* n0 1 1, n1 0 1, n2 1/2 0, n3 1. */
@@ -284,10 +203,11 @@ static void test_by_hand(void **state)
     assert_int_equal(s.sequential.wins, 1);
     assert_int_equal(s.sequential.losses, 1);
     assert_int_equal(s.sequential.ties, 1);
+    assert_int_equal(s.waiting, 1);
     assert_true(isinf(s.more));
     /* Less direct: ada n0 n1, bob n2, of seven; ada of two placebo votes. */
-    assert_near(s.mark[0].share.policy.estimate, 3.0 / 7, 1e-12);
-    assert_near(s.mark[0].share.placebo.estimate, 0.5, 1e-12);
+    stands_near(s.mark[0].share.policy.estimate, 3.0 / 7, 1e-12);
+    stands_near(s.mark[0].share.placebo.estimate, 0.5, 1e-12);
     assert_int_equal(s.mark[0].pairs, 4);
     assert_int_equal(s.mark[0].placebos, 1);
     assert_false(s.mark[0].is_measurable);
@@ -330,17 +250,17 @@ static void test_ranking(void **state)
     must(standing_make(&s, r.db, pool, RIG_NOW, &err));
     assert_share(&agreement(&s, "raw", "ranking")->value, 1, 3);
     /* P = 1/3, Pe = (2/3)^2 + (1/3)^2. */
-    assert_near(agreement(&s, "fleiss", "ranking")->value.e.estimate,
+    stands_near(agreement(&s, "fleiss", "ranking")->value.e.estimate,
                 (1.0 / 3 - 5.0 / 9) / (4.0 / 9), 1e-12);
     /* Eighteen codes, six of each, whose midranks are 3, 9 and 15: first and
      * last are 144 apart, the others 36.  Replies 0 and 2 of a prompt have
      * four ordered pairs that differ by 144, over the other 2 codes. */
-    assert_near(agreement(&s, "alpha_ordinal", "ranks")->value.e.estimate,
+    stands_near(agreement(&s, "alpha_ordinal", "ranks")->value.e.estimate,
                 1 - (4 * 2 * 2 * 144 / 2.0 / 18) /
                         (2 * 36.0 * (36 + 36 + 144) / (18 * 17)),
                 1e-12);
     assert_true(s.judge[2].weight < s.judge[0].weight);
-    assert_near(s.judge[1].weight, s.judge[0].weight, 1e-9);
+    stands_near(s.judge[1].weight, s.judge[0].weight, 1e-9);
     /* All replies are of one length. */
     assert_non_null(s.longer.reason);
     standing_free(&s);
@@ -371,7 +291,8 @@ static enum status fill(struct db *db, void *ctx, struct err *e)
         char name[32];
         (void)snprintf(name, sizeof name, "%s-%04zu",
                        i % 2 == 0 ? "policy" : "placebo", i);
-        add_pair(f->r, f->pool, name, i % 2 == 0 ? ITEM_NORMAL : ITEM_PLACEBO);
+        stands_pair(f->r, f->pool, name,
+                    i % 2 == 0 ? ITEM_NORMAL : ITEM_PLACEBO);
     }
     while ((id = rig_next(f->r, f->judge, f->pool, now)) != 0) {
         struct arena a = {0};
@@ -380,9 +301,9 @@ static enum status fill(struct db *db, void *ctx, struct err *e)
         must(assign_read(&x, f->r->db, id, &err));
         must(items_read(&item, &a, f->r->db, x.item, &err));
         double rate = item.kind == ITEM_PLACEBO ? f->placebo : f->policy;
-        const struct said s = {rng_uniform(&rng) < 0.5,
-                               rng_uniform(&rng) < rate ? 1 : 3, 2};
-        (void)say(f->r, f->judge, id, &s, "k", 0, 9000, ++now);
+        const struct stands_said s = {rng_uniform(&rng) < 0.5,
+                                      rng_uniform(&rng) < rate ? 1 : 3, 2};
+        (void)stands_say(f->r, f->judge, id, &s, "k", 0, 9000, ++now);
         arena_free(&a);
     }
     return OK;
@@ -427,7 +348,7 @@ static void test_pairs_needed(void **state)
         double n = ceil((double)cases[i].pairs * pow(z * se * 6, 2));
         double more = fmax(n, STANDING_PAIRS_MIN) - (double)cases[i].pairs;
         /* The quantile has seven digits above: one pair by rounding. */
-        assert_near((double)m->more_pairs, fmax(more, 0), 1);
+        stands_near((double)m->more_pairs, fmax(more, 0), 1);
         char words[64];
         (void)snprintf(words, sizeof words, "not measurable, %zu more pair",
                        m->more_pairs);
@@ -442,9 +363,9 @@ static void test_pairs_needed(void **state)
 static void assert_same(const struct estimate *a, const struct estimate *b)
 {
     assert_true(isfinite(a->low));
-    assert_near(a->estimate, b->estimate, 0);
-    assert_near(a->low, b->low, 0);
-    assert_near(a->high, b->high, 0);
+    stands_near(a->estimate, b->estimate, 0);
+    stands_near(a->low, b->low, 0);
+    stands_near(a->high, b->high, 0);
     assert_int_equal(a->n, b->n);
 }
 

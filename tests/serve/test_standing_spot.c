@@ -1,0 +1,138 @@
+/* What a spot-check says in one sentence: the sequential test, what it wants
+ * more, and judges who disagree. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serve/standing.h"
+#include "serve/stands.h"
+
+static struct err err;
+
+static void must(enum status status)
+{
+    stands_must(status, &err);
+}
+
+/* ---- one vote a prompt --------------------------------------------------- */
+
+enum {
+    TWICE = 24 // prompts with two pairs
+};
+
+/* What is expected of the test, and what it says. */
+static void check_sequential(struct rig *r, int64_t pool, size_t wins,
+                             size_t losses)
+{
+    struct standing s;
+    must(standing_make(&s, r->db, pool, RIG_NOW, &err));
+    assert_int_equal(s.sequential.wins, wins);
+    assert_int_equal(s.sequential.losses, losses);
+    assert_int_equal(s.sequential.ties, 0);
+    assert_int_equal(s.waiting, TWICE - wins - losses);
+    standing_free(&s);
+}
+
+/* Every prompt has a pair that is won or lost and a second one with the
+ * opposite outcome, met in any order: a prompt counts with its first pair, and
+ * what is said of the second changes nothing.  A retired pair is none. */
+static void test_vote_a_prompt(void **state)
+{
+    (void)state;
+    struct rig r;
+    int64_t item[2][TWICE], id, now = RIG_NOW;
+    size_t wins = 0, losses = 0, second_first = 0;
+    bool is_met[TWICE] = {false};
+    rig_open(&r);
+    int64_t pool = rig_pool(&r, "spot", POOL_SPOTCHECK, 1, 1);
+    int64_t ada = rig_judge(&r, "ada");
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t p = 0; p < TWICE; p++) {
+            char name[32], prompt[32];
+            (void)snprintf(name, sizeof name, "%zu~r%zu", p, round);
+            (void)snprintf(prompt, sizeof prompt, "%zu", p);
+            item[round][p] =
+                stands_pair_of(&r, pool, name, prompt, ITEM_NORMAL);
+        }
+    }
+    while ((id = rig_next(&r, ada, pool, now)) != 0) {
+        struct assignment x;
+        size_t at = 0;
+        must(assign_read(&x, r.db, id, &err));
+        while (item[at / TWICE][at % TWICE] != x.item)
+            at++;
+        size_t round = at / TWICE, p = at % TWICE;
+        const struct stands_said what = {(p % 3 == 0) == (round == 0) ? 1 : 0,
+                                         2, 2};
+        (void)stands_say(&r, ada, id, &what, "k", 0, 9000, ++now);
+        wins += round == 0 && what.win == 1;
+        losses += round == 0 && what.win == 0;
+        second_first += round == 1 && !is_met[p];
+        is_met[p] = true;
+        check_sequential(&r, pool, wins, losses);
+    }
+    assert_int_equal(wins, TWICE / 3);
+    assert_int_equal(losses, TWICE - TWICE / 3);
+    assert_in_range(second_first, 4, TWICE - 4); // both orders were met
+    must(items_retire(r.db, item[0][0], "a mistake", 0, now, &err));
+    check_sequential(&r, pool, wins - 1, losses + 1);
+    rig_close(&r);
+}
+
+/* As many placebos as pairs, and two votes on each: four votes for every pair
+ * that is wanted still, whatever the order in which they are handed out. */
+static void test_more(void **state)
+{
+    (void)state;
+    enum {
+        PAIRS = 40
+    };
+    static const char *const who[] = {"ada", "bob"};
+    struct rig r;
+    struct standing s;
+    rig_open(&r);
+    int64_t pool = rig_pool(&r, "spot", POOL_SPOTCHECK, 2, 1);
+    for (size_t i = 0; i < 2 * PAIRS; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "%zu", i);
+        stands_pair(&r, pool, name, i < PAIRS ? ITEM_NORMAL : ITEM_PLACEBO);
+    }
+    for (size_t j = 0; j < 2; j++) {
+        int64_t judge = rig_judge(&r, who[j]), now = RIG_NOW;
+        for (size_t i = 0; i < 40; i++) {
+            const struct stands_said what = {i % 3 == 0 ? 0 : 1, 2, 2};
+            int64_t id = rig_next(&r, judge, pool, now);
+            (void)stands_say(&r, judge, id, &what, "k", 0, 9000, ++now);
+        }
+    }
+    must(standing_make(&s, r.db, pool, RIG_NOW, &err));
+    assert_int_equal(s.sequential.wins + s.sequential.losses +
+                         s.sequential.ties + (size_t)s.waiting,
+                     PAIRS);
+    assert_true(isfinite(s.more) && s.more > 0);
+    stands_near(s.more, sequential_more(&s.sequential), 0);
+    stands_near(s.more_votes, 4 * s.more, 0);
+    char words[64];
+    (void)snprintf(words, sizeof words,
+                   "about %.0f more policy pairs, %.0f "
+                   "votes",
+                   s.more, s.more_votes);
+    assert_non_null(strstr(s.says[1], words));
+    standing_free(&s);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vote_a_prompt),
+        cmocka_unit_test(test_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
