@@ -110,7 +110,8 @@ static void put_progress(struct json_writer *w, const struct progress *p)
     json_close(w, '}');
 }
 
-static void put_judge(struct json_writer *w, const struct standing_judge *j)
+static void put_judge(struct json_writer *w, const struct standing_judge *j,
+                      bool is_spot)
 {
     json_open(w, '{');
     json_field_int(w, "judge", j->judge.id);
@@ -127,6 +128,8 @@ static void put_judge(struct json_writer *w, const struct standing_judge *j)
     put_value(w, "consistency", &j->consistency);
     put_value(w, "gold", &j->gold);
     put_value(w, "identical", &j->identical);
+    if (is_spot)
+        put_value(w, "win", &j->win);
     json_field_number(w, "weight", j->weight);
     json_close(w, '}');
 }
@@ -203,7 +206,7 @@ void standing_write(struct json_writer *w, const struct standing *s)
     json_put_key(w, "judges");
     json_open(w, '[');
     for (size_t j = 0; j < s->n_judges; j++)
-        put_judge(w, &s->judge[j]);
+        put_judge(w, &s->judge[j], s->pool.task == POOL_SPOTCHECK);
     json_close(w, ']');
     put_agreement(w, s);
     put_value(w, "longer", &s->longer);

@@ -21,6 +21,9 @@
  *     consistency  pairs of a repeat decided as by the same judge at first
  *     gold         pairs that the answer decides, decided alike
  *     identical    of items whose texts are one, those called equal
+ *     win          of a spot-check: the policy's reply preferred to the
+ *                  reference's, a tie one half; one observation is a prompt,
+ *                  the mean of the judge's votes on its pairs
  *     too_fast     votes cast sooner after the item came on the screen than
  *                  prompt and replies are read at STANDING_WORDS_A_MINUTE,
  *                  four times what adults read (238, Brysbaert 2019): a flag,
@@ -32,7 +35,15 @@
  * all pairs of a ranking: raw, Cohen's kappa of two judges or Fleiss' of more
  * (on items that have the votes the pool wants), alpha with the nominal metric;
  * alpha with the ordinal metric of "ranks", "direct", "helpful", "correct",
- * "length".  The unit of intervals is the prompt.
+ * "length".  The unit of intervals is the prompt.Of a
+ * spot-check also alpha of "policy", the choices on policy pairs alone: two
+ * placebos are equal in truth, and agreement on them is chance.
+ *
+ * Judges are said to agree no more than by chance when the interval of alpha of
+ * a ranking or of "policy" does not lie above 0 and reaches no further than
+ * STANDING_ALPHA to either side.  That is the alpha of judges of one mind about
+ * 60 % of pairs, the least that is usual, where chance alone gives 40 %: it
+ * would have shown.
  *
  * SPOT-CHECK.  Win rate and marks are those of plumb diagnose
  * (diagnose/marks.h), the same numbers from the same votes.  Length-controlled:
@@ -84,6 +95,7 @@
 #define STANDING_EFFECT (1.0 / 6)
 #define STANDING_PAIRS_MIN 200
 #define STANDING_PAIRS 320
+#define STANDING_ALPHA (1.0 / 3)
 /* Resamples where no other document has the same number. */
 #define STANDING_RESAMPLES 400
 /* plumb diagnose's seed, when nobody gives it another. */
@@ -101,7 +113,8 @@ struct standing_judge {
     double median_ms;  // NaN without a vote
     int64_t unblinded; // looked how it stood while judging, when; 0: never
     struct standing_value left, longer, consistency, gold, identical;
-    double weight; // NaN: no vote on what others voted on
+    struct standing_value win; // of a spot-check
+    double weight;             // NaN: no vote on what others voted on
 };
 
 enum {

@@ -11,7 +11,9 @@ struct codes {
     double *code;   // [raters * units]
     size_t *prompt; // [units]
     size_t *votes;  // [units] codes
-    /* How many units an item is, and what a vote says of its unit k. */
+    /* Which items are asked about, how many units one is, and what a vote says
+     * of its unit k. */
+    bool (*is_in)(const struct standing_item *x);
     size_t (*count)(const struct standing_item *x);
     double (*say)(const struct standing_vote *v, const struct standing_item *x,
                   size_t k);
@@ -121,7 +123,7 @@ static enum status open_codes(struct codes *t, size_t raters, struct err *err)
     t->raters = raters;
     t->units = 0;
     for (size_t i = 0; i < v->n_items; i++)
-        t->units += standing_is_asked(&v->item[i]) ? t->count(&v->item[i]) : 0;
+        t->units += t->is_in(&v->item[i]) ? t->count(&v->item[i]) : 0;
     TRY(mem_multiply(&n, raters, t->units, err));
     TRY(MEM_NEW(t->code, n, err));
     TRY(MEM_NEW(t->prompt, t->units, err));
@@ -130,7 +132,7 @@ static enum status open_codes(struct codes *t, size_t raters, struct err *err)
         t->code[i] = (double)NAN;
     size_t unit = 0;
     for (size_t i = 0; i < v->n_items; i++) {
-        if (!standing_is_asked(&v->item[i]))
+        if (!t->is_in(&v->item[i]))
             continue;
         fill_item(t, &v->item[i], unit);
         unit += t->count(&v->item[i]);
@@ -172,7 +174,10 @@ static enum status agree_on_choices(struct standing *s,
                                     const char *of, struct err *err)
 {
     enum status status = OK;
-    struct codes t = {.v = v, .count = count_pairs, .say = say_pair};
+    struct codes t = {.v = v,
+                      .is_in = standing_is_asked,
+                      .count = count_pairs,
+                      .say = say_pair};
     TRY_DONE(open_codes(&t, s->n_judges, err));
     TRY_DONE(measure(s, &t, AGREEMENT_RAW, of, err));
     TRY_DONE(measure(s, &t, AGREEMENT_ALPHA_NOMINAL, of, err));
@@ -181,6 +186,23 @@ static enum status agree_on_choices(struct standing *s,
     TRY_DONE(measure(
         s, &t, s->n_judges > 2 ? AGREEMENT_FLEISS : AGREEMENT_COHEN, of, err));
 done:
+    close_codes(&t);
+    return status;
+}
+
+/* The same of policy pairs alone: two placebos are equal in truth, so that
+ * judges who agree about the policy may well differ there. */
+static enum status agree_on_policy(struct standing *s,
+                                   const struct standing_votes *v,
+                                   struct err *err)
+{
+    struct codes t = {.v = v,
+                      .is_in = standing_is_policy,
+                      .count = count_pairs,
+                      .say = say_pair};
+    enum status status = open_codes(&t, s->n_judges, err);
+    if (status == OK)
+        status = measure(s, &t, AGREEMENT_ALPHA_NOMINAL, "policy", err);
     close_codes(&t);
     return status;
 }
@@ -201,11 +223,15 @@ enum status standing_agree(struct standing *s, const struct standing_votes *v,
     enum status status = OK;
     bool is_ranking = s->pool.task == POOL_RANKING;
     TRY(agree_on_choices(s, v, is_ranking ? "ranking" : "overall", err));
+    if (!is_ranking)
+        TRY(agree_on_policy(s, v, err));
     for (size_t i = 0; i < sizeof graded_by / sizeof *graded_by; i++) {
         if (graded_by[i].is_ranking != is_ranking)
             continue;
-        struct codes t = {
-            .v = v, .count = count_replies, .say = graded_by[i].say};
+        struct codes t = {.v = v,
+                          .is_in = standing_is_asked,
+                          .count = count_replies,
+                          .say = graded_by[i].say};
         status = open_codes(&t, s->n_judges, err);
         if (status == OK)
             status =

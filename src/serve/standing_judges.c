@@ -162,6 +162,36 @@ static enum status find_longer(struct standing *s,
     return status;
 }
 
+/* ---- the policy --------------------------------------------------------- */
+
+/* Whom each judge prefers: the mean over the prompts of what the judge says of
+ * a prompt's pairs. */
+static enum status find_wins(struct standing *s, const struct standing_votes *v,
+                             struct err *err)
+{
+    enum status status = OK;
+    struct share *prompt = NULL;
+    TRY_DONE(MEM_NEW(prompt, v->n_prompts, err));
+    for (size_t j = 0; j < s->n_judges; j++) {
+        struct share all = {.n = 0};
+        for (size_t p = 0; p < v->n_prompts; p++)
+            prompt[p] = (struct share){.n = 0};
+        for (size_t i = 0; i < v->n; i++) {
+            const struct standing_item *x = &v->item[v->vote[i].item];
+            if (v->vote[i].judge == j && !v->vote[i].is_repeat &&
+                standing_is_policy(x))
+                add(&prompt[x->prompt],
+                    standing_win(&v->vote[i], x->tested, 1 - x->tested), 1);
+        }
+        for (size_t p = 0; p < v->n_prompts; p++)
+            add(&all, prompt[p].sum, (double)prompt[p].n);
+        s->judge[j].win = value_of(&all, "no policy pair was judged");
+    }
+done:
+    mem_free(prompt);
+    return status;
+}
+
 /* ---- time --------------------------------------------------------------- */
 
 static enum status find_times(struct standing *s,
@@ -255,6 +285,7 @@ enum status standing_judge_all(struct standing *s,
     }
     mem_free(t);
     TRY(find_longer(s, v, no_lengths, err));
+    TRY(find_wins(s, v, err));
     TRY(find_times(s, v, err));
     return find_weights(s, v, err);
 }

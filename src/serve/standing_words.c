@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "diagnose/finding.h"
 #include "serve/standing_internal.h"
 
-#define SENTENCE_MAX 400
+#define SENTENCE_MAX 1000
+#define TASTES 4 // judges whose preference a sentence names
 
 /* ---- sentences ---------------------------------------------------------- */
 
@@ -35,9 +37,43 @@ static const char *percent(char out[64], const struct standing_value *v)
     return finding_percent(out, &v->e);
 }
 
+/* A judge's name, without what is behind 60 bytes of whole characters. */
+static const char *cut(char out[64], const struct standing_judge *j)
+{
+    const char *name = j->judge.name;
+    size_t len = strlen(name), n = 0, k;
+    while (n < len && (k = utf8_length(name + n, len - n, NULL)) > 0 &&
+           n + k <= 60)
+        n += k;
+    memcpy(out, name, n);
+    out[n] = '\0';
+    return out;
+}
+
 static const char *plural(size_t n)
 {
     return n == 1 ? "" : "s";
+}
+
+/* What standing_agree() measures in this order: raw, alpha and kappa of
+ * choices, and of a spot-check alpha of those on policy pairs. */
+enum {
+    OF_RAW = 0,
+    OF_ALPHA = 1,
+    OF_POLICY = 3
+};
+
+static const struct standing_value *alpha_of(const struct standing *s)
+{
+    return &s->agreement[s->pool.task == POOL_SPOTCHECK ? OF_POLICY : OF_ALPHA]
+                .value;
+}
+
+static bool is_by_chance(const struct standing *s)
+{
+    const struct standing_value *a = alpha_of(s);
+    return a->reason == NULL && a->e.low <= 0 &&
+           (a->e.high - a->e.low) / 2 <= STANDING_ALPHA;
 }
 
 /* What a measurable excess says. */
@@ -91,12 +127,14 @@ static enum status say_sequential(struct standing *s, struct err *err)
     char wait[64], votes[96] = "";
     (void)waiting(wait, s);
     if (q->decided_at > 0)
-        return say(s, err,
-                   "Decided: people prefer the %s (%zu prompts to %zu, %zu "
-                   "tied%s); the test may be read after every vote.",
-                   q->wins > q->losses ? "policy" : "reference",
-                   q->wins > q->losses ? q->wins : q->losses,
-                   q->wins > q->losses ? q->losses : q->wins, q->ties, wait);
+        return say(
+            s, err,
+            "Decided: %s prefer the %s (%zu prompts to %zu, %zu tied%s); "
+            "the test may be read after every vote.",
+            is_by_chance(s) ? "these judges together" : "people",
+            q->wins > q->losses ? "policy" : "reference",
+            q->wins > q->losses ? q->wins : q->losses,
+            q->wins > q->losses ? q->losses : q->wins, q->ties, wait);
     if (!isfinite(s->more))
         return say(s, err,
                    "Whom people prefer is not decided (%zu prompts to %zu, %zu "
@@ -147,44 +185,83 @@ static bool is_below(const struct standing_value *v, double x)
 static enum status say_judge(struct standing *s, const struct standing_judge *j,
                              struct err *err)
 {
-    const char *name = j->judge.name;
-    char text[64];
+    char text[64], name[64];
+    (void)cut(name, j);
     if (is_hasty(j))
-        TRY(say(s, err, "%.60s cast %lld of %lld votes faster than one reads.",
+        TRY(say(s, err, "%s cast %lld of %lld votes faster than one reads.",
                 name, (long long)j->too_fast, (long long)j->votes));
     if (is_above(&j->left, 0.5) || is_below(&j->left, 0.5))
-        TRY(say(s, err, "%.60s favours a side: the left won %s.", name,
+        TRY(say(s, err, "%s favours a side: the left won %s.", name,
                 percent(text, &j->left)));
     if (is_below(&j->gold, 0.8))
-        TRY(say(s, err, "%.60s misses known answers: %s right.", name,
+        TRY(say(s, err, "%s misses known answers: %s right.", name,
                 percent(text, &j->gold)));
     if (is_below(&j->identical, 0.8))
-        TRY(say(s, err, "%.60s calls identical replies different: %s equal.",
-                name, percent(text, &j->identical)));
+        TRY(say(s, err, "%s calls identical replies different: %s equal.", name,
+                percent(text, &j->identical)));
     if (j->unblinded != 0)
         TRY(say(s, err,
-                "%.60s looked how it stands while judging: not blind since.",
+                "%s looked how it stands while judging: not blind since.",
                 name));
     return OK;
 }
 
-/* The alpha of choices: always the second one that is measured. */
+/* ---- judges among each other -------------------------------------------- */
+
+/* "ada prefers the reference (policy wins 31 % [20, 45] of 47 prompts)",
+ * behind what is there already. */
+static void add_taste(struct buf *out, const struct standing_judge *j,
+                      size_t before)
+{
+    char text[64], name[64];
+    buf_printf(out, "%s%s ", before > 0 ? ", " : ": ", cut(name, j));
+    buf_puts(out, is_above(&j->win, 0.5)   ? "prefers the policy"
+                  : is_below(&j->win, 0.5) ? "prefers the reference"
+                                           : "prefers neither");
+    buf_printf(out, before > 0 ? " (%s of %zu)" : " (policy wins %s of %zu)",
+               percent(text, &j->win), j->win.e.n);
+}
+
+/* Nothing that such judges say together is what people say. */
+static enum status say_chance(struct standing *s, struct err *err)
+{
+    char number[64];
+    struct buf tastes;
+    size_t n = 0;
+    if (!is_by_chance(s))
+        return OK;
+    buf_init(&tastes, SENTENCE_MAX);
+    for (size_t j = 0; j < s->n_judges && s->pool.task == POOL_SPOTCHECK; j++)
+        if (s->judge[j].win.reason == NULL && n < TASTES)
+            add_taste(&tastes, &s->judge[j], n++);
+    enum status status = buf_status(&tastes, err);
+    if (status == OK)
+        status = say(
+            s, err,
+            "The judges disagree %s by chance (alpha %s)%s; what follows is "
+            "no common view.",
+            alpha_of(s)->e.high < 0 ? "more than" : "as if",
+            finding_number(number, &alpha_of(s)->e, 2), buf_text(&tastes));
+    buf_free(&tastes);
+    return status;
+}
+
 static enum status say_agreement(struct standing *s, struct err *err)
 {
-    const struct standing_agreement *raw = &s->agreement[0];
-    const struct standing_agreement *alpha = &s->agreement[1];
+    const struct standing_agreement *raw = &s->agreement[OF_RAW];
+    const struct standing_value *alpha = &s->agreement[OF_ALPHA].value;
     char text[64], number[64];
     if (raw->value.reason != NULL)
         return say(s, err, "Agreement between judges is undefined: %s.",
                    raw->value.reason);
-    if (alpha->value.reason != NULL)
+    if (alpha->reason != NULL)
         return say(s, err, "Judges agree on %s; alpha is undefined: %s.",
-                   percent(text, &raw->value), alpha->value.reason);
+                   percent(text, &raw->value), alpha->reason);
     return say(s, err,
                "Judges agree on %s (alpha %s); 60 to 77 %% is usual for "
                "preferences.",
                percent(text, &raw->value),
-               finding_number(number, &alpha->value.e, 2));
+               finding_number(number, &alpha->e, 2));
 }
 
 enum status standing_say(struct standing *s, struct err *err)
@@ -192,6 +269,7 @@ enum status standing_say(struct standing *s, struct err *err)
     char text[64];
     if (s->progress.votes == 0)
         return say(s, err, "Nobody has voted yet.");
+    TRY(say_chance(s, err));
     if (s->pool.task == POOL_SPOTCHECK) {
         TRY(say_mark(s, &s->mark[0], err));
         TRY(say_sequential(s, err));
@@ -223,11 +301,13 @@ static void put_line(struct buf *out, const char *name,
 
 static void put_judges(struct buf *out, const struct standing *s)
 {
-    char left[64], longer[64], same[64];
+    char left[64], longer[64], same[64], win[64];
+    bool is_spot = s->pool.task == POOL_SPOTCHECK;
     if (s->n_judges > 0)
-        buf_printf(out, "\n  %-16s %6s %5s %6s %7s  %-17s %-17s %-17s %s\n",
+        buf_printf(out, "\n  %-16s %6s %5s %6s %7s  %-17s %-17s %-17s %s%s\n",
                    "judge", "votes", "skips", "hasty", "seconds", "left wins",
-                   "longer wins", "as before", "weight");
+                   "longer wins", "as before",
+                   is_spot ? "policy wins              " : "", "weight");
     for (size_t i = 0; i < s->n_judges; i++) {
         const struct standing_judge *j = &s->judge[i];
         buf_printf(out, "  %-16.60s %6lld %5lld %6lld ", j->judge.name,
@@ -243,6 +323,11 @@ static void put_judges(struct buf *out, const struct standing *s)
                    j->consistency.reason != NULL
                        ? "-"
                        : percent(same, &j->consistency));
+        if (is_spot && j->win.reason != NULL)
+            buf_printf(out, "%-24s ", "-");
+        else if (is_spot)
+            buf_printf(out, "%-17s of %3zu ", percent(win, &j->win),
+                       j->win.e.n);
         if (isnan(j->weight))
             buf_puts(out, "-\n");
         else

@@ -20,7 +20,7 @@ static void must(enum status status)
     stands_must(status, &err);
 }
 
-/* ---- one vote a prompt --------------------------------------------------- */
+/* ---- one vote a prompt -------------------------------------------------- */
 
 enum {
     TWICE = 24 // prompts with two pairs
@@ -82,6 +82,12 @@ static void test_vote_a_prompt(void **state)
     assert_in_range(second_first, 4, TWICE - 4); // both orders were met
     must(items_retire(r.db, item[0][0], "a mistake", 0, now, &err));
     check_sequential(&r, pool, wins - 1, losses + 1);
+    /* Two votes on a prompt are one observation of their judge. */
+    struct standing s;
+    must(standing_make(&s, r.db, pool, RIG_NOW, &err));
+    stands_near(s.judge[0].win.e.estimate, 0.5, 1e-12);
+    assert_int_equal(s.judge[0].win.e.n, TWICE);
+    standing_free(&s);
     rig_close(&r);
 }
 
@@ -128,11 +134,100 @@ static void test_more(void **state)
     rig_close(&r);
 }
 
+/* ---- judges who disagree ------------------------------------------------ */
+
+/* Two judges on the same pairs: of each four in a row, who says that the policy
+ * won. */
+static void judge_pairs(struct rig *r, struct standing *s, size_t pairs,
+                        const char *ada, const char *bob)
+{
+    static const char *const who[] = {"ada", "bob"};
+    const char *wins[] = {ada, bob};
+    rig_open(r);
+    int64_t pool = rig_pool(r, "spot", POOL_SPOTCHECK, 2, 1);
+    int64_t first = 0;
+    for (size_t i = 0; i < pairs; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "%zu", i);
+        int64_t item = stands_pair_of(r, pool, name, name, ITEM_NORMAL);
+        first = i == 0 ? item : first;
+    }
+    for (size_t j = 0; j < 2; j++) {
+        int64_t judge = rig_judge(r, who[j]), id, now = RIG_NOW;
+        while ((id = rig_next(r, judge, pool, now)) != 0) {
+            struct assignment x;
+            must(assign_read(&x, r->db, id, &err));
+            const struct stands_said what = {
+                wins[j][(x.item - first) % 4] == '1' ? 1 : 0, 2, 2};
+            (void)stands_say(r, judge, id, &what, "k", 0, 9000, ++now);
+        }
+    }
+    must(standing_make(s, r->db, pool, RIG_NOW, &err));
+}
+
+/* One in four and three in four, agreeing on half of the pairs: chance gives
+ * as much.  No headline of theirs comes before that is said. */
+static void test_opposite_views(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct standing s;
+    struct buf text;
+    struct json_writer w;
+    struct json *node;
+    judge_pairs(&r, &s, 48, "1000", "1011");
+    assert_non_null(strstr(s.says[0], "The judges disagree as if by chance"));
+    assert_non_null(
+        strstr(s.says[0], ": ada prefers the reference (policy wins 25 %"));
+    assert_non_null(strstr(s.says[0], ", bob prefers the policy (75 %"));
+    stands_near(s.judge[0].win.e.estimate, 0.25, 1e-12);
+    assert_int_equal(s.judge[1].win.e.n, 48);
+    buf_init(&text, 1 << 20);
+    json_writer_init(&w, &text, false);
+    standing_write(&w, &s);
+    must(buf_status(&text, &err));
+    must(json_parse(&node, buf_text(&text), text.len, "standing", &err));
+    const struct json *bob = json_at(json_get(node, "judges"), 1);
+    stands_near(json_number(json_get(json_get(bob, "win"), "value"), 9), 0.75,
+                1e-12);
+    json_free(node);
+    buf_clear(&text);
+    standing_text(&text, &s);
+    assert_non_null(strstr(buf_text(&text), "policy wins  "));
+    buf_free(&text);
+    standing_free(&s);
+    rig_close(&r);
+    judge_pairs(&r, &s, 48, "1010", "0101");
+    assert_non_null(strstr(s.says[0], "disagree more than by chance"));
+    assert_non_null(strstr(s.says[0], "ada prefers neither (policy wins 50 %"));
+    standing_free(&s);
+    rig_close(&r);
+}
+
+/* It is not said of judges who agree, nor where too few pairs could tell. */
+static void test_agreed_views(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct standing s;
+    judge_pairs(&r, &s, 48, "1011", "1011");
+    assert_null(strstr(s.says[0], "disagree"));
+    assert_non_null(strstr(s.says[1], "Decided: people prefer the policy"));
+    standing_free(&s);
+    rig_close(&r);
+    judge_pairs(&r, &s, 8, "1000", "1011");
+    assert_null(strstr(s.says[0], "disagree"));
+    standing_free(&s);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vote_a_prompt),
         cmocka_unit_test(test_more),
+        cmocka_unit_test(test_opposite_views),
+        cmocka_unit_test(test_agreed_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
