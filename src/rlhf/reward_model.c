@@ -230,15 +230,13 @@ static void say(const struct reward_training *r,
                 const struct reward_heldout_result *h)
 {
     const struct measures *m = &h->measures;
-    struct estimate own = measures_find(m, "accuracy");
-    struct estimate rule = measures_find(m, "length_rule_accuracy");
     struct buf words;
-    if (h->pairs > 0)
-        context_info(r->trainer.context,
-                     "held-out pairs ordered right: %.3f [%.3f, %.3f] of %zu; "
-                     "by the rule that the longer one is better: %.3f",
-                     own.estimate, own.low, own.high, h->pairs, rule.estimate);
     buf_init(&words, 1 << 16);
+    if (h->pairs > 0) {
+        pairwise_numbers(&words, m, h->pairs);
+        context_info(r->trainer.context, "%s", buf_text(&words));
+        buf_clear(&words);
+    }
     pairwise_words(&words, m);
     context_info(r->trainer.context, "%s", buf_text(&words));
     buf_free(&words);

@@ -121,3 +121,17 @@ void pairwise_words(struct buf *out, const struct measures *m)
     buf_printf(out, "%s; it %s", guessing[pairwise_compare(&accuracy, 0.5)],
                rule[pairwise_compare(&over, 0)]);
 }
+
+void pairwise_numbers(struct buf *out, const struct measures *m, size_t pairs)
+{
+    struct estimate own = measures_find(m, "accuracy");
+    struct estimate rule = measures_find(m, "length_rule_accuracy");
+    buf_printf(out, "held-out pairs ordered right: %.3f ", own.estimate);
+    if (isfinite(own.low) && isfinite(own.high))
+        buf_printf(out, "[%.3f, %.3f] of %zu", own.low, own.high, pairs);
+    else
+        buf_printf(out, "of %zu (no interval can be told from %zu prompt%s)",
+                   pairs, own.n, own.n == 1 ? "" : "s");
+    buf_printf(out, "; by the rule that the longer one is better: %.3f",
+               rule.estimate);
+}

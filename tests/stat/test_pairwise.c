@@ -120,6 +120,28 @@ static void test_words(void **state)
     buf_free(&out);
 }
 
+/* Pairs of a single prompt have no interval, and no "nan" is shown for one. */
+static void test_numbers(void **state)
+{
+    (void)state;
+    struct measures two = {.n = 0}, one = {.n = 0};
+    struct buf out;
+    const struct bootstrap plan = {.seed = 3};
+    must(pairwise_measure(&two, pairs, 4, 2, &plan, &err));
+    must(pairwise_measure(&one, pairs, 2, 1, &plan, &err));
+    buf_init(&out, 1 << 12);
+    pairwise_numbers(&out, &two, 4);
+    assert_non_null(strstr(buf_text(&out), "ordered right: 0.625 [0.250, "
+                                           "1.000] of 4; by the rule"));
+    buf_clear(&out);
+    pairwise_numbers(&out, &one, 2);
+    assert_non_null(strstr(buf_text(&out),
+                           "ordered right: 1.000 of 2 (no interval can be "
+                           "told from 1 prompt); by the rule"));
+    assert_null(strstr(buf_text(&out), "nan"));
+    buf_free(&out);
+}
+
 static void test_estimate_in_documents(void **state)
 {
     (void)state;
@@ -145,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_difference_is_paired),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_estimate_in_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
