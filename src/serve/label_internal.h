@@ -156,6 +156,9 @@ enum status label_teller_start(struct label *label, const struct db *first,
 void label_teller_stop(struct label *label); // fine without one
 /* Something was voted. [any] */
 void label_tell(struct label *label);
+/* Tell who watches of a pool's votes, whatever was told before. [any] */
+enum status label_tell_pool(struct label *label, struct db *db, int64_t pool,
+                            struct err *err) MUST_CHECK;
 
 /* The table of label.c; tests go through all of it. */
 const struct http_route *label_routes(size_t *n);

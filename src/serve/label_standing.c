@@ -5,16 +5,25 @@
  * its own makes the documents, one after the other, and keeps the last one of
  * every pool until something is voted or added.  What is in judges' hands and
  * the clock are then as of "at".
+ *
+ * People vote beside a training on this machine, so making documents takes one
+ * part of SHARE of a core at most, and AHEAD_MS of it at once.  What is asked
+ * for beyond that is answered with the last document, old as it is, and whoever
+ * watches is told of the pool's votes again once a new one may be made.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
+#include "serve/http_internal.h"
 #include "serve/label_internal.h"
 #include "serve/standing.h"
 #include "store/query.h"
 #include "store/unblind.h"
 
 #define DOCUMENT_MAX ((size_t)16 << 20)
+#define SHARE 20
+#define AHEAD_MS 500
 
 /* Somebody who waits. */
 struct asked {
@@ -30,14 +39,17 @@ struct asked {
 struct kept {
     int64_t pool, event;
     struct buf json;
+    bool is_owed; // was answered with although it is old
 };
 
 struct label_stander {
+    struct label *label;
     struct label_thread t;
     struct asked *first, *last; // under its lock
 
     struct kept *kept; // [n]
     size_t n;
+    int64_t rests; // tick until which none is made that is there already
 };
 
 /* The last event that a document depends on. */
@@ -87,19 +99,68 @@ static enum status make(struct kept *k, struct db *db, int64_t now,
     return buf_status(&k->json, err);
 }
 
+/* What was used is rested for; what was not used before counts for AHEAD_MS at
+ * most. */
+static void rest(struct label_stander *t, int64_t took)
+{
+    int64_t least = http_tick() - (int64_t)SHARE * AHEAD_MS;
+    t->rests = (t->rests > least ? t->rests : least) + SHARE * took;
+}
+
 /* The event is read first: what comes while the document is made makes it old,
  * and at worst it is made once more than needed. */
 static enum status refresh(struct kept *k, struct label_stander *t, int64_t now,
                            struct err *err)
 {
-    int64_t event;
+    int64_t event, began = http_tick();
     TRY(last_event(&event, t->t.db, err));
     if (k->event == event)
+        return OK;
+    k->is_owed = k->event >= 0 && began < t->rests;
+    if (k->is_owed)
         return OK;
     k->event = -1;
     TRY(make(k, t->t.db, now, err));
     k->event = event;
+    rest(t, http_tick() - began);
     return OK;
+}
+
+/* Whoever watches asks again for the documents that are owed. */
+static void tell_owed(struct label_stander *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct err err = {OK, ""};
+        if (t->kept[i].is_owed &&
+            label_tell_pool(t->label, t->t.db, t->kept[i].pool, &err) != OK)
+            context_warn(&t->label->context, "telling of votes: %s", err.text);
+        t->kept[i].is_owed = false;
+    }
+}
+
+/* Wait for somebody who asks, with the lock held; no longer than until what is
+ * owed may be made. */
+static void wait_for_more(struct label_stander *t)
+{
+    bool is_owed = false;
+    int64_t left = t->rests - http_tick();
+    for (size_t i = 0; i < t->n; i++)
+        is_owed = is_owed || t->kept[i].is_owed;
+    if (!is_owed) {
+        (void)pthread_cond_wait(&t->t.changed, &t->t.lock);
+    } else if (left > 0) {
+        struct timespec end;
+        (void)clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_sec += (time_t)(left / 1000);
+        end.tv_nsec += (long)(left % 1000) * 1000000;
+        end.tv_sec += end.tv_nsec / 1000000000;
+        end.tv_nsec %= 1000000000;
+        (void)pthread_cond_timedwait(&t->t.changed, &t->t.lock, &end);
+    } else {
+        (void)pthread_mutex_unlock(&t->t.lock);
+        tell_owed(t);
+        (void)pthread_mutex_lock(&t->t.lock);
+    }
 }
 
 /* ---- for who judges there ----------------------------------------------- */
@@ -190,7 +251,7 @@ static struct asked *take(struct label_stander *t)
 {
     (void)pthread_mutex_lock(&t->t.lock);
     while (t->first == NULL && !t->t.is_stopping)
-        (void)pthread_cond_wait(&t->t.changed, &t->t.lock);
+        wait_for_more(t);
     struct asked *a = t->first;
     if (a != NULL)
         t->first = a->next;
@@ -213,6 +274,7 @@ enum status label_stander_start(struct label *label, const struct db *first,
 {
     struct label_stander *t;
     TRY(MEM_NEW(t, 1, err));
+    t->label = label;
     enum status status = label_thread_start(
         &t->t, first, "tells how pools stand", stand, t, err);
     if (status == OK)

@@ -40,24 +40,32 @@ static struct told *find(struct label_teller *t, int64_t pool)
     return &t->told[t->n++];
 }
 
-static enum status publish(struct label_teller *t, const struct told *x,
-                           struct err *err)
+static enum status publish(struct label *label, int64_t pool,
+                           const struct progress_brief *p, struct err *err)
 {
     struct buf out;
     struct json_writer w;
     buf_init(&out, 256);
     json_writer_init(&w, &out, false);
     json_open(&w, '{');
-    json_field_int(&w, "pool", x->pool);
-    json_field_int(&w, "votes", x->votes);
-    json_field_int(&w, "wanted", x->wanted);
+    json_field_int(&w, "pool", pool);
+    json_field_int(&w, "votes", p->votes);
+    json_field_int(&w, "wanted", p->open);
     json_close(&w, '}');
     enum status status = buf_status(&out, err);
     if (status == OK)
         status =
-            events_publish(t->label->hub, "vote", buf_text(&out), out.len, err);
+            events_publish(label->hub, "vote", buf_text(&out), out.len, err);
     buf_free(&out);
     return status;
+}
+
+enum status label_tell_pool(struct label *label, struct db *db, int64_t pool,
+                            struct err *err)
+{
+    struct progress_brief p;
+    TRY(progress_brief(&p, db, pool, err));
+    return publish(label, pool, &p, err);
 }
 
 static enum status look(void *ctx, int64_t pool, struct err *err)
@@ -72,7 +80,7 @@ static enum status look(void *ctx, int64_t pool, struct err *err)
         return OK;
     x->votes = p.votes;
     x->wanted = p.open;
-    return publish(t, x, err);
+    return publish(t->label, pool, &p, err);
 }
 
 /* Wait until something changed; false when it is the end. */
