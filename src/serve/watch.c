@@ -196,6 +196,15 @@ static void save_run(struct watch *w, size_t i)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+/* Say what is wrong with a run's files, once. */
+static void warn(struct watch *w, struct watch_run *r, const struct err *why)
+{
+    if (w->context == NULL || strcmp(r->warned, why->text) == 0)
+        return;
+    memcpy(r->warned, why->text, sizeof r->warned);
+    context_warn(w->context, "%s", why->text);
+}
+
 /* All runs once; a file that cannot be read is told of and passed over. */
 static void poll_all(struct watch *w, bool until_done)
 {
@@ -204,8 +213,8 @@ static void poll_all(struct watch *w, bool until_done)
     size_t n = watch_count(w);
     for (size_t i = 0; i < n; i++) {
         do
-            if (poll_run(w, i, &more, &err) != OK && w->context != NULL)
-                context_warn(w->context, "%s", err.text);
+            if (poll_run(w, i, &more, &err) != OK)
+                warn(w, w->run[i], &err);
         while (more && until_done && !w->is_stopping);
         if (!more)
             save_run(w, i);

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "io/settings.h"
@@ -146,8 +147,14 @@ static enum status add_run(struct watch *w, const char *path, const char *name,
                            struct err *err)
 {
     struct watch_run *r;
+    char whole[FILE_PATH_MAX];
     for (size_t i = 0; i < w->n; i++)
         if (strcmp(w->run[i]->path, path) == 0)
+            return OK;
+    /* By way of a link it is the same one. */
+    TRY(file_absolute(whole, path, err));
+    for (size_t i = 0; i < w->n; i++)
+        if (strcmp(w->run[i]->whole, whole) == 0)
             return OK;
     if (w->n == WATCH_RUNS_MAX)
         return OK;
@@ -193,6 +200,12 @@ static bool is_passed_over(const char *name)
     return name[0] == '.';
 }
 
+static bool is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 static enum status search(struct watch *w, const char *path, const char *name,
                           int depth, struct err *err)
 {
@@ -202,12 +215,14 @@ static enum status search(struct watch *w, const char *path, const char *name,
         return add_run(w, path, name, err);
     if (depth == 0 || file_list(&list, path, NULL) != OK)
         return OK;
-    for (size_t i = 0; status == OK && i < list.n; i++) {
+    /* Links come last: a run has the name of where it lies. */
+    for (size_t k = 0; status == OK && k < 2 * list.n; k++) {
         char below[FILE_PATH_MAX], sub[FILE_PATH_MAX];
-        if (is_passed_over(list.name[i]) ||
-            file_join(below, path, list.name[i], NULL) != OK ||
-            file_join(sub, name, list.name[i], NULL) != OK ||
-            !file_is_dir(below))
+        const char *entry = list.name[k % list.n];
+        if (is_passed_over(entry) ||
+            file_join(below, path, entry, NULL) != OK ||
+            file_join(sub, name, entry, NULL) != OK || !file_is_dir(below) ||
+            is_link(below) != (k >= list.n))
             continue;
         status = search(w, below, sub, depth - 1, err);
     }

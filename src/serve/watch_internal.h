@@ -62,7 +62,8 @@ struct watch_run {
     enum watch_state state;
     double total, epochs, kl_target, beta; // settings; NaN
     struct curve *metrics, *timing;
-    bool is_read;        // all that was there at first
+    char warned[ERR_TEXT_MAX]; // of what nobody is told again
+    bool is_read;              // all that was there at first
     int64_t moved;       // when rows came since, ms of http_tick(); 0: none
     uint64_t told;       // rows when the page was told of one last
     int64_t first, last; // iterations with rollouts; -1

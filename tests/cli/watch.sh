@@ -114,6 +114,18 @@ printf garbage | dd of=desk/sft/.plumb-index bs=1 seek=500 conv=notrunc \
 expect 0 watch desk/sft --json
 holds cmp out first
 
+# A run is there once, whatever links lead to it, by the name of where it lies.
+mkdir linked
+cp -r desk/sft linked/sft
+ln -s . linked/loop
+ln -s sft linked/again
+expect 0 watch linked --json
+holds jq -e '[.runs[].name] == ["sft"]' out
+# What is wrong with a file is said once.
+mkdir linked/broken linked/broken/metrics.jsonl
+expect 0 watch linked --json
+holds [ "$(grep -c 'broken/metrics.jsonl' errors)" -eq 1 ]
+
 # What cannot be watched.
 expect 5 watch nowhere
 says errors "nowhere: no such directory"
