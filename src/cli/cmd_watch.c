@@ -53,13 +53,33 @@ static bool is_asked_for(struct watch *w, size_t i)
     return r.has_alarms && alarm_is_raised(&r.alarm[ALARM_OF_PARADOX]);
 }
 
-static enum status queue_one(struct buf *out, struct watch *w, size_t i,
-                             const struct options *o, struct err *err)
+static void write_check(struct json_writer *j, const struct watch_look *r,
+                        const struct watch_check *c)
+{
+    json_open(j, '{');
+    json_field_int(j, "run", r->id);
+    json_field_text(j, "name", r->name);
+    json_field_int(j, "step", c->step);
+    json_field_int(j, "pairs", (int64_t)c->pairs);
+    json_field_int(j, "placebo", (int64_t)c->placebo);
+    json_field_int(j, "already", (int64_t)c->already);
+    json_field_text(j, "database", c->database);
+    json_close(j, '}');
+}
+
+/* In words, or as a member of what is written. */
+static enum status queue_one(struct buf *out, struct json_writer *j,
+                             struct watch *w, size_t i, const struct options *o,
+                             struct err *err)
 {
     struct watch_look r;
     struct watch_check c;
     watch_look(&r, w, i);
     TRY(watch_check(&c, w, r.id, (size_t)o->v.watch.pairs, err));
+    if (o->v.common.json) {
+        write_check(j, &r, &c);
+        return OK;
+    }
     buf_printf(out,
                "%s, iteration %lld: %zu pairs and %zu placebo pairs queued%s\n"
                "  people judge them: plumb label %s\n",
@@ -68,30 +88,51 @@ static enum status queue_one(struct buf *out, struct watch *w, size_t i,
     return OK;
 }
 
+/* There is something to compare with the reference. */
+static enum status need_policy(struct watch *w, const char *path,
+                               struct err *err)
+{
+    size_t n = watch_count(w);
+    for (size_t i = 0; i < n; i++) {
+        struct watch_look r;
+        watch_look(&r, w, i);
+        if (r.has_alarms)
+            return OK;
+    }
+    return err_set(err, ERR_ARG,
+                   "%s: no run in it trains a policy, so there is nothing to "
+                   "compare with the reference",
+                   path);
+}
+
 static enum status queue(struct watch *w, const struct options *o,
                          struct err *err)
 {
     struct buf out;
-    size_t n = watch_count(w), raised = 0, policies = 0;
+    struct json_writer j;
+    size_t n = watch_count(w), raised = 0;
+    bool is_json = o->v.common.json;
     enum status status = OK;
-    for (size_t i = 0; i < n; i++) {
-        struct watch_look r;
-        watch_look(&r, w, i);
-        policies += r.has_alarms;
-    }
-    if (policies == 0)
-        return err_set(err, ERR_ARG,
-                       "%s: no run in it trains a policy, so there is nothing "
-                       "to compare with the reference",
-                       o->operand[0]);
+    TRY(need_policy(w, o->operand[0], err));
     buf_init(&out, TEXT_MAX);
+    json_writer_init(&j, &out, true);
+    if (is_json) {
+        json_open(&j, '{');
+        json_put_key(&j, "queued");
+        json_open(&j, '[');
+    }
     for (size_t i = 0; status == OK && i < n; i++)
         if (is_asked_for(w, i)) {
             raised++;
-            status = queue_one(&out, w, i, o, err);
+            status = queue_one(&out, &j, w, i, o, err);
         }
-    if (status == OK && raised == 0)
+    if (is_json) {
+        json_close(&j, ']');
+        json_close(&j, '}');
+        buf_putc(&out, '\n');
+    } else if (raised == 0) {
         buf_puts(&out, "no paradox alarm is raised: nothing was queued\n");
+    }
     if (status == OK)
         status = terminal_print(&out, err);
     buf_free(&out);

@@ -69,6 +69,9 @@ holds jq -e '.pools[] | (.name | startswith("watch: desk/ppo ")) and
     .items == 20' out
 expect 0 watch desk --queue --pairs 10
 says out "0 pairs and 0 placebo pairs queued, the others were there"
+expect 0 watch desk --queue --pairs 10 --json
+holds jq -e '.queued | length == 1 and .[0].already == 20 and
+    .[0].database == "desk/human/judgements.db" and .[0].step == 20' out
 expect 0 watch desk --json
 holds jq -e '.runs[0] | .asked == 10 and .voted == 0' out
 holds jq -e '.runs[0].alarms[] | select(.alarm == "paradox") |
