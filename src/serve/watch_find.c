@@ -216,13 +216,14 @@ static enum status search(struct watch *w, const char *path, const char *name,
     if (depth == 0 || file_list(&list, path, NULL) != OK)
         return OK;
     /* Links come last: a run has the name of where it lies. */
-    for (size_t k = 0; status == OK && k < 2 * list.n; k++) {
+    size_t n = list.n;
+    for (size_t k = 0; status == OK && k < 2 * n; k++) {
         char below[FILE_PATH_MAX], sub[FILE_PATH_MAX];
-        const char *entry = list.name[k % list.n];
+        const char *entry = list.name[k < n ? k : k - n];
         if (is_passed_over(entry) ||
             file_join(below, path, entry, NULL) != OK ||
             file_join(sub, name, entry, NULL) != OK || !file_is_dir(below) ||
-            is_link(below) != (k >= list.n))
+            is_link(below) != (k >= n))
             continue;
         status = search(w, below, sub, depth - 1, err);
     }
