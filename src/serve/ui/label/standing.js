@@ -140,11 +140,15 @@ function spotcheck(d) {
 
 /** @param {any} q */
 function sequential(q) {
-    const so = `${q.wins} won, ${q.losses} lost, ${q.ties} tied. `;
+    const so = `The policy won ${q.wins} prompts, lost ${q.losses}, tied ` +
+        `${q.ties}${q.waiting > 0 ? `; ${q.waiting} wait for votes` : ""}. `;
     if (q.decided) return `${so}Decided; looking again changes nothing.`;
     return so + `Evidence ${Number(q.evidence).toPrecision(3)} of ` +
         `${q.needed} needed: not decided` + (typeof q.more === "number" ?
-        `, about ${q.more} more pairs at this rate.` : ".");
+        `, about ${q.more} more pairs at this rate` +
+        (q.more_votes > q.more ?
+            `, or ${q.more_votes} votes with all that is mixed in.` : ".") :
+        ".");
 }
 
 /** How many, and how fast. @param {any} j @returns {[string, string]} */
@@ -159,10 +163,13 @@ function votes(j) {
 
 /** @param {any} d */
 function judges(d) {
-    return table("Judges", ["Name", "Votes", "Median time", "Left side",
+    const spot = d.win !== undefined;
+    return table("Judges", ["Name", "Votes", "Median time",
+        ...(spot ? ["Policy preferred"] : []), "Left side",
         "Longer text", "Own repeats alike", "Gold right",
         "Identical called equal", "Weight"],
     (d.judges ?? []).map((/** @type {any} */ j) => row(j.name, ...votes(j),
+        ...(spot ? [estimate(j.win, SCALES.share)] : []),
         estimate(j.left, SCALES.share), estimate(j.longer, SCALES.share),
         estimate(j.consistency, SCALES.rate), estimate(j.gold, SCALES.rate),
         estimate(j.identical, SCALES.rate),
