@@ -254,6 +254,7 @@ static enum status put_line(struct buf *out, struct watch *w, size_t i,
                             const struct watch_screen *s, struct err *err)
 {
     static const char *const after[] = {"objective/scores", "accuracy", "loss"};
+    static const char *const name_of[] = {"", "score", "acc.", "loss"};
     static char line[1][WATCH_SCREEN_COLUMNS * 3 + 1];
     struct watch_look r;
     double x[80];
@@ -266,8 +267,9 @@ static enum status put_line(struct buf *out, struct watch *w, size_t i,
     format_number(kl, watch_now(w, i, "kl/sequence"));
     format_seconds(eta, r.eta);
     watch_screen_curve(line, 1, columns, x, n);
-    (void)snprintf(head, sizeof head, "%-8.8s%8lld %8.8s %8.8s %7.7s ", r.state,
-                   (long long)r.step, score, kl, eta);
+    (void)snprintf(head, sizeof head, "%-8.8s%8lld %-5s%8.8s %8.8s %7.7s ",
+                   r.state, (long long)r.step, name_of[n > 0 ? k : 0], score,
+                   kl, eta);
     size_t used = strlen(head) + columns + 2;
     size_t name = s->width > used + 8 ? s->width - used : 8;
     buf_puts(out, head);
@@ -284,7 +286,7 @@ enum status watch_screen_draw(struct buf *out, struct watch *w,
 {
     size_t n = watch_count(w);
     if (n > 4) {
-        buf_printf(out, "%-8s%8s %8s %8s %7s\n", "state", "step", "score", "KL",
+        buf_printf(out, "%-8s%8s %13s %8s %7s\n", "state", "step", "now", "KL",
                    "eta");
         for (size_t i = 0; i < n; i++)
             TRY(put_line(out, w, i, s, err));

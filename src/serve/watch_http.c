@@ -109,15 +109,6 @@ static size_t read_names(const char **name, size_t room, char *text)
     return n;
 }
 
-static int64_t read_step(const char *text, int64_t fallback)
-{
-    char *end;
-    if (text == NULL)
-        return fallback;
-    long long x = strtoll(text, &end, 10);
-    return *end == '\0' && x >= 0 ? x : fallback;
-}
-
 struct series {
     int64_t id[SERIES_RUNS_MAX];
     const char *name[SERIES_METRICS_MAX];
@@ -140,9 +131,11 @@ static enum status read_ask(struct watch_ask *ask, struct series *s,
         ask->run = s->id;
         ask->n_run = read_ids(s->id, SERIES_RUNS_MAX, runs);
     }
-    ask->from = read_step(http_query(r, "from"), 0);
-    ask->to = read_step(http_query(r, "to"), CURVE_STEP_MAX);
-    int64_t points = read_step(http_query(r, "points"), POINTS);
+    int64_t points;
+    TRY(watch_ask_count(&ask->from, r, "from", 0, CURVE_STEP_MAX, err));
+    TRY(watch_ask_count(&ask->to, r, "to", CURVE_STEP_MAX, CURVE_STEP_MAX,
+                        err));
+    TRY(watch_ask_count(&points, r, "points", POINTS, CURVE_POINTS_MAX, err));
     size_t n = (runs != NULL ? ask->n_run : watch_count(w)) * ask->n_metric;
     size_t most = SERIES_NUMBERS_MAX / 3 / (n > 0 ? n : 1);
     ask->points = points < 2 ? 2 : (size_t)points;

@@ -211,6 +211,18 @@ bool watch_source_line(const char **line, size_t *len, const char **at,
 void watch_source_answer(struct watch_job *job, enum status status,
                          struct buf *out, const struct err *err);
 
+/*
+ * A count in the query, `fallback` where it is absent, at most `most`; or one
+ * of a NULL-terminated list of words, the first where it is absent.  ERR_ARG
+ * names what is neither.
+ */
+enum status watch_ask_count(int64_t *out, const struct http_request *r,
+                            const char *key, int64_t fallback, int64_t most,
+                            struct err *err) MUST_CHECK;
+enum status watch_ask_word(const char **out, const struct http_request *r,
+                           const char *key, const char *const *word,
+                           struct err *err) MUST_CHECK;
+
 /* ---- watch_http.c, watch_guard.c ---------------------------------------- */
 
 enum status watch_serve_start(struct watch *w, const struct watch_serve *s,

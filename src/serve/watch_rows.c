@@ -122,29 +122,29 @@ static int compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static size_t read_size(const char *text, size_t fallback, size_t most)
+static enum status read_listing(struct listing *l, const struct http_request *r,
+                                struct err *err)
 {
-    char *end;
-    unsigned long long x = text != NULL ? strtoull(text, &end, 10) : 0;
-    if (text == NULL || *end != '\0' || text[0] < '0' || text[0] > '9')
-        return fallback;
-    return x > most ? most : (size_t)x;
-}
-
-static void read_listing(struct listing *l, const struct http_request *r)
-{
-    const char *tag = http_query(r, "tag"), *order = http_query(r, "order");
+    static const char *const sorts[] = {"row",    "score", "kl",
+                                        "length", "gold",  NULL};
+    static const char *const orders[] = {"asc", "desc", NULL};
+    static const char *const which[] = {"", "policy", "reference", NULL};
+    const char *tag = http_query(r, "tag"), *order;
     const char *colon = tag != NULL ? strchr(tag, ':') : NULL;
-    *l = (struct listing){.which = http_query(r, "which"),
-                          .text = http_query(r, "text"),
-                          .sort = http_query(r, "sort")};
-    if (l->sort == NULL)
-        l->sort = "row";
-    l->is_falling = order != NULL && strcmp(order, "desc") == 0;
+    *l = (struct listing){.text = http_query(r, "text")};
+    TRY(watch_ask_word(&l->sort, r, "sort", sorts, err));
+    TRY(watch_ask_word(&order, r, "order", orders, err));
+    TRY(watch_ask_word(&l->which, r, "which", which, err));
+    if (l->which[0] == '\0')
+        l->which = NULL;
+    l->is_falling = strcmp(order, "desc") == 0;
+    if (tag != NULL && tag[0] != '\0' && colon == NULL)
+        return err_set(err, ERR_ARG, "tag: KEY:VALUE is wanted");
     if (colon != NULL && (size_t)(colon - tag) < sizeof l->tag) {
         memcpy(l->tag, tag, (size_t)(colon - tag));
         (void)snprintf(l->value, sizeof l->value, "%s", colon + 1);
     }
+    return OK;
 }
 
 static enum status write_page(struct json_writer *j, const struct listing *l,
@@ -176,17 +176,20 @@ static enum status write_page(struct json_writer *j, const struct listing *l,
 void watch_rows_list(struct watch *w, struct watch_job *job)
 {
     struct watch_place p;
-    struct listing l;
+    struct listing l = {.n = 0};
     struct watch_row_reader g = {NULL, NULL, 0};
     struct buf out;
     struct json_writer j;
     struct err err = {OK, ""};
     enum status status = OK;
-    size_t limit = read_size(http_query(job->request, "limit"), PAGE, PAGE_MAX);
-    size_t offset = read_size(http_query(job->request, "offset"), 0, SIZE_MAX);
+    int64_t limit, offset;
     buf_init(&out, WATCH_DOCUMENT_MAX);
     json_writer_init(&j, &out, false);
-    read_listing(&l, job->request);
+    TRY_DONE(
+        watch_ask_count(&limit, job->request, "limit", PAGE, PAGE_MAX, &err));
+    TRY_DONE(
+        watch_ask_count(&offset, job->request, "offset", 0, INT64_MAX, &err));
+    TRY_DONE(read_listing(&l, job->request, &err));
     TRY_DONE(watch_source_hold(w, job, &p, &err));
     TRY_DONE(watch_held_read(&l.held, w, p.project, job->request, &err));
     TRY_DONE(gather(&l, &g, &w->held.text, &err));
@@ -198,7 +201,7 @@ void watch_rows_list(struct watch *w, struct watch_job *job)
     json_field_int(&j, "skipped", (int64_t)l.bad);
     json_put_key(&j, "rows");
     json_open(&j, '[');
-    TRY_DONE(write_page(&j, &l, &g, offset, limit, &err));
+    TRY_DONE(write_page(&j, &l, &g, (size_t)offset, (size_t)limit, &err));
     json_close(&j, ']');
     json_close(&j, '}');
 done:

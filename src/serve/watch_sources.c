@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,4 +167,37 @@ void watch_rows_sources(struct watch *w, struct watch_job *job)
     json_close(&j, ']');
     json_close(&j, '}');
     watch_source_answer(job, status, &out, &err);
+}
+
+enum status watch_ask_count(int64_t *out, const struct http_request *r,
+                            const char *key, int64_t fallback, int64_t most,
+                            struct err *err)
+{
+    const char *text = http_query(r, key);
+    char *end;
+    *out = fallback;
+    if (text == NULL)
+        return OK;
+    errno = 0;
+    long long x = strtoll(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+        return err_set(err, ERR_ARG, "%s: a number from 0 is wanted", key);
+    *out = x > most ? most : x;
+    return OK;
+}
+
+enum status watch_ask_word(const char **out, const struct http_request *r,
+                           const char *key, const char *const *word,
+                           struct err *err)
+{
+    const char *text = http_query(r, key);
+    *out = word[0];
+    if (text == NULL || text[0] == '\0')
+        return OK;
+    for (size_t i = 0; word[i] != NULL; i++)
+        if (strcmp(text, word[i]) == 0) {
+            *out = word[i];
+            return OK;
+        }
+    return err_set(err, ERR_ARG, "%s: %s is not one of its values", key, text);
 }

@@ -213,6 +213,17 @@ static void test_replies(void **state)
     get("/api/watch/runs/1/rows/iteration-3/9", NULL, 404);
     get("/api/watch/runs/1/rows/iteration-4", NULL, 404);
     get("/api/watch/runs/1/rows/..%2F..%2Fetc", NULL, 400);
+    static const char *const bad[] = {
+        "rows/iteration-3?sort=evil",  "rows/iteration-3?order=down",
+        "rows/iteration-3?limit=-1",   "rows/iteration-3?offset=x",
+        "rows/iteration-3?which=mine", "rows/iteration-3?tag=kind"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "/api/watch/runs/1/%s", bad[i]);
+        get(path, NULL, 400);
+    }
+    get("/api/watch/series?metrics=loss&from=nan", NULL, 400);
+    get("/api/watch/series?metrics=loss&points=1e3", NULL, 400);
     get("/api/watch/runs/1/history?prompt=p/2", NULL, 200);
     has("\"source\":\"iteration-3\",\"row\":3");
     assert_null(strstr(reply.body, "p/1"));
