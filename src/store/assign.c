@@ -284,17 +284,6 @@ static enum status renew(struct db *db, const struct choosing *c, int64_t id,
     return query_run(&q, err);
 }
 
-/* An id that a query of one row gives, or 0; ends it. */
-static enum status one_id(int64_t *id, struct query *q, struct err *err)
-{
-    bool row;
-    enum status status = query_next(q, &row, err);
-    if (status == OK)
-        *id = row ? query_int(q, 0) : 0;
-    query_close(q);
-    return status;
-}
-
 static enum status find_lapsed(int64_t *id, struct db *db,
                                const struct choosing *c, struct err *err)
 {
@@ -309,7 +298,7 @@ static enum status find_lapsed(int64_t *id, struct db *db,
     query_bind_int(&q, 1, c->judge);
     query_bind_int(&q, 2, c->pool.id);
     query_bind_int(&q, 3, c->pool.overlap);
-    return one_id(id, &q, err);
+    return query_one(id, &q, err);
 }
 
 /*
@@ -362,7 +351,7 @@ static enum status find_new(int64_t *item, struct db *db,
     query_bind_int(&q, 4, c->judge);
     query_bind_int(&q, 5, nth);
     query_bind_text(&q, 6, choice_word(&choice_task, (int)c->pool.task));
-    return one_id(item, &q, err);
+    return query_one(item, &q, err);
 }
 
 enum status assign_count_met(int64_t *n, struct db *db, int64_t judge,
@@ -384,7 +373,7 @@ enum status assign_count_met(int64_t *n, struct db *db, int64_t judge,
     query_bind_int(&q, 3, p.overlap);
     query_bind_int(&q, 4, judge);
     query_bind_text(&q, 6, choice_word(&choice_task, (int)p.task));
-    return one_id(n, &q, err);
+    return query_one(n, &q, err);
 }
 
 static enum status next_number(int64_t *nth, struct db *db, int64_t judge,
@@ -396,7 +385,7 @@ static enum status next_number(int64_t *nth, struct db *db, int64_t judge,
                    "WHERE judge_id = ?1",
                    err));
     query_bind_int(&q, 1, judge);
-    return one_id(nth, &q, err);
+    return query_one(nth, &q, err);
 }
 
 /* A new one, or 0 when nothing is left. */
@@ -478,7 +467,7 @@ static enum status find_standing(int64_t *id, struct db *db, int64_t assignment,
     TRY(query_open(&q, db, "SELECT max(id) FROM vote WHERE assignment_id = ?1",
                    err));
     query_bind_int(&q, 1, assignment);
-    return one_id(id, &q, err);
+    return query_one(id, &q, err);
 }
 
 enum status assign_blind(struct blind *out, struct arena *a, struct db *db,

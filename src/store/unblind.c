@@ -3,17 +3,6 @@
 #include "store/audit.h"
 #include "store/query.h"
 
-/* The number of a query of one row, or 0; ends it. */
-static enum status one_number(int64_t *out, struct query *q, struct err *err)
-{
-    bool row;
-    enum status status = query_next(q, &row, err);
-    if (status == OK)
-        *out = row ? query_int(q, 0) : 0;
-    query_close(q);
-    return status;
-}
-
 enum status unblind_is_bound(bool *out, struct db *db, int64_t judge,
                              int64_t pool, struct err *err)
 {
@@ -28,7 +17,7 @@ enum status unblind_is_bound(bool *out, struct db *db, int64_t judge,
                    err));
     query_bind_int(&q, 1, judge);
     query_bind_int(&q, 2, pool);
-    TRY(one_number(&found, &q, err));
+    TRY(query_one(&found, &q, err));
     *out = found != 0;
     return OK;
 }
@@ -43,7 +32,7 @@ enum status unblind_when(int64_t *at, struct db *db, int64_t judge,
                    err));
     query_bind_int(&q, 1, judge);
     query_bind_int(&q, 2, pool);
-    return one_number(at, &q, err);
+    return query_one(at, &q, err);
 }
 
 struct looking {
