@@ -22,11 +22,16 @@ static const char guide[] =
     "Then say of each how helpful and how direct it is, whether what it says "
     "is correct, and whether its length is right.";
 
-/* A prompt's replies; texts live in the arena, NULL: there is none. */
+/* Replies of the reference to one prompt that are looked at. */
+#define REFERENCES 8
+
+/* A prompt's replies; texts live in the arena, NULL: there is none.  Those of
+ * the reference differ in text. */
 struct pair {
     const char *prompt_id, *prompt;
-    struct candidate policy, reference, other; // other: a second reference's
-    uint64_t order;                            // by which prompts are chosen
+    struct candidate policy, reference[REFERENCES];
+    size_t n;       // of the reference's
+    uint64_t order; // by which prompts are chosen
 };
 
 struct slice {
@@ -105,11 +110,17 @@ static enum status take_row(struct slice *s, const struct watch_row *r,
         TRY(copy_text(&p->prompt, &s->arena, &r->prompt, err));
     if (has_policy && watch_row_text_is(&r->which, "policy"))
         return fill(&p->policy, s, r, "policy", s->step, err);
-    if (!watch_row_text_is(&r->which, "reference"))
+    if (!watch_row_text_is(&r->which, "reference") || p->n == REFERENCES)
         return OK;
-    if (p->reference.text == NULL)
-        return fill(&p->reference, s, r, "reference", 0, err);
-    return fill(&p->other, s, r, "placebo", 0, err);
+    struct candidate *last = &p->reference[p->n];
+    TRY(fill(last, s, r, "reference", 0, err));
+    bool is_new = last->text != NULL;
+    for (size_t i = 0; is_new && i < p->n; i++)
+        is_new = strcmp(p->reference[i].text, last->text) != 0;
+    p->n += is_new;
+    if (!is_new)
+        *last = (struct candidate){.text = NULL};
+    return OK;
 }
 
 static enum status take_file(struct slice *s, const char *path, bool has_policy,
@@ -221,16 +232,22 @@ static enum status need_pool(int64_t *id, struct db *db, const char *name,
     return items_add_pool(id, db, &pool, 0, now, err);
 }
 
+/* Two replies to be compared; first is NULL where there are none. */
+struct duel {
+    const struct candidate *first, *reference;
+};
+
 static enum status add_item(struct adding *x, struct db *db, int64_t pool,
-                            const struct pair *p, bool is_placebo,
-                            struct err *err)
+                            const struct pair *p, const struct duel *two,
+                            bool is_placebo, struct err *err)
 {
     char name[SLICES_NAME];
     bool is_new;
     int64_t id;
     slices_name(name, x->run, x->slice->step, is_placebo, p->prompt_id);
-    struct candidate candidate[2] = {is_placebo ? p->other : p->policy,
-                                     p->reference};
+    struct candidate candidate[2] = {*two->first, *two->reference};
+    if (is_placebo)
+        candidate[0].source = "placebo";
     for (int i = 0; i < 2; i++)
         candidate[i].run = x->pool + sizeof "watch:";
     const struct item item = {.pool = pool,
@@ -242,42 +259,107 @@ static enum status add_item(struct adding *x, struct db *db, int64_t pool,
                               .candidate = candidate,
                               .n = 2};
     TRY(items_add(&id, &is_new, db, &item, 0, x->now, err));
-    if (!is_new)
-        x->out->already++;
-    else if (is_placebo)
-        x->out->placebo++;
-    else
-        x->out->pairs++;
+    x->out->placebo += is_new && is_placebo;
+    x->out->pairs += is_new && !is_placebo;
     return OK;
 }
 
-/* Pairs and placebo of different prompts, so that nobody meets one twice. */
+/* What of a prompt may be put side by side: replies that no item of the
+ * database shows yet, or any. */
+static enum status choose(struct duel *pair, struct duel *placebo,
+                          struct db *db, const struct pair *p, bool any,
+                          struct err *err)
+{
+    const struct candidate *fresh[REFERENCES];
+    bool is_shown = false;
+    size_t n = 0;
+    *pair = *placebo = (struct duel){NULL, NULL};
+    for (size_t i = 0; i < p->n; i++) {
+        TRY(items_show(&is_shown, db, p->prompt, p->reference[i].text, err));
+        if (!is_shown || any)
+            fresh[n++] = &p->reference[i];
+    }
+    if (n >= 2)
+        *placebo = (struct duel){fresh[1], fresh[0]};
+    if (p->policy.text == NULL)
+        return OK;
+    TRY(items_show(&is_shown, db, p->prompt, p->policy.text, err));
+    for (size_t i = 0; i < n && (!is_shown || any) && pair->first == NULL; i++)
+        if (strcmp(fresh[i]->text, p->policy.text) != 0)
+            *pair = (struct duel){&p->policy, fresh[i]};
+    return OK;
+}
+
+/* Is a prompt's item there already, of an earlier wish? */
+static enum status is_queued(bool *out, const struct adding *x, struct db *db,
+                             int64_t pool, const struct pair *p,
+                             bool is_placebo, struct err *err)
+{
+    char name[SLICES_NAME];
+    int64_t id;
+    struct err reason;
+    slices_name(name, x->run, x->slice->step, is_placebo, p->prompt_id);
+    enum status status = items_find(&id, db, pool, name, &reason);
+    *out = status == OK;
+    return status == OK || status == ERR_MISSING
+               ? OK
+               : err_set(err, status, "%s", reason.text);
+}
+
+/* What of a wish has been fulfilled. */
+struct count {
+    size_t pairs, placebo;
+};
+
+static enum status add_prompt(struct adding *x, struct count *n, struct db *db,
+                              int64_t pool, const struct pair *p, bool any,
+                              struct err *err)
+{
+    struct duel pair, placebo;
+    bool has_pair, has_placebo;
+    TRY(is_queued(&has_pair, x, db, pool, p, false, err));
+    TRY(is_queued(&has_placebo, x, db, pool, p, true, err));
+    n->pairs += has_pair;
+    n->placebo += has_placebo;
+    x->out->already += has_pair + has_placebo;
+    if (has_pair || has_placebo)
+        return OK;
+    TRY(choose(&pair, &placebo, db, p, any, err));
+    /* By turns, as far as there are any. */
+    if (pair.first != NULL && n->pairs < x->pairs &&
+        (n->pairs <= n->placebo || placebo.first == NULL ||
+         n->placebo >= x->pairs)) {
+        n->pairs++;
+        return add_item(x, db, pool, p, &pair, false, err);
+    }
+    if (placebo.first == NULL || n->placebo >= x->pairs)
+        return OK;
+    n->placebo++;
+    return add_item(x, db, pool, p, &placebo, true, err);
+}
+
+/*
+ * Pairs and placebo of different prompts, so that nobody meets one twice, and
+ * of replies that no earlier check shows: whoever met one of these is not
+ * given it again.  With none left they are queued all the same, for others.
+ */
 static enum status add_items(struct db *db, void *ctx, struct err *err)
 {
     struct adding *x = ctx;
-    size_t pairs = 0, placebo = 0;
+    struct count n = {0, 0};
     int64_t pool;
     TRY(need_pool(&pool, db, x->pool, x->now, err));
-    for (size_t i = 0; i < x->slice->n; i++) {
-        const struct pair *p = &x->slice->pair[i];
-        if (p->prompt == NULL || p->reference.text == NULL ||
-            project_check_name(p->prompt_id, "a prompt's id", NULL) != OK)
-            continue;
-        bool is_pair = p->policy.text != NULL &&
-                       strcmp(p->policy.text, p->reference.text) != 0;
-        bool is_placebo = p->other.text != NULL &&
-                          strcmp(p->other.text, p->reference.text) != 0;
-        /* By turns, as far as there are any. */
-        if (is_pair && pairs < x->pairs &&
-            (pairs <= placebo || !is_placebo || placebo >= x->pairs)) {
-            TRY(add_item(x, db, pool, p, false, err));
-            pairs++;
-        } else if (is_placebo && placebo < x->pairs) {
-            TRY(add_item(x, db, pool, p, true, err));
-            placebo++;
+    for (int any = 0; any < 2 && n.pairs == 0; any++) {
+        n = (struct count){0, 0};
+        x->out->already = 0;
+        for (size_t i = 0; i < x->slice->n; i++) {
+            const struct pair *p = &x->slice->pair[i];
+            if (p->prompt != NULL && p->n > 0 &&
+                project_check_name(p->prompt_id, "a prompt's id", NULL) == OK)
+                TRY(add_prompt(x, &n, db, pool, p, any != 0, err));
         }
     }
-    if (pairs == 0)
+    if (n.pairs == 0)
         return err_set(err, ERR_MISSING,
                        "no prompt has replies of both policy and reference "
                        "that differ");

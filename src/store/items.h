@@ -116,6 +116,11 @@ enum status items_read(struct item *out, struct arena *a, struct db *db,
 enum status items_find(int64_t *id, struct db *db, int64_t pool,
                        const char *name, struct err *err) MUST_CHECK;
 
+/* Does any item show this reply to this prompt?  Whoever had that item is given
+ * no other one with it (store/assign.h). */
+enum status items_show(bool *out, struct db *db, const char *prompt,
+                       const char *reply, struct err *err) MUST_CHECK;
+
 /* Ids of a pool's items, in the order they were added. */
 enum status items_walk(struct db *db, int64_t pool, items_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;

@@ -387,3 +387,19 @@ enum status items_digest_pool(unsigned char out[32], struct db *db, int64_t id,
     arena_free(&a);
     return status;
 }
+
+enum status items_show(bool *out, struct db *db, const char *prompt,
+                       const char *reply, struct err *err)
+{
+    struct query q;
+    int64_t found = 0;
+    TRY(query_open(&q, db,
+                   "SELECT EXISTS (SELECT 1 FROM reply "
+                   "WHERE digest = plumb_digest(?1, ?2))",
+                   err));
+    query_bind_text(&q, 1, prompt);
+    query_bind_text(&q, 2, reply);
+    TRY(query_one(&found, &q, err));
+    *out = found != 0;
+    return OK;
+}
