@@ -9,7 +9,7 @@ open() {
     "$plumb" label "$1" --port 0 --json >serving 2>serving.log </dev/null &
     server=$!
     tries=0
-    while ! jq -e .port serving >/dev/null 2>&1 && [ $tries -lt 100 ]; do
+    while [ -z "$(jq .port serving 2>/dev/null)" ] && [ $tries -lt 100 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
