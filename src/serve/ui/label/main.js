@@ -268,7 +268,7 @@ export class App {
         this.shell.announce(text);
     }
 
-    /** @param {string} text @param {"good"|"bad"} [kind] */
+    /** @param {string} text @param {"good"|"plain"|"bad"} [kind] */
     notice(text, kind) {
         this.shell.notice(text, kind);
     }

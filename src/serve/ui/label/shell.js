@@ -144,16 +144,18 @@ export class Shell {
             `${text}\u00a0` : text;
     }
 
-    /** @param {string} text @param {"good"|"bad"} [kind] */
+    /** Something was done (good), only a word (plain), or a failure, which
+     *  stays (bad). @param {string} text @param {"good"|"plain"|"bad"} [kind] */
     notice(text, kind = "good") {
         const box = h("div", { class: `notice ${kind}` },
-            icon(kind === "bad" ? "warning" : "check"), h("p", text),
+            kind !== "plain" && icon(kind === "bad" ? "warning" : "check"),
+            h("p", text),
             h("button", { type: "button", class: "quiet square",
                 "aria-label": "Dismiss", onclick: () => box.remove() },
             icon("close")));
         while (this.notices.childElementCount > 2)
             this.notices.firstElementChild?.remove();
         this.notices.append(box);
-        if (kind === "good") setTimeout(() => box.remove(), NOTICE_MS);
+        if (kind !== "bad") setTimeout(() => box.remove(), NOTICE_MS);
     }
 }

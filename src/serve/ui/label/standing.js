@@ -83,10 +83,18 @@ function estimate(e, scale) {
                 `${t(e.low)} to ${t(e.high ?? e.low)}, `, `n = ${e.n}`)))];
 }
 
-/** @param {string} caption @param {string[]} heads @param {(Node|false)[]} rows
- *  @param {string} [note] */
+/** Columns that fit beside each other on a desk; with more of them, and on a
+ *  phone, a row becomes a card whose cells carry their heads. */
+const COLUMNS = 6;
+
+/** @param {string} caption @param {string[]} heads
+ *  @param {(HTMLElement|false)[]} rows @param {string} [note] */
 function table(caption, heads, rows, note) {
-    const box = h("div", { class: "table" }, h("table",
+    for (const tr of rows)
+        for (const [i, cell] of [...(tr ? tr.children : [])].entries())
+            /** @type {HTMLElement} */ (cell).dataset.head = heads[i];
+    const wide = heads.length > COLUMNS ? " cards" : "";
+    const box = h("div", { class: `table${wide}` }, h("table",
         h("thead", h("tr", heads.map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", rows)));
     requestAnimationFrame(() => scrollable(box, caption));
@@ -168,7 +176,8 @@ function judges(d) {
         ...(spot ? ["Policy preferred"] : []), "Left side",
         "Longer text", "Own repeats alike", "Gold right",
         "Identical called equal", "Weight"],
-    (d.judges ?? []).map((/** @type {any} */ j) => row(j.name, ...votes(j),
+    (d.judges ?? []).map((/** @type {any} */ j) => !j.votes ?
+        row(j.name, votes(j)[0]) : row(j.name, ...votes(j),
         ...(spot ? [estimate(j.win, SCALES.share)] : []),
         estimate(j.left, SCALES.share), estimate(j.longer, SCALES.share),
         estimate(j.consistency, SCALES.rate), estimate(j.gold, SCALES.rate),
@@ -198,9 +207,17 @@ function bound(d, look) {
 
 /** @param {any} d */
 function agreement(d) {
-    return (d.agreement ?? []).length > 0 && table("Agreement between judges",
+    /** @type {any[]} */
+    const all = d.agreement ?? [];
+    const why = new Set(all.map((a) => a.value === undefined ?
+        a.undefined : ""));
+    if (why.size === 1 && !why.has(""))
+        return h("section", { class: "panel" },
+            h("h2", "Agreement between judges"),
+            h("p", { class: "muted" }, `Not known: ${[...why][0]}.`));
+    return all.length > 0 && table("Agreement between judges",
         ["Measure", "Of", ""],
-        d.agreement.map((/** @type {any} */ a) => row(named(a.name),
+        all.map((/** @type {any} */ a) => row(named(a.name),
             named(a.of), estimate(a,
                 a.name === "raw" ? SCALES.rate : SCALES.kappa))));
 }

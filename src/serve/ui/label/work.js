@@ -338,7 +338,8 @@ export class Work {
         if (this.isDiff) this.render = "plain";
         this.paintToggles();
         if (this.isDiff && !diff(this.item.answers[0], this.item.answers[1]))
-            this.app.notice("These two are too long to compare.");
+            this.app.notice("These two are too long to compare.",
+                "plain");
         this.app.announce(this.isDiff ? "Differences are marked" :
             "Differences are not marked");
     }
@@ -401,7 +402,7 @@ export class Work {
                 p.pool === this.pool.pool &&
                 (p.state === "voted" || p.state === "skipped"));
             if (past) await this.undo(past.assignment);
-            else this.app.notice("There is nothing to undo.");
+            else this.app.notice("There is nothing to undo.", "plain");
         } catch (error) {
             this.app.failed(error, "Undo");
         }
@@ -420,7 +421,8 @@ export class Work {
             }
         }
         if (outbox.has(assignment)) {
-            this.app.notice("That one is being saved; undo it when it is.");
+            this.app.notice("That one is being saved; undo it when it is.",
+                "plain");
             return;
         }
         try {
@@ -519,7 +521,8 @@ export class Work {
     history() {
         historyDialog(this.app, (past) => {
             if (past.pool === this.pool.pool) void this.undo(past.assignment);
-            else this.app.notice("That is of another pool: open it first.");
+            else this.app.notice("That is of another pool: open it first.",
+                "plain");
         });
     }
 
