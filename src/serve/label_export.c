@@ -5,6 +5,9 @@
  * its own with a connection of its own, one at a time until it was sent; the
  * answer is what the database held at one moment.  That it was asked for goes
  * into the audit log before anybody has it, by the one writer.
+ *
+ * A file tells whose side every vote was for, as the standing does, and more.
+ * So it is closed to who judges there in the same way (store/unblind.h).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 #include "serve/label_internal.h"
 #include "store/export.h"
 #include "store/items.h"
+#include "store/unblind.h"
 
 #define EXPORT_MAX ((size_t)1 << 30)
 #define HEADER_MAX (16 * PROJECT_NAME_MAX + 200)
@@ -25,9 +29,14 @@ struct exporting {
     char header[HEADER_MAX];
     struct export_config config;
     int64_t actor, now;
+    bool is_look; // who judges in this pool wants it all the same
     struct buf out;
     size_t at; // of `out`: what was sent
 };
+
+static const char closed[] =
+    "closed to you while you judge in this pool: it tells whose side each vote "
+    "was for";
 
 static enum status add_line(void *ctx, const char *line, size_t len,
                             struct err *err)
@@ -65,10 +74,17 @@ static void fail(struct exporting *x, enum status status, const struct err *err)
     http_reply_status(r, status, err);
 }
 
+/* Whoever got a first item while the file was written is bound by now. */
 static enum status note(struct db *db, void *ctx, struct err *err)
 {
     const struct exporting *x = ctx;
-    return export_note(db, &x->config, x->actor, x->now, err);
+    bool is_bound;
+    TRY(unblind_is_bound(&is_bound, db, x->actor, x->config.pool, err));
+    if (is_bound && !x->is_look)
+        return err_set(err, ERR_MISMATCH, "%s", closed);
+    TRY(export_note(db, &x->config, x->actor, x->now, err));
+    return is_bound ? unblind_note(db, x->actor, x->config.pool, x->now, err)
+                    : OK;
 }
 
 /* ---- the file's name ---------------------------------------------------- */
@@ -138,30 +154,39 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* Opens nothing for who may not have it. */
 static enum status begin(struct exporting *x, struct label *label,
                          struct http_request *r, struct err *err)
 {
     struct arena a = {0};
     struct pool pool;
+    bool is_bound;
     const char *format = http_query(r, "format");
     const char *redact = http_query(r, "redact");
+    const char *unblind = http_query(r, "unblind");
     int found = export_find(format != NULL ? format : "canonical");
     if (found < 0)
         return err_set(err, ERR_ARG, "no such format: '%.40s'", format);
     if (redact != NULL && strcmp(redact, "0") != 0 && strcmp(redact, "1") != 0)
         return err_set(err, ERR_ARG, "redact is 0 or 1");
+    if (unblind != NULL && strcmp(unblind, "1") != 0)
+        return err_set(err, ERR_ARG, "unblind is 1, or not there");
     x->config = (struct export_config){.format = (enum export_format)found,
                                        .pool = http_arg_int(r, 0),
                                        .is_redact = redact != NULL &&
                                                     strcmp(redact, "1") == 0};
     x->actor = http_who(r)->judge.id;
     x->now = http_now(r);
+    x->is_look = unblind != NULL;
     enum status status =
         items_read_pool(&pool, &a, label->db, x->config.pool, err);
     if (status == OK)
         name_file(x->header, pool.name, &x->config);
     arena_free(&a);
     TRY(status);
+    TRY(unblind_is_bound(&is_bound, label->db, x->actor, x->config.pool, err));
+    if (is_bound && !x->is_look)
+        return OK;
     return db_open_again(&x->db, label->db, DB_READ, err);
 }
 
@@ -186,6 +211,11 @@ void label_export(struct label *label, struct http_request *r)
     status = begin(x, label, r, &err);
     if (status != OK) {
         fail(x, status, &err);
+        return;
+    }
+    if (x->db == NULL) {
+        end(x);
+        http_reply_error(r, 403, closed);
         return;
     }
     http_later(r);

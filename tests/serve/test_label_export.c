@@ -68,6 +68,44 @@ static void test_export(void **state)
                          asked[i].status);
 }
 
+/* Whoever judges in an open pool is told no more by a file than by how it
+ * stands; who takes it all the same is in the log, with the export. */
+static void test_bound(void **state)
+{
+    static const char exports[] =
+        "SELECT count(*) FROM audit WHERE event = 'export'";
+    static const char looks[] =
+        "SELECT count(*) FROM audit WHERE event = 'unblind'";
+    struct hall *h = *state;
+    struct person root = hall_enter(h, "root", JUDGE_ADMIN);
+    struct person other = hall_enter(h, "other", JUDGE_ADMIN);
+    char path[100], look[120];
+    (void)snprintf(path, sizeof path, "/api/pools/%lld/export?format=canonical",
+                   (long long)h->spot);
+    (void)snprintf(look, sizeof look, "%s&unblind=1", path);
+    int64_t a = hall_next(h, &root, h->spot);
+    assert_int_equal(hall_vote(h, &root, a, "A", "k", 0), 200);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 403);
+    assert_null(strstr(h->reply.body, "\"source\""));
+    assert_int_equal(hall_askf(h, &root, "GET", NULL, "%s&unblind=0", path),
+                     400);
+    assert_int_equal(rig_number(&h->rig, exports), 0);
+    assert_int_equal(rig_number(&h->rig, looks), 0);
+    /* Refusing leaves the way free, and who does not judge is not held. */
+    assert_int_equal(hall_ask(h, &other, "GET", path, NULL), 200);
+    assert_int_equal(hall_ask(h, &other, "GET", look, NULL), 200);
+    assert_int_equal(rig_number(&h->rig, looks), 0);
+    assert_int_equal(hall_ask(h, &root, "GET", look, NULL), 200);
+    assert_int_equal(hall_ask(h, &root, "GET", look, NULL), 200);
+    assert_int_equal(rig_number(&h->rig, exports), 4);
+    assert_int_equal(rig_number(&h->rig, looks), 1);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 403);
+    assert_int_equal(items_close_pool(h->rig.db, h->spot, 0, RIG_NOW, NULL),
+                     OK);
+    assert_int_equal(hall_ask(h, &root, "GET", path, NULL), 200);
+    assert_non_null(strstr(h->reply.body, "\"source\""));
+}
+
 static const char *file_of(struct hall *h, const struct person *p,
                            const char *path)
 {
@@ -127,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bound, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
     };

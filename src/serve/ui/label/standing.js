@@ -245,14 +245,15 @@ const FORMATS = {
         "helpsteer", "trl", "openrlhf"],
 };
 
-/** @param {Pool} pool */
-function exports_(pool) {
+/** @param {Pool} pool @param {boolean} isUnblind looks while judging here */
+function exports_(pool, isUnblind) {
     const redact = h("input", { type: "checkbox", onchange: () => point() });
     const links = FORMATS[pool.task].map((f) => h("a", { download: "",
         class: "quiet button", data: { format: f } }, f));
     const point = () => links.forEach((a) => {
         a.href = `/api/pools/${pool.pool}/export?format=${a.dataset.format}` +
-            (redact.checked ? "&redact=1" : "");
+            (redact.checked ? "&redact=1" : "") +
+            (isUnblind ? "&unblind=1" : "");
     });
     point();
     return h("section", { class: "panel" }, h("h2", "Export"),
@@ -266,6 +267,7 @@ export async function standingView(app, id) {
     app.shell.setTitle("How it stands");
     const body = h("div", { class: "standing" });
     const when = h("p", { class: "muted when" });
+    const files = h("div");
     const path = pool && `/api/pools/${pool.pool}/standing`;
     app.page(h("div", { class: "wide" },
         h("h1", { class: "big" }, pool ? pool.name : id ? "No such pool" :
@@ -274,8 +276,7 @@ export async function standingView(app, id) {
             "aria-label": "Pools" }, app.pools.map((p) => h("a",
             { class: "quiet button", href: `#/standing/${p.pool}`,
                 "aria-current": p === pool ? "page" : null }, p.name))),
-        when, body,
-        pool && app.session?.role === "admin" && exports_(pool)));
+        when, body, files));
     app.focusHeading();
     if (!path) {
         body.append(h("p", id ? "There is no pool of this number." :
@@ -287,6 +288,13 @@ export async function standingView(app, id) {
     const look = () => {
         isUnblind = true;
         void load();
+    };
+    /* Files tell what the document tells, and are there with it; made once, so
+     * that a box that was ticked stays so. */
+    const offer = (/** @type {boolean} */ isOpen) => {
+        if (!isOpen) files.replaceChildren();
+        else if (pool && !files.firstChild && app.session?.role === "admin")
+            files.replaceChildren(exports_(pool, isUnblind));
     };
     const load = async () => {
         if (isLoading) {
@@ -300,15 +308,18 @@ export async function standingView(app, id) {
             if (isOver) return;
             body.replaceChildren(...(d.bound ? bound(d, look) : document_(d))
                 .filter((n) => n !== false));
+            offer(!d.bound);
             tell(d.at);
         } catch (error) {
             if (isOver) return;
             const e = error instanceof ApiError ? error :
                 new ApiError(0, String(error));
             if (e.status === 401) app.signedOut();
-            else if (e.status === 404) body.replaceChildren(h("p",
-                "This server does not tell how a pool stands."));
-            else tell(0);
+            else if (e.status === 404) {
+                body.replaceChildren(h("p",
+                    "This server does not tell how a pool stands."));
+                offer(true);
+            } else tell(0);
         } finally {
             setTimeout(() => {
                 isLoading = false;
