@@ -35,15 +35,16 @@
  * all pairs of a ranking: raw, Cohen's kappa of two judges or Fleiss' of more
  * (on items that have the votes the pool wants), alpha with the nominal metric;
  * alpha with the ordinal metric of "ranks", "direct", "helpful", "correct",
- * "length".  The unit of intervals is the prompt.Of a
- * spot-check also alpha of "policy", the choices on policy pairs alone: two
- * placebos are equal in truth, and agreement on them is chance.
+ * "length".  The unit of intervals is the prompt.  Of a spot-check also alpha
+ * of "policy", the choices on policy pairs alone: two placebos are equal in
+ * truth, and agreement on them is chance.
  *
- * Judges are said to agree no more than by chance when the interval of alpha of
- * a ranking or of "policy" does not lie above 0 and reaches no further than
- * STANDING_ALPHA to either side.  That is the alpha of judges of one mind about
- * 60 % of pairs, the least that is usual, where chance alone gives 40 %: it
- * would have shown.
+ * Judges are said to disagree as if by chance when the interval of alpha of a
+ * ranking or of "policy" holds 0 and lies below STANDING_ALPHA, and more than
+ * by chance when it lies below 0.  STANDING_ALPHA is the alpha of judges of one
+ * mind about 60 % of pairs, the least that is usual, where chance alone gives
+ * 40 %.  So of judges who agree as usual it is said in about one run of forty,
+ * what a 95 % interval misses to one side, however few the pairs are.
  *
  * SPOT-CHECK.  Win rate and marks are those of plumb diagnose
  * (diagnose/marks.h), the same numbers from the same votes.  Length-controlled:

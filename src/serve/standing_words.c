@@ -72,8 +72,7 @@ static const struct standing_value *alpha_of(const struct standing *s)
 static bool is_by_chance(const struct standing *s)
 {
     const struct standing_value *a = alpha_of(s);
-    return a->reason == NULL && a->e.low <= 0 &&
-           (a->e.high - a->e.low) / 2 <= STANDING_ALPHA;
+    return a->reason == NULL && a->e.low <= 0 && a->e.high < STANDING_ALPHA;
 }
 
 /* What a measurable excess says. */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "serve/standing.h"
+#include "serve/standing_internal.h"
 #include "serve/stands.h"
 
 static struct err err;
@@ -175,13 +175,13 @@ static void test_opposite_views(void **state)
     struct buf text;
     struct json_writer w;
     struct json *node;
-    judge_pairs(&r, &s, 48, "1000", "1011");
+    judge_pairs(&r, &s, 96, "1000", "1011");
     assert_non_null(strstr(s.says[0], "The judges disagree as if by chance"));
     assert_non_null(
         strstr(s.says[0], ": ada prefers the reference (policy wins 25 %"));
     assert_non_null(strstr(s.says[0], ", bob prefers the policy (75 %"));
     stands_near(s.judge[0].win.e.estimate, 0.25, 1e-12);
-    assert_int_equal(s.judge[1].win.e.n, 48);
+    assert_int_equal(s.judge[1].win.e.n, 96);
     buf_init(&text, 1 << 20);
     json_writer_init(&w, &text, false);
     standing_write(&w, &s);
@@ -204,6 +204,46 @@ static void test_opposite_views(void **state)
     rig_close(&r);
 }
 
+/* What is said first of judges whose alpha has this interval. */
+static const char *words_of(struct standing *s, double low, double high)
+{
+    const struct estimate e = {
+        .estimate = (low + high) / 2, .low = low, .high = high, .n = 60};
+    *s = (struct standing){.pool = {.task = POOL_RANKING},
+                           .progress = {.votes = 60},
+                           .n_agreement = 3,
+                           .longer = {.reason = "nothing"}};
+    for (size_t i = 0; i < s->n_agreement; i++)
+        s->agreement[i].value = (struct standing_value){e, NULL};
+    must(standing_say(s, &err));
+    assert_true(s->n_says > 0);
+    return s->says[0];
+}
+
+/* Chance is claimed only where it could not be what is usual. */
+static void test_chance(void **state)
+{
+    (void)state;
+    static const struct {
+        double low, high;
+        const char *said; // NULL: nothing of it
+    } known[] = {{-0.05, 0.45, NULL},      {-0.2, STANDING_ALPHA, NULL},
+                 {-0.2, 0.33, "as if"},    {0, 0.1, "as if"},
+                 {-0.8, 0.2, "as if"},     {0.01, 0.2, NULL},
+                 {-0.8, 0, "as if"},       {-0.5, -0.1, "more than"},
+                 {-0.9, -0.1, "more than"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct standing s;
+        const char *said = words_of(&s, known[i].low, known[i].high);
+        if (known[i].said == NULL)
+            assert_null(strstr(said, "disagree"));
+        else if (strstr(said, "disagree") == NULL ||
+                 strstr(said, known[i].said) == NULL)
+            fail_msg("%g to %g: %s", known[i].low, known[i].high, said);
+        arena_free(&s.arena);
+    }
+}
+
 /* It is not said of judges who agree, nor where too few pairs could tell. */
 static void test_agreed_views(void **state)
 {
@@ -224,9 +264,8 @@ static void test_agreed_views(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vote_a_prompt),
-        cmocka_unit_test(test_more),
-        cmocka_unit_test(test_opposite_views),
+        cmocka_unit_test(test_vote_a_prompt),  cmocka_unit_test(test_more),
+        cmocka_unit_test(test_opposite_views), cmocka_unit_test(test_chance),
         cmocka_unit_test(test_agreed_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
