@@ -193,11 +193,28 @@ static enum status lose_people(struct evidence *e, enum status why,
     return evidence_lose(e, "human/spotcheck.jsonl", DAMAGED, why, reason, err);
 }
 
+/* Files among people's databases that are nobody's votes: nothing rests on
+ * them, but whoever put them there may think so. */
+static enum status tell_passed(struct evidence *e, struct err *err)
+{
+    char names[HUMAN_NAMES];
+    const char *what;
+    struct err reason;
+    TRY(human_passed(names, e->project, err));
+    if (names[0] == '\0')
+        return OK;
+    (void)err_set(&reason, ERR_FORMAT, "no Plumb project, and passed over");
+    TRY(evidence_keep(&what, e, names, err));
+    return evidence_lose_part(e, what, "plumb label PROJECT.db", &reason, err);
+}
+
 enum status evidence_read_people(struct evidence *e, const char *human,
                                  struct err *err)
 {
     char path[FILE_PATH_MAX], names[HUMAN_NAMES];
     struct err reason;
+    if (human == NULL)
+        TRY(tell_passed(e, err));
     enum status status = human != NULL ? file_join(path, "", human, &reason)
                                        : human_find(path, e->project, &reason);
     if (status == OK)

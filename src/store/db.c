@@ -159,6 +159,11 @@ bool db_is_made(const struct db *db)
     return db->is_made;
 }
 
+int db_version(const struct db *db)
+{
+    return db->version;
+}
+
 bool db_is_still(const struct db *db)
 {
     return sqlite3_db_readonly(db->handle, "main") == 1;

@@ -51,13 +51,15 @@ struct db_schema {
     int32_t application_id;       // told by it from other programs' files
     const char *const *migration; // [i] makes version i + 1 of version i
     int versions;                 // this program's, at least 1
+    int readable; // the oldest version that readers need nothing newer than;
+                  // 0: only this program's
 };
 
 enum db_mode {
-    DB_READ,   // must exist; never written, not even brought up to date.  The
-               // log's index beside it is, but in a folder that cannot be
-               // written, where a database whose log is empty or gone is read
-               // as it lies there and taken not to change meanwhile
+    DB_READ, // must exist; never written, not even brought up to date: an
+        // older version is read as it is, or refused.  The log's index beside it is, but in a folder that cannot be
+        // written, where a database whose log is empty or gone is read
+        // as it lies there and taken not to change meanwhile
     DB_WRITE,  // must exist; of an older version: the migrations that it
                // lacks are run, each a transaction of its own
     DB_CREATE, // the same, and made when absent or empty: whole or not at
@@ -68,6 +70,11 @@ enum db_mode {
  * look does not drop locks that this process has on the file, as opening and
  * closing it otherwise would. */
 bool db_is_sqlite(const char *path);
+
+/* Is there a file that is surely none of this schema's: no SQLite file and
+ * without its mark, nobody's yet, or another program's?  What is damaged is not
+ * told from what is whole, and what cannot be read is none. */
+bool db_is_foreign(const char *path, const struct db_schema *schema);
 
 /* Open and check.  ERR_MISSING when absent.  `schema` must outlive it. */
 enum status db_open(struct db **out, const char *path, enum db_mode mode,
@@ -95,6 +102,10 @@ enum status db_check_place(struct db *db, struct err *err) MUST_CHECK;
 
 /* Did this connection make the file? */
 bool db_is_made(const struct db *db);
+
+/* The version of its schema: this program's, but where an older one is read as
+ * it is. */
+int db_version(const struct db *db);
 
 /* Is it one that is only read? */
 bool db_is_still(const struct db *db);

@@ -30,6 +30,7 @@ struct db {
     struct db_place place[DB_FILES];
     char *path;
     bool is_made; // the file, by this connection
+    int version;  // of its schema
     const struct db_schema *schema;
     struct db_statement *statement; // [n]
     size_t n, room;

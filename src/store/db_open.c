@@ -177,6 +177,7 @@ enum status db_open_again(struct db **out, const struct db *first,
 {
     TRY(db_connect(out, first->path, mode, first->schema, err));
     memcpy((*out)->place, first->place, sizeof first->place);
+    (*out)->version = first->version;
     return OK;
 }
 
@@ -419,7 +420,10 @@ static enum status prepare(struct db *db, enum db_mode mode, struct err *err)
                        db->schema->what);
     if (!is_new)
         TRY(db_snapshot(db, check_file, &version, err));
-    if (mode == DB_READ && version < db->schema->versions)
+    int readable = db->schema->readable;
+    db->version = mode == DB_READ ? version : db->schema->versions;
+    if (mode == DB_READ &&
+        version < (readable > 0 ? readable : db->schema->versions))
         return err_set(err, ERR_MISMATCH,
                        "%s: its schema is version %d, this program's %d; open "
                        "it for writing once%s",
@@ -455,6 +459,41 @@ bool db_is_sqlite(const char *path)
              memcmp(head, magic, sizeof head) == 0;
     (void)sqlite3_close_v2(handle);
     return is;
+}
+
+/* Where a file's first page has the program it is of, in four bytes. */
+#define DB_MARK_AT 68
+
+static bool has_mark(const char *path, const struct db_schema *schema)
+{
+    unsigned char head[DB_MARK_AT + 4];
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return false;
+    size_t n = fread(head, 1, sizeof head, f);
+    (void)fclose(f);
+    const unsigned char *m = head + DB_MARK_AT;
+    return n == sizeof head &&
+           ((uint32_t)m[0] << 24 | (uint32_t)m[1] << 16 | (uint32_t)m[2] << 8 |
+            m[3]) == (uint32_t)schema->application_id;
+}
+
+bool db_is_foreign(const char *path, const struct db_schema *schema)
+{
+    struct stat st;
+    struct db *db = NULL;
+    int64_t id = 0;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    /* No SQLite file: nobody in this process has a lock on it to lose. */
+    if (!db_is_sqlite(path))
+        return access(path, R_OK) == 0 && !has_mark(path, schema);
+    if (st.st_size < DB_PAGE_MIN ||
+        db_connect(&db, path, DB_READ, schema, NULL) != OK)
+        return false;
+    enum status status = read_number(&id, db, application_id, NULL);
+    db_close(db);
+    return status == OK && id != schema->application_id;
 }
 
 /* Make an empty file that only its owner reads; the log takes its rights from

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "store/items.h"
 #include "store/records.h"
+#include "store/schema.h"
 #include "store/slices.h"
 
 #define RANKINGS_MAX ((size_t)1 << 30)
@@ -114,9 +115,10 @@ static enum status find_vote(void *ctx, const struct json *row, size_t line,
     return f->has_others ? err_set(err, ERR_FOUND, "a vote") : OK;
 }
 
-/* Each database of a folder, in the order of their names. */
-static enum status walk_folder(const char *dir, human_fn fn, void *ctx,
-                               struct err *err)
+/* Each NAME.db of a folder, in the order of their names: the databases, or what
+ * is no project of ours. */
+static enum status walk_kind(const char *dir, bool is_foreign, human_fn fn,
+                             void *ctx, struct err *err)
 {
     struct file_list list;
     enum status status = OK;
@@ -128,11 +130,18 @@ static enum status walk_folder(const char *dir, human_fn fn, void *ctx,
         if (!file_ends_with(list.name[i], ".db"))
             continue;
         status = file_join(path, dir, list.name[i], err);
-        if (status == OK && !file_is_dir(path))
+        if (status == OK && !file_is_dir(path) &&
+            db_is_foreign(path, schema_project()) == is_foreign)
             status = fn(ctx, path, err);
     }
     file_list_free(&list);
     return status;
+}
+
+static enum status walk_folder(const char *dir, human_fn fn, void *ctx,
+                               struct err *err)
+{
+    return walk_kind(dir, false, fn, ctx, err);
 }
 
 enum status human_walk(const char *project, human_fn fn, void *ctx,
@@ -213,24 +222,54 @@ static void add_name(char out[HUMAN_NAMES], const char *name)
                    name);
 }
 
+static enum status add_path(void *ctx, const char *path, struct err *err)
+{
+    const char *name = strrchr(path, '/');
+    (void)err;
+    add_name(ctx, name != NULL ? name + 1 : path);
+    return OK;
+}
+
+/* Does a database or a file hold a row that is read? */
+static bool holds_votes(const char *path)
+{
+    struct found f = {false, false};
+    struct err err;
+    enum status status = read_one(path, find_vote, &f, &err);
+    if (!human_is_database(path))
+        return f.has_others;
+    return (status == OK || status == ERR_FOUND) &&
+           (f.has_others || f.has_queued);
+}
+
+static enum status add_holder(void *ctx, const char *path, struct err *err)
+{
+    return holds_votes(path) ? add_path(ctx, path, err) : OK;
+}
+
 void human_names(char out[HUMAN_NAMES], const char *path)
 {
     struct found found;
-    struct file_list list;
+    char file[FILE_PATH_MAX];
     out[0] = '\0';
-    if (!file_is_dir(path) || find_votes(&found, path, NULL) != OK ||
-        file_list(&list, path, NULL) != OK) {
-        const char *name = strrchr(path, '/');
-        add_name(out, name != NULL ? name + 1 : path);
+    if (!file_is_dir(path)) {
+        (void)add_path(out, path, NULL);
         return;
     }
-    for (size_t i = 0; i < list.n; i++) {
-        bool is_file =
-            !found.has_others && strcmp(list.name[i], "spotcheck.jsonl") == 0;
-        if (is_file || file_ends_with(list.name[i], ".db"))
-            add_name(out, list.name[i]);
-    }
-    file_list_free(&list);
+    (void)walk_folder(path, add_holder, out, NULL);
+    if (find_votes(&found, path, NULL) == OK && !found.has_others &&
+        file_join(file, path, "spotcheck.jsonl", NULL) == OK &&
+        holds_votes(file))
+        (void)add_path(out, file, NULL);
+}
+
+enum status human_passed(char out[HUMAN_NAMES], const char *project,
+                         struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    out[0] = '\0';
+    TRY(file_join(dir, project, "human", err));
+    return walk_kind(dir, true, add_path, out, err);
 }
 
 /* The only one. */

@@ -8,6 +8,10 @@
  * the order of their names, and the file only where none of them holds more
  * than votes on what an alarm queued (store/slices.h).
  *
+ * A NAME.db that is no Plumb project (db_is_foreign()) is passed over, and
+ * named by human_passed(); one that is damaged, or a newer Plumb's, is a
+ * failure.
+ *
  * Rows are those of store/records.h, RECORDS_SPOTCHECK, from either; so the
  * numbers are the same from a database and from its export.
  */
@@ -31,10 +35,14 @@ bool human_is_database(const char *path);
 enum status human_find(char out[FILE_PATH_MAX], const char *project,
                        struct err *err) MUST_CHECK;
 
-/* What is read of such a path, for messages: "human/a.db and human/b.db".
- * Cut short where there are very many. */
+/* What holds votes that are read of such a path, for messages: "human/a.db and
+ * human/b.db".  Cut short where there are very many. */
 #define HUMAN_NAMES 256
 void human_names(char out[HUMAN_NAMES], const char *path);
+
+/* What is passed over in D/human, in the same form; "" for nothing. */
+enum status human_passed(char out[HUMAN_NAMES], const char *project,
+                         struct err *err) MUST_CHECK;
 
 /* The database that a project's people vote into: the one that is there, else
  * human/judgements.db. */

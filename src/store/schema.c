@@ -8,6 +8,8 @@ const struct db_schema *schema_project(void)
         .application_id = SCHEMA_APPLICATION_ID,
         .migration = migration,
         .versions = sizeof migration / sizeof *migration,
+        /* The second one has what the choice of an item asks for. */
+        .readable = 1,
     };
     return &project;
 }

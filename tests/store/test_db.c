@@ -251,7 +251,7 @@ static void test_migrations(void **state)
 {
     struct rig *r = *state;
     const char *steps[] = {v1, v2, bad};
-    struct db_schema s = {"a test", 4711, steps, 1};
+    struct db_schema s = {"a test", 4711, steps, 1, 0};
     const char *path = rig_path(r, "versions.db");
     struct err err = {OK, ""};
     struct db *db;
@@ -261,6 +261,13 @@ static void test_migrations(void **state)
     s.versions = 2;
     assert_int_equal(db_open(&db, path, DB_READ, &s, &err), ERR_MISMATCH);
     assert_non_null(strstr(err.text, "open it for writing once"));
+    s.readable = 1;
+    assert_int_equal(db_open(&db, path, DB_READ, &s, &err), OK);
+    assert_int_equal(db_version(db), 1);
+    assert_int_equal(pragma(db, "SELECT x FROM a"), 5);
+    db_close(db);
+    s.readable = 2;
+    assert_int_equal(db_open(&db, path, DB_READ, &s, &err), ERR_MISMATCH);
     assert_int_equal(db_open(&db, path, DB_WRITE, &s, &err), OK);
     assert_int_equal(pragma(db, "SELECT count(*) FROM a WHERE y = 'from 5'"),
                      1);
@@ -300,10 +307,19 @@ static void test_earlier(void **state)
     assert_int_equal(
         file_read(&whole, TEST_DATA "/../fuzz/corpus/store/whole", NULL), OK);
     assert_int_equal(file_write(path, buf_text(&whole), whole.len, NULL), OK);
+    /* Who only reads reads it as it is. */
+    if (project_open(&db, path, DB_READ, NULL, &err) != OK ||
+        audit_verify(&report, db, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(report.votes, 4);
+    assert_int_equal(db_version(db), 1);
+    assert_int_equal(pragma(db, "PRAGMA user_version"), 1);
+    db_close(db);
     if (project_open(&db, path, DB_WRITE, NULL, &err) != OK ||
         audit_verify(&report, db, &err) != OK)
         fail_msg("%s", err.text);
     assert_int_equal(report.votes, 4);
+    assert_int_equal(db_version(db), 2);
     /* Of version 1, it had no table of replies yet. */
     assert_true(pragma(db, "SELECT count(*) FROM reply") > 0);
     assert_int_equal(

@@ -200,6 +200,86 @@ static void test_which_is_read(void **state)
     assert_non_null(strstr(err.text, "other.db"));
 }
 
+/* A database of version 1 beside this program's, with votes and without. */
+static void test_earlier(void **state)
+{
+    char path[FILE_PATH_MAX], second[224], names[HUMAN_NAMES];
+    struct err err = {OK, ""};
+    struct buf b;
+    (void)state;
+    vote();
+    copy_database(at.db);
+    (void)snprintf(second, sizeof second, "%s/earlier.db", at.human);
+    buf_init(&b, 1 << 20);
+    assert_int_equal(
+        file_read(&b, TEST_DATA "/../fuzz/corpus/store/whole", NULL), OK);
+    assert_int_equal(file_write(second, buf_text(&b), b.len, NULL), OK);
+    buf_free(&b);
+    if (human_find(path, at.project, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(path, at.human);
+    assert_true(rows_of(path) >= 4);
+    assert_int_equal(human_passed(names, at.project, &err), OK);
+    assert_string_equal(names, "");
+}
+
+/* What is no project of ours is passed over and named; what is one, or may have
+ * been one, and is damaged, is not. */
+static void test_foreign(void **state)
+{
+    static const char *const files[] = {"empty.db", "notes.db"};
+    char path[FILE_PATH_MAX], other[224], names[HUMAN_NAMES];
+    struct err err = {OK, ""};
+    struct buf b;
+    (void)state;
+    vote();
+    copy_database(at.db);
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(other, sizeof other, "%s/%s", at.human, files[i]);
+        assert_int_equal(file_write(other, "my notes\n", i * 9, &err), OK);
+    }
+    /* Another program's. */
+    (void)snprintf(other, sizeof other, "%s/other.db", at.human);
+    buf_init(&b, 16 << 20);
+    assert_int_equal(file_read(&b, at.db, &err), OK);
+    b.data[68] ^= 1;
+    assert_int_equal(file_write(other, b.data, b.len, &err), OK);
+    if (human_find(path, at.project, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(rows_of(path), 4);
+    assert_int_equal(human_passed(names, at.project, &err), OK);
+    assert_string_equal(names,
+                        "human/empty.db and human/notes.db and human/other.db");
+    human_names(names, path);
+    assert_string_equal(names, "human/people.db");
+    assert_int_equal(human_database(path, at.project, &err), OK);
+    assert_string_equal(path, at.db);
+    /* Ours by its mark, though its first bytes are gone; then in its midst. */
+    b.data[68] ^= 1;
+    for (size_t i = 0; i < 2; i++) {
+        size_t from = i == 0 ? 0 : 4096;
+        memset(b.data + from, 'x', i == 0 ? 16 : 600);
+        assert_int_equal(file_write(other, b.data, b.len, &err), OK);
+        assert_int_not_equal(human_find(path, at.project, &err), OK);
+        assert_non_null(strstr(err.text, "other.db"));
+        memcpy(b.data, "SQLite format 3", 16);
+    }
+    buf_free(&b);
+}
+
+/* A database without votes is not said to hold any. */
+static void test_names(void **state)
+{
+    char second[224], names[HUMAN_NAMES];
+    (void)state;
+    (void)snprintf(second, sizeof second, "%s/empty.db", at.human);
+    copy_database(second);
+    vote();
+    copy_database(at.db);
+    human_names(names, at.human);
+    assert_string_equal(names, "human/people.db");
+}
+
 /* Where a project's people vote. */
 static void test_database(void **state)
 {
@@ -262,6 +342,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_which_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_earlier, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rankings, set_up, tear_down),
     };
