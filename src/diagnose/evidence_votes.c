@@ -25,7 +25,10 @@ struct reading {
     struct evidence *e;
     struct key *key; // [n_reply] ascending
     struct evidence_seen seen;
-    bool is_database; // it holds votes on every policy that was asked about
+    size_t seen_votes; // cast since their judge looked behind the blind
+    size_t first_seer; // in e->judge, of the first of them
+    bool has_seers;    // besides that one
+    bool is_database;  // it holds votes on every policy that was asked about
     struct buf pair;
 };
 
@@ -123,6 +126,13 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
     return OK;
 }
 
+/* Cast by somebody who had looked how it stands (store/unblind.h)? */
+static bool is_seen(const struct json *row)
+{
+    int64_t looked = json_int(json_get(row, "unblinded_at"), 0);
+    return looked > 0 && json_int(json_get(row, "voted_at"), 0) >= looked;
+}
+
 static enum status add_vote(void *ctx, const struct json *row, size_t line,
                             struct err *err)
 {
@@ -150,6 +160,11 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
         return OK;
     e->votes_strange += is_strange;
     e->n_vote += !is_strange;
+    if (!is_strange && is_seen(row) && v->judge != SIZE_MAX) {
+        if (r->seen_votes++ == 0)
+            r->first_seer = v->judge;
+        r->has_seers = r->has_seers || v->judge != r->first_seer;
+    }
     return OK;
 }
 
@@ -168,6 +183,21 @@ static void reading_close(struct reading *r)
     mem_free(r->key);
 }
 
+static enum status tell_seen(struct evidence *e, const struct reading *r,
+                             struct err *err)
+{
+    struct err reason;
+    if (r->seen_votes == 0)
+        return OK;
+    (void)err_set(
+        &reason, ERR_FORMAT,
+        "%zu vote%s not blind: cast since %.60s%s looked how it stood",
+        r->seen_votes, r->seen_votes == 1 ? " is" : "s are",
+        e->judge.text[r->first_seer], r->has_seers ? " and others" : "");
+    return evidence_lose_part(e, "blind votes", evidence_judges(e), &reason,
+                              err);
+}
+
 static enum status read_votes(struct evidence *e, const char *path,
                               struct err *err)
 {
@@ -179,6 +209,8 @@ static enum status read_votes(struct evidence *e, const char *path,
     if (status == OK)
         status = evidence_lose_again(e, &r.seen, "human/spotcheck.jsonl",
                                      evidence_judges(e), err);
+    if (status == OK)
+        status = tell_seen(e, &r, err);
     reading_close(&r);
     return status;
 }

@@ -197,7 +197,10 @@ static enum status see_pair(struct deciding *d, const struct query *q,
                             struct err *err)
 {
     size_t prompt, before = d->met.n;
-    TRY(names_add(&d->met, &prompt, query_text(q, 1), err));
+    const char *name = query_text(q, 1);
+    if (name == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory: a prompt's id");
+    TRY(names_add(&d->met, &prompt, name, err));
     if (prompt < before)
         return OK;
     if (sum_up(&d->at[d->n], d->v, find_item(d->v, query_int(q, 0)),

@@ -221,7 +221,10 @@ static enum status write_spotcheck(struct walking *w, const struct vote *v,
     write_answers(&j, v);
     if (v->reason != NULL && !w->config->is_redact)
         json_field_text(&j, "reason", v->reason);
+    json_field_int(&j, "leased_at", w->assignment.leased);
     json_field_int(&j, "voted_at", v->voted);
+    if (w->unblinded != 0)
+        json_field_int(&j, "unblinded_at", w->unblinded);
     json_close(&j, '}');
     return hand_out(w, err);
 }

@@ -6,7 +6,8 @@
  * is closed to whoever was given items of a pool, administrators as well, while
  * the pool is open.  Who must look does: the first time is an event of the
  * audit log, "unblind" of (judge, pool), and stands beside that judge's name in
- * exports and in the standing from then on.
+ * the standing and in canonical and spot-check exports from then on; the
+ * diagnosis says how many votes were cast since.
  */
 #ifndef PLUMB_STORE_UNBLIND_H
 #define PLUMB_STORE_UNBLIND_H
