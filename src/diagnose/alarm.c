@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/alarm_people.h"
 #include "stat/cluster.h"
 #include "stat/shift.h"
 
 #define WINDOW_LEAST 3
 #define WINDOW_MOST 50
-#define PASS 1024 // prompts whose votes are added up at once
 
 static const char *const kinds[ALARMS] = {
     [ALARM_OF_PARADOX] = "paradox", [ALARM_OF_NAN] = "nan",
@@ -339,156 +339,14 @@ static struct raising find_raising(struct scores *s,
     return r;
 }
 
-/* First votes on the finished run's pairs, a vote a prompt: the mean of all
- * that is said of it.  A prompt's votes may stand anywhere, so they are added
- * up in passes of some prompts each, which needs no memory. */
-static void add_final(struct sequential *said, const struct evidence *e)
-{
-    for (size_t from = 0; from < e->n_prompts; from += PASS) {
-        double sum[PASS] = {0};
-        size_t n[PASS] = {0};
-        for (size_t i = 0; i < e->n_vote; i++) {
-            const struct evidence_vote *v = &e->vote[i];
-            if (v->is_placebo || v->visit != 1 || isnan(v->win) ||
-                v->prompt < from || v->prompt - from >= PASS)
-                continue;
-            sum[v->prompt - from] += v->win;
-            n[v->prompt - from]++;
-        }
-        for (size_t p = 0; p < PASS; p++)
-            if (n[p] > 0)
-                sequential_vote(said, sum[p] / (double)n[p]);
-    }
-}
-
-/* Those on a checkpoint's; `next` is behind them. */
-static size_t add_checkpoint(struct sequential *said, const struct evidence *e,
-                             size_t from)
-{
-    size_t i = from;
-    for (; i < e->n_spot && e->spot[i].step == e->spot[from].step; i++)
-        sequential_vote(said, e->spot[i].win);
-    return i;
-}
-
-/* Is it one that the alarm hears? */
-static bool is_first(const struct evidence_vote *v)
-{
-    return !v->is_placebo && v->visit == 1 && !isnan(v->win);
-}
-
-/* The iteration of the policy that the finished run's votes are about; -1
- * without any. */
-static int64_t final_step(const struct evidence *e)
-{
-    int64_t step = evidence_policy_step(e);
-    size_t i = 0;
-    while (i < e->n_vote && !is_first(&e->vote[i]))
-        i++;
-    if (i == e->n_vote)
-        return -1;
-    return step >= 0 ? step : e->n_step > 0 ? e->step[e->n_step - 1].step : 0;
-}
-
-/* Did the evidence hear of this prompt at this policy?  The same votes may be
- * in both, and a prompt has one. */
-static bool is_heard(const struct evidence *e, const struct alarm_vote *x)
-{
-    size_t prompt = evidence_prompt(e, x->prompt);
-    uint64_t hash = names_hash(x->prompt);
-    bool is_final = x->step == final_step(e);
-    for (size_t i = 0; is_final && i < e->n_vote; i++)
-        if (e->vote[i].prompt == prompt && is_first(&e->vote[i]))
-            return true;
-    for (size_t i = 0; i < e->n_spot; i++)
-        if (e->spot[i].step == x->step && e->spot[i].prompt == hash)
-            return true;
-    return false;
-}
-
-static void add_queued(struct sequential *said, const struct evidence *e,
-                       const struct alarm_votes *votes, int64_t step)
-{
-    for (size_t i = 0; i < votes->n; i++)
-        if (votes->vote[i].step == step && !is_heard(e, &votes->vote[i]))
-            sequential_vote(said, votes->vote[i].win);
-}
-
-/* All that was said of the policy at an iteration. */
-static struct estimate said_of(const struct evidence *e,
-                               const struct alarm_votes *votes, int64_t step)
-{
-    struct sequential said = {.wins = 0};
-    if (step == final_step(e))
-        add_final(&said, e);
-    for (size_t i = 0; step != final_step(e) && i < e->n_spot; i++)
-        if (e->spot[i].step == step) {
-            (void)add_checkpoint(&said, e, i);
-            break;
-        }
-    add_queued(&said, e, votes, step);
-    return sequential_rate(&said, 0);
-}
-
-/* The first iteration after one that anything was said of, or -1. */
-static int64_t next_step(const struct evidence *e,
-                         const struct alarm_votes *votes, int64_t after)
-{
-    int64_t next = final_step(e) > after ? final_step(e) : -1;
-    for (size_t i = 0; i < e->n_spot; i++)
-        if (e->spot[i].step > after && (next < 0 || e->spot[i].step < next))
-            next = e->spot[i].step;
-    for (size_t i = 0; i < votes->n; i++)
-        if (votes->vote[i].step > after &&
-            (next < 0 || votes->vote[i].step < next))
-            next = votes->vote[i].step;
-    return next;
-}
-
-size_t alarm_people(struct alarm_point *out, size_t room,
-                    const struct evidence *e, const struct alarm_votes *votes)
-{
-    size_t n = 0;
-    int64_t step = -1;
-    while (n < room && (step = next_step(e, votes, step)) >= 0) {
-        out[n] = (struct alarm_point){step, said_of(e, votes, step)};
-        n += out[n].win.n > 0 ? 1 : 0;
-    }
-    return n;
-}
-
-/* Better, worse: 1, -1; 0 when people have not decided.  *is_asked: they were
- * asked about that policy, or a newer one. */
-static int people_say(struct estimate *rate, bool *is_asked,
-                      const struct evidence *e, const struct alarm_votes *votes)
-{
-    int64_t newest = -1, step;
-    while ((step = next_step(e, votes, newest)) >= 0)
-        newest = step;
-    *rate = said_of(e, votes, newest);
-    *is_asked = votes->is_asked && votes->step >= newest;
-    bool is_older = *is_asked && votes->step > newest;
-    if (rate->low > 0.5)
-        return is_older ? 0 : 1;
-    return rate->high < 0.5 ? -1 : 0;
-}
-
 /* The words of a raised alarm, of when it was seen last. */
 static void tell(struct alarm *a, const struct warning_log *log, size_t k,
-                 const struct estimate *score, const struct estimate *rate,
+                 const struct estimate *score, const struct alarm_say *say,
                  int gold, bool is_damaged)
 {
     const struct warning *at = &log->at[k];
-    char people[96] = "nobody has compared the replies", when[48] = "";
-    if (is_damaged)
-        (void)snprintf(people, sizeof people,
-                       "what people said cannot be read");
-    if (rate->n > 0)
-        (void)snprintf(people, sizeof people,
-                       "people prefer the policy in %.0f %% of %zu pairs "
-                       "[%.0f, %.0f]",
-                       100 * rate->estimate, rate->n, 100 * rate->low,
-                       100 * rate->high);
+    char people[128], when[48] = "";
+    alarm_tell_people(people, sizeof people, say, is_damaged);
     if (k + 1 < log->n)
         (void)snprintf(when, sizeof when, "at iteration %lld ",
                        (long long)at->iteration);
@@ -506,18 +364,16 @@ static void tell(struct alarm *a, const struct warning_log *log, size_t k,
 }
 
 static void judge_log(struct alarm *a, const struct warning_log *log,
-                      struct scores *s, const struct evidence *e, int gold,
-                      const struct alarm_votes *votes)
+                      struct scores *s, int gold,
+                      const struct alarm_say *people, bool is_damaged)
 {
-    struct estimate rate, score;
-    bool is_asked;
+    struct estimate score;
     if (log->needs != NULL) {
         set(a, ALARM_UNKNOWN, -1, "needs %s", log->needs);
         return;
     }
     struct raising raised = find_raising(s, log);
-    int people = people_say(&rate, &is_asked, e, votes);
-    bool is_kept_quiet = people == 0 && gold > 0 && !is_asked;
+    bool is_kept_quiet = people->say == 0 && gold > 0 && !people->is_asked;
     if (raised.first == SIZE_MAX || is_kept_quiet) {
         const struct warning *now = &log->at[log->n - 1];
         score = scores_at(s, log->n - 1, 0.95);
@@ -527,17 +383,17 @@ static void judge_log(struct alarm *a, const struct warning_log *log,
             gold > 0 ? ", and so does gold" : "");
         return;
     }
-    enum alarm_state state = people < 0   ? ALARM_CONFIRMED
-                             : people > 0 ? ALARM_CLEARED
-                             : is_asked   ? ALARM_ASKED
-                                          : ALARM_RAISED;
+    enum alarm_state state = people->say < 0    ? ALARM_CONFIRMED
+                             : people->say > 0  ? ALARM_CLEARED
+                             : people->is_asked ? ALARM_ASKED
+                                                : ALARM_RAISED;
     set(a, state, log->at[raised.first].iteration, "%s", "");
     score = scores_at(s, raised.last, 0.95);
-    tell(a, log, raised.last, &score, &rate, gold,
-         votes->is_damaged || e->votes_damage != NULL);
+    tell(a, log, raised.last, &score, people, gold, is_damaged);
 }
 
-enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
+enum status alarm_judge_paradox(struct alarm *out, struct alarm *blind,
+                                const struct evidence *e,
                                 const struct alarm_series *s,
                                 const struct alarm_votes *votes,
                                 struct err *err)
@@ -547,9 +403,16 @@ enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
     struct scores scores;
     TRY(warning_watch(&log, e, &plan, err));
     enum status status = scores_open(&scores, e, plan.window, err);
-    if (status == OK)
-        judge_log(out, &log, &scores, e,
-                  s->gold != NULL ? alarm_direction(s->gold, s->n) : 0, votes);
+    if (status == OK) {
+        static const struct alarm_say judging = {.is_asked = true,
+                                                 .is_blind = true};
+        const struct alarm_say people = alarm_hear(e, votes);
+        bool is_damaged = votes->is_damaged || e->votes_damage != NULL;
+        int gold = s->gold != NULL ? alarm_direction(s->gold, s->n) : 0;
+        judge_log(out, &log, &scores, gold, &people, is_damaged);
+        if (blind != NULL)
+            judge_log(blind, &log, &scores, gold, &judging, is_damaged);
+    }
     scores_close(&scores);
     warning_log_free(&log);
     return status;

@@ -43,11 +43,15 @@
  * votes, one a prompt, on the newest policy that they saw: the finished run's
  * (human/spotcheck.jsonl or databases), a checkpoint's, or the one whose pairs
  * were queued because of the alarm, with all that was said of that one policy.
- * What was said of an older one clears nothing once a newer one is asked about.
+ * A prompt of the finished run's votes is counted by its first pair alone, with
+ * the mean of the votes there: that others come in takes nothing back.  Better
+ * must be of the newest policy, and clears nothing once a newer one is asked
+ * about; worse stands until people have decided on a newer one.
  *
  *     open        nobody was asked
  *     asked       people were asked about this policy, and have not decided
- *     confirmed   people say worse
+ *     confirmed   people say worse, of this policy or of the last one that
+ *                 they decided on
  *     cleared     people say better
  *
  * so that what people confirmed or were asked about is closed by people alone.
@@ -143,8 +147,13 @@ struct alarm_point {
 size_t alarm_people(struct alarm_point *out, size_t room,
                     const struct evidence *e, const struct alarm_votes *votes);
 
-/* The paradox alarm.  ERR_MEMORY is the only failure. */
-enum status alarm_judge_paradox(struct alarm *out, const struct evidence *e,
+/*
+ * The paradox alarm.  `blind`, unless NULL, is what may be told to somebody who
+ * is judging: the same without anything that people said, "asked" wherever it
+ * was raised, whatever they and gold say.  ERR_MEMORY is the only failure.
+ */
+enum status alarm_judge_paradox(struct alarm *out, struct alarm *blind,
+                                const struct evidence *e,
                                 const struct alarm_series *s,
                                 const struct alarm_votes *votes,
                                 struct err *err) MUST_CHECK;

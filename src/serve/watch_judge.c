@@ -211,7 +211,7 @@ static enum status judge_paradox(struct alarm *out, struct said *said,
         (void)snprintf(out->text, sizeof out->text, "%.300s", reason.text);
         return OK;
     }
-    status = alarm_judge_paradox(out, &e, s, votes, err);
+    status = alarm_judge_paradox(out, NULL, &e, s, votes, err);
     if (e.votes_damage != NULL)
         (void)err_set(&said->trouble, ERR_FORMAT, "%s", e.votes_damage);
     said->n = alarm_people(said->point, WATCH_PEOPLE, &e, votes);

@@ -1,6 +1,6 @@
 /*
- * test_alarm.c - alarms: raised exactly where the rule says, and the paradox
- * alarm closed by people alone.
+ * test_alarm.c - the paradox alarm: raised exactly where the rule says, and
+ * closed by people alone.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -24,7 +24,7 @@ enum {
 };
 
 static int64_t step[N];
-static double flat[N], rising[N], falling[N], negative[N];
+static double flat[N], rising[N], falling[N];
 
 /* A little noise that repeats, so that a flat series has a spread. */
 static int set_up(void **state)
@@ -36,7 +36,6 @@ static int set_up(void **state)
         flat[i] = 5 + noise;
         rising[i] = 5 + 0.5 * i + noise;
         falling[i] = 5 - 0.12 * i + noise / 100;
-        negative[i] = -0.2 + noise;
     }
     return 0;
 }
@@ -51,65 +50,6 @@ static struct alarm_series series(void)
                                  .length = flat,
                                  .kl_target = (double)NAN};
 }
-
-static void judge(struct alarm alarm[ALARMS], const struct alarm_series *s)
-{
-    memset(alarm, 0, ALARMS * sizeof *alarm);
-    alarm_judge_series(alarm, s);
-}
-
-static void test_quiet(void **state)
-{
-    (void)state;
-    struct alarm a[ALARMS];
-    struct alarm_series s = series();
-    judge(a, &s);
-    for (int k = 0; k < ALARMS; k++)
-        assert_false(alarm_is_raised(&a[k]));
-    assert_int_equal(a[ALARM_OF_KL].state, ALARM_QUIET);
-    assert_int_equal(alarm_direction(flat, N), 0);
-    assert_int_equal(alarm_direction(rising, N), 1);
-    assert_int_equal(alarm_direction(falling, N), -1);
-    assert_int_equal(alarm_direction(rising, 5), 0); // too few to say
-}
-
-static void test_raised(void **state)
-{
-    (void)state;
-    struct alarm a[ALARMS];
-    struct alarm_series s = series();
-    s.kl = rising;
-    s.length = rising;
-    s.entropy = falling;
-    s.explained = negative;
-    s.not_finite = "loss/value_avg";
-    judge(a, &s);
-    for (int k = 0; k < ALARMS; k++)
-        assert_true(k == ALARM_OF_PARADOX || alarm_is_raised(&a[k]));
-    /* Above 10 from 5 + 0.5 i > 10 on; 0.2 of noise at most. */
-    assert_in_range(a[ALARM_OF_KL].since, 11, 13);
-    assert_non_null(strstr(a[ALARM_OF_NAN].text, "loss/value_avg"));
-    s.kl_target = 100; // not above its target
-    judge(a, &s);
-    assert_false(alarm_is_raised(&a[ALARM_OF_KL]));
-}
-
-static void test_too_little(void **state)
-{
-    (void)state;
-    struct alarm a[ALARMS];
-    struct alarm_series s = series();
-    s.n = 4;
-    s.length = NULL;
-    judge(a, &s);
-    assert_int_equal(a[ALARM_OF_KL].state, ALARM_UNKNOWN);
-    assert_int_equal(a[ALARM_OF_LENGTH].state, ALARM_UNKNOWN);
-    s.n = 0;
-    judge(a, &s);
-    assert_int_equal(a[ALARM_OF_NAN].state, ALARM_UNKNOWN);
-}
-
-/* ---- the paradox -------------------------------------------------------- */
 
 /* A run whose KL and score grow by so much an iteration, with a reward model
  * that is right on every second pair of the kind it is worse at. */
@@ -148,8 +88,8 @@ static void vote(struct evidence *e, int64_t at, size_t wins, size_t n)
 }
 
 /* A vote on the finished run's reply to a prompt. */
-static void vote_final(struct evidence *e, size_t prompt, double win, int visit,
-                       bool is_placebo)
+static void vote_pair(struct evidence *e, size_t prompt, size_t pair,
+                      double win, int visit, bool is_placebo)
 {
     if (e->n_vote == e->room_vote) {
         size_t room = e->room_vote > 0 ? 2 * e->room_vote : 16;
@@ -159,10 +99,19 @@ static void vote_final(struct evidence *e, size_t prompt, double win, int visit,
         e->vote = grown;
         e->room_vote = room;
     }
-    e->vote[e->n_vote++] = (struct evidence_vote){
-        .prompt = prompt, .win = win, .visit = visit, .is_placebo = is_placebo};
+    e->vote[e->n_vote++] = (struct evidence_vote){.prompt = prompt,
+                                                  .pair = pair,
+                                                  .win = win,
+                                                  .visit = visit,
+                                                  .is_placebo = is_placebo};
     if (e->n_prompts <= prompt)
         e->n_prompts = prompt + 1;
+}
+
+static void vote_final(struct evidence *e, size_t prompt, double win, int visit,
+                       bool is_placebo)
+{
+    vote_pair(e, prompt, 2 * prompt + is_placebo, win, visit, is_placebo);
 }
 
 static enum alarm_state paradox(const struct evidence *e, const double *gold,
@@ -173,9 +122,9 @@ static enum alarm_state paradox(const struct evidence *e, const double *gold,
     struct alarm_series s = series();
     static const struct alarm_votes none;
     s.gold = gold;
-    files_must(
-        alarm_judge_paradox(&a, e, &s, votes != NULL ? votes : &none, &err),
-        &err);
+    files_must(alarm_judge_paradox(&a, NULL, e, &s,
+                                   votes != NULL ? votes : &none, &err),
+               &err);
     return a.state;
 }
 
@@ -301,8 +250,8 @@ static void test_same_policy(void **state)
     evidence_free(&e);
 }
 
-/* Three pairs of a prompt, judged rounds apart, are one vote: a prompt's second
- * pair is no second prompt, and rows that do not count part no prompts. */
+/* A prompt's pair, judged rounds apart by three, is one vote, and rows that do
+ * not count part no prompts. */
 static void test_vote_a_prompt(void **state)
 {
     (void)state;
@@ -337,6 +286,119 @@ static void test_vote_a_prompt(void **state)
     evidence_free(&e);
 }
 
+/* What is said of a prompt's first pair is not taken back by what is said of its
+ * second, wherever their rows stand. */
+static void test_first_pair(void **state)
+{
+    (void)state;
+    static const struct alarm_votes none;
+    struct evidence e;
+    struct alarm_point before, after;
+    make(&e, 0.25, 0.1);
+    for (size_t p = 0; p < 20; p++)
+        vote_pair(&e, p, p, 1, 1, false);
+    assert_int_equal(alarm_people(&before, 1, &e, &none), 1);
+    assert_true(before.win.low > 0.5);
+    for (size_t p = 0; p < 20; p++)
+        for (size_t more = 1; more < 3; more++)
+            vote_pair(&e, p, 20 * more + p, 0, 1, false);
+    assert_int_equal(alarm_people(&after, 1, &e, &none), 1);
+    assert_int_equal(after.win.n, 20);
+    assert_true(after.win.low == before.win.low);
+    evidence_free(&e);
+    /* Later pairs first, and two who are not of one mind on the first one. */
+    make(&e, 0.25, 0.1);
+    vote_pair(&e, 0, 1, 1, 1, false);
+    vote_pair(&e, 0, 0, 0, 1, false);
+    vote_pair(&e, 0, 2, 1, 1, false);
+    assert_int_equal(alarm_people(&after, 1, &e, &none), 1);
+    assert_true(after.win.n == 1 && after.win.estimate == 0);
+    vote_pair(&e, 0, 0, 1, 1, false);
+    assert_int_equal(alarm_people(&after, 1, &e, &none), 0); // a tie
+    evidence_free(&e);
+}
+
+/* The finished run's policy was judged as a checkpoint too, whose votes are not
+ * heard: those that were queued of the same prompts are. */
+static void test_queued_of_the_end(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm_point point[2];
+    struct alarm_votes votes = {.n = 0};
+    make(&e, 0.25, 0.1);
+    vote(&e, N, 0, QUEUED);
+    for (int i = 0; i < QUEUED; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "p%d", i);
+        e.spot[i].prompt = names_hash(id);
+    }
+    vote_final(&e, 0, 1, 1, false);
+    queue(&votes, N, 1, 0);
+    assert_int_equal(alarm_people(point, 2, &e, &votes), 1);
+    assert_int_equal(point[0].win.n, 1 + QUEUED);
+    assert_true(point[0].win.estimate == 1);
+    evidence_free(&e);
+}
+
+/* One vote on a newer policy does not let gold close what people confirmed;
+ * many that say better do. */
+static void test_worse_stands(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm a;
+    struct err err;
+    struct alarm_series s = series();
+    static const struct alarm_votes none;
+    s.gold = rising;
+    make(&e, 0.25, 0.1);
+    vote(&e, 40, 0, 60);
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_CONFIRMED);
+    vote(&e, 50, 1, 1);
+    files_must(alarm_judge_paradox(&a, NULL, &e, &s, &none, &err), &err);
+    assert_int_equal(a.state, ALARM_CONFIRMED);
+    assert_non_null(
+        strstr(a.text, "the policy of iteration 40 in 0 % of 60 pairs"));
+    vote(&e, 50, 59, 59);
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_CLEARED);
+    vote(&e, 60, 1, 1); // better is of an older one
+    assert_int_equal(paradox(&e, rising, NULL), ALARM_QUIET);
+    assert_int_equal(paradox(&e, NULL, NULL), ALARM_RAISED);
+    evidence_free(&e);
+}
+
+/* Whoever is judging is told the same whatever people said: nothing. */
+static void test_blind(void **state)
+{
+    (void)state;
+    struct evidence e;
+    struct alarm a, before, blind;
+    struct err err;
+    struct alarm_series s = series();
+    static const struct alarm_votes none;
+    s.gold = rising;
+    make(&e, 0.25, 0.1);
+    files_must(alarm_judge_paradox(&a, &before, &e, &s, &none, &err), &err);
+    assert_int_equal(a.state, ALARM_QUIET);
+    assert_int_equal(before.state, ALARM_ASKED);
+    assert_non_null(strstr(before.text, "people are judging"));
+    assert_null(strchr(before.text, '%'));
+    for (int round = 0; round < 2; round++) {
+        vote(&e, N + round, round == 0 ? 0 : 60, 60);
+        files_must(alarm_judge_paradox(&a, &blind, &e, &s, &none, &err), &err);
+        assert_int_equal(a.state, round == 0 ? ALARM_CONFIRMED : ALARM_CLEARED);
+        assert_int_equal(blind.state, before.state);
+        assert_int_equal(blind.since, before.since);
+        assert_string_equal(blind.text, before.text);
+    }
+    evidence_free(&e);
+    make(&e, 0, 0.1); // nothing to ask about
+    files_must(alarm_judge_paradox(&a, &blind, &e, &s, &none, &err), &err);
+    assert_int_equal(blind.state, ALARM_QUIET);
+    evidence_free(&e);
+}
+
 /* From the middle of the run on the policy goes back to where it began, with
  * its KL and its reward: what people said or were asked does not go quiet. */
 static void test_stays(void **state)
@@ -355,7 +417,7 @@ static void test_stays(void **state)
                                            .prompt = r->prompt,
                                            .score = 0.01F * (float)r->prompt};
     }
-    files_must(alarm_judge_paradox(&a, &e, &s, &none, &err), &err);
+    files_must(alarm_judge_paradox(&a, NULL, &e, &s, &none, &err), &err);
     assert_int_equal(a.state, ALARM_RAISED);
     assert_in_range(a.since, 2, N / 2);
     /* The warning's window of three still holds some of it for a while. */
@@ -472,15 +534,16 @@ static void test_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quiet),
-        cmocka_unit_test(test_raised),
-        cmocka_unit_test(test_too_little),
         cmocka_unit_test(test_paradox),
         cmocka_unit_test(test_people_close_it),
         cmocka_unit_test(test_queued),
         cmocka_unit_test(test_same_policy),
         cmocka_unit_test(test_needs),
         cmocka_unit_test(test_vote_a_prompt),
+        cmocka_unit_test(test_first_pair),
+        cmocka_unit_test(test_queued_of_the_end),
+        cmocka_unit_test(test_worse_stands),
+        cmocka_unit_test(test_blind),
         cmocka_unit_test(test_one_point),
         cmocka_unit_test(test_stays),
         cmocka_unit_test(test_never_raised),
