@@ -64,8 +64,8 @@ static int64_t final_step(const struct evidence *e)
     return step >= 0 ? step : e->n_step > 0 ? e->step[e->n_step - 1].step : 0;
 }
 
-/* Did said_of() hear of this prompt from the evidence?  The same votes may be in
- * both, and a prompt has one.  Of the finished run's policy the checkpoint's
+/* Did said_of() hear of this prompt from the evidence?  The same votes may be
+ * in both, and a prompt has one.  Of the finished run's policy the checkpoint's
  * votes are not heard. */
 static bool is_heard(const struct evidence *e, const struct alarm_vote *x)
 {

@@ -56,10 +56,11 @@ struct db_schema {
 };
 
 enum db_mode {
-    DB_READ, // must exist; never written, not even brought up to date: an
-        // older version is read as it is, or refused.  The log's index beside it is, but in a folder that cannot be
-        // written, where a database whose log is empty or gone is read
-        // as it lies there and taken not to change meanwhile
+    /* Must exist; never written, not even brought up to date: an older version
+     * is read as it is, or refused.  The log's index beside it is written, but
+     * in a folder that cannot be, where a database whose log is empty or gone
+     * is read as it lies there and taken not to change meanwhile. */
+    DB_READ,
     DB_WRITE,  // must exist; of an older version: the migrations that it
                // lacks are run, each a transaction of its own
     DB_CREATE, // the same, and made when absent or empty: whole or not at

@@ -26,8 +26,8 @@
  *
  * RECORDS_SPOTCHECK, the votes that stand on policy and placebo pairs, repeats
  * as visit 2 of their pair: human/spotcheck.jsonl's form (world/panel.h) with
- * "pool", "left_helpful", "right_helpful", "reason", "leased_at", "voted_at" and
- * "unblinded_at" besides.
+ * "pool", "left_helpful", "right_helpful", "reason", "leased_at", "voted_at"
+ * and "unblinded_at" besides.
  *
  * RECORDS_RANKINGS, the votes that stand on normal items of ranking pools, as
  * `plumb reward` reads them (io/dataset.h): {"id","prompt","responses",

@@ -286,8 +286,8 @@ static void test_vote_a_prompt(void **state)
     evidence_free(&e);
 }
 
-/* What is said of a prompt's first pair is not taken back by what is said of its
- * second, wherever their rows stand. */
+/* What is said of a prompt's first pair is not taken back by what is said of
+ * its second, wherever their rows stand. */
 static void test_first_pair(void **state)
 {
     (void)state;

@@ -409,7 +409,7 @@ static const struct {
      {401, 403, 403, 404}},
     {"GET",
      "/api/pools/{int}/export",
-     "/api/pools/1/export?format=arena",
+     "/api/pools/1/export?format=arena&unblind=1",
      NULL,
      {401, 403, 403, 200}},
     /* Whom it would sway gets no events; the others a stream without end,

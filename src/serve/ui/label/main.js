@@ -212,7 +212,9 @@ export class App {
                 this.judge(this.pools.find((p) => p.pool === Number(id)));
             else {
                 const open = this.pools.filter((p) => !p.closed);
-                if (open.length === 1) this.judge(open[0]);
+                // Who looks after others is not given items unasked.
+                if (open.length === 1 && role === "judge")
+                    this.judge(open[0]);
                 else this.poolsView(open);
             }
         } catch (error) {
