@@ -187,7 +187,7 @@ static double open_all(size_t *bytes, long runs)
     must(watch_load_curves(w, &err), &err);
     buf_init(&out, (size_t)256 << 20);
     json_writer_init(&j, &out, false);
-    watch_write(&j, w);
+    watch_write(&j, w, true);
     must(watch_write_series(&j, w, &ask, &err), &err);
     must(buf_status(&out, &err), &err);
     double took = now() - began;

@@ -39,7 +39,7 @@ static enum status print_json(struct watch *w, struct err *err)
     struct json_writer j;
     buf_init(&out, TEXT_MAX);
     json_writer_init(&j, &out, true);
-    watch_write(&j, w);
+    watch_write(&j, w, true);
     buf_putc(&out, '\n');
     enum status status = terminal_print(&out, err);
     buf_free(&out);

@@ -29,7 +29,8 @@
  * queue spot-checks; a write needs a token that only a page of this server can
  * read, so other sites' pages in the browser cannot.  On another address one
  * signs in by a link with a token, of which there are two, to look and to queue
- * as well; they are held in memory and end with the server.
+ * as well; they are held in memory and end with the server.  While people judge
+ * blind, only the link to queue shows what they judge and what they said.
  *
  *     GET  /api/session  POST /api/session {"token"}   as serve/auth.h has it
  *     GET  /api/watch                        runs, alarms, what can be asked
@@ -101,8 +102,10 @@ const char *watch_token(const struct watch *w, bool may_queue);
 
 /* ---- what is seen ------------------------------------------------------- */
 
-/* The document of GET /api/watch: schema plumb.watch/1. */
-void watch_write(struct json_writer *j, struct watch *w);
+/* The document of GET /api/watch: schema plumb.watch/1.  The owner of the files
+ * reads what people said in any case; others do not while people judge, since
+ * they may be among them. */
+void watch_write(struct json_writer *j, struct watch *w, bool is_owner);
 
 /* The document of GET /api/watch/series.  `run` are ids, NULL for all; from
  * and to are steps, both included. */

@@ -76,7 +76,7 @@ static void show_runs(struct watch *w, struct watch_job *job)
     struct err err = {OK, ""};
     buf_init(&out, WATCH_DOCUMENT_MAX);
     json_writer_init(&j, &out, false);
-    watch_write(&j, w);
+    watch_write(&j, w, watch_is_trusted(job->request));
     watch_source_answer(job, OK, &out, &err);
 }
 

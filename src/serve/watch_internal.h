@@ -71,6 +71,8 @@ struct watch_run {
     int64_t judged;              // step of the alarms below; -1
     int64_t files, judged_files; // sum of changes of what is judged besides
     struct alarm alarm[ALARMS];
+    struct alarm blind;  // the paradox alarm, to those who may be judging
+    bool is_open;        // people are judging what tells of this run
     size_t asked, voted; // of the spot-check that was queued
     struct alarm_point people[WATCH_PEOPLE];
     size_t n_people;
@@ -155,7 +157,10 @@ struct watch_run *watch_run_find(struct watch *w, int64_t id);
 /* Judge what changed, run by run; with `all` at once, else, while something
  * trains, not more than a share of time. */
 enum status watch_judge(struct watch *w, bool all, struct err *err) MUST_CHECK;
-void watch_write_alarms(struct json_writer *j, const struct watch_run *r);
+/* Alarms and what people say; the latter is left out while they judge, but for
+ * the owner of the files. */
+void watch_write_alarms(struct json_writer *j, const struct watch_run *r,
+                        bool is_owner);
 /* The database of a run's project. */
 enum status watch_judgements(char out[FILE_PATH_MAX], const struct watch *w,
                              const struct watch_run *r,
@@ -171,9 +176,12 @@ void watch_rows_curve(struct watch *w, struct watch_job *job);
 
 /* ---- watch_held.c: the reader's thread's -------------------------------- */
 
+/* Did it come by the link to queue with?  Whoever did knows what was queued,
+ * and is told everything; others may be judging. */
+bool watch_is_trusted(const struct http_request *r);
 /* Prompts whose replies are not shown, since people are judging them blind: of
- * a project's databases, or the one that was named.  None for whoever signed
- * in by a link to queue with.  Free with names_free(). */
+ * a project's databases, or the one that was named.  None for whoever is
+ * trusted.  Free with names_free(). */
 enum status watch_held_read(struct names *out, const struct watch *w,
                             const char *project, const struct http_request *r,
                             struct err *err) MUST_CHECK;
@@ -228,7 +236,8 @@ enum status watch_ask_word(const char **out, const struct http_request *r,
 enum status watch_serve_start(struct watch *w, const struct watch_serve *s,
                               struct err *err) MUST_CHECK;
 void *watch_reader(void *arg); // a thread; arg is the struct watch
-/* Tell the page: {"run":ID, ...}. */
+/* Tell all pages, whoever looks: {"run":ID, ...} with the log's numbers, and
+ * nothing that people said. */
 void watch_publish(struct watch *w, const char *event, struct watch_run *r);
 
 enum status watch_guard_create(struct watch_guard **out, bool needs_link,

@@ -93,45 +93,41 @@ enum status watch_judgements(char out[FILE_PATH_MAX], const struct watch *w,
     return human_database(out, r->project, err);
 }
 
-/* Votes on what was queued of a run; ids of prompts live in the arena. */
+/* What was queued of a run, in whichever databases, and the votes on it. */
 struct queued {
-    const char *run; // the absolute path
+    const char *run;         // the absolute path
+    struct names pair;       // "STEP/PROMPT", which votes point into
+    struct slice_vote *said; // [pair.n]
+    struct alarm_vote *vote; // [votes.n]
+    size_t room_said, room_vote;
+    size_t asked, voted; // of the newest step
     struct alarm_votes votes;
-    struct alarm_vote *vote;
-    size_t room;
-    struct slice_counts counts;
-    struct arena arena;
+    bool is_open; // people are judging what tells of the run
 };
 
 static void queued_free(struct queued *q)
 {
+    names_free(&q->pair);
+    mem_free(q->said);
     mem_free(q->vote);
-    arena_free(&q->arena);
 }
 
-static enum status add_vote(void *ctx, const struct slice_vote *v,
+/* A pair that is queued in two databases is one; its vote is that of the first
+ * of them that has one. */
+static enum status add_pair(void *ctx, const struct slice_vote *v,
                             struct err *err)
 {
     struct queued *q = ctx;
-    char *prompt;
-    size_t len = strlen(v->prompt_id) + 1;
-    if (q->votes.n == q->room) {
-        size_t room = q->room > 0 ? 2 * q->room : 64;
-        struct alarm_vote *grown =
-            mem_grow(q->vote, q->votes.n, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
-        q->votes.vote = q->vote = grown;
-        q->room = room;
-    }
-    /* Queued in two databases: the first one's. */
-    for (size_t i = 0; i < q->votes.n; i++)
-        if (q->vote[i].step == v->step &&
-            strcmp(q->vote[i].prompt, v->prompt_id) == 0)
-            return OK;
-    TRY(ARENA_NEW(&q->arena, prompt, len, err));
-    memcpy(prompt, v->prompt_id, len);
-    q->vote[q->votes.n++] = (struct alarm_vote){v->step, prompt, v->win};
+    char key[PROJECT_NAME_MAX * 4 + 32];
+    size_t i, before = q->pair.n;
+    (void)snprintf(key, sizeof key, "%lld/%s", (long long)v->step,
+                   v->prompt_id);
+    TRY(MEM_ROOM(q->said, before, q->room_said, err));
+    TRY(names_add(&q->pair, &i, key, err));
+    if (i < before && (q->said[i].is_voted || !v->is_voted))
+        return OK;
+    q->said[i] = *v;
+    q->said[i].prompt_id = strchr(q->pair.text[i], '/') + 1;
     return OK;
 }
 
@@ -139,26 +135,44 @@ static enum status add_vote(void *ctx, const struct slice_vote *v,
 static enum status read_database(void *ctx, const char *path, struct err *err)
 {
     struct queued *q = ctx;
-    struct slice_counts counts;
     struct db *db = NULL;
     if (!file_exists(path))
         return OK;
     TRY(project_open(&db, path, DB_READ, NULL, err));
-    enum status status = slices_read(&counts, db, q->run, add_vote, q, err);
+    enum status status = slices_read(db, q->run, add_pair, q, err);
     db_close(db);
-    if (status != OK || counts.step < q->counts.step)
-        return status;
-    if (counts.step > q->counts.step)
-        q->counts = (struct slice_counts){.step = counts.step};
-    q->counts.items += counts.items;
-    q->counts.voted += counts.voted;
-    return OK;
+    return status;
 }
 
 static int by_step(const void *a, const void *b)
 {
     const struct alarm_vote *x = a, *y = b;
     return (x->step > y->step) - (x->step < y->step);
+}
+
+/* The votes among the pairs, and how many there are of the newest step. */
+static enum status sort_votes(struct queued *q, struct err *err)
+{
+    size_t n = 0;
+    q->votes.step = -1;
+    for (size_t i = 0; i < q->pair.n; i++)
+        if (q->said[i].step > q->votes.step)
+            q->votes.step = q->said[i].step;
+    for (size_t i = 0; i < q->pair.n; i++) {
+        const struct slice_vote *v = &q->said[i];
+        q->asked += v->step == q->votes.step;
+        q->voted += v->step == q->votes.step && v->is_voted;
+        if (!v->is_voted)
+            continue;
+        TRY(MEM_ROOM(q->vote, n, q->room_vote, err));
+        q->vote[n++] = (struct alarm_vote){v->step, v->prompt_id, v->win};
+    }
+    if (n > 0)
+        qsort(q->vote, n, sizeof *q->vote, by_step);
+    q->votes.vote = q->vote;
+    q->votes.n = n;
+    q->votes.is_asked = q->asked > 0;
+    return OK;
 }
 
 /* The votes on what was queued of a run, in the database that was named or in
@@ -168,17 +182,56 @@ static enum status read_votes(struct queued *q, const struct watch *w,
 {
     enum status status = OK;
     q->run = r->whole;
-    q->counts.step = -1;
     if (w->judgements[0] != '\0')
         status = read_database(q, w->judgements, err);
     else if (r->project[0] != '\0')
         status = human_walk(r->project, read_database, q, err);
-    if (q->votes.n > 0)
-        qsort(q->vote, q->votes.n, sizeof *q->vote, by_step);
     q->votes.is_damaged = status != OK;
-    q->votes.is_asked = q->counts.items > 0;
-    q->votes.step = q->counts.step;
+    struct err reason = {OK, ""};
+    enum status sorted = sort_votes(q, &reason);
+    return status != OK   ? status
+           : sorted != OK ? err_set(err, sorted, "%s", reason.text)
+                          : OK;
+}
+
+/* ---- who is judging ----------------------------------------------------- */
+
+struct opening {
+    const char *pool; // NULL: any
+    bool is_open;
+};
+
+static enum status look_into(void *ctx, const char *path, struct err *err)
+{
+    struct opening *o = ctx;
+    struct db *db = NULL;
+    bool is_open = false;
+    if (!file_exists(path))
+        return OK;
+    TRY(project_open(&db, path, DB_READ, NULL, err));
+    enum status status = slices_is_open(&is_open, db, o->pool, err);
+    db_close(db);
+    o->is_open = o->is_open || is_open;
     return status;
+}
+
+/* Do people judge what votes on this run are read from?  Of a database that was
+ * named that is the run's own pool; of a project's own ones it is all.  What
+ * cannot be read may be open.  Looked at behind the votes: had one of them come
+ * while a pool was open, it is open now or complete. */
+static bool is_judged_now(const struct watch *w, const struct watch_run *r)
+{
+    char pool[SLICES_POOL];
+    struct opening own = {.pool = pool}, any = {.pool = NULL};
+    struct err ignored;
+    slices_pool(pool, r->whole);
+    if (w->judgements[0] != '\0' &&
+        look_into(&own, w->judgements, &ignored) != OK)
+        return true;
+    if (r->project[0] != '\0' &&
+        human_walk(r->project, look_into, &any, &ignored) != OK)
+        return true;
+    return own.is_open || any.is_open;
 }
 
 /* ---- a run -------------------------------------------------------------- */
@@ -192,16 +245,15 @@ struct said {
 
 /* The paradox alarm rests on every response of the run, which takes its time:
  * without the lock. */
-static enum status judge_paradox(struct alarm *out, struct said *said,
-                                 const char *path, bool has_rollouts,
-                                 const struct alarm_series *s,
-                                 const struct alarm_votes *votes,
-                                 struct err *err)
+static enum status
+judge_paradox(struct alarm *out, struct alarm *blind, struct said *said,
+              const char *path, bool has_rollouts, const struct alarm_series *s,
+              const struct alarm_votes *votes, struct err *err)
 {
     static const struct bootstrap plan = {.seed = 1, .resamples = 100};
     struct evidence e;
     struct err reason = {OK, ""};
-    *out = (struct alarm){ALARM_UNKNOWN, -1, "needs rollouts"};
+    *out = *blind = (struct alarm){ALARM_UNKNOWN, -1, "needs rollouts"};
     if (!has_rollouts)
         return OK;
     enum status status = evidence_read(&e, path, &plan, &reason);
@@ -209,9 +261,10 @@ static enum status judge_paradox(struct alarm *out, struct said *said,
         return err_set(err, status, "%s", reason.text);
     if (status != OK) {
         (void)snprintf(out->text, sizeof out->text, "%.300s", reason.text);
+        *blind = *out;
         return OK;
     }
-    status = alarm_judge_paradox(out, NULL, &e, s, votes, err);
+    status = alarm_judge_paradox(out, blind, &e, s, votes, err);
     if (e.votes_damage != NULL)
         (void)err_set(&said->trouble, ERR_FORMAT, "%s", e.votes_damage);
     said->n = alarm_people(said->point, WATCH_PEOPLE, &e, votes);
@@ -219,13 +272,57 @@ static enum status judge_paradox(struct alarm *out, struct said *said,
     return status;
 }
 
+/* What was found of a run. */
+struct found {
+    struct alarm alarm[ALARMS], blind;
+    struct said said;
+    size_t asked, voted;
+    bool is_open;
+};
+
+/* Is what may be told of a paradox alarm something else now? */
+static bool is_other(const struct alarm *a, const struct alarm *b)
+{
+    return a->state != b->state || strcmp(a->text, b->text) != 0;
+}
+
+/* Keep it, and tell of it; under the lock.  As long as people judge, no vote
+ * makes an event that another vote would not make: the files' change alone. */
+static void keep_found(struct watch *w, struct watch_run *r,
+                       const struct found *f, int64_t step, int64_t files)
+{
+    bool is_new = f->is_open != r->is_open || f->asked != r->asked ||
+                  is_other(&f->blind, &r->blind) ||
+                  strcmp(r->trouble, f->said.trouble.text) != 0;
+    bool is_told = !f->is_open && f->voted != r->voted;
+    for (int k = 0; k < ALARMS; k++) {
+        bool is = is_other(&f->alarm[k], &r->alarm[k]);
+        is_new = is_new || (is && k != ALARM_OF_PARADOX);
+        is_told = is_told || (is && !f->is_open);
+    }
+    bool is_moved = f->is_open && files != r->judged_files;
+    memcpy(r->alarm, f->alarm, sizeof r->alarm);
+    r->blind = f->blind;
+    memcpy(r->people, f->said.point, sizeof r->people);
+    r->n_people = f->said.n;
+    r->asked = f->asked;
+    r->voted = f->voted;
+    r->is_open = f->is_open;
+    r->judged = step;
+    r->judged_files = files;
+    memcpy(r->trouble, f->said.trouble.text, sizeof r->trouble);
+    if (is_new || is_told)
+        watch_publish(w, "alarm", r);
+    else if (is_moved)
+        watch_publish(w, "run", r);
+}
+
 static enum status judge_run(struct watch *w, struct watch_run *r,
                              struct err *err)
 {
     struct judged g;
-    struct alarm alarm[ALARMS];
-    struct queued queued = {.room = 0};
-    struct said said = {.n = 0};
+    struct found f = {.asked = 0};
+    struct queued queued = {.run = NULL};
     struct err reason = {OK, ""};
     (void)pthread_mutex_lock(&w->lock);
     int64_t step = watch_run_step(r), files = r->files;
@@ -233,36 +330,25 @@ static enum status judge_run(struct watch *w, struct watch_run *r,
     enum status status = copy_series(&g, r, err);
     (void)pthread_mutex_unlock(&w->lock);
     TRY(status);
-    alarm_judge_series(alarm, &g.series);
+    alarm_judge_series(f.alarm, &g.series);
     if (read_votes(&queued, w, r, &reason) != OK)
-        said.trouble = reason;
-    status = judge_paradox(&alarm[ALARM_OF_PARADOX], &said, r->path,
-                           has_rollouts, &g.series, &queued.votes, err);
-    const struct slice_counts counts = queued.counts;
+        f.said.trouble = reason;
+    status =
+        judge_paradox(&f.alarm[ALARM_OF_PARADOX], &f.blind, &f.said, r->path,
+                      has_rollouts, &g.series, &queued.votes, err);
+    f.asked = queued.asked;
+    f.voted = queued.voted;
     judged_free(&g);
     queued_free(&queued);
     TRY(status);
+    f.is_open = is_judged_now(w, r);
     (void)pthread_mutex_lock(&w->lock);
-    bool is_new = counts.items != r->asked || counts.voted != r->voted;
-    for (int k = 0; k < ALARMS; k++)
-        is_new = is_new || alarm[k].state != r->alarm[k].state ||
-                 strcmp(alarm[k].text, r->alarm[k].text) != 0;
-    memcpy(r->alarm, alarm, sizeof alarm);
-    memcpy(r->people, said.point, sizeof r->people);
-    r->n_people = said.n;
-    r->asked = counts.items;
-    r->voted = counts.voted;
-    r->judged = step;
-    r->judged_files = files;
-    bool is_told = strcmp(r->trouble, said.trouble.text) == 0;
-    memcpy(r->trouble, said.trouble.text, sizeof r->trouble);
-    is_new = is_new || !is_told;
-    if (is_new)
-        watch_publish(w, "alarm", r);
+    bool is_told = strcmp(r->trouble, f.said.trouble.text) == 0;
+    keep_found(w, r, &f, step, files);
     (void)pthread_mutex_unlock(&w->lock);
-    if (!is_told && said.trouble.text[0] != '\0' && w->context != NULL)
+    if (!is_told && f.said.trouble.text[0] != '\0' && w->context != NULL)
         context_warn(w->context, "what people said cannot be read: %s",
-                     said.trouble.text);
+                     f.said.trouble.text);
     return OK;
 }
 
@@ -317,20 +403,8 @@ enum status watch_judge(struct watch *w, bool all, struct err *err)
     return OK;
 }
 
-void watch_write_alarms(struct json_writer *j, const struct watch_run *r)
+static void write_people(struct json_writer *j, const struct watch_run *r)
 {
-    json_put_key(j, "alarms");
-    json_open(j, '[');
-    for (int k = 0; r->stage == WATCH_PPO && k < ALARMS; k++) {
-        json_open(j, '{');
-        json_field_text(j, "alarm", alarm_kind_name((enum alarm_kind)k));
-        json_field_text(j, "state", alarm_state_name(r->alarm[k].state));
-        json_field_bool(j, "raised", alarm_is_raised(&r->alarm[k]));
-        json_field_int(j, "since", r->alarm[k].since);
-        json_field_text(j, "text", r->alarm[k].text);
-        json_close(j, '}');
-    }
-    json_close(j, ']');
     json_put_key(j, "people");
     json_open(j, '[');
     for (size_t i = 0; i < r->n_people; i++) {
@@ -344,9 +418,31 @@ void watch_write_alarms(struct json_writer *j, const struct watch_run *r)
         json_close(j, '}');
     }
     json_close(j, ']');
+    json_field_int(j, "voted", (int64_t)r->voted);
+}
+
+void watch_write_alarms(struct json_writer *j, const struct watch_run *r,
+                        bool is_owner)
+{
+    bool is_blind = r->is_open && !is_owner;
+    json_put_key(j, "alarms");
+    json_open(j, '[');
+    for (int k = 0; r->stage == WATCH_PPO && k < ALARMS; k++) {
+        const struct alarm *a =
+            is_blind && k == ALARM_OF_PARADOX ? &r->blind : &r->alarm[k];
+        json_open(j, '{');
+        json_field_text(j, "alarm", alarm_kind_name((enum alarm_kind)k));
+        json_field_text(j, "state", alarm_state_name(a->state));
+        json_field_bool(j, "raised", alarm_is_raised(a));
+        json_field_int(j, "since", a->since);
+        json_field_text(j, "text", a->text);
+        json_close(j, '}');
+    }
+    json_close(j, ']');
+    if (!is_blind)
+        write_people(j, r);
     if (r->trouble[0] != '\0')
         json_field_text(j, "people_error", r->trouble);
     json_field_int(j, "judged", r->judged);
     json_field_int(j, "asked", (int64_t)r->asked);
-    json_field_int(j, "voted", (int64_t)r->voted);
 }

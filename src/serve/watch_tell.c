@@ -21,7 +21,8 @@ static const char *const shown[] = {"objective/scores",
 
 /* ---- the list ----------------------------------------------------------- */
 
-static void write_run(struct json_writer *j, const struct watch_run *r)
+static void write_run(struct json_writer *j, const struct watch_run *r,
+                      bool is_owner)
 {
     struct curve_facts f;
     struct watch_pace pace = watch_run_pace(r);
@@ -51,7 +52,7 @@ static void write_run(struct json_writer *j, const struct watch_run *r)
             json_field_number(j, shown[i], x);
     }
     json_close(j, '}');
-    watch_write_alarms(j, r);
+    watch_write_alarms(j, r, is_owner);
     json_close(j, '}');
 }
 
@@ -76,7 +77,7 @@ static void write_names(struct json_writer *j, const struct watch *w)
     names_free(&names);
 }
 
-void watch_write(struct json_writer *j, struct watch *w)
+void watch_write(struct json_writer *j, struct watch *w, bool is_owner)
 {
     (void)pthread_mutex_lock(&w->lock);
     json_open(j, '{');
@@ -86,7 +87,7 @@ void watch_write(struct json_writer *j, struct watch *w)
     json_put_key(j, "runs");
     json_open(j, '[');
     for (size_t i = 0; i < w->n; i++)
-        write_run(j, w->run[i]);
+        write_run(j, w->run[i], is_owner);
     json_close(j, ']');
     write_names(j, w);
     json_close(j, '}');

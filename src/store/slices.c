@@ -103,7 +103,7 @@ void slices_pool(char out[SLICES_POOL], const char *run)
 static const char items_sql[] =
     "SELECT i.id, i.name, i.prompt_id,"
     " (SELECT c.place FROM candidate AS c"
-    "  WHERE c.item_id = i.id AND c.source = 'policy')"
+    "  WHERE c.item_id = i.id AND c.source = 'policy'), p.overlap"
     " FROM item AS i JOIN pool AS p ON p.id = i.pool_id"
     " WHERE p.name = ?1 AND i.kind = 'normal'"
     " AND i.name >= ?2 AND i.name < ?3"
@@ -114,7 +114,17 @@ static const char votes_sql[] =
     " FROM assignment AS a JOIN vote AS v ON v.assignment_id = a.id"
     " WHERE a.item_id = ?1 AND v.act = 'vote' AND v.overall IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM vote AS w WHERE w.supersedes = v.id)"
-    " ORDER BY v.id";
+    " ORDER BY v.id LIMIT ?2";
+
+/* SQLite gives no text where memory has run out. */
+static enum status need_text(const char **out, const struct query *q,
+                             int column, struct err *err)
+{
+    *out = query_text(q, column);
+    return *out != NULL
+               ? OK
+               : err_set(err, ERR_MEMORY, "out of memory for what was queued");
+}
 
 static double win_of(const char *shown, const char *overall, int64_t policy)
 {
@@ -126,16 +136,23 @@ static double win_of(const char *shown, const char *overall, int64_t policy)
     return 0.5;
 }
 
-static enum status read_votes(size_t *votes, double *sum, struct db *db,
-                              int64_t item, int64_t policy, struct err *err)
+/* The first `most` votes. */
+static enum status read_votes(int64_t *votes, double *sum, struct db *db,
+                              int64_t item, int64_t policy, int64_t most,
+                              struct err *err)
 {
     struct query q;
+    const char *overall;
     bool row = false;
     TRY(query_open(&q, db, votes_sql, err));
     query_bind_int(&q, 1, item);
+    query_bind_int(&q, 2, most);
     enum status status = query_next(&q, &row, err);
     while (status == OK && row) {
-        *sum += win_of(query_text(&q, 0), query_text(&q, 1), policy);
+        status = need_text(&overall, &q, 1, err);
+        if (status != OK)
+            break;
+        *sum += win_of(query_text(&q, 0), overall, policy);
         ++*votes;
         status = query_next(&q, &row, err);
     }
@@ -145,7 +162,6 @@ static enum status read_votes(size_t *votes, double *sum, struct db *db,
 
 struct reading {
     struct db *db;
-    struct slice_counts counts;
     slice_fn fn;
     void *ctx;
 };
@@ -153,26 +169,25 @@ struct reading {
 static enum status read_item(struct reading *r, const struct query *q,
                              struct err *err)
 {
-    const char *step = query_text(q, 1) + sizeof HEAD + DIGITS;
-    struct slice_vote v = {strtoll(step, NULL, 10), query_text(q, 2), 0};
-    size_t votes = 0;
+    const char *name;
+    struct slice_vote v = {.win = 0};
+    int64_t votes = 0, overlap = query_int(q, 4);
     double sum = 0;
-    if (v.step != r->counts.step)
-        r->counts = (struct slice_counts){v.step, 0, 0};
-    r->counts.items++;
-    TRY(read_votes(&votes, &sum, r->db, query_int(q, 0), query_int(q, 3), err));
-    if (votes == 0)
-        return OK;
-    r->counts.voted++;
-    v.win = sum / (double)votes;
+    TRY(need_text(&name, q, 1, err));
+    TRY(need_text(&v.prompt_id, q, 2, err));
+    v.step = strtoll(name + sizeof HEAD + DIGITS, NULL, 10);
+    TRY(read_votes(&votes, &sum, r->db, query_int(q, 0), query_int(q, 3),
+                   overlap, err));
+    v.is_voted = votes >= overlap;
+    if (v.is_voted)
+        v.win = sum / (double)votes;
     return r->fn(r->ctx, &v, err);
 }
 
-enum status slices_read(struct slice_counts *out, struct db *db,
-                        const char *run, slice_fn fn, void *ctx,
+enum status slices_read(struct db *db, const char *run, slice_fn fn, void *ctx,
                         struct err *err)
 {
-    struct reading r = {.db = db, .counts = {-1, 0, 0}, .fn = fn, .ctx = ctx};
+    struct reading r = {.db = db, .fn = fn, .ctx = ctx};
     char pool[SLICES_POOL], hash[DIGITS + 1];
     char from[sizeof HEAD + DIGITS + 1], to[sizeof from];
     struct query q;
@@ -193,9 +208,32 @@ enum status slices_read(struct slice_counts *out, struct db *db,
             status = query_next(&q, &row, err);
     }
     query_close(&q);
-    if (status == OK)
-        *out = r.counts;
     return status;
+}
+
+/* ---- what is open ------------------------------------------------------- */
+
+/* A spot-check's pool p in which something is to be judged yet. */
+#define IS_OPEN                                                                \
+    "p.task = 'spotcheck' AND p.closed_ms IS NULL"                             \
+    " AND EXISTS (SELECT 1 FROM item AS o"                                     \
+    "  WHERE o.pool_id = p.id AND o.retired_ms IS NULL"                        \
+    "  AND (SELECT count(*) FROM assignment AS a"                              \
+    "   WHERE a.item_id = o.id AND a.state = 'voted') < p.overlap)"
+
+enum status slices_is_open(bool *out, struct db *db, const char *pool,
+                           struct err *err)
+{
+    struct query q;
+    int64_t n = 0;
+    TRY(query_open(&q, db,
+                   "SELECT count(*) FROM pool AS p WHERE " IS_OPEN
+                   " AND (?1 IS NULL OR p.name = ?1)",
+                   err));
+    query_bind_text(&q, 1, pool);
+    TRY(query_one(&n, &q, err));
+    *out = n > 0;
+    return OK;
 }
 
 enum status slices_walk_open(struct db *db, slice_prompt_fn fn, void *ctx,
@@ -206,15 +244,15 @@ enum status slices_walk_open(struct db *db, slice_prompt_fn fn, void *ctx,
     TRY(query_open(&q, db,
                    "SELECT DISTINCT i.prompt_id FROM item AS i"
                    " JOIN pool AS p ON p.id = i.pool_id"
-                   " WHERE p.task = 'spotcheck' AND p.closed_ms IS NULL"
-                   " AND i.retired_ms IS NULL AND i.prompt_id IS NOT NULL"
-                   " AND (SELECT count(*) FROM assignment AS a"
-                   "      WHERE a.item_id = i.id AND a.state = 'voted')"
-                   " < p.overlap ORDER BY i.prompt_id",
+                   " WHERE i.prompt_id IS NOT NULL AND " IS_OPEN
+                   " ORDER BY i.prompt_id",
                    err));
     enum status status = query_next(&q, &row, err);
     while (status == OK && row) {
-        status = fn(ctx, query_text(&q, 0), err);
+        const char *prompt_id;
+        status = need_text(&prompt_id, &q, 0, err);
+        if (status == OK)
+            status = fn(ctx, prompt_id, err);
         if (status == OK)
             status = query_next(&q, &row, err);
     }

@@ -34,31 +34,32 @@ bool slices_is_name(const char *name);
  * path, shortened where they are long, and the hash of all of it. */
 void slices_pool(char out[SLICES_POOL], const char *run);
 
-/* One item's votes: `win` is the share of them that prefer the policy, "both"
- * counting one half. */
+/* A pair of policy and reference that was queued (placebo is left out).  It is
+ * voted on once it has as many votes that stand as its pool asks for, and `win`
+ * is the share of the first so many of them that prefer the policy, "both"
+ * counting one half: later ones change nothing. */
 struct slice_vote {
     int64_t step;
     const char *prompt_id; // until the next call
-    double win;
+    bool is_voted;
+    double win; // 0 while it is not
 };
 typedef enum status (*slice_fn)(void *ctx, const struct slice_vote *v,
                                 struct err *err);
 
-/* The newest step that pairs of policy and reference were queued of (placebo
- * left out), how many of it there are, and those with a vote that stands. */
-struct slice_counts {
-    int64_t step; // -1: nothing was queued
-    size_t items, voted;
-};
-
-/* A run's votes that stand, by step and then in the order of the items; a
+/* Call with a run's pairs, by step and then in the order of the items; a
  * prompt is there once a step. */
-enum status slices_read(struct slice_counts *out, struct db *db,
-                        const char *run, slice_fn fn, void *ctx,
+enum status slices_read(struct db *db, const char *run, slice_fn fn, void *ctx,
                         struct err *err) MUST_CHECK;
 
-/* Call with the id of each prompt of a spot-check that somebody has to judge
- * yet, in whichever pool that is not closed. */
+/* Is there a spot-check, in a pool that is not closed, of which anything has to
+ * be judged yet?  Of one pool, by its name; of any, NULL. */
+enum status slices_is_open(bool *out, struct db *db, const char *pool,
+                           struct err *err) MUST_CHECK;
+
+/* Call with the id of each prompt of such spot-checks, each once in a database:
+ * all of a pool's as long as one item is open, since a repeat of an item that
+ * has its votes may be among what is. */
 typedef enum status (*slice_prompt_fn)(void *ctx, const char *prompt_id,
                                        struct err *err);
 enum status slices_walk_open(struct db *db, slice_prompt_fn fn, void *ctx,

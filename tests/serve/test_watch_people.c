@@ -157,6 +157,9 @@ static bool is_policy_left(struct rig *r, int64_t assignment)
     return is_left;
 }
 
+/* Votes that vote_in() casts at most. */
+static int64_t most = INT64_MAX;
+
 /* Somebody judges all that a pool has, in one way. */
 static void vote_in(const char *database, const char *pool_name,
                     const char *name, bool is_better)
@@ -173,7 +176,7 @@ static void vote_in(const char *database, const char *pool_name,
     int64_t who = judges_find(&judge, r.db, name, &err) == OK
                       ? judge.id
                       : rig_judge(&r, name);
-    while ((at = rig_next(&r, who, pool.id, RIG_NOW)) > 0) {
+    while (n < most && (at = rig_next(&r, who, pool.id, RIG_NOW)) > 0) {
         bool is_a = is_policy_left(&r, at) == is_better;
         rig_vote(&r, who, at, is_a ? VOTE_A : VOTE_B, "k", RIG_NOW + n++);
     }
@@ -258,6 +261,48 @@ static void test_heard_later(void **state)
     assert_int_equal(watch_load(watch, &err), OK);
     watch_look(&r, watch, 0);
     assert_int_equal(r.alarm[ALARM_OF_PARADOX].state, ALARM_CONFIRMED);
+}
+
+/* The document, to the owner of the files or to whoever looks; free it. */
+static struct buf document(bool is_owner)
+{
+    struct buf out;
+    struct json_writer j;
+    buf_init(&out, 1 << 20);
+    json_writer_init(&j, &out, false);
+    watch_write(&j, watch, is_owner);
+    assert_int_equal(buf_status(&out, NULL), OK);
+    return out;
+}
+
+/* Who judges on this machine learns nothing from the page, vote by vote. */
+static void test_blind(void **state)
+{
+    (void)state;
+    make_project("demo");
+    assert_int_equal(look("demo", NULL).state, ALARM_RAISED);
+    queue();
+    (void)look("demo", NULL);
+    struct buf before = document(false);
+    assert_null(strstr(buf_text(&before), "\"voted\""));
+    assert_null(strstr(buf_text(&before), "\"people\""));
+    for (most = 1; most <= 2; most++) {
+        vote("demo", "ada", true);
+        (void)look("demo", NULL);
+        struct buf after = document(false), owner = document(true);
+        assert_string_equal(buf_text(&before), buf_text(&after));
+        assert_non_null(strstr(buf_text(&owner), "\"voted\""));
+        buf_free(&after);
+        buf_free(&owner);
+    }
+    most = INT64_MAX;
+    vote("demo", "ada", true);
+    assert_int_equal(look("demo", NULL).state, ALARM_CLEARED);
+    struct buf all = document(false);
+    assert_non_null(strstr(buf_text(&all), "\"state\":\"cleared\""));
+    assert_non_null(strstr(buf_text(&all), "\"people\""));
+    buf_free(&all);
+    buf_free(&before);
 }
 
 /* A pool of a project's held-out replies in a database of its own; `who` is
@@ -403,6 +448,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_newest_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_heard_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_databases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),

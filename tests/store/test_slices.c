@@ -29,6 +29,10 @@ static struct {
     double win;
 } said[64];
 static size_t n_said;
+static struct {
+    int64_t step;
+    size_t items, voted;
+} newest;
 
 static int set_up(void **state)
 {
@@ -49,6 +53,13 @@ static enum status hear(void *ctx, const struct slice_vote *v, struct err *err)
 {
     (void)ctx;
     (void)err;
+    if (v->step != newest.step)
+        newest.items = newest.voted = 0;
+    newest.step = v->step;
+    newest.items++;
+    newest.voted += v->is_voted;
+    if (!v->is_voted)
+        return OK;
     assert_in_range(n_said, 0, 63);
     said[n_said].step = v->step;
     said[n_said].win = v->win;
@@ -56,14 +67,24 @@ static enum status hear(void *ctx, const struct slice_vote *v, struct err *err)
     return OK;
 }
 
-static struct slice_counts counts(const char *run)
+/* Read a run's; pairs and votes of the newest step are counted. */
+static void read_run(const char *run)
 {
-    struct slice_counts c;
     struct err err = {OK, ""};
     n_said = 0;
-    if (slices_read(&c, rig.db, run, hear, NULL, &err) != OK)
+    newest.step = -1;
+    newest.items = newest.voted = 0;
+    if (slices_read(rig.db, run, hear, NULL, &err) != OK)
         fail_msg("%s", err.text);
-    return c;
+}
+
+static void check_counts(const char *run, int64_t at, size_t items,
+                         size_t voted)
+{
+    read_run(run);
+    assert_int_equal(newest.step, at);
+    assert_int_equal(newest.items, items);
+    assert_int_equal(newest.voted, voted);
 }
 
 static int64_t pool_of(const char *run, int64_t overlap)
@@ -118,12 +139,10 @@ static void test_sides(void **state)
         left += better == VOTE_A;
         rig_vote(&rig, judge, at, i == 0 ? VOTE_BOTH_GOOD : better, "k",
                  RIG_NOW);
+        /* Nothing is said that another vote could take back. */
+        check_counts(RUN, 7, 1, i == JUDGES - 1);
     }
     assert_in_range(left, 1, JUDGES - 1); // both orders were among them
-    struct slice_counts c = counts(RUN);
-    assert_int_equal(c.items, 1);
-    assert_int_equal(c.voted, 1);
-    assert_int_equal(c.step, 7);
     assert_int_equal(n_said, 1);
     assert_int_equal(said[0].step, 7);
     assert_true(said[0].win > 11.5 / 12 - 1e-12 &&
@@ -149,30 +168,68 @@ static void test_what_counts(void **state)
     int64_t judge = rig_judge(&rig, "ada");
     queue(pool, RUN, 90, false, "a");
     queue(pool, RUN, 90, true, "b");
-    assert_int_equal(counts(RUN).items, 1);
-    assert_int_equal(counts(RUN).voted, 0);
+    check_counts(RUN, 90, 1, 0);
     vote_on_all(judge, pool, true);
     /* 100 comes after 90, whatever their bytes say. */
     queue(pool, RUN, 100, false, "a");
     queue(pool, RUN, 100, false, "c");
-    struct slice_counts c = counts(RUN);
-    assert_int_equal(c.step, 100);
-    assert_int_equal(c.items, 2);
-    assert_int_equal(c.voted, 0);
+    check_counts(RUN, 100, 2, 0);
     assert_int_equal(n_said, 1);
     vote_on_all(judge, pool, false);
-    c = counts(RUN);
-    assert_int_equal(c.voted, 2);
+    check_counts(RUN, 100, 2, 2);
     assert_int_equal(n_said, 3);
     assert_true(said[0].step == 90 && said[0].win == 1);
     assert_true(said[1].step == 100 && said[1].win == 0);
     assert_true(said[2].step == 100 && said[2].win == 0);
-    assert_int_equal(counts("/home/bob/demo/ppo").items, 0);
-    assert_int_equal(counts("/home/bob/demo/ppo").step, -1);
+    check_counts("/home/bob/demo/ppo", -1, 0, 0);
     int64_t at = rig_number(&rig, "SELECT max(assignment_id) FROM vote");
     int64_t act = rig_number(&rig, "SELECT max(id) FROM vote");
     rig_act(&rig, judge, at, VOTE_UNDO, act, "undo", RIG_NOW);
-    assert_int_equal(counts(RUN).voted, 1);
+    check_counts(RUN, 100, 2, 1);
+}
+
+static enum status count_prompt(void *ctx, const char *prompt_id,
+                                struct err *err)
+{
+    (void)err;
+    assert_non_null(prompt_id);
+    ++*(size_t *)ctx;
+    return OK;
+}
+
+static size_t count_held(bool is_open, const char *pool)
+{
+    struct err err = {OK, ""};
+    size_t n = 0;
+    bool is = !is_open;
+    if (slices_walk_open(rig.db, count_prompt, &n, &err) != OK ||
+        slices_is_open(&is, rig.db, pool, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(is, is_open);
+    return n;
+}
+
+/* All prompts are held as long as one item is open: the one that is left may be
+ * a repeat, which has no prompt of its own. */
+static void test_open(void **state)
+{
+    (void)state;
+    int64_t pool = rig_pool(&rig, "blind", POOL_SPOTCHECK, 1, 1);
+    int64_t judge = rig_judge(&rig, "ada");
+    assert_int_equal(count_held(false, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "p%d", i);
+        (void)rig_pair(&rig, pool, name, ITEM_NORMAL, ITEM_RANDOM, 0);
+    }
+    (void)rig_repeat(&rig, pool, "again", "p0", 100);
+    assert_int_equal(count_held(true, "blind"), 4);
+    assert_int_equal(count_held(false, "another"), 4);
+    vote_on_all(judge, pool, true);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM vote"), 4);
+    assert_int_equal(count_held(true, NULL), 4);
+    (void)rig_number(&rig, "UPDATE pool SET closed_ms = 1 RETURNING id");
+    assert_int_equal(count_held(false, NULL), 0);
 }
 
 /* Whatever a path holds, its pool has a name that the database takes, and
@@ -225,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sides, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,10 @@ function item(run, a, isNamed, mayQueue, say) {
         h("p", isNamed && `${run.name}: `, a.text, a.since >= 0 &&
             ` · since iteration ${a.since}`),
         run.asked > 0 && h("p", { class: "muted" },
-            `${run.voted} of ${run.asked} pairs that were queued are judged; ` +
-            "only people's votes close this alarm.")),
+            run.voted === undefined ?
+                `${run.asked} pairs are queued; what people said of them is ` +
+                "shown when they have judged all." :
+                `${run.voted} of ${run.asked} pairs that were queued are ` +
+                "judged; only people's votes close this alarm.")),
         mayQueue && a.state !== "cleared" && queue);
 }

@@ -32,9 +32,9 @@
  * @property {number} iterations
  * @property {Record<string, number>} now
  * @property {Alarm[]} alarms
- * @property {People[]} people
+ * @property {People[]} [people] absent while people judge
  * @property {number} asked
- * @property {number} voted
+ * @property {number} [voted] absent while people judge
  *
  * @typedef {object} Series
  * @property {number} run

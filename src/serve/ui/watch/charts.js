@@ -299,7 +299,7 @@ export function peopleLines(runs, index) {
     /** @type {Line[]} */
     const out = [];
     for (const run of runs) {
-        const told = run.people.filter((p) => p.estimate !== null);
+        const told = (run.people ?? []).filter((p) => p.estimate !== null);
         if (told.length === 0) continue;
         out.push({ run: run.run, index: index(run), label: run.name,
             x: told.map((p) => p.iteration),
