@@ -39,13 +39,12 @@ const char *evidence_judges(const struct evidence *e);
  */
 struct evidence_seen {
     struct names key, whole;
-    bool keeps_first; // of two that differ, so that both stay readable
-    size_t again;     // rows that were there before
-    size_t line;      // of the first such
+    size_t again; // rows that were there before
+    size_t line;  // of the first such
 };
 
 /* *is_again: the row was there before.  ERR_MISMATCH, "what: ...", when another
- * row of this name was, unless the first one is kept. */
+ * row of this name was. */
 enum status evidence_see(bool *is_again, struct evidence_seen *s,
                          const char *key, const char *rest, size_t line,
                          const char *what, struct err *err) MUST_CHECK;

@@ -25,7 +25,7 @@ enum status evidence_see(bool *is_again, struct evidence_seen *s,
         status = names_add(&s->whole, &index, buf_text(&whole), err);
     buf_free(&whole);
     TRY(status);
-    if (*is_again && index == before && !s->keeps_first)
+    if (*is_again && index == before)
         return err_set(
             err, ERR_MISMATCH,
             "%s: another row before it is of %.120s too, and differs", what,

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,7 +139,7 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
 {
     struct reading *r = ctx;
     struct evidence *e = r->e;
-    bool is_again;
+    bool is_again = false;
     if (e->n_vote == e->room_vote) {
         size_t room = e->room_vote > 0 ? 2 * e->room_vote : 256;
         struct evidence_vote *grown =
@@ -155,7 +156,8 @@ static enum status add_vote(void *ctx, const struct json *row, size_t line,
     e->votes_strange += is_strange && r->is_database;
     if (is_strange && r->is_database)
         return OK;
-    TRY(evidence_see_vote(&is_again, &r->seen, row, line, "row", err));
+    if (!r->is_database)
+        TRY(evidence_see_vote(&is_again, &r->seen, row, line, "row", err));
     if (is_again)
         return OK;
     e->votes_strange += is_strange;
@@ -172,7 +174,6 @@ static void reading_open(struct reading *r, struct evidence *e,
                          bool is_database)
 {
     *r = (struct reading){.e = e, .is_database = is_database};
-    r->seen.keeps_first = is_database;
     buf_init(&r->pair, PAIR_NAME_MAX);
 }
 
@@ -181,6 +182,30 @@ static void reading_close(struct reading *r)
     evidence_seen_free(&r->seen);
     buf_free(&r->pair);
     mem_free(r->key);
+}
+
+/* Votes that several databases hold. */
+static enum status tell_copies(struct evidence *e, const struct human_notes *n,
+                               struct err *err)
+{
+    struct err reason;
+    char changed[64] = "", apart[160] = "";
+    if (n->again == 0 && n->namesakes == 0)
+        return OK;
+    if (n->changed > 0)
+        (void)snprintf(changed, sizeof changed,
+                       ", of the %zu that differ the later", n->changed);
+    if (n->namesakes > 0)
+        (void)snprintf(apart, sizeof apart,
+                       "; %zu more %s of a name and pair that is there already "
+                       "in another order or from another time, and counted "
+                       "as somebody else's",
+                       n->namesakes, n->namesakes == 1 ? "is" : "are");
+    (void)err_set(&reason, ERR_FORMAT,
+                  "%zu %s there twice and counted once%s%s", n->again,
+                  n->again == 1 ? "row is" : "rows are", changed, apart);
+    return evidence_lose_part(e, "human/spotcheck.jsonl", evidence_judges(e),
+                              &reason, err);
 }
 
 static enum status tell_seen(struct evidence *e, const struct reading *r,
@@ -202,13 +227,16 @@ static enum status read_votes(struct evidence *e, const char *path,
                               struct err *err)
 {
     struct reading r;
+    struct human_notes notes;
     reading_open(&r, e, human_is_database(path));
     enum status status = index_replies(&r, err);
     if (status == OK)
-        status = human_read(path, add_vote, &r, err);
+        status = human_read_noting(&notes, path, add_vote, &r, err);
     if (status == OK)
         status = evidence_lose_again(e, &r.seen, "human/spotcheck.jsonl",
                                      evidence_judges(e), err);
+    if (status == OK)
+        status = tell_copies(e, &notes, err);
     if (status == OK)
         status = tell_seen(e, &r, err);
     reading_close(&r);

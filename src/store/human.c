@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "store/items.h"
+#include "store/once.h"
 #include "store/records.h"
 #include "store/schema.h"
 #include "store/slices.h"
@@ -186,19 +187,62 @@ static enum status pass_others(void *ctx, const struct json *row, size_t line,
     return is_queued(row) ? OK : p->fn(p->ctx, row, line, err);
 }
 
-enum status human_read(const char *path, jsonl_fn fn, void *ctx,
-                       struct err *err)
+/* All rows of a folder. */
+static enum status walk_rows(const char *dir, bool has_file, jsonl_fn fn,
+                             void *ctx, struct err *err)
 {
-    struct found found;
     struct passing p = {fn, ctx};
     char file[FILE_PATH_MAX];
+    TRY(file_join(file, dir, "spotcheck.jsonl", err));
+    if (has_file && file_exists(file))
+        TRY(jsonl_read(file, pass_others, &p, err));
+    return walk_databases(dir, fn, ctx, err);
+}
+
+static enum status note_row(void *ctx, const struct json *row, size_t line,
+                            struct err *err)
+{
+    (void)line;
+    return once_note(ctx, row, err);
+}
+
+struct taking {
+    struct once once;
+    struct passing to;
+};
+
+static enum status take_row(void *ctx, const struct json *row, size_t line,
+                            struct err *err)
+{
+    struct taking *t = ctx;
+    bool is_taken;
+    TRY(once_take(&is_taken, &t->once, row, err));
+    return is_taken ? t->to.fn(t->to.ctx, row, line, err) : OK;
+}
+
+enum status human_read_noting(struct human_notes *out, const char *path,
+                              jsonl_fn fn, void *ctx, struct err *err)
+{
+    struct found found;
+    struct taking t = {.to = {fn, ctx}};
+    *out = (struct human_notes){0, 0, 0};
     if (!file_is_dir(path))
         return read_one(path, fn, ctx, err);
     TRY(find_votes(&found, path, err));
-    TRY(file_join(file, path, "spotcheck.jsonl", err));
-    if (!found.has_others && file_exists(file))
-        TRY(jsonl_read(file, pass_others, &p, err));
-    return walk_databases(path, fn, ctx, err);
+    enum status status =
+        walk_rows(path, !found.has_others, note_row, &t.once, err);
+    if (status == OK)
+        status = walk_rows(path, !found.has_others, take_row, &t, err);
+    *out = (struct human_notes){t.once.again, t.once.changed, t.once.namesakes};
+    once_free(&t.once);
+    return status;
+}
+
+enum status human_read(const char *path, jsonl_fn fn, void *ctx,
+                       struct err *err)
+{
+    struct human_notes notes;
+    return human_read_noting(&notes, path, fn, ctx, err);
 }
 
 enum status human_find(char out[FILE_PATH_MAX], const char *project,

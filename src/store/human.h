@@ -54,12 +54,22 @@ typedef enum status (*human_fn)(void *ctx, const char *path, struct err *err);
 enum status human_walk(const char *project, human_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
 
-/* The rows of such a file or folder; of a database in the order of
- * records_walk(), the line being the row's number.  "project.db#POOL" is a
- * pool of it alone.  Failure: as jsonl_read() or records_walk(); ERR_MISSING
- * for no such pool. */
+/* What reading a folder came upon (store/once.h). */
+struct human_notes {
+    size_t again;     // rows that are copies of others: counted once
+    size_t changed;   // those of them that differ: the later vote counts
+    size_t namesakes; // rows of one name and pair that are no copies
+};
+
+/* The rows of such a file or folder, of a folder each vote once; of a database
+ * in the order of records_walk(), the line being the row's number.
+ * "project.db#POOL" is a pool of it alone.  Failure: as jsonl_read() or
+ * records_walk(); ERR_MISSING for no such pool. */
 enum status human_read(const char *path, jsonl_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;
+enum status human_read_noting(struct human_notes *out, const char *path,
+                              jsonl_fn fn, void *ctx,
+                              struct err *err) MUST_CHECK;
 
 /*
  * The rankings of a database as a file of their own, named by what is in it:

@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "diagnose/observations.h"
 #include "diagnose/ppo_side.h"
 #include "diagnose/push.h"
@@ -164,6 +166,47 @@ static void test_covariance(void **state)
     assert_int_equal(push_rise_end(rise, 5), 2);
 }
 
+/* Votes of somebody who had looked how it stands are told of. */
+static void test_seen(void **state)
+{
+    (void)state;
+    struct toy t = toy_paradox(dir);
+    struct evidence e;
+    struct buf text, out;
+    struct err err;
+    const char *path = files_path(dir, "human/spotcheck.jsonl");
+    toy_write(&t);
+    files_must(evidence_read(&e, dir, &plan, &err), &err);
+    assert_null(evidence_damaged(&e, "blind votes"));
+    size_t votes = e.n_vote;
+    evidence_free(&e);
+    buf_init(&text, (size_t)1 << 24);
+    buf_init(&out, (size_t)1 << 24);
+    files_must(file_read(&text, path, &err), &err);
+    /* Before, at and after the look; the others say nothing. */
+    static const int at[] = {6, 7, 8};
+    const char *line = buf_text(&text);
+    for (size_t i = 0; *line != '\0'; i++) {
+        size_t len = strcspn(line, "\n");
+        if (i < 3)
+            buf_printf(&out, "{\"unblinded_at\":7,\"voted_at\":%d,%.*s\n",
+                       at[i], (int)len - 1, line + 1);
+        else
+            buf_printf(&out, "%.*s\n", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+    files_must(file_write(path, out.data, out.len, &err), &err);
+    files_must(evidence_read(&e, dir, &plan, &err), &err);
+    assert_int_equal(e.n_vote, votes);
+    const struct evidence_loss *l = evidence_damaged(&e, "blind votes");
+    assert_non_null(l);
+    if (strstr(l->why, "2 votes are not blind: cast since") == NULL)
+        fail_msg("%s", l->why);
+    evidence_free(&e);
+    buf_free(&out);
+    buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_placebo, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_covariance, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_seen, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

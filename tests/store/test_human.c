@@ -44,9 +44,8 @@ static int tear_down(void **state)
 }
 
 /* Spot-checks that two people voted on, and a ranking. */
-static void vote(void)
+static void vote_in(struct rig *r, int64_t now)
 {
-    struct rig *r = &at.rig;
     int64_t pairs = rig_pool(r, "pairs", POOL_SPOTCHECK, 2, 0.5);
     int64_t ranks = rig_pool(r, "ranks", POOL_RANKING, 1, 1);
     int64_t judge[2] = {rig_judge(r, "anna"), rig_judge(r, "bert")};
@@ -56,28 +55,37 @@ static void vote(void)
     rig_ranking(r, ranks, "rank-1", 3);
     for (int j = 0; j < 2; j++) {
         int64_t id;
-        for (int i = 0; (id = rig_next(r, judge[j], pairs, RIG_NOW)) != 0;
-             i++) {
+        for (int i = 0; (id = rig_next(r, judge[j], pairs, now)) != 0; i++) {
             char key[16];
             (void)snprintf(key, sizeof key, "k%d", i);
             rig_vote(r, judge[j], id, i == j ? VOTE_A : VOTE_BOTH_GOOD, key,
-                     RIG_NOW);
+                     now);
         }
     }
-    int64_t id = rig_next(r, judge[0], ranks, RIG_NOW);
-    rig_rank(r, judge[0], id, 3, "rank", RIG_NOW);
+    int64_t id = rig_next(r, judge[0], ranks, now);
+    rig_rank(r, judge[0], id, 3, "rank", now);
+}
+
+static void vote(void)
+{
+    vote_in(&at.rig, RIG_NOW);
+}
+
+static void copy_of(struct rig *r, const char *to)
+{
+    struct buf b;
+    struct err err = {OK, ""};
+    rig_number(r, "PRAGMA wal_checkpoint(TRUNCATE)");
+    buf_init(&b, 16 << 20);
+    assert_int_equal(file_read(&b, r->path, &err), OK);
+    assert_int_equal(file_write(to, b.data, b.len, &err), OK);
+    buf_free(&b);
 }
 
 /* The project's database, as it is now, in human/. */
 static void copy_database(const char *to)
 {
-    struct buf b;
-    struct err err = {OK, ""};
-    rig_number(&at.rig, "PRAGMA wal_checkpoint(TRUNCATE)");
-    buf_init(&b, 16 << 20);
-    assert_int_equal(file_read(&b, at.rig.path, &err), OK);
-    assert_int_equal(file_write(to, b.data, b.len, &err), OK);
-    buf_free(&b);
+    copy_of(&at.rig, to);
 }
 
 static enum status gather(void *ctx, const struct json *row, size_t line,
@@ -189,7 +197,7 @@ static void test_which_is_read(void **state)
     (void)snprintf(second, sizeof second, "%s/other.db", at.human);
     copy_database(second);
     assert_int_equal(human_find(path, at.project, &err), OK);
-    assert_int_equal(rows_of(path), 10);
+    assert_int_equal(rows_of(path), 5);
     assert_int_equal(human_read(path, refuse, NULL, &err), ERR_FORMAT);
     assert_non_null(strstr(err.text, "other.db: vote 1"));
     human_names(names, path);
@@ -265,6 +273,88 @@ static void test_foreign(void **state)
         memcpy(b.data, "SQLite format 3", 16);
     }
     buf_free(&b);
+}
+
+static enum status count_bad(void *ctx, const struct json *row, size_t line,
+                             struct err *err)
+{
+    (void)line;
+    (void)err;
+    *(size_t *)ctx +=
+        strcmp(json_text(json_get(row, "overall"), ""), "both_bad") == 0;
+    return OK;
+}
+
+static void read_noting(struct human_notes *n, size_t rows, jsonl_fn fn)
+{
+    struct err err = {OK, ""};
+    size_t got = 0;
+    if (human_read_noting(n, at.human, fn, &got, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(got, rows);
+}
+
+/* An older copy, by its name before or behind: a vote that was changed since
+ * counts as it was said last. */
+static void test_older_copy(void **state)
+{
+    static const char *const old[] = {"a.db", "z.db"};
+    char second[224];
+    struct human_notes n;
+    struct rig *r = &at.rig;
+    (void)state;
+    vote();
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(second, sizeof second, "%s/%s", at.human, old[i]);
+        copy_database(second);
+    }
+    int64_t id = rig_number(
+        r, "SELECT min(assignment_id) FROM vote WHERE overall IS NOT NULL");
+    int64_t act =
+        rig_number(r, "SELECT min(id) FROM vote WHERE overall IS NOT NULL");
+    int64_t judge = rig_number(
+        r, "SELECT judge_id FROM assignment WHERE id = (SELECT "
+           "min(assignment_id) FROM vote WHERE overall IS NOT NULL)");
+    const struct vote v = {.assignment = id,
+                           .key = "changed",
+                           .act = VOTE_CAST,
+                           .supersedes = act,
+                           .overall = VOTE_BOTH_BAD,
+                           .marks = {votes_no_marks(), votes_no_marks()},
+                           .shown = RIG_NOW,
+                           .voted = RIG_NOW + 50};
+    struct err err = {OK, ""};
+    bool is_new;
+    int64_t out;
+    if (votes_cast(&out, &is_new, r->db, judge, &v, &err) != OK)
+        fail_msg("%s", err.text);
+    copy_database(at.db);
+    read_noting(&n, 4, count);
+    assert_int_equal(n.again, 8);
+    assert_int_equal(n.changed, 2);
+    assert_int_equal(n.namesakes, 0);
+    read_noting(&n, 1, count_bad);
+}
+
+/* Two people of one name, in two projects that ask the same: at other times, so
+ * no copies, whatever order each of them met. */
+static void test_namesakes(void **state)
+{
+    struct human_notes n;
+    struct rig other;
+    char second[224];
+    (void)state;
+    vote();
+    copy_database(at.db);
+    (void)snprintf(second, sizeof second, "%s/another.db", at.human);
+    rig_open(&other);
+    vote_in(&other, RIG_NOW + 99);
+    copy_of(&other, second);
+    rig_close(&other);
+    read_noting(&n, 8, count);
+    assert_int_equal(n.again, 0);
+    assert_int_equal(n.changed, 0);
+    assert_int_equal(n.namesakes, 4);
 }
 
 /* A database without votes is not said to hold any. */
@@ -344,6 +434,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_which_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_earlier, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_older_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_namesakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rankings, set_up, tear_down),
