@@ -218,7 +218,7 @@ static void test_open(void **state)
     int64_t judge = rig_judge(&rig, "ada");
     assert_int_equal(count_held(false, NULL), 0);
     for (int i = 0; i < 4; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "p%d", i);
         (void)rig_pair(&rig, pool, name, ITEM_NORMAL, ITEM_RANDOM, 0);
     }
