@@ -44,9 +44,10 @@
  * (human/spotcheck.jsonl or databases), a checkpoint's, or the one whose pairs
  * were queued because of the alarm, with all that was said of that one policy.
  * A prompt of the finished run's votes is counted by its first pair alone, with
- * the mean of the votes there: that others come in takes nothing back.  Better
- * must be of the newest policy, and clears nothing once a newer one is asked
- * about; worse stands until people have decided on a newer one.
+ * the mean of the votes there: votes on its other pairs take nothing back, but
+ * further votes on that pair may, where several judge it.  Better must be of
+ * the newest policy, and clears nothing once a newer one is asked about; worse
+ * stands until people have decided on a newer one.
  *
  *     open        nobody was asked
  *     asked       people were asked about this policy, and have not decided
