@@ -164,32 +164,6 @@ static enum status chunk_make(struct chunk *k, const struct voice *v,
     return OK;
 }
 
-/* A response as people read it, in memory of its own. */
-static enum status keep_text(char **out, const struct voice *v,
-                             const struct generate_job *job, struct err *err)
-{
-    enum status status = OK;
-    struct buf text, clean;
-    buf_init(&text, REPLY_MAX);
-    buf_init(&clean, 3 * REPLY_MAX);
-    TRY_DONE(
-        tokenizer_decode(v->tokenizer, job->token, job->len, true, &text, err));
-    TRY_DONE(buf_status(&text, err));
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] == '\0')
-            buf_puts(&clean, "\xEF\xBF\xBD");
-        else
-            buf_putc(&clean, text.data[i]);
-    TRY_DONE(buf_status(&clean, err));
-    *out = mem_strdup(chat_reply(&v->chat, buf_text(&clean)));
-    if (*out == NULL)
-        status = err_set(err, ERR_MEMORY, "out of memory: a response");
-done:
-    buf_free(&text);
-    buf_free(&clean);
-    return status;
-}
-
 static enum status score_chunk(struct chunk *k, const struct voice *v,
                                const struct context *context, struct err *err)
 {
@@ -225,7 +199,8 @@ static enum status draw_chunk(struct voice *v,
         struct reply *r = &v->reply[first * v->samples + j];
         *r = (struct reply){
             .tokens = k.job[j].len, .is_eos = k.is_eos[j], .score = k.score[j]};
-        status = keep_text(&r->text, v, &k.job[j], err);
+        status = chat_decode(&r->text, &v->chat, v->tokenizer, k.job[j].token,
+                             k.job[j].len, REPLY_MAX, err);
     }
     chunk_free(&k);
     return status;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "io/chat_templates.h"
 
@@ -438,4 +439,31 @@ enum status chat_encode_response(const struct tokenizer *t,
 const char *chat_reply(const struct chat *c, const char *text)
 {
     return c->template == CHAT_HH && *text == ' ' ? text + 1 : text;
+}
+
+enum status chat_decode(char **out, const struct chat *c,
+                        const struct tokenizer *t, const int32_t *token,
+                        size_t n, size_t most, struct err *err)
+{
+    enum status status = OK;
+    struct buf text;
+    struct buf clean;
+    buf_init(&text, most);
+    buf_init(&clean, 3 * most);
+    TRY_DONE(tokenizer_decode(t, token, n, true, &text, err));
+    TRY_DONE(buf_status(&text, err));
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\0')
+            buf_puts(&clean, "\xEF\xBF\xBD");
+        else
+            buf_putc(&clean, text.data[i]);
+    }
+    TRY_DONE(buf_status(&clean, err));
+    *out = mem_strdup(chat_reply(c, buf_text(&clean)));
+    if (*out == NULL)
+        status = err_set(err, ERR_MEMORY, "out of memory: a response");
+done:
+    buf_free(&clean);
+    buf_free(&text);
+    return status;
 }

@@ -117,4 +117,10 @@ enum status chat_encode_start(const struct tokenizer *t, struct ids *out,
  * blank that hh puts behind "Assistant:".  A part of `text`. */
 const char *chat_reply(const struct chat *c, const char *text);
 
+/* That response from its n tokens, in memory of its own (mem_free()), of at
+ * most `most` bytes, with U+FFFD in place of each U+0000. */
+enum status chat_decode(char **out, const struct chat *c,
+                        const struct tokenizer *t, const int32_t *token,
+                        size_t n, size_t most, struct err *err) MUST_CHECK;
+
 #endif

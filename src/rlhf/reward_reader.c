@@ -62,34 +62,6 @@ void reward_reader_close(struct reward_reader *r)
     memset(r, 0, sizeof *r);
 }
 
-/* The text of a response, in memory of its own. */
-static enum status decode(char **out, const struct reward_reader *r,
-                          const struct sequence *seq, struct err *err)
-{
-    enum status status = OK;
-    struct buf text;
-    struct buf clean;
-    buf_init(&text, TEXT_MAX);
-    buf_init(&clean, 3 * TEXT_MAX);
-    TRY_DONE(tokenizer_decode(r->policy.tokenizer, seq->response,
-                              seq->len_response, true, &text, err));
-    TRY_DONE(buf_status(&text, err));
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\0')
-            buf_puts(&clean, "\xEF\xBF\xBD");
-        else
-            buf_putc(&clean, text.data[i]);
-    }
-    TRY_DONE(buf_status(&clean, err));
-    *out = mem_strdup(chat_reply(&r->policy.chat, buf_text(&clean)));
-    if (*out == NULL)
-        status = err_set(err, ERR_MEMORY, "out of memory: a response");
-done:
-    buf_free(&clean);
-    buf_free(&text);
-    return status;
-}
-
 /* The replies as a data set: the prompts' records with the replies' texts. */
 static enum status make_records(struct record *record,
                                 const struct reward_reader *r,
@@ -105,7 +77,9 @@ static enum status make_records(struct record *record,
         record[i].n_responses = 0;
         record[i].extra = replies->is_eos[i] ? NULL : cut;
         record[i].response = NULL;
-        TRY(decode(&record[i].response, r, &replies->seq[i], err));
+        TRY(chat_decode(&record[i].response, &r->policy.chat,
+                        r->policy.tokenizer, replies->seq[i].response,
+                        replies->seq[i].len_response, TEXT_MAX, err));
     }
     return OK;
 }
