@@ -44,6 +44,12 @@ export class App {
         });
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
             () => this.shell.frame(location.hash || "#/"));
+        // As wide as style.css takes a phone to be.
+        const phone = matchMedia("(max-width: 720px)");
+        const fit = () => document.documentElement.classList.toggle("phone",
+            phone.matches);
+        phone.addEventListener("change", fit);
+        fit();
     }
 
     /* ---- who ------------------------------------------------------------- */
