@@ -54,14 +54,7 @@ static void choosing_free(struct choosing *x)
 static enum status push(struct choosing *x, const struct entry *e,
                         struct err *err)
 {
-    if (x->n == x->room) {
-        size_t room = x->room > 0 ? 2 * x->room : 256;
-        struct entry *more = mem_grow(x->entry, x->room, room, sizeof *more);
-        if (more == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory for items");
-        x->entry = more;
-        x->room = room;
-    }
+    TRY(MEM_ROOM(x->entry, x->n, x->room, err));
     x->entry[x->n++] = *e;
     return OK;
 }

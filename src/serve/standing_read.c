@@ -80,15 +80,7 @@ static enum status add_item(struct standing_votes *v, struct db *db, int64_t id,
 {
     struct arena a = {0};
     struct item x;
-    if (v->n_items == v->room_items) {
-        size_t room = v->room_items > 0 ? 2 * v->room_items : 256;
-        struct standing_item *grown =
-            mem_grow(v->item, v->n_items, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu items", room);
-        v->item = grown;
-        v->room_items = room;
-    }
+    TRY(MEM_ROOM(v->item, v->n_items, v->room_items, err));
     enum status status = items_read(&x, &a, db, id, err);
     if (status == OK)
         status = fill_item(&v->item[v->n_items], v, &x, err);
@@ -152,15 +144,7 @@ static enum status add_vote(struct standing_votes *v, struct standing *s,
 {
     struct vote said;
     struct order o;
-    if (v->n == v->room) {
-        size_t room = v->room > 0 ? 2 * v->room : 1024;
-        struct standing_vote *grown =
-            mem_grow(v->vote, v->n, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
-        v->vote = grown;
-        v->room = room;
-    }
+    TRY(MEM_ROOM(v->vote, v->n, v->room, err));
     int64_t item = query_int(q, 0);
     if (v->n_items == 0 || v->item[v->n_items - 1].id != item)
         TRY(add_item(v, db, item, err));
@@ -220,15 +204,7 @@ static enum status add_judge(void *ctx, int64_t id, struct err *err)
     struct people *p = ctx;
     struct standing *s = p->s;
     struct progress_judge count;
-    if (s->n_judges == p->room) {
-        size_t room = p->room > 0 ? 2 * p->room : 16;
-        struct standing_judge *grown =
-            mem_grow(s->judge, s->n_judges, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu judges", room);
-        s->judge = grown;
-        p->room = room;
-    }
+    TRY(MEM_ROOM(s->judge, s->n_judges, p->room, err));
     struct standing_judge *j = &s->judge[s->n_judges];
     TRY(judges_read(&j->judge, p->db, id, err));
     TRY(progress_judge(&count, p->db, id, s->pool.id, s->at, err));

@@ -67,14 +67,7 @@ static enum status find_pair(struct pair **out, struct slice *s,
     size_t i, before = s->prompts.n;
     TRY(names_add(&s->prompts, &i, prompt_id, err));
     if (i == before) {
-        if (s->n == s->room) {
-            size_t room = s->room > 0 ? 2 * s->room : 256;
-            struct pair *pair = mem_grow(s->pair, s->room, room, sizeof *pair);
-            if (pair == NULL)
-                return err_set(err, ERR_MEMORY, "out of memory for pairs");
-            s->pair = pair;
-            s->room = room;
-        }
+        TRY(MEM_ROOM(s->pair, s->n, s->room, err));
         s->pair[s->n++] = (struct pair){.prompt_id = prompt_id};
     }
     *out = &s->pair[i];

@@ -78,14 +78,7 @@ static bool is_wanted(const struct watch_row *r, const struct listing *l)
 static enum status add_entry(struct listing *l, const struct entry *e,
                              struct err *err)
 {
-    if (l->n == l->room) {
-        size_t room = l->room > 0 ? 2 * l->room : 256;
-        struct entry *entry = mem_grow(l->entry, l->room, room, sizeof *entry);
-        if (entry == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory for %zu rows", room);
-        l->entry = entry;
-        l->room = room;
-    }
+    TRY(MEM_ROOM(l->entry, l->n, l->room, err));
     l->entry[l->n++] = *e;
     return OK;
 }

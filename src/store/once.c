@@ -64,15 +64,7 @@ static enum status add_copy(struct once *o, const struct json *row,
 {
     struct buf key;
     size_t index, before = o->vote.n;
-    if (o->whole.n > o->room) {
-        size_t room = o->room > 0 ? 2 * o->room : 256;
-        struct once_copy *grown =
-            mem_grow(o->copy, o->room, room, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu votes", room);
-        o->copy = grown;
-        o->room = room;
-    }
+    TRY(MEM_ROOM(o->copy, o->whole.n - 1, o->room, err));
     o->copy[o->whole.n - 1] = *copy;
     buf_init(&key, ONCE_ROW_MAX);
     (void)write_key(&key, row, false);
