@@ -173,6 +173,12 @@ static void put_sequential(struct json_writer *w, const struct standing *s)
     json_field_int(w, "losses", (int64_t)q->losses);
     json_field_int(w, "ties", (int64_t)q->ties);
     json_field_bool(w, "decided", q->decided_at > 0);
+    if (q->decided_at > 0) {
+        json_field_text(w, "decided_for",
+                        q->is_for_wins ? "policy" : "reference");
+        json_field_int(w, "decided_at", (int64_t)q->decided_at);
+        json_field_bool(w, "holds", sequential_holds(q));
+    }
     json_field_number(w, "evidence", exp(q->log_e));
     json_field_number(w, "needed", SEQUENTIAL_DECIDED);
     json_field_number(w, "more", s->more);

@@ -7,9 +7,11 @@
 #include "base/utf8.h"
 #include "diagnose/finding.h"
 #include "serve/standing_internal.h"
+#include "stat/distribution.h"
 
 #define SENTENCE_MAX 1000
-#define TASTES 4 // judges whose preference a sentence names
+#define TASTES 4     // judges whose preference a sentence names
+#define APART_MIN 10 // prompts of a judge, below which no rate is compared
 
 /* ---- sentences ---------------------------------------------------------- */
 
@@ -120,20 +122,34 @@ static const char *waiting(char out[64], const struct standing *s)
     return out;
 }
 
+/* A decision, and what the votes behind it say. */
+static enum status say_decided(struct standing *s, const char *wait,
+                               struct err *err)
+{
+    const struct sequential *q = &s->sequential;
+    const char *who = is_by_chance(s) ? "these judges together" : "people";
+    const char *side = q->is_for_wins ? "policy" : "reference";
+    size_t front = q->is_for_wins ? q->wins : q->losses;
+    size_t behind = q->is_for_wins ? q->losses : q->wins;
+    if (sequential_holds(q))
+        return say(s, err,
+                   "Decided: %s prefer the %s (%zu prompts to %zu, %zu "
+                   "tied%s); the test may be read after every vote.",
+                   who, side, front, behind, q->ties, wait);
+    return say(s, err,
+               "The test decided for the %s after %zu prompts, but the votes "
+               "since do not bear it out: %zu to %zu now, %zu tied%s.  Votes "
+               "that change with time are no one preference.",
+               side, q->decided_at, front, behind, q->ties, wait);
+}
+
 static enum status say_sequential(struct standing *s, struct err *err)
 {
     const struct sequential *q = &s->sequential;
     char wait[64], votes[96] = "";
     (void)waiting(wait, s);
     if (q->decided_at > 0)
-        return say(
-            s, err,
-            "Decided: %s prefer the %s (%zu prompts to %zu, %zu tied%s); "
-            "the test may be read after every vote.",
-            is_by_chance(s) ? "these judges together" : "people",
-            q->wins > q->losses ? "policy" : "reference",
-            q->wins > q->losses ? q->wins : q->losses,
-            q->wins > q->losses ? q->losses : q->wins, q->ties, wait);
+        return say_decided(s, wait, err);
     if (!isfinite(s->more))
         return say(s, err,
                    "Whom people prefer is not decided (%zu prompts to %zu, %zu "
@@ -245,14 +261,57 @@ static enum status say_chance(struct standing *s, struct err *err)
     return status;
 }
 
+static double variance_of(const struct standing_judge *j)
+{
+    double se = (j->win.e.high - j->win.e.low) /
+                (2 * distribution_normal_quantile(0.975));
+    return se * se;
+}
+
+/* Judges without a common item whose own win rates exclude each other.  The two
+ * furthest apart are taken of all, so their difference must exceed what the
+ * largest of k (k - 1) / 2 differences does by chance in one case of 20. */
+static enum status say_apart(struct standing *s, struct err *err)
+{
+    const struct standing_judge *low = NULL, *high = NULL;
+    char text[2][64], name[2][64];
+    size_t k = 0;
+    for (size_t i = 0; i < s->n_judges; i++) {
+        const struct standing_judge *j = &s->judge[i];
+        if (j->win.reason != NULL || j->win.e.n < APART_MIN)
+            continue;
+        k++;
+        if (low == NULL || j->win.e.estimate < low->win.e.estimate)
+            low = j;
+        if (high == NULL || j->win.e.estimate > high->win.e.estimate)
+            high = j;
+    }
+    if (k < 2)
+        return OK;
+    double difference = high->win.e.estimate - low->win.e.estimate;
+    double se = sqrt(variance_of(low) + variance_of(high));
+    double tail = 0.05 / (double)(k * (k - 1));
+    if (!(difference > distribution_normal_quantile(1 - tail) * se))
+        return OK;
+    return say(s, err,
+               "For %s the policy wins %s, for %s %s: more apart than chance "
+               "puts judges of one mind, though they judged other prompts.  "
+               "What they say together is no common view; an overlap of 2 "
+               "would measure it.",
+               cut(name[0], low), percent(text[0], &low->win),
+               cut(name[1], high), percent(text[1], &high->win));
+}
+
 static enum status say_agreement(struct standing *s, struct err *err)
 {
     const struct standing_agreement *raw = &s->agreement[OF_RAW];
     const struct standing_value *alpha = &s->agreement[OF_ALPHA].value;
     char text[64], number[64];
-    if (raw->value.reason != NULL)
-        return say(s, err, "Agreement between judges is undefined: %s.",
-                   raw->value.reason);
+    if (raw->value.reason != NULL) {
+        TRY(say(s, err, "Agreement between judges is undefined: %s.",
+                raw->value.reason));
+        return s->pool.task == POOL_SPOTCHECK ? say_apart(s, err) : OK;
+    }
     if (alpha->reason != NULL)
         return say(s, err, "Judges agree on %s; alpha is undefined: %s.",
                    percent(text, &raw->value), alpha->reason);

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 
 void sequential_vote(struct sequential *s, double win)
 {
@@ -19,8 +18,16 @@ void sequential_vote(struct sequential *s, double win)
     s->log_beta += log(share);
     s->log_e = (double)(s->wins + s->losses) * log(2.0) + s->log_beta;
     s->log_e_max = fmax(s->log_e_max, s->log_e);
-    if (s->decided_at == 0 && s->log_e >= log(SEQUENTIAL_DECIDED))
+    if (s->decided_at == 0 && s->log_e >= log(SEQUENTIAL_DECIDED)) {
         s->decided_at = s->wins + s->losses + s->ties;
+        s->is_for_wins = s->wins > s->losses;
+    }
+}
+
+bool sequential_holds(const struct sequential *s)
+{
+    return s->decided_at > 0 && s->log_e >= log(SEQUENTIAL_DECIDED) &&
+           (s->wins > s->losses) == s->is_for_wins;
 }
 
 /* x ln p, 0 when x is 0. */

@@ -24,6 +24,7 @@
 #ifndef PLUMB_STAT_SEQUENTIAL_H
 #define PLUMB_STAT_SEQUENTIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "stat/summary.h"
@@ -36,6 +37,7 @@ struct sequential {
     double log_e_max;  // its largest value so far
     size_t decided_at; // votes, ties included, when E_n first reached
                        // SEQUENTIAL_DECIDED; 0: it has not
+    bool is_for_wins;  // which side was ahead then
 };
 
 /* Evidence at which the question is decided: false alarms at most 1 in 20. */
@@ -43,6 +45,14 @@ struct sequential {
 
 /* Add a vote: above 1/2 a win, below a loss, 1/2 a tie; NaN is no vote. */
 void sequential_vote(struct sequential *s, double win);
+
+/*
+ * Do all votes so far still say what the question was decided for?  A decision
+ * stands as a test, its error is spent when E_n first gets there; but votes
+ * that come later can take the evidence back, or turn it, and who reads the
+ * rate then must know.  False while nothing is decided.
+ */
+bool sequential_holds(const struct sequential *s);
 
 /* The win rate with its interval, valid at all times; level in (0, 1), 0 means
  * .95.  n is the number of votes that chose; without one, [0, 1] around NaN. */

@@ -244,6 +244,75 @@ static void test_chance(void **state)
     }
 }
 
+/* What is said last of two judges of `n` prompts each, none of them common. */
+static const char *apart(struct standing *s, struct standing_judge judge[2],
+                         double low, double high)
+{
+    const double at[] = {low, high};
+    *s = (struct standing){.pool = {.task = POOL_SPOTCHECK},
+                           .progress = {.votes = 120},
+                           .judge = judge,
+                           .n_judges = 2,
+                           .win = {.reason = "nothing"},
+                           .longer = {.reason = "nothing"}};
+    for (size_t i = 0; i < STANDING_AGREEMENTS; i++)
+        s->agreement[i].value.reason = "no item was judged twice";
+    for (size_t i = 0; i < 2; i++) {
+        const struct estimate e = {.estimate = at[i],
+                                   .low = at[i] - 0.1,
+                                   .high = at[i] + 0.1,
+                                   .n = 60};
+        judge[i] = (struct standing_judge){.left = {.reason = "nothing"},
+                                           .gold = {.reason = "nothing"},
+                                           .identical = {.reason = "nothing"},
+                                           .win = {e, NULL}};
+        (void)snprintf(judge[i].judge.name, sizeof judge[i].judge.name, "%s",
+                       i == 0 ? "ada" : "bob");
+    }
+    must(standing_say(s, &err));
+    return s->says[s->n_says - 1];
+}
+
+/* Two intervals of .1 to either side: their difference has one of .141. */
+static void test_apart(void **state)
+{
+    (void)state;
+    struct standing s;
+    struct standing_judge judge[2];
+    assert_non_null(strstr(apart(&s, judge, 0.31, 0.87), "For ada the policy "
+                                                         "wins 31 %"));
+    assert_non_null(strstr(s.says[s.n_says - 1], "for bob 87 %"));
+    arena_free(&s.arena);
+    assert_non_null(strstr(apart(&s, judge, 0.4, 0.56), "For ada"));
+    arena_free(&s.arena);
+    assert_null(strstr(apart(&s, judge, 0.4, 0.53), "For ada"));
+    arena_free(&s.arena);
+}
+
+/* A decision that later votes took back is not told as if they had not. */
+static void test_turned(void **state)
+{
+    (void)state;
+    struct standing s;
+    struct standing_judge judge[2];
+    (void)apart(&s, judge, 0.5, 0.5);
+    arena_free(&s.arena);
+    s.n_says = 0;
+    for (int i = 0; i < 8; i++)
+        sequential_vote(&s.sequential, 1);
+    must(standing_say(&s, &err));
+    assert_non_null(strstr(s.says[1], "Decided: people prefer the policy (8"));
+    arena_free(&s.arena);
+    s.n_says = 0;
+    for (int i = 0; i < 7; i++)
+        sequential_vote(&s.sequential, 0);
+    must(standing_say(&s, &err));
+    assert_non_null(
+        strstr(s.says[1], "decided for the policy after 8 prompts"));
+    assert_non_null(strstr(s.says[1], "not bear it out: 8 to 7 now"));
+    arena_free(&s.arena);
+}
+
 /* It is not said of judges who agree, nor where too few pairs could tell. */
 static void test_agreed_views(void **state)
 {
@@ -266,7 +335,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vote_a_prompt),  cmocka_unit_test(test_more),
         cmocka_unit_test(test_opposite_views), cmocka_unit_test(test_chance),
-        cmocka_unit_test(test_agreed_views),
+        cmocka_unit_test(test_agreed_views),   cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,27 @@ static void test_closed_form(void **state)
     assert_int_equal(s.wins + s.losses + s.ties, 11);
 }
 
+/* A decision stays; what later votes say of it does not. */
+static void test_holds(void **state)
+{
+    (void)state;
+    struct sequential s = after(7, 0, 0);
+    assert_false(sequential_holds(&s));
+    sequential_vote(&s, 1);
+    assert_true(sequential_holds(&s) && s.is_for_wins);
+    /* 8 to 2: 2^10 / (11 * 45) = 2.1. */
+    sequential_vote(&s, 0);
+    sequential_vote(&s, 0);
+    assert_int_equal(s.decided_at, 8);
+    assert_false(sequential_holds(&s));
+    /* 8 to 60 is evidence again, but for the other side. */
+    for (int i = 0; i < 58; i++)
+        sequential_vote(&s, 0);
+    assert_true(s.log_e > log(SEQUENTIAL_DECIDED));
+    assert_true(s.is_for_wins && s.decided_at == 8);
+    assert_false(sequential_holds(&s));
+}
+
 /* The interval's ends are where the bet is worth 1 / (1 - level); a half lies
  * in it exactly while the e-process is below. */
 static void test_interval(void **state)
@@ -182,9 +203,9 @@ static void test_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed_form), cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_more),        cmocka_unit_test(test_false_alarms),
-        cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_closed_form),  cmocka_unit_test(test_holds),
+        cmocka_unit_test(test_interval),     cmocka_unit_test(test_more),
+        cmocka_unit_test(test_false_alarms), cmocka_unit_test(test_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

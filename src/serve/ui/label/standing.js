@@ -150,6 +150,10 @@ function spotcheck(d) {
 function sequential(q) {
     const so = `The policy won ${q.wins} prompts, lost ${q.losses}, tied ` +
         `${q.ties}${q.waiting > 0 ? `; ${q.waiting} wait for votes` : ""}. `;
+    if (q.decided && q.holds === false) {
+        return `${so}Decided for the ${q.decided_for} after ${q.decided_at} ` +
+            "prompts, but the votes since do not bear it out.";
+    }
     if (q.decided) return `${so}Decided; looking again changes nothing.`;
     return so + `Evidence ${Number(q.evidence).toPrecision(3)} of ` +
         `${q.needed} needed: not decided` + (typeof q.more === "number" ?

@@ -55,6 +55,12 @@ function line({ run, alarm }, isNamed) {
                 ` · since iteration ${alarm.since}`)));
 }
 
+/** What became of an alarm.  @param {Run} run @param {Alarm} a */
+function state(run, a) {
+    const looked = a.state === "open" && run.people?.some((p) => p.n > 0);
+    return STATES[looked ? "undecided" : a.state] ?? a.state;
+}
+
 /** @param {Run} run @param {Alarm} a @param {boolean} isNamed
  * @param {boolean} mayQueue @param {(text: string) => void} say */
 function item(run, a, isNamed, mayQueue, say) {
@@ -76,7 +82,7 @@ function item(run, a, isNamed, mayQueue, say) {
     return h("li", { class: `alarm ${a.state}`, data: { alarm: a.alarm } },
         icon(a.raised ? "warning" : "check"),
         h("div", h("h2", ALARMS[a.alarm] ?? a.alarm,
-            h("span", { class: "state" }, STATES[a.state] ?? a.state)),
+            h("span", { class: "state" }, state(run, a))),
         h("p", isNamed && `${run.name}: `, a.text, a.since >= 0 &&
             ` · since iteration ${a.since}`),
         run.asked > 0 && h("p", { class: "muted" },

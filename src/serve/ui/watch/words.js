@@ -80,6 +80,7 @@ export const ALARMS = {
 /** @type {Record<string, string>} */
 export const STATES = {
     open: "open: nobody has looked",
+    undecided: "open: people have looked and not decided",
     asked: "people are asked",
     confirmed: "confirmed by people",
     cleared: "cleared by people",
