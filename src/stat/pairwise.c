@@ -1,6 +1,7 @@
 #include "stat/pairwise.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/mem.h"
 #include "stat/winrate.h"
@@ -44,14 +45,15 @@ static double ask_over_characters(const struct pairwise_pair *p)
 static const struct question {
     const char *name;
     double (*ask)(const struct pairwise_pair *p);
+    bool is_share; // between 0 and 1, and no difference of such
 } questions[] = {
-    {"accuracy", ask_model},
-    {"accuracy_chosen_longer", ask_longer},
-    {"accuracy_chosen_shorter", ask_shorter},
-    {"length_rule_accuracy", ask_tokens},
-    {"accuracy_over_length_rule", ask_over_tokens},
-    {"length_rule_accuracy_characters", ask_characters},
-    {"accuracy_over_length_rule_characters", ask_over_characters},
+    {"accuracy", ask_model, true},
+    {"accuracy_chosen_longer", ask_longer, true},
+    {"accuracy_chosen_shorter", ask_shorter, true},
+    {"length_rule_accuracy", ask_tokens, true},
+    {"accuracy_over_length_rule", ask_over_tokens, false},
+    {"length_rule_accuracy_characters", ask_characters, true},
+    {"accuracy_over_length_rule_characters", ask_over_characters, false},
 };
 
 enum status pairwise_measure(struct measures *out,
@@ -73,6 +75,8 @@ enum status pairwise_measure(struct measures *out,
         /* A mean over pairs with the prompt as its unit, whatever is asked of
          * a pair: of the differences too. */
         TRY_DONE(winrate_estimate(&e, prompt, answer, n, n_prompts, plan, err));
+        if (questions[q].is_share && e.low == e.high)
+            e = winrate_share(e.estimate * (double)e.n, e.n, plan->level);
         measures_add(out, questions[q].name, &e);
     }
 done:

@@ -6,7 +6,8 @@
  * about a pair when the better response has the higher score, the rule when it
  * is the longer one; equal scores, and equal lengths, count one half.  The
  * prompt is the unit of every interval: pairs of one prompt are drawn together
- * (stat/summary.h).
+ * (stat/summary.h).  Prompts that are all alike leave resamples nothing to
+ * differ in; a rate of theirs then has Wilson's interval (stat/winrate.h).
  */
 #ifndef PLUMB_STAT_PAIRWISE_H
 #define PLUMB_STAT_PAIRWISE_H

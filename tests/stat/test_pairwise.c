@@ -120,6 +120,27 @@ static void test_words(void **state)
     buf_free(&out);
 }
 
+/* Twelve pairs that are all right leave room for a rate below 1, as Wilson's
+ * interval has it: z^2 / (12 + z^2) of it. */
+static void test_alike(void **state)
+{
+    (void)state;
+    enum {
+        N = 12
+    };
+    const struct bootstrap plan = {.seed = 3};
+    const double z2 = 1.959963984540054 * 1.959963984540054;
+    struct measures m = {.n = 0};
+    struct pairwise_pair pair[N];
+    for (size_t i = 0; i < N; i++)
+        pair[i] = (struct pairwise_pair){i, {1, 5, 50}, {0, 5, 50}};
+    must(pairwise_measure(&m, pair, N, N, &plan, &err));
+    struct estimate own = measures_find(&m, "accuracy");
+    assert_true(own.estimate == 1 && own.high == 1 && own.n == N);
+    assert_true(fabs(own.low - (1 - z2 / (N + z2))) < 1e-9);
+    assert_true(isnan(measures_find(&m, "accuracy_chosen_longer").low));
+}
+
 /* Pairs of a single prompt have no interval, and no "nan" is shown for one. */
 static void test_numbers(void **state)
 {
@@ -168,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_difference_is_paired),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_alike),
         cmocka_unit_test(test_estimate_in_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
