@@ -174,8 +174,8 @@ void alarm_tell_people(char *out, size_t room, const struct alarm_say *p,
         (void)snprintf(out, room, "people are judging");
     else if (p->rate.n > 0)
         (void)snprintf(out, room,
-                       "people prefer the policy%s in %.0f %% of %zu pairs "
-                       "[%.0f, %.0f]",
+                       "people prefer the policy%s in %.0f %% of %zu prompts "
+                       "on which they chose [%.0f, %.0f]",
                        which, 100 * p->rate.estimate, p->rate.n,
                        100 * p->rate.low, 100 * p->rate.high);
     else if (is_damaged)

@@ -359,7 +359,7 @@ static void test_worse_stands(void **state)
     files_must(alarm_judge_paradox(&a, NULL, &e, &s, &none, &err), &err);
     assert_int_equal(a.state, ALARM_CONFIRMED);
     assert_non_null(
-        strstr(a.text, "the policy of iteration 40 in 0 % of 60 pairs"));
+        strstr(a.text, "the policy of iteration 40 in 0 % of 60 prompts"));
     vote(&e, 50, 59, 59);
     assert_int_equal(paradox(&e, rising, NULL), ALARM_CLEARED);
     vote(&e, 60, 1, 1); // better is of an older one
