@@ -12,26 +12,33 @@
 #define OUT_MAX ((size_t)1 << 30)
 #define NAMES_MAX ((size_t)1 << 20)
 
+struct printing {
+    struct buf out;
+    int64_t lines;
+};
+
 static enum status print_line(void *ctx, const char *line, size_t len,
                               struct err *err)
 {
-    struct buf *out = ctx;
-    buf_append(out, line, len);
-    buf_putc(out, '\n');
-    return buf_status(out, err);
+    struct printing *p = ctx;
+    buf_append(&p->out, line, len);
+    buf_putc(&p->out, '\n');
+    p->lines++;
+    return buf_status(&p->out, err);
 }
 
-static enum status print_all(struct db *db, const struct export_config *c,
-                             struct err *err)
+static enum status print_all(int64_t *lines, struct db *db,
+                             const struct export_config *c, struct err *err)
 {
-    struct buf out;
-    buf_init(&out, OUT_MAX);
-    enum status status = export_walk(db, c, print_line, &out, err);
+    struct printing p = {.lines = 0};
+    buf_init(&p.out, OUT_MAX);
+    enum status status = export_walk(db, c, print_line, &p, err);
     if (status == OK && !db_is_still(db))
         status = export_note(db, c, 0, labelling_now(), err);
     if (status == OK)
-        status = terminal_print(&out, err);
-    buf_free(&out);
+        status = terminal_print(&p.out, err);
+    buf_free(&p.out);
+    *lines = p.lines;
     return status;
 }
 
@@ -56,8 +63,10 @@ static enum status check_target(const char *out, const char *path,
                   : OK;
 }
 
+/* The pools that an export has something of. */
 struct mixing {
     struct db *db;
+    const struct export_config *config;
     struct buf names;
     size_t n;
 };
@@ -68,17 +77,19 @@ static enum status add_name(void *ctx, int64_t id, struct err *err)
     struct arena a = {0};
     struct pool pool;
     enum status status = items_read_pool(&pool, &a, m->db, id, err);
-    if (status == OK)
+    if (status == OK && (m->config->pool == 0 || m->config->pool == id) &&
+        export_takes(m->config->format, pool.task))
         buf_printf(&m->names, "%s'%s'", m->n++ > 0 ? ", " : "", pool.name);
     arena_free(&a);
     return status == OK ? buf_status(&m->names, err) : status;
 }
 
-/* What an export may surprise with, told before it is made. */
+/* What an export may surprise with. */
 static enum status warn(const struct options *o, struct db *db,
-                        const struct export_config *c, struct err *err)
+                        const struct export_config *c, int64_t lines,
+                        struct err *err)
 {
-    struct mixing m = {.db = db};
+    struct mixing m = {.db = db, .config = c};
     struct terminal t;
     struct context context;
     labelling_context(&context, &t, o);
@@ -87,12 +98,20 @@ static enum status warn(const struct options *o, struct db *db,
                      "%s cannot be written here: its audit log does not note "
                      "this export",
                      db_path(db));
-    /* Every canonical record names its pool. */
-    if (c->pool != 0 || c->format == EXPORT_CANONICAL)
-        return OK;
     buf_init(&m.names, NAMES_MAX);
     enum status status = items_walk_pools(db, add_name, &m, err);
-    if (status == OK && m.n > 1)
+    if (status == OK && m.n == 0)
+        context_warn(&context,
+                     "nothing is in it: %s has no place for what such pools "
+                     "ask",
+                     export_name(c->format));
+    else if (status == OK && lines == 0)
+        context_warn(&context,
+                     "nothing is in it: no vote on %s yet that %s has a place "
+                     "for",
+                     buf_text(&m.names), export_name(c->format));
+    else if (status == OK && m.n > 1 && c->format != EXPORT_CANONICAL)
+        /* Every canonical record names its pool. */
         context_warn(&context,
                      "the votes of %zu pools are mixed in it, %s; --pool NAME "
                      "takes one",
@@ -114,10 +133,12 @@ enum status labelling_export(const struct options *o, struct db *db,
         TRY(session_check_file(o, err));
         TRY(check_target(o->v.common.out, db_path(db), err));
     }
-    TRY(warn(o, db, &c, err));
-    if (o->v.common.out == NULL)
-        return print_all(db, &c, err);
+    if (o->v.common.out == NULL) {
+        TRY(print_all(&lines, db, &c, err));
+        return warn(o, db, &c, lines, err);
+    }
     TRY(export_save(&lines, db, &c, o->v.common.out, 0, labelling_now(), err));
+    TRY(warn(o, db, &c, lines, err));
     buf_init(&out, 1 << 16);
     if (o->v.common.json) {
         labelling_begin_json(&w, &out, "export");

@@ -245,7 +245,8 @@ static enum status tell(const struct visit *v, struct err *err)
             buf_printf(&out, ", %lld items skipped without a ticket",
                        (long long)v->missing);
         if (v->left > 0)
-            buf_printf(&out, ", %lld pools left alone", (long long)v->left);
+            buf_printf(&out, ", %lld pool%s left alone", (long long)v->left,
+                       v->left == 1 ? "" : "s");
         buf_putc(&out, '\n');
     }
     enum status status = terminal_print(&out, err);

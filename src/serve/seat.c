@@ -168,14 +168,25 @@ static const char *place(const struct seat *c)
     return strstr(c->base, "://") + 3;
 }
 
+/* Nobody there, or somebody who is too busy; 429 only asks for patience. */
+static bool is_gone(const struct answer *a)
+{
+    return a->code != CURLE_OK || a->status == 503;
+}
+
 /* Whoever waits is told once what for. */
 static void tell_away(struct seat *c, const struct answer *a)
 {
     bool was_away = c->is_away;
-    c->is_away = a->code != CURLE_OK;
+    c->is_away = is_gone(a);
     if (!c->is_away || was_away || c->context == NULL)
         return;
-    if (a->code == CURLE_COULDNT_CONNECT)
+    if (a->code == CURLE_OK)
+        context_warn(c->context,
+                     "%s is too busy or stopping (503), trying again for %.4g "
+                     "s",
+                     place(c), c->patience);
+    else if (a->code == CURLE_COULDNT_CONNECT)
         context_warn(c->context,
                      "cannot connect to %s, trying again for %.4g s", place(c),
                      c->patience);
@@ -258,7 +269,7 @@ enum status seat_call(struct seat *c, struct json **out,
         pause_ms(wait);
         pause = 2 * pause < PAUSE_MAX_MS ? 2 * pause : PAUSE_MAX_MS;
     }
-    c->is_away = c->is_away && a.code != CURLE_OK;
+    c->is_away = c->is_away && is_gone(&a);
     if (status == OK)
         status = read_answer(out, c, &a, path, err);
     buf_free(&a.text);

@@ -23,6 +23,26 @@ int export_find(const char *name)
     return -1;
 }
 
+bool export_takes(enum export_format format, enum pool_task task)
+{
+    switch (format) {
+    case EXPORT_RANKINGS:
+        return task == POOL_RANKING;
+    case EXPORT_CANONICAL:
+    case EXPORT_TRL:
+    case EXPORT_OPENRLHF:
+    case EXPORT_FORMATS:
+        return true;
+    case EXPORT_SPOTCHECK:
+    case EXPORT_ALPACAEVAL:
+    case EXPORT_ARENA:
+    case EXPORT_COMPARATOR:
+    case EXPORT_HELPSTEER:
+        break;
+    }
+    return task == POOL_SPOTCHECK;
+}
+
 /* The line of a record, read and written anew. */
 static enum status convert(void *ctx, const char *line, size_t len,
                            struct err *err)

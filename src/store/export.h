@@ -35,6 +35,9 @@
 #ifndef PLUMB_STORE_EXPORT_H
 #define PLUMB_STORE_EXPORT_H
 
+#include <stdbool.h>
+
+#include "store/items.h"
 #include "store/records.h"
 
 enum export_format {
@@ -59,6 +62,9 @@ struct export_config {
     int64_t pool;   // 0: all pools
     bool is_redact; // as records.h has it
 };
+
+/* Is there a place in the format for what people said in such a pool? */
+bool export_takes(enum export_format format, enum pool_task task);
 
 /* Called with each line, without its end; of comparator, with pieces of one
  * document. */

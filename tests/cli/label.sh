@@ -248,11 +248,13 @@ expect 5 label export p.db --pool none
 expect 5 label restore again.db none.jsonl
 expect 2 label restore again.db
 
-# Mixed pools are named.
+# An export of nothing says why.
 expect 0 label export p.db --format trl
-says errors "the votes of 2 pools are mixed in it, 'spot', 'rank'"
-expect 0 label export p.db --format trl --pool spot
-holds [ ! -s errors ]
+says errors "no vote on 'spot', 'rank' yet that trl has a place for"
+expect 0 label export p.db --format arena
+says errors "no vote on 'spot' yet that arena has a place for"
+expect 0 label export p.db --format rankings --pool spot
+says errors 'rankings has no place for what such pools ask'
 
 # ---- read where nothing can be written: by nobody, since root can everywhere
 mkdir still

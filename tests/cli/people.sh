@@ -80,6 +80,11 @@ holds jq -e '.votes == 5 and .without_ticket == 1 and .pools_left == 0' out
 says errors 'skipped, which is on record'
 close
 expect 0 label audit rank.db
+# Pools that meet in one file are named.
+expect 0 label export rank.db --format trl
+says errors "the votes of 2 pools are mixed in it, 'rank', 'some'"
+expect 0 label export rank.db --format trl --pool some
+holds [ ! -s errors ]
 "$plumb" world judge --as rater:coin --link ada.link --data some.jsonl \
     >away 2>away.errors &
 away=$!
