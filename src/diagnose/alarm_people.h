@@ -23,7 +23,7 @@ struct alarm_say alarm_hear(const struct evidence *e,
                             const struct alarm_votes *votes);
 
 /* The words for it; is_damaged: what they said cannot be read. */
-void alarm_tell_people(char *out, size_t room, const struct alarm_say *say,
+void alarm_tell_people(char *out, size_t room, const struct alarm_say *p,
                        bool is_damaged);
 
 #endif
