@@ -138,9 +138,9 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
 
 static char mark(enum verdict v)
 {
-    return v == VERDICT_SUPPORTED       ? '+'
-           : v == VERDICT_NOT_SUPPORTED ? '-'
-                                        : '?';
+    if (v == VERDICT_SUPPORTED)
+        return '+';
+    return v == VERDICT_NOT_SUPPORTED ? '-' : '?';
 }
 
 static void put_rows(struct buf *out, const char *title,

@@ -116,6 +116,7 @@ void watch_close(struct watch *w)
     watch_guard_free(w->guard);
     tokenizer_free(w->tokenizer);
     buf_free(&w->held.text);
+    watch_hidden_free(w);
     mem_free(w->run);
     (void)pthread_cond_destroy(&w->some);
     (void)pthread_mutex_destroy(&w->jobs);

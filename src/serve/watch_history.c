@@ -14,8 +14,8 @@ struct history {
     struct json_writer *j;
     struct watch_row_reader g;
     const char *prompt;
-    struct names held; // prompts whose replies are not shown
-    struct buf needle; // its JSON text, quotes included
+    const struct names *held; // prompts whose replies are not shown
+    struct buf needle;        // its JSON text, quotes included
     size_t rows, bytes;
     bool is_cut;
 };
@@ -29,7 +29,7 @@ static enum status write_found(struct history *x, const char *name,
     TRY(watch_row_read(&r, &is_row, &x->g, line, len, err));
     if (!is_row || !watch_row_text_is(&r.prompt_id, x->prompt))
         return OK;
-    watch_held_hide(&x->held, &r);
+    watch_held_hide(x->held, &r);
     if (r.step < 0)
         r.step = step;
     x->rows++;
@@ -109,7 +109,6 @@ void watch_rows_history(struct watch *w, struct watch_job *job)
     json_close(&j, '}');
 done:
     watch_row_reader_free(&x.g);
-    names_free(&x.held);
     buf_free(&x.needle);
     watch_source_answer(job, status, &out, &err);
 }

@@ -124,6 +124,11 @@ struct watch {
         int64_t size, s, ns;
         struct buf text;
     } held;
+    struct {
+        struct buf stamp; // of the databases that the names were read from
+        struct names names;
+        _Atomic size_t reads;
+    } hidden; // prompts that are held back
     struct tokenizer *tokenizer;
     char tokenizer_of[FILE_PATH_MAX];
 };
@@ -181,10 +186,12 @@ void watch_rows_curve(struct watch *w, struct watch_job *job);
 bool watch_is_trusted(const struct http_request *r);
 /* Prompts whose replies are not shown, since people are judging them blind: of
  * a project's databases, or the one that was named.  None for whoever is
- * trusted.  Free with names_free(). */
-enum status watch_held_read(struct names *out, const struct watch *w,
+ * trusted.  They stay the watch's, until the next call, and are read anew when
+ * one of the databases or their logs is another file, or changed. */
+enum status watch_held_read(const struct names **out, struct watch *w,
                             const char *project, const struct http_request *r,
                             struct err *err) MUST_CHECK;
+void watch_hidden_free(struct watch *w);
 /* Take what a reply says, and all measures of it, out of a row of theirs. */
 void watch_held_hide(const struct names *held, struct watch_row *r);
 

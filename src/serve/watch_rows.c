@@ -26,7 +26,7 @@ struct listing {
     char tag[PARSE_NAME_MAX + 1], value[256];
     const char *sort;
     bool is_falling;
-    struct names held; // prompts whose replies are not shown
+    const struct names *held; // prompts whose replies are not shown
     struct entry *entry;
     size_t n, room, bad;
 };
@@ -95,7 +95,7 @@ static enum status gather(struct listing *l, struct watch_row_reader *g,
         TRY(watch_row_read(&r, &is_row, g, e.line, e.len, err));
         l->bad += !is_row && e.len > 0;
         if (is_row)
-            watch_held_hide(&l->held, &r);
+            watch_held_hide(l->held, &r);
         if (!is_row || !is_wanted(&r, l))
             continue;
         e.key = key_of(&r, l->sort, e.number);
@@ -153,7 +153,7 @@ static enum status write_page(struct json_writer *j, const struct listing *l,
         bool is_row;
         TRY(watch_row_read(&r, &is_row, g, l->entry[k].line, l->entry[k].len,
                            err));
-        watch_held_hide(&l->held, &r);
+        watch_held_hide(l->held, &r);
         json_open(j, '{');
         json_field_int(j, "row", l->entry[k].number);
         watch_row_write(j, &r);
@@ -198,7 +198,6 @@ void watch_rows_list(struct watch *w, struct watch_job *job)
     json_close(&j, ']');
     json_close(&j, '}');
 done:
-    names_free(&l.held);
     mem_free(l.entry);
     watch_row_reader_free(&g);
     watch_source_answer(job, status, &out, &err);
@@ -313,7 +312,7 @@ void watch_rows_one(struct watch *w, struct watch_job *job)
 {
     struct watch_place p;
     struct watch_row_reader g = {NULL, NULL, 0};
-    struct names held = {.n = 0};
+    const struct names *held;
     struct buf out;
     struct json_writer j;
     struct err err = {OK, ""};
@@ -323,8 +322,7 @@ void watch_rows_one(struct watch *w, struct watch_job *job)
     if (status == OK)
         status = watch_held_read(&held, w, p.project, job->request, &err);
     if (status == OK)
-        status = write_one(w, &j, &p, job->row, &held, &g, &err);
-    names_free(&held);
+        status = write_one(w, &j, &p, job->row, held, &g, &err);
     watch_row_reader_free(&g);
     watch_source_answer(job, status, &out, &err);
 }

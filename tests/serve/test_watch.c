@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "serve/client.h"
 #include "serve/watch.h"
+#include "serve/watch_internal.h"
 #include "store/items.h"
 #include "store/slices.h"
 
@@ -482,6 +483,8 @@ static void test_held(void **state)
         assert_int_equal(count_of("\"score\":"), is_held ? 0 : 4);
     }
     assert_int_equal(held, 20);
+    /* The databases are opened when they change, not for each question. */
+    assert_int_equal(watch->hidden.reads, 1);
     watch_close(watch);
     watch = NULL;
     start(true);

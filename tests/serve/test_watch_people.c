@@ -447,6 +447,116 @@ static void test_file_stays(void **state)
     assert_int_equal(look("demo", NULL).state, ALARM_CONFIRMED);
 }
 
+/* The document, as whoever may be judging is given it, or the owner. */
+static void write_document(struct buf *out, bool is_owner)
+{
+    struct err err = {OK, ""};
+    struct json_writer j;
+    if (watch_load(watch, &err) != OK)
+        fail_msg("%s", err.text);
+    buf_free(out);
+    buf_init(out, 1 << 20);
+    json_writer_init(&j, out, false);
+    watch_write(&j, watch, is_owner);
+    assert_int_equal(out->code, OK);
+}
+
+static int64_t count_asked(void)
+{
+    struct buf out;
+    struct json *document;
+    struct err err = {OK, ""};
+    buf_init(&out, 1);
+    write_document(&out, true);
+    if (json_parse(&document, buf_text(&out), out.len, "it", &err) != OK)
+        fail_msg("%s", err.text);
+    int64_t n =
+        json_int(json_get(json_at(json_get(document, "runs"), 0), "asked"), -1);
+    json_free(document);
+    buf_free(&out);
+    return n;
+}
+
+/* Vote by vote, whoever may be judging is told the same, of a pair and of a
+ * placebo, whichever side wins, until nothing is left to judge. */
+static void test_vote_by_vote(void **state)
+{
+    (void)state;
+    struct rig r = {.db = NULL};
+    struct err err = {OK, ""};
+    struct arena a = {0};
+    struct pool pool;
+    struct buf first, now, told;
+    char run[FILE_PATH_MAX], name[SLICES_POOL];
+    int64_t at, n = 0;
+    size_t changes = 0;
+    make_project("demo");
+    assert_int_equal(look("demo", NULL).state, ALARM_RAISED);
+    queue();
+    buf_init(&first, 1);
+    buf_init(&now, 1);
+    buf_init(&told, 1);
+    write_document(&first, false);
+    assert_non_null(strstr(buf_text(&first), "people are judging"));
+    assert_null(strstr(buf_text(&first), "\"people\""));
+    assert_null(strstr(buf_text(&first), "\"voted\""));
+    (void)snprintf(run, sizeof run, "%s/demo/ppo", dir);
+    slices_pool(name, run);
+    if (project_open(&r.db, queued.database, DB_WRITE, NULL, &err) != OK ||
+        items_find_pool(&pool, &a, r.db, name, &err) != OK)
+        fail_msg("%s", err.text);
+    int64_t who = rig_judge(&r, "ada");
+    write_document(&told, true);
+    for (int more = 1; more;) {
+        write_document(&now, false);
+        assert_string_equal(buf_text(&now), buf_text(&first));
+        size_t before = told.len;
+        write_document(&told, true);
+        changes += told.len != before;
+        at = rig_next(&r, who, pool.id, RIG_NOW);
+        more = at > 0;
+        if (more)
+            rig_vote(&r, who, at, n % 3 == 0 ? VOTE_A : VOTE_B, "k",
+                     RIG_NOW + n);
+        n += more;
+        if (n == (int64_t)(queued.pairs + queued.placebo))
+            break;
+    }
+    assert_true(changes > 0);
+    if (n < (int64_t)(queued.pairs + queued.placebo))
+        (void)rig_number(&r, "UPDATE pool SET closed_ms = 1 RETURNING id");
+    write_document(&now, false);
+    write_document(&told, true);
+    assert_string_equal(buf_text(&now), buf_text(&told));
+    assert_non_null(strstr(buf_text(&now), "\"voted\""));
+    db_close(r.db);
+    arena_free(&a);
+    buf_free(&first);
+    buf_free(&now);
+    buf_free(&told);
+}
+
+/* What is queued in two databases is asked once. */
+static void test_twice(void **state)
+{
+    (void)state;
+    char path[FILE_PATH_MAX];
+    struct buf copy;
+    struct err err = {OK, ""};
+    make_project("demo");
+    assert_int_equal(look("demo", NULL).state, ALARM_RAISED);
+    queue();
+    int64_t asked = count_asked();
+    assert_int_equal(asked, queued.pairs);
+    buf_init(&copy, 64 << 20);
+    (void)snprintf(path, sizeof path, "%s/demo/human/second.db", dir);
+    if (file_read(&copy, queued.database, &err) != OK ||
+        file_write(path, buf_text(&copy), copy.len, &err) != OK)
+        fail_msg("%s", err.text);
+    buf_free(&copy);
+    assert_int_equal(count_asked(), asked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +567,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_databases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vote_by_vote, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_stays, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
