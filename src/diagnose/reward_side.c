@@ -35,19 +35,18 @@ static enum status judge_biased(struct finding *out, const struct evidence *e,
     finding_add(&f, "calibration", &slopes.calibration);
     f.e = slopes.excess;
     f.null = 0;
+    bool has_slopes = finding_has_interval(&slopes.excess);
     if (!finding_has_interval(&pad))
         finding_lack(&f, "%s: %s", EDITS,
                      evidence_lost(e, EDITS) != NULL
                          ? "not there; it is made by plumb probe"
                          : "no padded replies");
-    else if (pad.high <= 0)
+    else if (pad.high <= 0 || (has_slopes && slopes.excess.high <= 0))
         f.verdict = VERDICT_NOT_SUPPORTED;
-    else if (!finding_has_interval(&slopes.excess))
+    else if (!has_slopes)
         finding_lack(&f, "%s: no held-out rankings with scores", PAIRS);
     else if (pad.low > 0 && slopes.excess.low > 0)
         f.verdict = VERDICT_SUPPORTED;
-    else if (slopes.excess.high <= 0)
-        f.verdict = VERDICT_NOT_SUPPORTED;
     else
         finding_lack(&f,
                      "%s with rankings would show a difference of slopes of "
@@ -186,9 +185,7 @@ static enum status judge_exploited(struct finding *out,
     f.effect = 0.5;
     if (!finding_has_interval(&share))
         finding_lack(&f, "no score gain to explain, or one reply a prompt");
-    else if (share.high < 0.3)
-        f.verdict = VERDICT_NOT_SUPPORTED;
-    else if (gap->verdict == VERDICT_NOT_SUPPORTED)
+    else if (share.high < 0.3 || gap->verdict == VERDICT_NOT_SUPPORTED)
         f.verdict = VERDICT_NOT_SUPPORTED;
     else if (share.estimate < 0.5 || share.low <= 0.3)
         finding_lack(
@@ -256,12 +253,11 @@ static void judge_change(struct finding *f, const struct estimate *change,
     if (!finding_has_interval(change))
         finding_lack(f, "neither gold nor weak gold over checkpoints "
                         "(eval/curve.json) nor blind votes");
-    else if (change->low > 0)
+    else if (change->low > 0 ||
+             (change->high < 0 && score->verdict == VERDICT_NOT_SUPPORTED))
         f->verdict = VERDICT_NOT_SUPPORTED;
     else if (change->high < 0 && score->verdict == VERDICT_SUPPORTED)
         f->verdict = VERDICT_SUPPORTED;
-    else if (change->high < 0 && score->verdict == VERDICT_NOT_SUPPORTED)
-        f->verdict = VERDICT_NOT_SUPPORTED;
     else if (change->high < 0)
         finding_lack(f, "S1: %s", score->needs);
     else

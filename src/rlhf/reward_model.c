@@ -1,5 +1,6 @@
 #include "rlhf/reward_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ static enum status plan(struct reward_training *r, const struct stage *stage,
                         int64_t *total, struct err *err)
 {
     const struct reward_config *c = r->config;
+    assert(c->batch > 0); // the option's least
     r->batch = (size_t)c->batch;
     r->n_train = reward_training_prompts(c, &r->corpus, &r->data);
     if (r->n_train < r->batch)

@@ -85,6 +85,8 @@ enum status scorer_score(double *score, const struct model *reward_model,
     return scorer_states(score, NULL, reward_model, seq, n, context, err);
 }
 
+/* The check overlooks that `state` is written through its copy. */
+// NOLINTNEXTLINE(readability-non-const-parameter)
 enum status scorer_states(double *score, float *state,
                           const struct model *reward_model,
                           const struct sequence *seq, size_t n,
