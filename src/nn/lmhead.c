@@ -271,6 +271,18 @@ NN_CLONES static void gradient_row(float *restrict z, const float *restrict e,
     z[target] += dlogp * inverse;
 }
 
+/* The same without entropy, of a row that is exponentials already. */
+NN_CLONES static void slope_row(float *restrict z, const struct row *r,
+                                int32_t target, float dlogp, float inverse,
+                                size_t V)
+{
+    float to_p = (float)(1.0 / r->sum) * inverse;
+#pragma omp simd
+    for (size_t v = 0; v < V; v++)
+        z[v] = -to_p * z[v] * dlogp;
+    z[target] += dlogp * inverse;
+}
+
 /* Turn a chunk of logits into dz. */
 static void side_gradient(const struct side *s, const int32_t *target,
                           const float *dlogp, const float *dentropy, size_t n)
@@ -302,13 +314,26 @@ static bool all_zero(const float *x, size_t n)
     return true;
 }
 
+/* The products of a chunk's dz with what they are gradients of. */
+static enum status side_products(float *dhidden, float *dweight,
+                                 const struct side *s, size_t first, size_t n,
+                                 struct err *err)
+{
+    size_t V = s->head->V, C = s->head->C;
+    if (dhidden != NULL)
+        TRY(weight_nn(dhidden + first * C, s->z, s->head->weight, n, V, C, true,
+                      s->w, err));
+    if (dweight == NULL)
+        return OK;
+    return gemm_tn(dweight, s->z, s->hidden + first * C, V, C, n, true, err);
+}
+
 enum status lmhead_backward(float *dhidden, float *dweight,
                             const struct lmhead *head, const float *hidden,
                             const int32_t *target, const float *dlogp,
                             const float *dentropy, size_t N, float *scratch,
                             struct err *err)
 {
-    size_t V = head->V, C = head->C;
     struct side s = side_of(head, hidden, scratch);
     size_t chunk = lmhead_chunk(head->V);
     for (size_t first = 0; first < N; first += chunk) {
@@ -318,11 +343,89 @@ enum status lmhead_backward(float *dhidden, float *dweight,
             continue;
         TRY(side_logits(&s, first, n, err));
         side_gradient(&s, target + first, dlogp + first, dent, n);
-        if (dhidden != NULL)
-            TRY(weight_nn(dhidden + first * C, s.z, head->weight, n, V, C, true,
-                          s.w, err));
-        if (dweight != NULL)
-            TRY(gemm_tn(dweight, s.z, hidden + first * C, V, C, n, true, err));
+        TRY(side_products(dhidden, dweight, &s, first, n, err));
+    }
+    return OK;
+}
+
+/* The rows of a chunk between its two passes. */
+struct kept {
+    struct row row[LMHEAD_CHUNK_LARGE];
+};
+
+/* A chunk's logits become exponentials where the entropy is not asked for,
+ * whose derivative needs the logits themselves. */
+static void train_rows(struct kept *kept, const struct side *s, size_t first,
+                       size_t n, const int32_t *target,
+                       const struct lmhead_training *t)
+{
+    size_t V = s->head->V;
+    for (size_t i = 0; i < n; i++) {
+        float *z = s->z + i * V;
+        struct row *r = &kept->row[i];
+        int32_t aim = target[first + i];
+        assert(aim >= 0 && (size_t)aim < V);
+        assert(s->head->banned == NULL || !s->head->banned[aim]);
+        r->max = scale_row(z, s->head->banned, 1.0f / s->head->temperature, V);
+        double z_aim = (double)z[aim];
+        float *e = t->entropy == NULL ? z : s->e;
+        r->sum = exp_row(e, z, r->max, V);
+        r->log_sum = log(r->sum);
+        r->moment = 0.0;
+        if (t->entropy != NULL) {
+            r->moment = moment_row(e, z, r->max, V);
+            t->entropy[first + i] = (float)entropy_of(r);
+        }
+        t->logp[first + i] = (float)(z_aim - (double)r->max - r->log_sum);
+    }
+}
+
+/* And then dz. */
+static void train_gradient(const struct kept *kept, const struct side *s,
+                           size_t first, size_t n, const int32_t *target,
+                           const struct lmhead_training *t)
+{
+    size_t V = s->head->V;
+    float inverse = 1.0f / s->head->temperature;
+    for (size_t i = 0; i < n; i++) {
+        float *z = s->z + i * V;
+        float dlogp = t->dlogp[first + i];
+        float dent = t->dentropy == NULL ? 0.0f : t->dentropy[first + i];
+        const struct row *r = &kept->row[i];
+        if (dlogp == 0.0f && dent == 0.0f) {
+            memset(z, 0, V * sizeof *z);
+        } else if (t->entropy == NULL) {
+            slope_row(z, r, target[first + i], dlogp, inverse, V);
+        } else {
+            (void)exp_row(s->e, z, r->max, V);
+            struct row used = *r;
+            used.moment = dent != 0.0f ? r->moment : 0.0;
+            gradient_row(z, s->e, &used, target[first + i], dlogp, dent,
+                         inverse, V);
+        }
+    }
+}
+
+enum status lmhead_train(float *dhidden, float *dweight,
+                         const struct lmhead *head, const float *hidden,
+                         const int32_t *target, size_t N,
+                         const struct lmhead_training *t, float *scratch,
+                         struct err *err)
+{
+    struct side s = side_of(head, hidden, scratch);
+    size_t chunk = lmhead_chunk(head->V);
+    struct kept kept;
+    assert((t->entropy == NULL) == (t->dentropy == NULL));
+    for (size_t first = 0; first < N; first += chunk) {
+        size_t n = N - first < chunk ? N - first : chunk;
+        TRY(side_logits(&s, first, n, err));
+        train_rows(&kept, &s, first, n, target, t);
+        t->loss(t->ctx, first, n);
+        if (all_zero(t->dlogp + first, n) &&
+            all_zero(at(t->dentropy, first), n))
+            continue;
+        train_gradient(&kept, &s, first, n, target, t);
+        TRY(side_products(dhidden, dweight, &s, first, n, err));
     }
     return OK;
 }

@@ -84,6 +84,29 @@ enum status lmhead_backward(float *dhidden, float *dweight,
                             struct err *err) MUST_CHECK;
 
 /*
+ * Forward and backward in one pass, for a loss whose derivative at a row
+ * follows from that row's own log-prob and entropy.  The logits are computed
+ * once, where lmhead_forward() and lmhead_backward() compute them twice; the
+ * results are theirs to the bit.
+ *
+ * loss(ctx, first, n) is called for one chunk of rows after the other: logp
+ * and entropy of rows first..first+n-1 are there, and it SETS dlogp and
+ * dentropy of the same rows.
+ */
+typedef void (*lmhead_loss_fn)(void *ctx, size_t first, size_t n);
+struct lmhead_training {
+    float *logp, *entropy;   // [N] out; entropy may be NULL
+    float *dlogp, *dentropy; // [N] of the loss; dentropy is NULL as entropy is
+    lmhead_loss_fn loss;
+    void *ctx;
+};
+enum status lmhead_train(float *dhidden, float *dweight,
+                         const struct lmhead *head, const float *hidden,
+                         const int32_t *target, size_t N,
+                         const struct lmhead_training *t, float *scratch,
+                         struct err *err) MUST_CHECK;
+
+/*
  * One row's distribution for a sampler: turns logits z[V] in place into
  * probabilities over the allowed tokens at the head's temperature and returns
  * logsumexp of the scaled logits.  The arithmetic is the one of

@@ -79,15 +79,14 @@ static enum status gather_policy(struct policy_rows *out,
 /* The KL penalty of modes in the loss; those in the reward have been paid and
  * counted with the rollout. */
 static void add_penalty(float *dlogp, struct ppo_stats *stats,
-                        const float *logp, const struct policy_rows *x,
-                        const struct ppo *p)
+                        const float *logp, const float *logp_ref,
+                        const float *weight, size_t n, const struct ppo *p)
 {
     const struct kl_config *c = &p->config->kl;
     if (kl_in_reward((enum kl_mode)c->mode))
         return;
-    stats->kl_loss +=
-        kl_loss(dlogp, logp, x->logp_ref, x->weight, x->n, c, p->beta);
-    stats->kl_clamped += (double)kl_count_clamped(logp, x->logp_ref, x->n, c);
+    stats->kl_loss += kl_loss(dlogp, logp, logp_ref, weight, n, c, p->beta);
+    stats->kl_clamped += (double)kl_count_clamped(logp, logp_ref, n, c);
 }
 
 /* A shard's slots with everything the value loss reads. */
@@ -159,6 +158,79 @@ static enum status value_loss(float *dhidden, const struct shard *s,
     return OK;
 }
 
+/* The policy's losses of a shard, chunk by chunk of its tokens. */
+struct policy_loss {
+    const struct ppo *p;
+    struct ppo_stats *stats;
+    const struct policy_rows *rows;
+    const float *logp, *entropy; // entropy may be NULL
+    float *dlogp, *dentropy;
+};
+
+static void add_losses(void *ctx, size_t first, size_t n)
+{
+    const struct policy_loss *l = ctx;
+    const struct ppo_loss_config *c = &l->p->config->loss;
+    const struct policy_rows *x = l->rows;
+    memset(l->dlogp + first, 0, n * sizeof *l->dlogp);
+    ppo_policy_loss(l->dlogp + first, l->stats, l->logp + first,
+                    x->logp_old + first, x->adv + first, x->weight + first, n,
+                    c);
+    add_penalty(l->dlogp + first, l->stats, l->logp + first,
+                x->logp_ref + first, x->weight + first, n, l->p);
+    for (size_t t = first; l->entropy != NULL && t < first + n; t++) {
+        double bonus = c->entropy_coef * (double)x->weight[t];
+        l->stats->entropy_loss -= bonus * (double)l->entropy[t];
+        l->dentropy[t] = (float)-bonus;
+    }
+}
+
+/* The language-model head's part: ADDS to dhidden. */
+static enum status policy_loss(float *dhidden, const struct shard *s,
+                               const struct minibatch *b,
+                               struct ppo_stats *stats, struct arena *arena,
+                               struct err *err)
+{
+    struct ppo *p = b->p;
+    struct model *m = &p->policy;
+    const struct scorer_rule rule = ppo_rule(p->config);
+    struct lmhead head = scorer_lmhead(m, &rule);
+    struct policy_rows x;
+    size_t C = m->config.C;
+    float *hidden, *drows, *logp, *entropy = NULL, *dlogp, *dentropy = NULL;
+    float *scratch;
+    TRY(gather_policy(&x, b, s->first, s->last, &s->rows, arena, err));
+    TRY(ARENA_NEW(arena, hidden, x.n * C, err));
+    TRY(ARENA_NEW(arena, drows, x.n * C, err));
+    TRY(ARENA_NEW(arena, logp, x.n, err));
+    TRY(ARENA_NEW(arena, dlogp, x.n, err));
+    if (p->config->loss.entropy_coef != 0) {
+        TRY(ARENA_NEW(arena, entropy, x.n, err));
+        TRY(ARENA_NEW(arena, dentropy, x.n, err));
+    }
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
+    memset(drows, 0, x.n * C * sizeof *drows);
+    batch_gather(hidden, s->a.hidden, x.row, x.n, C);
+    struct policy_loss loss = {.p = p,
+                               .stats = stats,
+                               .rows = &x,
+                               .logp = logp,
+                               .entropy = entropy,
+                               .dlogp = dlogp,
+                               .dentropy = dentropy};
+    struct lmhead_training training = {.logp = logp,
+                                       .entropy = entropy,
+                                       .dlogp = dlogp,
+                                       .dentropy = dentropy,
+                                       .loss = add_losses,
+                                       .ctx = &loss};
+    float *grad = optimizer_grad(&p->policy_optimizer, s->index);
+    TRY(lmhead_train(drows, model_lmhead_grad(m, grad), &head, hidden, x.target,
+                     x.n, &training, scratch, err));
+    batch_scatter_add(dhidden, drows, x.row, x.n, C);
+    return OK;
+}
+
 /* Gradients of the policy's losses over one shard, and of the value head's
  * where it sits on the policy's trunk. */
 static enum status policy_shard(struct shard *s, const struct minibatch *b,
@@ -166,48 +238,17 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
                                 struct err *err)
 {
     struct ppo *p = b->p;
-    const struct ppo_loss_config *c = &p->config->loss;
     struct model *m = &p->policy;
-    const struct scorer_rule rule = ppo_rule(p->config);
-    struct lmhead head = scorer_lmhead(m, &rule);
-    struct policy_rows x;
     size_t C = m->config.C;
-    float *hidden, *drows, *dhidden, *logp, *entropy, *dlogp, *dentropy;
-    float *scratch;
-    bool has_entropy = c->entropy_coef != 0;
+    float *dhidden;
     TRY(run_trunk(s, b, m, arena, err));
-    TRY(gather_policy(&x, b, s->first, s->last, &s->rows, arena, err));
-    TRY(ARENA_NEW(arena, hidden, x.n * C, err));
-    TRY(ARENA_NEW(arena, drows, x.n * C, err));
     TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
-    TRY(ARENA_NEW(arena, logp, x.n, err));
-    TRY(ARENA_NEW(arena, entropy, x.n, err));
-    TRY(ARENA_NEW(arena, dlogp, x.n, err));
-    TRY(ARENA_NEW(arena, dentropy, x.n, err));
-    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
-    memset(drows, 0, x.n * C * sizeof *drows);
     memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
-    memset(dlogp, 0, x.n * sizeof *dlogp);
-
-    batch_gather(hidden, s->a.hidden, x.row, x.n, C);
-    TRY(lmhead_forward(logp, has_entropy ? entropy : NULL, NULL, &head, hidden,
-                       x.target, x.n, m->config.eos, scratch, err));
-    ppo_policy_loss(dlogp, stats, logp, x.logp_old, x.adv, x.weight, x.n, c);
-    add_penalty(dlogp, stats, logp, &x, p);
-    for (size_t t = 0; has_entropy && t < x.n; t++) {
-        double bonus = c->entropy_coef * (double)x.weight[t];
-        stats->entropy_loss -= bonus * (double)entropy[t];
-        dentropy[t] = (float)-bonus;
-    }
-    float *grad = optimizer_grad(&p->policy_optimizer, s->index);
-    TRY(lmhead_backward(drows, model_lmhead_grad(m, grad), &head, hidden,
-                        x.target, dlogp, has_entropy ? dentropy : NULL, x.n,
-                        scratch, err));
-    batch_scatter_add(dhidden, drows, x.row, x.n, C);
+    TRY(policy_loss(dhidden, s, b, stats, arena, err));
     if (p->config->value_trunk && !p->config->value_freeze)
         TRY(value_loss(dhidden, s, b, stats, arena, err));
-    return transformer_backward(grad, &s->a, m, &s->rows.pack, dhidden, arena,
-                                err);
+    return transformer_backward(optimizer_grad(&p->policy_optimizer, s->index),
+                                &s->a, m, &s->rows.pack, dhidden, arena, err);
 }
 
 /* Gradients of the value loss over one shard, from a trunk of its own. */

@@ -69,6 +69,24 @@ static enum status find_targets(struct targets *out, const struct batch *b,
     return OK;
 }
 
+/* What a shard's loss is made of, and what it adds up to. */
+struct sft_loss {
+    const struct targets *targets;
+    const float *logp;
+    float *dlogp;
+    double scale, *sum;
+};
+
+static void count_loss(void *ctx, size_t first, size_t n)
+{
+    struct sft_loss *l = ctx;
+    for (size_t i = first; i < first + n; i++) {
+        double weight = (double)l->targets->weight[i];
+        *l->sum -= weight * (double)l->logp[i] / l->scale;
+        l->dlogp[i] = (float)(-weight / l->scale);
+    }
+}
+
 /* Losses of one shard's sequences, and their gradients when training. */
 static enum status run_pack(struct sft *s, size_t shard,
                             const struct sequence *seq, size_t n,
@@ -79,7 +97,7 @@ static enum status run_pack(struct sft *s, size_t shard,
     struct activations a;
     struct batch b;
     struct targets t;
-    float *hidden, *logp, *scratch;
+    float *hidden, *logp, *dlogp, *scratch;
     size_t C = m->config.C;
     TRY(batch_pack(&b, seq, n, arena, err));
     TRY(activations_place(&a, m, b.pack.N, s->is_training, arena, err));
@@ -87,27 +105,32 @@ static enum status run_pack(struct sft *s, size_t shard,
     TRY(find_targets(&t, &b, m->banned, s->config->prompt_weight, arena, err));
     TRY(ARENA_NEW(arena, hidden, t.n * C, err));
     TRY(ARENA_NEW(arena, logp, t.n, err));
+    TRY(ARENA_NEW(arena, dlogp, t.n, err));
     TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
     batch_gather(hidden, a.hidden, t.row, t.n, C);
-    TRY(lmhead_forward(logp, NULL, NULL, &head, hidden, t.token, t.n,
-                       m->config.eos, scratch, err));
-    for (size_t i = 0; i < t.n; i++)
-        s->loss[shard] -= (double)t.weight[i] * (double)logp[i] / s->scale;
     s->reply_tokens[shard] += t.n_reply;
-    if (!s->is_training)
+    struct sft_loss loss = {.targets = &t,
+                            .logp = logp,
+                            .dlogp = dlogp,
+                            .scale = s->scale,
+                            .sum = &s->loss[shard]};
+    if (!s->is_training) {
+        TRY(lmhead_forward(logp, NULL, NULL, &head, hidden, t.token, t.n,
+                           m->config.eos, scratch, err));
+        count_loss(&loss, 0, t.n);
         return OK;
+    }
 
     float *grad = optimizer_grad(&s->trainer.optimizer, shard);
-    float *dlogp, *drows, *dhidden;
-    TRY(ARENA_NEW(arena, dlogp, t.n, err));
+    float *drows, *dhidden;
     TRY(ARENA_NEW(arena, drows, t.n * C, err));
     TRY(ARENA_NEW(arena, dhidden, b.pack.N * C, err));
     memset(drows, 0, t.n * C * sizeof *drows);
     memset(dhidden, 0, b.pack.N * C * sizeof *dhidden);
-    for (size_t i = 0; i < t.n; i++)
-        dlogp[i] = (float)(-(double)t.weight[i] / s->scale);
-    TRY(lmhead_backward(drows, model_lmhead_grad(m, grad), &head, hidden,
-                        t.token, dlogp, NULL, t.n, scratch, err));
+    struct lmhead_training training = {
+        .logp = logp, .dlogp = dlogp, .loss = count_loss, .ctx = &loss};
+    TRY(lmhead_train(drows, model_lmhead_grad(m, grad), &head, hidden, t.token,
+                     t.n, &training, scratch, err));
     batch_scatter_add(dhidden, drows, t.row, t.n, C);
     return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
 }

@@ -259,6 +259,66 @@ static void test_backward(void **state)
     }
 }
 
+/* A loss of both outputs; rows without a gradient are among them. */
+static void both_loss(void *ctx, size_t first, size_t n)
+{
+    struct rig *g = ctx;
+    for (size_t i = first; i < first + n; i++) {
+        float part = i % 4 == 1 || (i / 64) % 2 == 1 ? 0.0f : 0.5f;
+        g->dlogp.f[i] = part * g->logp.f[i];
+        g->dentropy.f[i] = i % 3 == 0 ? 0.0f : part * g->entropy.f[i];
+    }
+}
+
+static enum status run_training(void *ctx, size_t item, size_t worker,
+                                struct err *err)
+{
+    (void)item, (void)worker;
+    struct rig *g = ctx;
+    struct lmhead_training t = {
+        .logp = g->logp.f,
+        .entropy = g->has_dentropy ? g->entropy.f : NULL,
+        .dlogp = g->dlogp.f,
+        .dentropy = g->has_dentropy ? g->dentropy.f : NULL,
+        .loss = both_loss,
+        .ctx = g};
+    return lmhead_train(g->has_dhidden ? g->dhidden.f : NULL,
+                        g->has_dweight ? g->dweight.f : NULL, &g->head,
+                        g->hidden.f, g->target, g->shape.N, &t, g->scratch.f,
+                        err);
+}
+
+/* One pass gives the bits of two. */
+static void test_train(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SHAPES * 4; i++) {
+        struct rig *one = rig_new(shapes[i / 4], (uint32_t)i);
+        struct rig *two = rig_new(shapes[i / 4], (uint32_t)i);
+        struct rig *both[] = {one, two};
+        for (size_t k = 0; k < 2; k++) {
+            both[k]->has_dentropy = i % 4 != 1;
+            both[k]->has_dhidden = i % 4 != 2;
+            both[k]->has_dweight = i % 4 != 3;
+        }
+        on_team(1, 1, run_training, one);
+        on_team(1, 1, run_forward, two);
+        both_loss(two, 0, two->shape.N);
+        on_team(1, 1, run_backward, two);
+        assert_memory_equal(one->logp.f, two->logp.f,
+                            one->logp.n * sizeof(float));
+        if (one->has_dentropy)
+            assert_memory_equal(one->entropy.f, two->entropy.f,
+                                one->entropy.n * sizeof(float));
+        assert_memory_equal(one->dhidden.f, two->dhidden.f,
+                            one->dhidden.n * sizeof(float));
+        assert_memory_equal(one->dweight.f, two->dweight.f,
+                            one->dweight.n * sizeof(float));
+        rig_free(one);
+        rig_free(two);
+    }
+}
+
 static void test_rows_without_gradient(void **state)
 {
     (void)state;
@@ -471,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_forward),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_train),
         cmocka_unit_test(test_rows_without_gradient),
         cmocka_unit_test(test_worked_values),
         cmocka_unit_test(test_small_kl),

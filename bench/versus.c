@@ -1,0 +1,376 @@
+/*
+ * versus.c - two programs measured in turn, A B A B, as ratios.
+ *
+ *     versus [OPTION ...] -- OURS [ARG ...] -- THEIRS [ARG ...]
+ *
+ *     --name NAME       what is measured
+ *     --against WHO     whom THEIRS is
+ *     --target X        the ratio wanted; without one the row has none
+ *     --figure KEY      which of the programs' figures (seconds)
+ *     --less            ratio = ours / theirs, wanted at most X; else
+ *                       theirs / ours, wanted at least X
+ *     --pairs N         5
+ *     --json FILE       append the row to a list of rows
+ *
+ * A program tells its figures on lines "KEY NUMBER" of standard output, and
+ * with "formats TEXT" which number formats it used; what it needs to get ready
+ * is its own affair and not in the figure.  The last of several lines counts.
+ *
+ * Machines are shared.  Before, between and after the runs a fixed loop is
+ * timed on every processor at once; when its slowest time exceeds its fastest
+ * by more than NOISE_MAX, the figures are printed and no ratio is.
+ *
+ * Exit status: 0 measured, 1 a program failed, 2 usage, 3 too noisy.
+ */
+#include <assert.h>
+#include <math.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+
+extern char **environ;
+
+#define PAIRS_MAX 99
+#define NOISE_MAX 1.30
+#define THREADS_MAX 64
+/* Of the calibration loop; about 30 ms on a core of 2020. */
+#define LOOP_STEPS 16000000
+#define LIST_MAX ((size_t)1 << 24)
+
+struct program {
+    char **argv;
+    char formats[64];
+    double figure[PAIRS_MAX];
+};
+
+struct options {
+    const char *name, *against, *key, *json;
+    double target; // NAN: none
+    bool less;
+    int pairs;
+};
+
+struct spread {
+    double min, median, max;
+};
+
+static int ascending(const void *x, const void *y)
+{
+    double d = *(const double *)x - *(const double *)y;
+
+    return (d > 0) - (d < 0);
+}
+
+static struct spread spread_of(const double *x, int n)
+{
+    double sorted[PAIRS_MAX];
+
+    memcpy(sorted, x, (size_t)n * sizeof *x);
+    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    return (struct spread){
+        sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]), sorted[n - 1]};
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Multiplications that wait for each other: what they take depends on the
+ * clock rate and on who else is on the core. */
+static void *loop(void *result)
+{
+    double x = 1;
+
+    for (int i = 0; i < LOOP_STEPS; i++)
+        x = x * 0.999999999 + 1e-9;
+    *(double *)result = x;
+    return NULL;
+}
+
+static double calibrate(void)
+{
+    pthread_t thread[THREADS_MAX];
+    double result[THREADS_MAX];
+    size_t n =
+        team_processors() < THREADS_MAX ? team_processors() : THREADS_MAX;
+    double begin = seconds_now();
+    size_t started = 0;
+
+    while (started < n &&
+           pthread_create(&thread[started], NULL, loop, &result[started]) == 0)
+        started++;
+    for (size_t i = 0; i < started; i++)
+        (void)pthread_join(thread[i], NULL);
+    return seconds_now() - begin;
+}
+
+/* "KEY NUMBER" and "formats TEXT" of one line. */
+static void take_line(struct program *p, double *figure, const char *key,
+                      char *line)
+{
+    size_t len = strlen(key);
+
+    line[strcspn(line, "\n")] = '\0';
+    if (strncmp(line, key, len) == 0 && line[len] == ' ')
+        *figure = strtod(line + len, NULL);
+    else if (strncmp(line, "formats ", 8) == 0)
+        (void)snprintf(p->formats, sizeof p->formats, "%.63s", line + 8);
+}
+
+/* Run it once; NAN when it fails or tells no such figure. */
+static double run_once(struct program *p, const char *key)
+{
+    int fd[2], state = 0;
+    double figure = NAN;
+    char line[4096];
+    pid_t pid;
+    posix_spawn_file_actions_t actions;
+
+    if (pipe(fd) != 0 || posix_spawn_file_actions_init(&actions) != 0)
+        return NAN;
+    (void)posix_spawn_file_actions_adddup2(&actions, fd[1], STDOUT_FILENO);
+    (void)posix_spawn_file_actions_addclose(&actions, fd[0]);
+    (void)posix_spawn_file_actions_addclose(&actions, fd[1]);
+    int failed =
+        posix_spawnp(&pid, p->argv[0], &actions, NULL, p->argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)close(fd[1]);
+    FILE *in = fdopen(fd[0], "r");
+    while (failed == 0 && in != NULL && fgets(line, sizeof line, in) != NULL)
+        take_line(p, &figure, key, line);
+    if (in != NULL)
+        (void)fclose(in);
+    if (failed != 0 || waitpid(pid, &state, 0) != pid || !WIFEXITED(state) ||
+        WEXITSTATUS(state) != 0 || !(figure > 0)) {
+        (void)fprintf(stderr, "versus: %s: no figure \"%s\"\n", p->argv[0],
+                      key);
+        return NAN;
+    }
+    return figure;
+}
+
+/* All pairs; the calibration loop's slowest time over its fastest. */
+static int run_pairs(double *noise, struct program side[2],
+                     const struct options *o)
+{
+    double fastest = calibrate(), slowest = fastest;
+
+    for (int i = 0; i < 2 * o->pairs; i++) {
+        struct program *p = &side[i % 2];
+        double figure = run_once(p, o->key), t;
+
+        if (isnan(figure))
+            return 1;
+        p->figure[i / 2] = figure;
+        (void)fprintf(stderr, "versus: %s, pair %d: %s %s %.4g\n", o->name,
+                      i / 2 + 1, i % 2 == 0 ? "ours" : "theirs", o->key,
+                      figure);
+        t = calibrate();
+        fastest = fmin(fastest, t);
+        slowest = fmax(slowest, t);
+    }
+    *noise = slowest / fastest;
+    return 0;
+}
+
+static void put_command(struct json_writer *w, const struct program side[2])
+{
+    struct buf text;
+
+    buf_init(&text, 65536);
+    for (int i = 0; i < 2; i++) {
+        for (char **a = side[i].argv; *a != NULL; a++)
+            buf_printf(&text, "%s%s", a == side[i].argv ? "" : " ", *a);
+        buf_printf(&text, "%s", i == 0 ? " -- " : "");
+    }
+    json_field_text(w, "command", buf_text(&text));
+    buf_free(&text);
+}
+
+static void put_spread(struct json_writer *w, const char *key,
+                       const struct program *p, int n)
+{
+    struct spread s = spread_of(p->figure, n);
+
+    json_put_key(w, key);
+    json_open(w, '{');
+    json_field_number(w, "median", s.median);
+    json_field_number(w, "min", s.min);
+    json_field_number(w, "max", s.max);
+    json_field_text(w, "formats", p->formats);
+    json_close(w, '}');
+}
+
+static bool is_met(double ratio, const struct options *o)
+{
+    return o->less ? ratio <= o->target : ratio >= o->target;
+}
+
+/* The row; a ratio that may not be told is null. */
+static void put_row(struct json_writer *w, const struct options *o,
+                    const struct program side[2], struct spread ratio,
+                    double noise)
+{
+    bool is_quiet = noise <= NOISE_MAX;
+
+    json_open(w, '{');
+    json_field_text(w, "name", o->name);
+    json_field_number(w, "ratio_median", is_quiet ? ratio.median : NAN);
+    json_field_number(w, "ratio_min", is_quiet ? ratio.min : NAN);
+    json_field_number(w, "ratio_max", is_quiet ? ratio.max : NAN);
+    json_field_number(w, "target", o->target);
+    json_put_key(w, "met");
+    if (is_quiet && !isnan(o->target))
+        json_put_bool(w, is_met(ratio.median, o));
+    else
+        json_put_null(w);
+    json_field_text(w, "against", o->against);
+    put_command(w, side);
+    json_field_text(w, "ratio", o->less ? "ours / theirs" : "theirs / ours");
+    json_field_text(w, "figure", o->key);
+    put_spread(w, "ours", &side[0], o->pairs);
+    put_spread(w, "theirs", &side[1], o->pairs);
+    json_field_int(w, "pairs", o->pairs);
+    json_field_number(w, "noise", noise);
+    json_close(w, '}');
+}
+
+/* The list in the file with one row more. */
+static enum status append(const struct options *o, const struct program side[2],
+                          struct spread ratio, double noise, struct err *err)
+{
+    enum status status = OK;
+    struct json *old = NULL;
+    struct json_writer w;
+    struct buf text;
+
+    buf_init(&text, LIST_MAX);
+    if (access(o->json, F_OK) == 0)
+        TRY_DONE(json_read(&old, o->json, LIST_MAX, err));
+    json_writer_init(&w, &text, true);
+    json_open(&w, '[');
+    for (size_t i = 0; i < json_size(old); i++)
+        json_put_node(&w, json_at(old, i));
+    put_row(&w, o, side, ratio, noise);
+    json_close(&w, ']');
+    TRY_DONE(buf_status(&text, err));
+    TRY_DONE(file_write(o->json, buf_text(&text), text.len, err));
+done:
+    json_free(old);
+    buf_free(&text);
+    return status;
+}
+
+static void print_row(const struct options *o, const struct program side[2],
+                      struct spread ratio, double noise)
+{
+    struct spread ours = spread_of(side[0].figure, o->pairs);
+    struct spread theirs = spread_of(side[1].figure, o->pairs);
+
+    (void)printf("%s: %s %.4g (%s), %s %.4g (%s)", o->name, o->key, ours.median,
+                 side[0].formats, o->against, theirs.median, side[1].formats);
+    if (noise > NOISE_MAX) {
+        (void)printf("; no ratio: the machine's own speed varied by %.0f %%\n",
+                     100 * (noise - 1));
+        return;
+    }
+    (void)printf("; %.2f [%.2f, %.2f]", ratio.median, ratio.min, ratio.max);
+    if (!isnan(o->target))
+        (void)printf(", target %s %.2f: %s", o->less ? "<=" : ">=", o->target,
+                     is_met(ratio.median, o) ? "met" : "missed");
+    (void)printf("\n");
+}
+
+static int usage(const char *what)
+{
+    (void)fprintf(stderr,
+                  "versus: %s; its use stands at the head of "
+                  "bench/versus.c\n",
+                  what);
+    return 2;
+}
+
+/* Options up to "--"; the two commands behind it.  0, or 2 for misuse. */
+static int parse(struct options *o, struct program side[2], int argc,
+                 char **argv)
+{
+    int i = 1;
+
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+        if (strcmp(argv[i], "--less") == 0) {
+            o->less = true;
+            continue;
+        }
+        if (value == NULL)
+            return usage("an option without a value");
+        if (strcmp(argv[i], "--name") == 0)
+            o->name = value;
+        else if (strcmp(argv[i], "--against") == 0)
+            o->against = value;
+        else if (strcmp(argv[i], "--figure") == 0)
+            o->key = value;
+        else if (strcmp(argv[i], "--json") == 0)
+            o->json = value;
+        else if (strcmp(argv[i], "--target") == 0)
+            o->target = strtod(value, NULL);
+        else if (strcmp(argv[i], "--pairs") == 0)
+            o->pairs = (int)strtol(value, NULL, 10);
+        else
+            return usage(argv[i]);
+        i++;
+    }
+    side[0].argv = argv + i + 1;
+    for (i++; i < argc && strcmp(argv[i], "--") != 0; i++)
+        ;
+    if (i + 1 >= argc || side[0].argv == argv + i)
+        return usage("two commands are wanted");
+    argv[i] = NULL;
+    side[1].argv = argv + i + 1;
+    return o->pairs >= 1 && o->pairs <= PAIRS_MAX ? 0 : usage("--pairs");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.name = "unnamed",
+                        .against = "theirs",
+                        .key = "seconds",
+                        .target = NAN,
+                        .pairs = 5};
+    static struct program side[2];
+    double ratio[PAIRS_MAX], noise;
+    struct err err;
+    int code = parse(&o, side, argc, argv);
+
+    if (code == 0)
+        code = run_pairs(&noise, side, &o);
+    if (code != 0)
+        return code;
+    for (int i = 0; i < o.pairs; i++) {
+        double ours = side[0].figure[i], theirs = side[1].figure[i];
+
+        ratio[i] = o.less ? ours / theirs : theirs / ours;
+    }
+    struct spread s = spread_of(ratio, o.pairs);
+    print_row(&o, side, s, noise);
+    if (o.json != NULL && append(&o, side, s, noise, &err) != OK) {
+        (void)fprintf(stderr, "versus: %s\n", err.text);
+        return 1;
+    }
+    return noise > NOISE_MAX ? 3 : 0;
+}
