@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""32 prompts x 64 new tokens at once in llama.cpp: one batch of prompts, then
+rounds of 32 tokens, sampled at temperature 1, as bench_generate does it.
+
+Use: V/bin/python speed_llama.py f32|bf16 MODEL.gguf [THREADS]
+"""
+
+import ctypes
+import sys
+
+import llama_cpp as L
+import numpy as np
+
+import speed_clock as clock
+
+PROMPTS, PROMPT, NEW = 32, 64, 64
+
+
+def put(batch, i, token, position, sequence, wants_logits):
+    """Entry i of a batch."""
+    batch.token[i] = token
+    batch.pos[i] = position
+    batch.n_seq_id[i] = 1
+    batch.seq_id[i][0] = sequence
+    batch.logits[i] = wants_logits
+
+
+def generate(context, sampler, tokens):
+    """All prompts in one batch, then all of their next tokens at a time."""
+    L.llama_memory_clear(L.llama_get_memory(context), True)
+    batch = L.llama_batch_init(PROMPTS * PROMPT, 0, 1)
+    for s in range(PROMPTS):
+        for t in range(PROMPT):
+            put(batch, s * PROMPT + t, int(tokens[s, t]), t, s,
+                t + 1 == PROMPT)
+    batch.n_tokens = PROMPTS * PROMPT
+    assert L.llama_decode(context, batch) == 0
+    rows = [s * PROMPT + PROMPT - 1 for s in range(PROMPTS)]
+    for t in range(NEW):
+        drawn = [L.llama_sampler_sample(sampler, context, row) for row in rows]
+        if t + 1 == NEW:
+            break
+        for s, token in enumerate(drawn):
+            put(batch, s, token, PROMPT + t, s, True)
+        batch.n_tokens = PROMPTS
+        assert L.llama_decode(context, batch) == 0
+        rows = list(range(PROMPTS))
+    L.llama_batch_free(batch)
+
+
+def main():
+    kind, path = sys.argv[1], sys.argv[2]
+    threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    silent = L.llama_log_callback(lambda *_: None)
+    L.llama_log_set(silent, ctypes.c_void_p(0))
+    L.llama_backend_init()
+    model = L.llama_model_load_from_file(path.encode(),
+                                         L.llama_model_default_params())
+    params = L.llama_context_default_params()
+    params.n_ctx = PROMPTS * (PROMPT + NEW)
+    params.n_batch = params.n_ubatch = PROMPTS * PROMPT
+    params.n_seq_max = PROMPTS
+    params.n_threads = params.n_threads_batch = threads
+    params.type_k = params.type_v = 0  # f32
+    context = L.llama_init_from_model(model, params)
+    sampler = L.llama_sampler_chain_init(
+        L.llama_sampler_chain_default_params())
+    L.llama_sampler_chain_add(sampler, L.llama_sampler_init_temp(1.0))
+    L.llama_sampler_chain_add(sampler, L.llama_sampler_init_dist(1))
+    tokens = np.random.default_rng(1).integers(1000, 40000,
+                                               (PROMPTS, PROMPT))
+    clock.told(clock.timed(lambda: generate(context, sampler, tokens), 3),
+               kind)
+
+
+if __name__ == "__main__":
+    main()
