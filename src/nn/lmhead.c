@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "nn/fastmath.h"
-#include "nn/gemm.h"
+#include "nn/gemm16.h"
 
 /*
  * The logit of a banned token.  Its exponential is exactly 0, as that of
@@ -314,12 +314,44 @@ static bool all_zero(const float *x, size_t n)
     return true;
 }
 
+/* The same in bfloat16: dz is rounded where it lies. */
+static enum status side_products16(float *dhidden, float *dweight,
+                                   const struct side *s, size_t first, size_t n,
+                                   struct err *err)
+{
+    size_t V = s->head->V, C = s->head->C, step = 2 * weight_scratch(C) / C;
+    const uint16_t *dz = gemm16_round_rows(s->z, n, V);
+    uint16_t *some = (uint16_t *)(void *)s->w;
+    if (dhidden != NULL)
+        TRY(weight_nn16(dhidden + first * C, dz, 2 * V, s->head->weight, n, V,
+                        C, true, err));
+    for (size_t i = 0, rows; i < n && dweight != NULL; i += rows) {
+        rows = n - i < step ? n - i : step;
+        gemm16_round(some, s->hidden + (first + i) * C, rows * C);
+        TRY(gemm16(&(struct gemm16){.form = GEMM_TN,
+                                    .C = dweight,
+                                    .ldc = C,
+                                    .A = dz + i * 2 * V,
+                                    .lda = 2 * V,
+                                    .B = some,
+                                    .ldb = C,
+                                    .M = V,
+                                    .N = C,
+                                    .K = rows,
+                                    .accumulate = true},
+                   err));
+    }
+    return OK;
+}
+
 /* The products of a chunk's dz with what they are gradients of. */
 static enum status side_products(float *dhidden, float *dweight,
                                  const struct side *s, size_t first, size_t n,
                                  struct err *err)
 {
     size_t V = s->head->V, C = s->head->C;
+    if (weight_rounds(s->head->weight, n))
+        return side_products16(dhidden, dweight, s, first, n, err);
     if (dhidden != NULL)
         TRY(weight_nn(dhidden + first * C, s->z, s->head->weight, n, V, C, true,
                       s->w, err));

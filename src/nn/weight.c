@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "nn/gemm.h"
+#include "nn/gemm16.h"
+#include "nn/skinny.h"
 
 /* Floats that are widened at once: half a megabyte stays in a core's second
  * level of cache while the product reads it. */
@@ -18,9 +19,64 @@ static size_t block_rows(size_t K)
     return rows < ROWS_MIN ? ROWS_MIN : rows / ROWS_MIN * ROWS_MIN;
 }
 
+/* Rows of the other factor that are rounded at once: two in a float. */
+static size_t rounded_rows(size_t K)
+{
+    return 2 * block_rows(K);
+}
+
 size_t weight_scratch(size_t K)
 {
     return block_rows(K) * K;
+}
+
+bool weight_rounds(struct weight w, size_t N)
+{
+    return w.rounded != NULL && N > SKINNY_ROWS;
+}
+
+static enum status rounded_nt(float *y, const float *x, struct weight w,
+                              size_t N, size_t M, size_t K, bool accumulate,
+                              float *scratch, struct err *err)
+{
+    uint16_t *some = (uint16_t *)(void *)scratch;
+    size_t step = rounded_rows(K);
+
+    for (size_t at = 0, rows; at < N; at += rows) {
+        rows = N - at < step ? N - at : step;
+        gemm16_round(some, x + at * K, rows * K);
+        TRY(gemm16(&(struct gemm16){.form = GEMM_NT,
+                                    .C = y + at * M,
+                                    .ldc = M,
+                                    .A = some,
+                                    .lda = K,
+                                    .B = w.rounded,
+                                    .ldb = K,
+                                    .M = rows,
+                                    .N = M,
+                                    .K = K,
+                                    .accumulate = accumulate},
+                   err));
+    }
+    return OK;
+}
+
+enum status weight_nn16(float *x, const uint16_t *y, size_t ldy,
+                        struct weight w, size_t N, size_t M, size_t K,
+                        bool accumulate, struct err *err)
+{
+    return gemm16(&(struct gemm16){.form = GEMM_NN,
+                                   .C = x,
+                                   .ldc = K,
+                                   .A = y,
+                                   .lda = ldy,
+                                   .B = w.rounded,
+                                   .ldb = K,
+                                   .M = N,
+                                   .N = K,
+                                   .K = M,
+                                   .accumulate = accumulate},
+                  err);
 }
 
 NN_CLONES void weight_widen(float *restrict out, const uint16_t *restrict in,
@@ -50,6 +106,8 @@ enum status weight_nt(float *y, const float *x, struct weight w, size_t N,
                       struct err *err)
 {
     assert((w.f32 == NULL) != (w.bf16 == NULL));
+    if (weight_rounds(w, N))
+        return rounded_nt(y, x, w, N, M, K, accumulate, scratch, err);
     if (w.f32 != NULL)
         return gemm_nt(y, x, w.f32, N, M, K, accumulate, err);
     for (size_t at = 0, rows; at < M; at += rows) {

@@ -1,0 +1,165 @@
+#include "nn/gemm16.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <oneapi/dnnl/dnnl.h>
+
+#include "base/parallel.h"
+#include "nn/tensor.h"
+
+bool gemm16_pays(void)
+{
+    /* Each level has the bits of those that it includes. */
+    const unsigned want = dnnl_cpu_isa_avx512_core_bf16;
+
+    return ((unsigned)dnnl_get_effective_cpu_isa() & want) == want;
+}
+
+NN_CLONES void gemm16_round(uint16_t *restrict out, const float *restrict in,
+                            size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits, nearest;
+        memcpy(&bits, &in[i], sizeof bits);
+        nearest = bits + 0x7fff + (bits >> 16 & 1);
+        nearest = (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : nearest;
+        out[i] = (uint16_t)(nearest >> 16);
+    }
+}
+
+const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N)
+{
+    enum {
+        SOME = 256
+    };
+    uint16_t some[SOME];
+    unsigned char *out;
+
+    for (size_t m = 0; m < M; m++) {
+        out = (unsigned char *)(x + m * N);
+        for (size_t at = 0, n; at < N; at += n) {
+            n = N - at < SOME ? N - at : SOME;
+            gemm16_round(some, x + m * N + at, n);
+            memcpy(out + at * sizeof *some, some, n * sizeof *some);
+        }
+    }
+    return (const uint16_t *)(const void *)x;
+}
+
+/* What oneDNN holds for one product. */
+struct parts {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_post_ops_t post;
+    dnnl_primitive_attr_t attr;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t memory[3];
+};
+
+static void release(struct parts *x)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (x->memory[i] != NULL)
+            dnnl_memory_destroy(x->memory[i]);
+    if (x->primitive != NULL)
+        dnnl_primitive_destroy(x->primitive);
+    if (x->desc != NULL)
+        dnnl_primitive_desc_destroy(x->desc);
+    if (x->attr != NULL)
+        dnnl_primitive_attr_destroy(x->attr);
+    if (x->post != NULL)
+        dnnl_post_ops_destroy(x->post);
+    if (x->stream != NULL)
+        dnnl_stream_destroy(x->stream);
+    if (x->engine != NULL)
+        dnnl_engine_destroy(x->engine);
+}
+
+/* A matrix [rows,cols] that is stored in rows of length ld as it is, or the
+ * other way round. */
+static dnnl_status_t shape_of(dnnl_memory_desc_t *out, size_t rows, size_t cols,
+                              size_t ld, bool is_transposed,
+                              dnnl_data_type_t type)
+{
+    const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
+    const dnnl_dims_t plain = {(dnnl_dim_t)ld, 1};
+    const dnnl_dims_t turned = {1, (dnnl_dim_t)ld};
+
+    return dnnl_memory_desc_init_by_strides(out, 2, dims, type,
+                                            is_transposed ? turned : plain);
+}
+
+#define DO(call)                                                               \
+    do {                                                                       \
+        if ((s = (call)) != dnnl_success)                                      \
+            return s;                                                          \
+    } while (0)
+
+/* oneDNN keeps what it generates for a shape, so that asking again costs
+ * microseconds. */
+static dnnl_status_t prepare(struct parts *x, const struct gemm16 *p)
+{
+    dnnl_memory_desc_t shape[3];
+    dnnl_matmul_desc_t matmul;
+    dnnl_status_t s;
+    union {
+        const uint16_t *in;
+        void *out;
+    } factor[2] = {{p->A}, {p->B}};
+
+    DO(shape_of(&shape[0], p->M, p->K, p->lda, p->form == GEMM_TN, dnnl_bf16));
+    DO(shape_of(&shape[1], p->K, p->N, p->ldb, p->form == GEMM_NT, dnnl_bf16));
+    DO(shape_of(&shape[2], p->M, p->N, p->ldc, false, dnnl_f32));
+    DO(dnnl_engine_create(&x->engine, dnnl_cpu, 0));
+    DO(dnnl_stream_create(&x->stream, x->engine, dnnl_stream_default_flags));
+    DO(dnnl_primitive_attr_create(&x->attr));
+    if (p->accumulate) {
+        DO(dnnl_post_ops_create(&x->post));
+        DO(dnnl_post_ops_append_sum(x->post, 1.0f));
+        DO(dnnl_primitive_attr_set_post_ops(x->attr, x->post));
+    }
+    DO(dnnl_matmul_desc_init(&matmul, &shape[0], &shape[1], NULL, &shape[2]));
+    DO(dnnl_primitive_desc_create(&x->desc, &matmul, x->attr, x->engine, NULL));
+    DO(dnnl_primitive_create(&x->primitive, x->desc));
+    DO(dnnl_memory_create(&x->memory[0], &shape[0], x->engine, factor[0].out));
+    DO(dnnl_memory_create(&x->memory[1], &shape[1], x->engine, factor[1].out));
+    return dnnl_memory_create(&x->memory[2], &shape[2], x->engine, p->C);
+}
+
+static dnnl_status_t run(struct parts *x, const struct gemm16 *p)
+{
+    dnnl_status_t s;
+
+    DO(prepare(x, p));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, x->memory[0]},
+                                    {DNNL_ARG_WEIGHTS, x->memory[1]},
+                                    {DNNL_ARG_DST, x->memory[2]}};
+    DO(dnnl_primitive_execute(x->primitive, x->stream, 3, args));
+    return dnnl_stream_wait(x->stream);
+}
+
+enum status gemm16(const struct gemm16 *p, struct err *err)
+{
+    struct parts x = {.engine = NULL};
+
+    assert(team_inside());
+    if (p->M == 0 || p->N == 0)
+        return OK;
+    if (p->K == 0) {
+        for (size_t m = 0; m < p->M && !p->accumulate; m++)
+            memset(p->C + m * p->ldc, 0, p->N * sizeof *p->C);
+        return OK;
+    }
+    dnnl_status_t s = run(&x, p);
+    release(&x);
+    if (s == dnnl_success)
+        return OK;
+    /* Every other answer means wrong arguments: a bug here. */
+    assert(s == dnnl_out_of_memory);
+    return err_set(err, ERR_MEMORY,
+                   "no memory for the product of a %zu x %zu and a %zu x %zu "
+                   "matrix",
+                   p->M, p->K, p->K, p->N);
+}

@@ -1,0 +1,45 @@
+/*
+ * gemm16.h - matrix products of bfloat16 numbers, summed in float, on oneDNN.
+ *
+ * A bfloat16 is the upper half of a float, so the product of two is exact in
+ * one, and what differs from gemm.h is that both factors were rounded before:
+ *
+ *     |C - exact| <= (2^-8 + 2^-18) sum_k |a_k| |b_k| + K 2^-24 sum_k |a_k b_k|
+ *
+ * of factors that were floats (unit roundoff 2^-9 each, and float sums in any
+ * order).  A core with AVX512-BF16 or AMX does two to sixteen such products
+ * where it does one of floats; gemm16_pays() is where that is so.  Elsewhere
+ * oneDNN computes the same with float instructions, slower than gemm.h.
+ *
+ * Run inside one worker, as nn/gemm.h says.  Fails only with ERR_MEMORY.
+ */
+#ifndef PLUMB_NN_GEMM16_H
+#define PLUMB_NN_GEMM16_H
+
+#include <stdint.h>
+
+#include "nn/gemm.h"
+
+/* Has this processor instructions for it? */
+bool gemm16_pays(void);
+
+/* As struct gemm_part of gemm.h has it, with alpha 1; row lengths in numbers
+ * of the matrix's own type. */
+struct gemm16 {
+    enum gemm_form form;
+    float *C;
+    const uint16_t *A, *B;
+    size_t ldc, lda, ldb;
+    size_t M, N, K;
+    bool accumulate;
+};
+enum status gemm16(const struct gemm16 *p, struct err *err) MUST_CHECK;
+
+/* n floats as bfloat16: to nearest, ties to even; NaN stays NaN. */
+void gemm16_round(uint16_t *restrict out, const float *restrict in, size_t n);
+
+/* The same in place, row by row of x [M,N]: row m's bfloat16s fill the first
+ * half of its floats, so that their row length is 2 N.  They are returned. */
+const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N);
+
+#endif
