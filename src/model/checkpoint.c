@@ -459,9 +459,11 @@ enum status checkpoint_read_as(struct model *out, const char *path,
     TRY(need_folder(path, err));
     if (adapter_is(path)) {
         TRY(read_adapted(out, path, head, err));
-        if (precision == MODEL_F32)
-            return OK;
-        enum status status = model_freeze(out, err);
+        enum status status = OK;
+        if ((precision & MODEL_IS_BF16) != 0)
+            status = model_freeze(out, err);
+        if (status == OK && (precision & MODEL_BY_BF16) != 0)
+            status = model_round(out, err);
         if (status != OK)
             model_free(out);
         return status;

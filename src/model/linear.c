@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "nn/gemm.h"
+#include "nn/gemm16.h"
 #include "nn/ops.h"
 
 /* The modules of each product; LORA_MODULES ends the list. */
@@ -88,21 +88,31 @@ struct linear linear_of(const struct model *m, enum param first, size_t layer)
     return l;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Floats that hold a bfloat16 for each of n numbers. */
+static size_t halves(size_t n)
+{
+    return (n + 1) / 2;
+}
+
 size_t linear_scratch(const struct model *m, size_t N)
 {
-    const struct model_config *c = &m->config;
-    size_t adapter = m->lora == NULL ? 0 : 2 * N * (size_t)m->lora->config.rank;
-    size_t narrow = 0;
+    const enum param first[] = {PARAM_Q, PARAM_O, PARAM_GATE, PARAM_DOWN};
+    size_t most = m->lora == NULL ? 0 : 2 * N * (size_t)m->lora->config.rank;
 
     /* A product's weight and its adapters do not need theirs at once. */
-    if (m->narrow != NULL) {
-        const size_t K[] = {c->C, c->H * c->D, c->F};
-
-        for (size_t i = 0; i < sizeof K / sizeof *K; i++)
-            if (weight_scratch(K[i]) > narrow)
-                narrow = weight_scratch(K[i]);
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        struct linear l = linear_of(m, first[i], 0);
+        if (l.weight.bf16 != NULL || l.weight.rounded != NULL)
+            most = larger(most, weight_scratch(l.K));
+        if (l.weight.rounded != NULL)
+            most = larger(most, halves(N * l.M) + halves(N * l.K));
     }
-    return adapter > narrow ? adapter : narrow;
+    return most;
 }
 
 enum status linear_forward(float *y, const float *x, const struct linear *l,
@@ -173,16 +183,48 @@ static enum status part_backward(float *dx, float *grad, const float *dy,
     return dx == NULL ? OK : gemm_nn(dx, dt, p->A, N, l->K, l->rank, true, err);
 }
 
+/* The products of the weight itself, in float or in bfloat16. */
+static enum status own_backward(float *dx, float *grad, const float *dy,
+                                const float *x, const struct linear *l,
+                                size_t N, float *scratch, struct err *err)
+{
+    if (!weight_rounds(l->weight, N)) {
+        if (l->is_trained)
+            TRY(gemm_tn(grad + l->at, dy, x, l->M, l->K, N, true, err));
+        return dx == NULL ? OK
+                          : weight_nn(dx, dy, l->weight, N, l->M, l->K, false,
+                                      scratch, err);
+    }
+    uint16_t *dy16 = (uint16_t *)(void *)scratch;
+    uint16_t *x16 = (uint16_t *)(void *)(scratch + halves(N * l->M));
+    gemm16_round(dy16, dy, N * l->M);
+    if (l->is_trained) {
+        gemm16_round(x16, x, N * l->K);
+        TRY(gemm16(&(struct gemm16){.form = GEMM_TN,
+                                    .C = grad + l->at,
+                                    .ldc = l->K,
+                                    .A = dy16,
+                                    .lda = l->M,
+                                    .B = x16,
+                                    .ldb = l->K,
+                                    .M = l->M,
+                                    .N = l->K,
+                                    .K = N,
+                                    .accumulate = true},
+                   err));
+    }
+    return dx == NULL ? OK
+                      : weight_nn16(dx, dy16, l->M, l->weight, N, l->M, l->K,
+                                    false, err);
+}
+
 enum status linear_backward(float *dx, float *grad, const float *dy,
                             const float *x, const struct linear *l, size_t N,
                             float *scratch, struct err *err)
 {
-    if (l->is_trained)
-        TRY(gemm_tn(grad + l->at, dy, x, l->M, l->K, N, true, err));
+    TRY(own_backward(dx, grad, dy, x, l, N, scratch, err));
     if (l->is_trained && l->bias != NULL)
         bias_backward(grad + l->bias_at, dy, N, l->M);
-    if (dx != NULL)
-        TRY(weight_nn(dx, dy, l->weight, N, l->M, l->K, false, scratch, err));
     for (size_t i = 0; i < l->n_part; i++)
         TRY(part_backward(dx, grad, dy, x, l, &l->part[i], N, scratch, err));
     return OK;

@@ -298,12 +298,13 @@ static enum status read_sources(struct model *out, const struct plan *p,
     for (size_t i = 0; status == OK && i < p->n; i++) {
         const struct source *s = &p->source[i];
 
-        status = precision == MODEL_BF16
+        status = (precision & MODEL_IS_BF16) != 0
                      ? read_frozen(&m, p, s, err)
                      : read_floats(m.params + s->file.offset, p, s, err);
     }
     if (status == OK)
         status = check_tie(p, &m, err);
+    model_round_again(&m);
     if (status == OK)
         *out = m;
     else

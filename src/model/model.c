@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "io/half.h"
-#include "nn/gemm.h"
+#include "nn/gemm16.h"
 
 /* Positions in a model's rotary table.  Models are made for up to a million
  * positions and seldom see more than these; a later one is computed where it
@@ -43,12 +43,14 @@ enum status model_create_as(struct model *out, const struct model_config *c,
     enum status status = OK;
 
     TRY(model_config_check(c, err));
-    if (precision == MODEL_BF16) {
+    if ((precision & MODEL_IS_BF16) != 0) {
         TRY_DONE(MEM_NEW(m.narrow, params_count(c), err));
         TRY_DONE(MEM_NEW(m.rest, params_rest_count(c), err));
     } else {
         TRY_DONE(MEM_NEW(m.params, params_count(c), err));
     }
+    if ((precision & MODEL_BY_BF16) != 0)
+        TRY_DONE(model_round(&m, err));
     TRY_DONE(rope_create(&m.rope, c, err));
     *out = m;
 done:
@@ -66,6 +68,8 @@ enum status model_create(struct model *out, const struct model_config *c,
 void model_free(struct model *m)
 {
     if (!m->borrows) {
+        if (m->rounded != m->narrow)
+            mem_free(m->rounded);
         mem_free(m->params);
         mem_free(m->narrow);
         mem_free(m->rest);
@@ -109,6 +113,7 @@ static void copy_params(struct model *to, const struct model *from, size_t n,
 {
     if (from->narrow == NULL) {
         memcpy(to->params, from->params, n * sizeof *to->params);
+        model_round_again(to);
         return;
     }
     memcpy(to->narrow, from->narrow, n * sizeof *to->narrow);
@@ -124,8 +129,7 @@ enum status model_clone(struct model *out, const struct model *m,
     copy.lora = NULL;
     copy.banned = NULL;
     if (!m->borrows) {
-        TRY(model_create_as(&copy, &m->config,
-                            m->narrow != NULL ? MODEL_BF16 : MODEL_F32, err));
+        TRY(model_create_as(&copy, &m->config, model_precision_of(m), err));
         copy_params(&copy, m, params_count(&m->config),
                     params_rest_count(&m->config));
     }
@@ -149,8 +153,7 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
     /* The trunk comes first in both layouts (model/params.h). */
     c.head = HEAD_SCORE;
     c.length = (struct score_length){0};
-    TRY(model_create_as(&copy, &c, m->narrow != NULL ? MODEL_BF16 : MODEL_F32,
-                        err));
+    TRY(model_create_as(&copy, &c, model_precision_of(m), err));
     copy_params(&copy, m, params_offset(&c, PARAM_SCORE, 0),
                 params_rest_offset(&c, PARAM_SCORE, 0));
     *out = copy;
@@ -171,10 +174,48 @@ enum status model_into_score(struct model *m, struct err *err)
     if (grown == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for a score head");
     *at = grown;
+    if (m->rounded != m->narrow) {
+        uint16_t *rounded =
+            mem_grow(m->rounded, trunk, trunk + c.C, sizeof *rounded);
+        if (rounded == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory for a score head");
+        m->rounded = rounded;
+    }
     m->config = c;
     mem_free(m->banned);
     m->banned = NULL;
     return OK;
+}
+
+/* ---- products in bfloat16 ------------------------------------------------ */
+
+enum status model_round(struct model *m, struct err *err)
+{
+    assert(!m->borrows);
+    if (m->narrow != NULL)
+        m->rounded = m->narrow;
+    else if (m->rounded == NULL)
+        TRY(MEM_NEW(m->rounded, params_count(&m->config), err));
+    model_round_again(m);
+    return OK;
+}
+
+void model_round_again(struct model *m)
+{
+    model_round_part(m, 0, params_count(&m->config));
+}
+
+void model_round_part(struct model *m, size_t offset, size_t n)
+{
+    if (m->rounded != NULL && m->narrow == NULL && !m->borrows)
+        gemm16_round(m->rounded + offset, m->params + offset, n);
+}
+
+enum model_precision model_precision_of(const struct model *m)
+{
+    unsigned bits = (m->narrow != NULL ? MODEL_IS_BF16 : 0) |
+                    (m->rounded != NULL ? MODEL_BY_BF16 : 0);
+    return (enum model_precision)bits;
 }
 
 void model_take(struct model *m, struct model *base)
@@ -255,6 +296,8 @@ enum status model_freeze(struct model *m, struct err *err)
     }
     frozen.banned = m->banned;
     m->banned = NULL;
+    if (m->rounded != NULL)
+        frozen.rounded = frozen.narrow;
     model_free(m);
     *m = frozen;
     return OK;
@@ -277,6 +320,8 @@ static enum status thaw(struct model *m, struct err *err)
         else
             memcpy(to, model_vector(m, view.kind, view.layer), n * sizeof *to);
     }
+    if (m->rounded == m->narrow)
+        m->rounded = NULL;
     mem_free(m->narrow);
     mem_free(m->rest);
     m->narrow = NULL;
@@ -305,6 +350,7 @@ enum status model_merge(struct model *m, struct err *err)
                model_score(m), m->config.C * sizeof *m->params);
     lora_free(m->lora);
     m->lora = NULL;
+    model_round_again(m);
     return OK;
 }
 
@@ -329,6 +375,7 @@ enum status model_interpolate(struct model *m, const struct model *reference,
     for (size_t i = 0; i < n; i++)
         m->params[i] = (float)((1 - alpha) * (double)reference->params[i] +
                                alpha * (double)m->params[i]);
+    model_round_again(m);
     return OK;
 }
 
@@ -338,9 +385,11 @@ struct weight model_weight(const struct model *m, enum param kind, size_t layer)
 {
     size_t at = params_offset(&m->config, kind, layer);
 
-    if (m->narrow != NULL)
-        return (struct weight){.bf16 = m->narrow + at};
-    return (struct weight){.f32 = m->params + at};
+    return (struct weight){
+        .f32 = m->narrow != NULL ? NULL : m->params + at,
+        .bf16 = m->narrow != NULL ? m->narrow + at : NULL,
+        .rounded = m->rounded != NULL ? m->rounded + at : NULL,
+    };
 }
 
 const float *model_vector(const struct model *m, enum param kind, size_t layer)

@@ -25,19 +25,25 @@
 
 struct model {
     struct model_config config;
-    float *params;    // [params_count], NULL when frozen in bf16; then:
-    uint16_t *narrow; // [params_count] the matrices of products
-    float *rest;      // [params_rest_count] all else
-    struct rope rope; // its arrays; none with learned positions
+    float *params;     // [params_count], NULL when frozen in bf16; then:
+    uint16_t *narrow;  // [params_count] the matrices of products
+    float *rest;       // [params_rest_count] all else
+    uint16_t *rounded; // [params_count] what products in bf16 read, or NULL
+    struct rope rope;  // its arrays; none with learned positions
     bool borrows; // params and rope belong to a model that outlives this one
     struct lora *lora; // NULL: no adapter
     uint8_t *banned;   // [V] tokens never sampled (suppress_tokens), or NULL
 };
 
-/* How the parameters of a model are kept. */
+/* How the parameters of a model are kept, and how its products are computed:
+ * two bits. */
 enum model_precision {
-    MODEL_F32,
-    MODEL_BF16, // frozen: nothing but an adapter is trained
+    MODEL_F32 = 0,
+    MODEL_BF16 = 1,         // frozen: nothing but an adapter is trained
+    MODEL_F32_BY_BF16 = 2,  // in float, with a rounded copy for products
+    MODEL_BF16_BY_BF16 = 3, // frozen, and read by products as they are
+    MODEL_IS_BF16 = 1,      // the bits
+    MODEL_BY_BF16 = 2
 };
 
 /* A model with uninitialised (zero) parameters; model_free() ends it. */
@@ -69,6 +75,20 @@ enum status model_clone_as_score(struct model *out, const struct model *m,
  */
 enum status model_share(struct model *out, const struct model *base,
                         enum model_head head, struct err *err) MUST_CHECK;
+
+/*
+ * From now on m's products are in bfloat16 (nn/gemm16.h): they read a rounded
+ * copy of the parameters, that is made here, or made again when it is there.
+ * Whoever changes parameters of such a model calls this, or for some of them
+ * model_round_part(), before the next product; models in float are left alone.
+ * One that borrows is given what the owner has by model_share().
+ */
+enum status model_round(struct model *m, struct err *err) MUST_CHECK;
+void model_round_part(struct model *m, size_t offset, size_t n);
+void model_round_again(struct model *m);
+
+/* Its precision, as it was read with. */
+enum model_precision model_precision_of(const struct model *m);
 
 /* Exchange the roles of a model and the one it borrows from: m owns the
  * parameters from now on, and `base` borrows them. */

@@ -112,6 +112,8 @@ static enum status update_slice(void *ctx, size_t item, size_t worker,
     adamw_update(model_trainable(u->model) + s->offset, o->m + s->offset,
                  o->v + s->offset, o->grad + s->offset, s->n, s->decay,
                  &u->adamw);
+    if (u->model->lora == NULL)
+        model_round_part(u->model, s->offset, s->n);
     for (size_t i = 0; i < o->shards; i++)
         memset(optimizer_grad(o, i) + s->offset, 0, s->n * sizeof *o->grad);
     return OK;

@@ -119,6 +119,8 @@ static enum status resume(struct ppo *p, struct err *err)
     TRY_DONE(run_checkpoint_path(path, &p->run, p->run.checkpoint, err));
     TRY_DONE(trainer_reload(&p->policy, path, p->policy_optimizer.n, err));
     TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, path, err));
+    model_round_again(&p->value);
+    model_round_again(&p->previous);
     TRY_DONE(read_state(p, &text, path, err));
     p->step = p->run.checkpoint;
     TRY_DONE(trainer_prune(&p->run, p->config->save_every, err));
@@ -180,11 +182,18 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
     return OK;
 }
 
+double ppo_ratio_gate(const struct ppo *p)
+{
+    double gate = p->config->ratio_gate;
+    return p->policy.rounded != NULL ? fmax(gate, PPO_GATE_BF16) : gate;
+}
+
 static enum status check_ratio(const struct ppo *p, struct err *err)
 {
     double error = rollout_ratio_error(&p->rollout);
+    double gate = ppo_ratio_gate(p);
     const struct ppo_config *c = p->config;
-    if (error <= c->ratio_gate)
+    if (error <= gate)
         return OK;
     const char *why =
         c->log_temperature > 0 && c->log_temperature != c->temperature
@@ -196,7 +205,7 @@ static enum status check_ratio(const struct ppo *p, struct err *err)
     return err_set(err, ERR_NUMERIC,
                    "training and sampling disagree on a token's probability "
                    "by a ratio of 1 +- %.2g (gate %.2g)%s",
-                   error, c->ratio_gate, why);
+                   error, gate, why);
 }
 
 enum status ppo_collect(struct ppo *p, struct err *err)
@@ -249,6 +258,7 @@ static enum status one_iteration(struct ppo *p, struct err *err)
     TRY(ppo_report_trace(p, &gold, err));
     memcpy(model_trainable(&p->previous), model_trainable(&p->policy),
            p->policy_optimizer.n * sizeof(float));
+    model_round_again(&p->previous);
     TRY(ppo_update_run(&update, p, err));
     TRY(ppo_report_metrics(p, &update, gold, err));
     double exact = ppo_sequence_mean(&p->rollout, p->rollout.kl);

@@ -495,6 +495,7 @@ static enum status step_along(struct model *out, const struct model *policy,
     float *moved = model_trainable(out);
     for (size_t i = 0; i < n; i++)
         moved[i] = (float)((double)moved[i] - h * (double)grad[i]);
+    model_round_again(out);
     return OK;
 }
 

@@ -93,6 +93,8 @@ void ppo_trial_return(struct ppo_trial *t)
     struct ppo *p = &t->p;
     copy(model_trainable(&p->policy), t->policy, p->policy_optimizer.n);
     copy(model_trainable(&p->value), t->value, p->value_optimizer.n);
+    model_round_again(&p->policy);
+    model_round_again(&p->value);
     forget(&p->policy_optimizer);
     forget(&p->value_optimizer);
     p->policy_optimizer.config = t->adam;

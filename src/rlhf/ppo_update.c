@@ -320,11 +320,12 @@ static enum status run_minibatch(struct ppo_stats *sum,
     *sum = (struct ppo_stats){.tokens = 0};
     for (size_t i = 0; i < 2 * p->stage->shards; i++)
         ppo_stats_add(sum, &b->stats[i]);
-    if (b->is_first && !(sum->ratio_max_error <= p->config->ratio_gate))
+    double gate = ppo_ratio_gate(p);
+    if (b->is_first && !(sum->ratio_max_error <= gate))
         return err_set(err, ERR_NUMERIC,
                        "the update and the rollout disagree on a token's "
                        "probability by a ratio of 1 +- %.2g (gate %.2g)",
-                       sum->ratio_max_error, p->config->ratio_gate);
+                       sum->ratio_max_error, gate);
     if (!isfinite(sum->policy_loss)) {
         optimizer_blame(&p->policy_optimizer, &p->policy, "the policy loss",
                         err);

@@ -111,7 +111,8 @@ enum status trainer_reload(struct model *m, const char *checkpoint, size_t n,
         TRY(adapter_reload(m, checkpoint, err));
     } else {
         struct model read;
-        TRY(checkpoint_read(&read, checkpoint, m->config.head, err));
+        TRY(checkpoint_read_as(&read, checkpoint, m->config.head,
+                               model_precision_of(m), err));
         model_free(m);
         *m = read;
     }
@@ -183,6 +184,8 @@ enum status trainer_open_with(struct trainer *t, const struct stage *stage,
                       context->clock, err));
     if (t->run.checkpoint >= 0)
         TRY_DONE(resume(t, err));
+    if ((stage->precision & MODEL_BY_BF16) != 0)
+        TRY_DONE(model_round(&t->model, err));
     t->step_started = context_time(context);
     t->step_logged = t->step;
 done:
@@ -283,7 +286,7 @@ enum status trainer_check_adapter(const struct adapter_config *a, int precision,
                        "lora_targets = %s without lora_rank: there is no "
                        "adapter",
                        a->targets);
-    if (precision != MODEL_F32)
+    if ((precision & MODEL_IS_BF16) != 0)
         return err_set(err, ERR_ARG,
                        "precision = bf16 is for weights that are not trained; "
                        "give lora_rank, or train in f32");

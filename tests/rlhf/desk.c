@@ -179,6 +179,7 @@ struct stage desk_stage(struct desk *d, const char *name, enum run_mode mode)
         .config = "seed: 7\n",
         .seed = d->seed,
         .shards = d->shards,
+        .precision = d->precision,
         .context = &d->context,
     };
 }

@@ -14,6 +14,7 @@ struct desk {
     struct context context;
     size_t shards;
     uint64_t seed;
+    int precision; // enum model_precision; desk_open() has it in float
 };
 
 /* A fresh directory with tokenizer, 96 demonstrations, 24 rankings, 32

@@ -1,0 +1,178 @@
+/*
+ * Products in bfloat16 beside those in float: near them, not them, and reading
+ * the parameters as they are now.
+ */
+#include "rig.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+enum {
+    SEQUENCES = 5,
+    TOKENS = 12 // of each: more rows together than few
+};
+
+static struct err err;
+
+static void must(enum status status)
+{
+    if (status != OK)
+        fail_msg("%s: %s", err_name(status), err.text);
+}
+
+static void some_pack(struct rig_pack *p)
+{
+    struct rng r;
+    int32_t token[TOKENS];
+
+    rng_init(&r, 3, RNG_TEST, 0, 0);
+    rig_pack_init(p);
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        for (size_t t = 0; t < TOKENS; t++)
+            token[t] = (int32_t)rng_below(&r, 11);
+        rig_pack_add(p, token, TOKENS);
+    }
+}
+
+/*
+ * A product of factors rounded to 8 bits each is off by 2^-8 of the size of
+ * its terms.  On the way through two layers a state meets eight products, and
+ * as many on the way back; where the terms are of both signs, their sum is a
+ * few times smaller than they are.
+ */
+#define NEAR (16 * 4 * 0x1p-8)
+/* And so far off that floats were not: a hundred times their rounding. */
+#define FAR (100 * RIG_ROUNDING)
+
+static void test_near_float(void **state)
+{
+    static const char *const arch[] = {"llama", "gpt2"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct rig_pack p;
+        struct model m;
+        struct model_config c = rig_config_of(arch[i]);
+        float logits[2][SEQUENCES * TOKENS * 11];
+        size_t n = SEQUENCES * TOKENS * 11;
+
+        some_pack(&p);
+        rig_model(&m, &c, 7);
+        rig_logits(logits[0], &m, &p.pack);
+        assert_int_equal(model_precision_of(&m), MODEL_F32);
+        must(model_round(&m, &err));
+        assert_int_equal(model_precision_of(&m), MODEL_F32_BY_BF16);
+        rig_logits(logits[1], &m, &p.pack);
+        double off = rig_relative(logits[1], logits[0], n);
+        if (!(off < NEAR && off > FAR))
+            fail_msg("%s: logits are off by %g", arch[i], off);
+        model_free(&m);
+    }
+}
+
+static void test_gradient_near_float(void **state)
+{
+    struct rig_pack p;
+    struct model m;
+    struct model_config c = rig_config();
+    int32_t target[SEQUENCES * TOKENS];
+    float dlogp[SEQUENCES * TOKENS];
+    (void)state;
+
+    some_pack(&p);
+    rig_model(&m, &c, 7);
+    for (size_t n = 0; n < SEQUENCES * TOKENS; n++) {
+        target[n] = p.token[(n + 1) % (SEQUENCES * TOKENS)];
+        dlogp[n] = n % 3 == 0 ? 0.5f : -1.0f;
+    }
+    const struct loss loss = {
+        .target = target, .dlogp = dlogp, .temperature = 1};
+    float *grad[2];
+    size_t n = params_count(&c);
+    for (size_t i = 0; i < 2; i++) {
+        grad[i] = mem_calloc(n, sizeof **grad);
+        assert_non_null(grad[i]);
+        rig_gradient(grad[i], &m, &p.pack, &loss);
+        must(model_round(&m, &err));
+    }
+    /* Every tensor by itself: a product left out would be off by 1. */
+    for (size_t t = 0; t < params_tensors(&c); t++) {
+        struct param_view v = params_view(&c, t);
+        double off = rig_relative(grad[1] + v.offset, grad[0] + v.offset,
+                                  v.rows * v.cols);
+        if (!(off < NEAR && off > FAR))
+            fail_msg("the gradient of %s is off by %g", v.name, off);
+    }
+    mem_free(grad[0]);
+    mem_free(grad[1]);
+    model_free(&m);
+}
+
+/* Copies of a model, and a frozen one, multiply as it does. */
+static void test_copies(void **state)
+{
+    struct rig_pack p;
+    struct model m, clone, lent;
+    struct model_config c = rig_config();
+    float logits[2][SEQUENCES * TOKENS * 11];
+    (void)state;
+
+    some_pack(&p);
+    rig_model(&m, &c, 7);
+    must(model_round(&m, &err));
+    rig_logits(logits[0], &m, &p.pack);
+    must(model_clone(&clone, &m, &err));
+    assert_int_equal(model_precision_of(&clone), MODEL_F32_BY_BF16);
+    rig_logits(logits[1], &clone, &p.pack);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    must(model_share(&lent, &clone, HEAD_LM, &err));
+    rig_logits(logits[1], &lent, &p.pack);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    model_free(&lent);
+    must(model_freeze(&clone, &err));
+    assert_int_equal(model_precision_of(&clone), MODEL_BF16_BY_BF16);
+    rig_logits(logits[1], &clone, &p.pack);
+    /* The embedding's rows are rounded too, which they are not in m. */
+    assert_true(rig_relative(logits[1], logits[0], SEQUENCES * TOKENS * 11) <
+                NEAR);
+    model_free(&clone);
+
+    /* A changed parameter is read once it is rounded again. */
+    struct weight q = model_weight(&m, PARAM_Q, 0);
+    size_t at = (size_t)(q.f32 - m.params);
+    m.params[at] = 1000;
+    assert_true(q.rounded[0] != 0x447a);
+    model_round_part(&m, at, 1);
+    assert_int_equal(q.rounded[0], 0x447a);
+    model_free(&m);
+}
+
+/* A score head grows the copy as it grows the parameters. */
+static void test_score_head(void **state)
+{
+    struct model m;
+    struct model_config c = rig_config();
+    (void)state;
+
+    c.tied = true;
+    rig_model(&m, &c, 7);
+    must(model_round(&m, &err));
+    must(model_into_score(&m, &err));
+    for (size_t i = 0; i < c.C; i++)
+        model_score(&m)[i] = 1;
+    model_round_again(&m);
+    assert_int_equal(m.rounded[params_count(&m.config) - 1], 0x3f80);
+    model_free(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near_float),
+        cmocka_unit_test(test_gradient_near_float),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_score_head),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
