@@ -3,7 +3,7 @@
  * parameters, 4 sequences of 64 tokens, forward, backward and AdamW with
  * clipping, as `plumb sft` does it.
  *
- *     bench_step [f32|bf16 [THREADS [STEPS]]]
+ *     bench_step [f32|bf16|auto [THREADS [STEPS]]]
  *
  * Prints the formats, the median of the seconds of a step and the parts it
  * consists of: the passes and the update.
@@ -17,6 +17,7 @@
 #include "gemm_clock.h"
 #include "measure.h"
 #include "model/model.h"
+#include "nn/gemm16.h"
 #include "rlhf/batch.h"
 #include "rlhf/optimizer.h"
 
@@ -120,7 +121,7 @@ static double median(double *x, size_t n)
     return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
-static void make(struct step *s, size_t workers, size_t steps)
+static void make(struct step *s, bool is_rounded, size_t workers, size_t steps)
 {
     const struct optimizer_config adam = {.lr = 1e-4,
                                           .beta1 = 0.9,
@@ -135,6 +136,8 @@ static void make(struct step *s, size_t workers, size_t steps)
     c.arch = arch_find("gpt2");
     measure_must(model_create(&s->model, &c, &err), &err);
     params_init(s->model.params, &c, 1);
+    if (is_rounded)
+        measure_must(model_round(&s->model, &err), &err);
     measure_must(optimizer_create(&s->optimizer, &s->model, &adam,
                                   (int64_t)steps, SHARDS, &err),
                  &err);
@@ -156,12 +159,15 @@ int main(int argc, char **argv)
     struct context context = {.team = NULL};
     struct err err;
 
-    if (strcmp(formats, "f32") != 0 || workers < 1 || steps < 1 ||
-        steps > STEPS_MAX) {
-        (void)fprintf(stderr, "bench_step [f32 [THREADS [STEPS]]]\n");
+    if ((strcmp(formats, "f32") != 0 && strcmp(formats, "bf16") != 0 &&
+         strcmp(formats, "auto") != 0) ||
+        workers < 1 || steps < 1 || steps > STEPS_MAX) {
+        (void)fprintf(stderr, "bench_step [f32|bf16|auto [THREADS [STEPS]]]\n");
         return 2;
     }
-    make(&s, workers, steps + 1);
+    bool is_rounded = strcmp(formats, "bf16") == 0 ||
+                      (strcmp(formats, "auto") == 0 && gemm16_pays());
+    make(&s, is_rounded, workers, steps + 1);
     measure_must(team_create(&context.team, workers, &err), &err);
     for (size_t i = 0; i <= steps; i++) {
         double begin = seconds_now(), between;
@@ -179,7 +185,7 @@ int main(int argc, char **argv)
             passes[i - 1] = between - begin;
         }
     }
-    (void)printf("formats %s\n", formats);
+    (void)printf("formats %s\n", is_rounded ? "bf16" : "f32");
     (void)printf("passes %.6f\n", median(passes, steps));
     (void)printf("products %.6f\n", products / (double)steps);
     (void)printf("seconds %.6f\n", median(total, steps));

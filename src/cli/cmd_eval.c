@@ -101,7 +101,7 @@ static struct heldout_config make_config(const struct evaluated *p,
         .temperature = e->temperature,
         .top_p = e->top_p,
         .seed = (uint64_t)o->v.common.seed,
-        .precision = o->v.common.precision,
+        .precision = options_precision(o),
         .data = data,
     };
 }

@@ -146,11 +146,11 @@ static enum status generate(struct buf *out, const struct options *o,
     struct best_of best = {.n = (size_t)o->v.generate.best_of};
     const struct generate_values *g = &o->v.generate;
     struct draw d = make_draw(o, context);
-    TRY(speaker_open(&s, g->model, g->chat, o->v.common.precision, err));
+    TRY(speaker_open(&s, g->model, g->chat, options_precision(o), err));
     enum status status = OK;
     if (g->reward_model) {
         status = best_of_open(&best, &s, g->reward_model, best.n,
-                              o->v.common.precision, err);
+                              options_precision(o), err);
         d.best = &best;
     }
     if (status == OK)

@@ -46,7 +46,7 @@ static enum status judging_open(struct judging *j, const struct options *o,
     const struct model_config *c = &j->reader.model.config;
     struct data_config how = o->v.data;
     how.template = NULL; // the reward model's own, which it was trained with
-    TRY(reward_reader_open(&j->reader, v->model, NULL, o->v.common.precision,
+    TRY(reward_reader_open(&j->reader, v->model, NULL, options_precision(o),
                            err));
     TRY(corpus_load(&j->corpus, &j->data, &files, &how, j->reader.tokenizer,
                     c->eos, c->T_max, context, err));

@@ -97,7 +97,7 @@ enum status inspect_logits(struct json_writer *w, const struct options *o,
         return err_set(err, ERR_ARG,
                        "--logits: one of --prompt TEXT and --prompt-ids "
                        "1,2,3 is wanted");
-    TRY(speaker_open(&s, o->operand[0], v->chat, o->v.common.precision, err));
+    TRY(speaker_open(&s, o->operand[0], v->chat, options_precision(o), err));
     if (v->prompt)
         TRY_DONE(speaker_encode(&prompt, &s, v->prompt, err));
     else

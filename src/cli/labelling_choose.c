@@ -37,7 +37,7 @@ static enum status run(struct choose_pool_counts *n, const struct options *o,
     const char *path[ENSEMBLE_MAX];
     struct choose_pool_config c = {.pool = o->v.label.pool,
                                    .reward_model = path,
-                                   .precision = o->v.common.precision};
+                                   .precision = options_precision(o)};
     TRY(options_init(&own, err));
     enum status status =
         split(path, &c.n_models, &own, o->v.label.reward_model, err);

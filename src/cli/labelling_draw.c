@@ -135,7 +135,7 @@ static enum status configure(struct candidates_config *c, struct options *own,
                 .top_p = v->top_p,
                 .max_new = MAX_NEW},
         .seed = (uint64_t)o->v.common.seed,
-        .precision = o->v.common.precision,
+        .precision = options_precision(o),
         .data = o->v.data,
     };
     if (ppo != NULL) {

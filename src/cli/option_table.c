@@ -20,6 +20,13 @@ static const struct option first[] = {
            FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE |
                FOR_SCORE | FOR_INSPECT | FOR_LABEL,
            RECORDED),
+    CHOICE("compute", common.compute, "f32", "f32|bf16|auto",
+           "numbers that products multiply: floats, or floats rounded to "
+           "bfloat16, two to sixteen times as fast where the processor has "
+           "instructions for it; auto is bf16 there and f32 elsewhere",
+           FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE |
+               FOR_SCORE | FOR_INSPECT | FOR_LABEL,
+           RECORDED),
     PATH("out", 'o', common.out, "directory or file to write", FOR_WRITING, 0,
          PARENT_NONE),
     BOOL("resume", common.resume, "false",

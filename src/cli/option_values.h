@@ -20,7 +20,8 @@ struct common_values {
     int64_t seed;
     int64_t shards;
     int64_t threads; // 0: one per processor
-    int precision;   // enum model_precision
+    int precision;   // enum model_precision, of what is kept
+    int compute;     // f32, bf16, auto
     const char *out;
     bool resume, overwrite, json, quiet, dry_run;
 };

@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "cli/bundle.h"
 #include "io/hub.h"
+#include "model/model.h"
+#include "nn/gemm16.h"
 
 #define GIVEN_MAX 100000
 
@@ -20,6 +22,21 @@ const char *options_short_key(const struct option *row)
 {
     const char *dot = strrchr(row->key, '.');
     return dot ? dot + 1 : row->key;
+}
+
+/* Choices of `compute`, as its row lists them. */
+enum {
+    COMPUTE_F32,
+    COMPUTE_BF16,
+    COMPUTE_AUTO
+};
+
+int options_precision(const struct options *o)
+{
+    int compute = o->v.common.compute;
+    bool is_rounded =
+        compute == COMPUTE_BF16 || (compute == COMPUTE_AUTO && gemm16_pays());
+    return o->v.common.precision | (is_rounded ? MODEL_BY_BF16 : 0);
 }
 
 static void *member(struct options *o, const struct option *row)

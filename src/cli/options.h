@@ -159,6 +159,10 @@ enum status options_give(struct options *o, const char *key, const char *text,
  */
 enum status options_apply(struct options *o, struct err *err) MUST_CHECK;
 
+/* How models are read: enum model_precision of `precision` and `compute`, on
+ * this processor. */
+int options_precision(const struct options *o);
+
 /* ERR_ARG naming the first OPTION_NEEDED path or text of a command that is
  * absent. */
 enum status options_check_needed(const struct options *o, unsigned command,

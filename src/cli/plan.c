@@ -89,8 +89,8 @@ static enum status gather(struct material *m, const struct corpus_files *files,
                           const struct context *context, struct err *err)
 {
     struct tokenizer *t;
-    m->precision = (enum model_precision)o->v.common.precision;
-    TRY(trainer_check_adapter(m->adapter, o->v.common.precision, err));
+    m->precision = (enum model_precision)options_precision(o);
+    TRY(trainer_check_adapter(m->adapter, options_precision(o), err));
     TRY(checkpoint_tokenizer(&t, m->base ? m->base : o->v.sft.tokenizer, err));
     enum status status = find_shape(m, o, t, err);
     if (status == OK && max_tokens == 0) {
@@ -186,6 +186,7 @@ static void fill(struct model *m)
     }
     for (size_t i = 0; m->narrow && i < params_rest_count(&m->config); i++)
         m->rest[i] = 1;
+    model_round_again(m);
 }
 
 /* Time the model that is trained, as the stage will have it. */
@@ -218,8 +219,9 @@ static double weights(const struct model_config *c,
                       enum model_precision precision)
 {
     double n = (double)params_count(c);
-    return precision == MODEL_BF16 ? 2 * n + 4 * (double)params_rest_count(c)
-                                   : 4 * n;
+    if ((precision & MODEL_IS_BF16) != 0)
+        return 2 * n + 4 * (double)params_rest_count(c);
+    return ((precision & MODEL_BY_BF16) != 0 ? 6 : 4) * n;
 }
 
 /* Moments and every shard's gradient. */
@@ -250,7 +252,7 @@ static double pass(const struct model_config *c, double row_bytes,
 /* An adapter is folded into float weights at the end. */
 static double folding(const struct material *m)
 {
-    bool is_thawed = m->precision == MODEL_BF16;
+    bool is_thawed = (m->precision & MODEL_IS_BF16) != 0;
     return is_thawed ? weights(&m->shape, MODEL_F32) : 0;
 }
 

@@ -108,7 +108,7 @@ static enum status fill(struct probing *p, const struct options *o,
     c->ppo = &p->run.v.ppo;
     c->ppo_run = (struct probe_run){.seed = (uint64_t)p->run.v.common.seed,
                                     .shards = (size_t)p->run.v.common.shards,
-                                    .precision = p->run.v.common.precision,
+                                    .precision = options_precision(&p->run),
                                     .data = p->run.v.data};
     TRY(hash_config(c->config_hash, p->at.run, err));
     TRY(read_evaluation(p, o, err));
@@ -133,7 +133,7 @@ static enum status fill(struct probing *p, const struct options *o,
     h->start = c->ppo->model;
     h->temperature = h->top_p = 1;
     h->seed = c->seed;
-    h->precision = o->v.common.precision;
+    h->precision = options_precision(o);
     h->data = o->v.data;
     /* The day that the policy's prompts told in training. */
     h->data.date = first_of(h->data.date, p->run.v.data.date);

@@ -123,7 +123,7 @@ enum status session_stage(struct stage *out, struct buf *config,
         .config = buf_text(config),
         .seed = (uint64_t)o->v.common.seed,
         .shards = (size_t)o->v.common.shards,
-        .precision = o->v.common.precision,
+        .precision = options_precision(o),
         .data = o->v.data,
         .context = &s->context,
     };

@@ -78,7 +78,7 @@ static enum status read_evaluation(struct whatif_project *p, struct err *err)
     h->prompts = p->prompts;
     h->scenario = json_text(json_get(p->settings, "scenario"), NULL);
     h->temperature = h->top_p = 1;
-    h->precision = p->o->v.common.precision;
+    h->precision = options_precision(p->o);
     h->data = p->o->v.data;
     /* The day that the policy's prompts told in training. */
     if (h->data.date == NULL)
