@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh [build|check|tidy] - install the Debian packages that are missing.
+# setup.sh [build|check|mpi|tidy] - install the Debian packages that are missing.
 #
 # Does nothing, and needs no network, when all are there.  Installs as root or
 # through sudo; with neither, prints what is wanted and stops.
@@ -12,9 +12,10 @@ goal=${1:-build}
 case $goal in
 build) kinds='build' ;;
 check) kinds='build check' ;;
+mpi) kinds='build mpi' ;;
 tidy) kinds='build check tidy' ;;
 *)
-    echo "usage: setup.sh [build|check|tidy]" >&2
+    echo "usage: setup.sh [build|check|mpi|tidy]" >&2
     exit 2
     ;;
 esac

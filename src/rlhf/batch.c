@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/comm.h"
+
 static bool same_prompt(const struct sequence *a, const struct sequence *b)
 {
     if (a->len_prompt != b->len_prompt)
@@ -155,10 +157,7 @@ void batch_offsets(size_t *offset, const struct sequence *seq, size_t n)
 
 void batch_shard(size_t *first, size_t *last, size_t n, size_t shards, size_t i)
 {
-    /* The first n % shards pieces get one item more. */
-    size_t base = n / shards, extra = n % shards;
-    *first = i * base + (i < extra ? i : extra);
-    *last = *first + base + (i < extra ? 1 : 0);
+    comm_cut(first, last, n, shards, i);
 }
 
 void batch_gather(float *out, const float *x, const size_t *row, size_t n,
