@@ -61,6 +61,9 @@ size_t comm_size(const struct comm *c);
  * n % parts pieces have one item more. */
 void comm_cut(size_t *first, size_t *last, size_t n, size_t parts, size_t i);
 
+/* Which of those pieces item number `item` is in. */
+size_t comm_holder(size_t n, size_t parts, size_t item);
+
 /* The part of n items that this rank has. */
 void comm_own(size_t *first, size_t *last, const struct comm *c, size_t n);
 
@@ -90,6 +93,16 @@ enum status comm_gather(struct comm *c, void *base, const size_t *begin,
  * as comm_gather() does it where there is much. */
 enum status comm_gather_ring(struct comm *c, void *base, const size_t *begin,
                              size_t piece, struct err *err) MUST_CHECK;
+
+/*
+ * The same for what was dealt by comm_own(): n rows, in items of `group` rows
+ * (the last may have fewer) of which each rank has its block.  Row i is
+ * elements offset[i]..offset[i+1]-1 of `base`, or element i with offset NULL;
+ * elements have `bytes` bytes.  `base` may be NULL: nothing is shared.
+ */
+enum status comm_share(struct comm *c, void *base, const size_t *offset,
+                       size_t n, size_t group, size_t bytes,
+                       struct err *err) MUST_CHECK;
 
 /* Every rank's n bytes, of which each has another number, appended to `all` in
  * the order of ranks. */

@@ -38,7 +38,7 @@ struct comm {
     struct err why; // code OK until the ranks have agreed on a failure
 };
 
-/* ---- coming and going ----------------------------------------------------- */
+/* ---- coming and going ---------------------------------------------------- */
 
 /* Asking MPI takes a while and starts a process of its own; a program that no
  * launcher started need not. */
@@ -92,7 +92,7 @@ size_t comm_size(const struct comm *c)
     return c != NULL ? c->size : 1;
 }
 
-/* ---- agreeing ------------------------------------------------------------- */
+/* ---- agreeing ------------------------------------------------------------ */
 
 /* What ranks tell each other when they meet; of each word the smallest is
  * known afterwards. */
@@ -167,7 +167,7 @@ enum status comm_max(struct comm *c, int64_t *value, struct err *err)
     return c == NULL ? OK : meet(c, OK, CALL_MAX, 0, value, err);
 }
 
-/* ---- bytes ---------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------- */
 
 static int piece_of(size_t n)
 {
@@ -322,7 +322,7 @@ done:
     return comm_agree(c, status, err);
 }
 
-/* ---- blocks --------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------- */
 
 struct comm_exchange {
     struct comm *comm;

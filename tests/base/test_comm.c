@@ -40,6 +40,8 @@ static void test_cut(void **state)
                 assert_in_range(last - first, n / parts,
                                 n / parts + (n % parts > 0));
                 end = last;
+                for (size_t item = first; item < last; item++)
+                    assert_int_equal(comm_holder(n, parts, item), i);
             }
             assert_int_equal(end, n);
         }
@@ -102,6 +104,31 @@ static void test_gather(void **state)
     check_gather(1);
     check_gather(2);
     check_gather(1 << 20);
+}
+
+/* 11 rows in groups of 2, of which every rank fills those of its items. */
+static void test_share(void **state)
+{
+    static const size_t offset[] = {0, 1, 1, 4, 6, 9, 9, 10, 13, 15, 16, 20};
+    struct err err;
+    int32_t row[11], element[20];
+    size_t first, last;
+    (void)state;
+    memset(row, 0xFF, sizeof row);
+    memset(element, 0xFF, sizeof element);
+    comm_own(&first, &last, comm, 6);
+    for (size_t i = 2 * first; i < 2 * last && i < 11; i++) {
+        row[i] = (int32_t)i;
+        for (size_t k = offset[i]; k < offset[i + 1]; k++)
+            element[k] = (int32_t)(100 + k);
+    }
+    assert_int_equal(comm_share(comm, row, NULL, 11, 2, 4, &err), OK);
+    assert_int_equal(comm_share(comm, element, offset, 11, 2, 4, &err), OK);
+    assert_int_equal(comm_share(comm, NULL, NULL, 11, 2, 4, &err), OK);
+    for (size_t i = 0; i < 11; i++)
+        assert_int_equal(row[i], i);
+    for (size_t k = 0; k < 20; k++)
+        assert_int_equal(element[k], 100 + k);
 }
 
 static void test_concat(void **state)
@@ -243,12 +270,12 @@ static void test_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut),       cmocka_unit_test(test_agree),
-        cmocka_unit_test(test_broadcast), cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_concat),    cmocka_unit_test(test_bring),
-        cmocka_unit_test(test_same),      cmocka_unit_test(test_exchange),
-        cmocka_unit_test(test_deal),      cmocka_unit_test(test_agree_stop),
-        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_cut),        cmocka_unit_test(test_agree),
+        cmocka_unit_test(test_broadcast),  cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_share),      cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_bring),      cmocka_unit_test(test_same),
+        cmocka_unit_test(test_exchange),   cmocka_unit_test(test_deal),
+        cmocka_unit_test(test_agree_stop), cmocka_unit_test(test_failure),
     };
     struct err err;
     if (comm_open(&comm, &err) != OK)
