@@ -139,7 +139,7 @@ static void make(struct step *s, bool is_rounded, size_t workers, size_t steps)
     if (is_rounded)
         measure_must(model_round(&s->model, &err), &err);
     measure_must(optimizer_create(&s->optimizer, &s->model, &adam,
-                                  (int64_t)steps, SHARDS, &err),
+                                  (int64_t)steps, SHARDS, NULL, &err),
                  &err);
     measure_must(workspace_create(&s->workspace, workers, &err), &err);
     for (size_t i = 0; i < SEQUENCES; i++)

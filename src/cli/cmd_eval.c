@@ -65,11 +65,14 @@ static enum status find_prompts(struct evaluated *p, const struct options *o,
     if (o->v.eval.prompts)
         return file_join(p->prompts, "", o->v.eval.prompts, err);
     TRY(file_join(dir, p->at.project, "eval", err));
-    TRY(file_make_dir(dir, err));
     TRY(file_join(p->prompts, dir, "prompts.jsonl", err));
-    return desk_write_prompts(p->prompts, TICKET_HELDOUT,
-                              (size_t)o->v.eval.n_prompts,
-                              (uint64_t)o->v.common.seed, err);
+    if (comm_rank(o->comm) > 0)
+        return comm_agree(o->comm, OK, err);
+    TRY(file_make_dir(dir, err));
+    TRY(desk_write_prompts(p->prompts, TICKET_HELDOUT,
+                           (size_t)o->v.eval.n_prompts,
+                           (uint64_t)o->v.common.seed, err));
+    return comm_agree(o->comm, OK, err); // the others may read it
 }
 
 static struct heldout_config make_config(const struct evaluated *p,
@@ -103,6 +106,7 @@ static struct heldout_config make_config(const struct evaluated *p,
         .seed = (uint64_t)o->v.common.seed,
         .precision = options_precision(o),
         .data = data,
+        .is_followed = comm_rank(o->comm) > 0,
     };
 }
 
@@ -156,27 +160,30 @@ static enum status evaluate(struct evaluated *p, const struct options *o,
     enum status status = heldout_sample(&c, &s.context, err);
     if (status == OK && c.run)
         status = heldout_curve(&c, &s.context, err);
-    if (status == OK)
+    if (status == OK && !c.is_followed)
         status = heldout_summary(p->at.project, err);
-    if (status == OK)
+    if (status == OK && !c.is_followed)
         status = report_write(p->at.project, NULL, NULL, err);
     if (status == OK)
         session_tell_cost(&s);
     session_close(&s);
-    return status == OK ? print(p, o->v.common.json, err) : status;
+    if (status != OK || c.is_followed)
+        return status;
+    return print(p, o->v.common.json, err);
 }
 
 enum status cmd_eval(struct options *o, struct err *err)
 {
     struct evaluated p = {.scenario = ""};
     struct options run;
-    int lock;
+    int lock = -1;
+    bool is_followed = comm_rank(o->comm) > 0;
     TRY(place_find(&p.at, o->operand[0], o->v.common.out, err));
     TRY(place_read_run(&run, p.at.run, FOR_PPO, err));
     enum status status = check(&p, o, &run, err);
-    if (status == OK)
+    if (status == OK && !is_followed)
         status = file_make_dir(p.at.project, err);
-    if (status == OK)
+    if (status == OK && !is_followed)
         status = run_lock(&lock, p.at.project, err);
     if (status == OK) {
         status = evaluate(&p, o, &run, err);

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,17 +69,19 @@ static void find_hint(char hint[ERR_TEXT_MAX], struct err *err,
     }
 }
 
-/* Tell what went wrong and return the exit code. */
+/* Tell what went wrong, on one of the ranks that all know, and return the exit
+ * code. */
 static int finish(enum status status, struct err *err,
-                  const struct command *command)
+                  const struct command *command, const struct comm *comm)
 {
     const struct outcome *outcome = find_outcome(status);
     if (status == OK)
         return 0;
     char hint[ERR_TEXT_MAX] = "";
     find_hint(hint, err, outcome, command);
-    terminal_error(err->text[0] ? err->text : err_name(status),
-                   *hint ? hint : NULL);
+    if (comm_rank(comm) == 0)
+        terminal_error(err->text[0] ? err->text : err_name(status),
+                       *hint ? hint : NULL);
     if (status == ERR_STOPPED)
         return 128 + (*stop_flag() ? (int)*stop_flag() : SIGINT);
     return outcome->code;
@@ -97,16 +100,42 @@ static enum status print_help(const struct command *command, struct err *err)
     return status;
 }
 
+/* Commands whose work is shared by ranks, and those that rank 0 does while the
+ * others wait for it; the rest wants one process. */
+#define SHARED (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL)
+#define FIRST_RANK (FOR_DIAGNOSE | FOR_INSPECT | FOR_PLAIN)
+
+static enum status check_ranks(const struct command *command,
+                               const struct comm *comm, struct err *err)
+{
+    if (comm_size(comm) == 1 || (command->bit & (SHARED | FIRST_RANK)))
+        return OK;
+    return err_set(err, ERR_ARG,
+                   "plumb %s is for one process, and was started as %zu ranks; "
+                   "sft, reward, ppo and eval share their work among ranks",
+                   command->name, comm_size(comm));
+}
+
+/* A command as this rank runs it; ranks that have no part in it are done. */
+static enum status run_command(struct options *o, const struct command *command,
+                               struct comm *comm, struct err *err)
+{
+    bool is_shared = (command->bit & SHARED) != 0 && !o->help;
+    if (!is_shared && comm_rank(comm) > 0)
+        return OK;
+    o->comm = is_shared ? comm : NULL;
+    return o->help ? print_help(command, err) : command->run(o, err);
+}
+
 static enum status run(const struct command *command, int argc,
-                       char *const *argv, struct err *err)
+                       char *const *argv, struct comm *comm, struct err *err)
 {
     struct options o;
+    TRY(check_ranks(command, comm, err));
     TRY(options_init(&o, err));
     enum status status = args_read(&o, command, argc, argv, err);
-    if (status == OK && o.help)
-        status = print_help(command, err);
-    else if (status == OK)
-        status = command->run(&o, err);
+    if (status == OK)
+        status = run_command(&o, command, comm, err);
     options_free(&o);
     return status;
 }
@@ -124,21 +153,39 @@ static bool hold_standard_files(void)
     return true;
 }
 
-int main(int argc, char **argv)
+/* The program on one rank: its exit code. */
+static int run_rank(int argc, char **argv, struct comm *comm)
 {
     struct err err = {OK, ""};
-    if (!hold_standard_files())
-        return find_outcome(ERR_IO)->code;
     const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return finish(print_help(NULL, &err), &err, command_find("help"));
-    if (strcmp(name, "--version") == 0)
-        name = "version";
+    bool is_overview = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+    if (is_overview || strcmp(name, "--version") == 0)
+        name = is_overview ? "help" : "version";
     const struct command *command;
     if (command_need(&command, name, &err) != OK) {
-        terminal_error(err.text, "plumb help");
+        if (comm_rank(comm) == 0)
+            terminal_error(err.text, "plumb help");
         return find_outcome(ERR_ARG)->code;
     }
     stop_install();
-    return finish(run(command, argc - 2, argv + 2, &err), &err, command);
+    enum status status;
+    if (is_overview)
+        status = comm_rank(comm) == 0 ? print_help(NULL, &err) : OK;
+    else
+        status = run(command, argc - 2, argv + 2, comm, &err);
+    status = comm_agree(comm, status, &err);
+    return finish(status, &err, command, comm);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {OK, ""};
+    struct comm *comm;
+    if (!hold_standard_files())
+        return find_outcome(ERR_IO)->code;
+    if (comm_open(&comm, &err) != OK) {
+        terminal_error(err.text, NULL);
+        return find_outcome(err.code)->code;
+    }
+    return comm_close(comm, run_rank(argc, argv, comm));
 }

@@ -8,7 +8,7 @@ static const struct option first[] = {
     INT("seed", common.seed, "1", 0, 9007199254740991.0,
         "random seed; the same seed gives the same bytes",
         FOR_WORK | FOR_PROBE | FOR_DIAGNOSE | FOR_LABEL, RECORDED),
-    INT("shards", common.shards, "8", 1, 64,
+    INT("shards", common.shards, "8", 1, 4096,
         "pieces a batch is cut into; part of the result, unlike threads",
         FOR_STAGES | FOR_DEMO, RECORDED),
     INT("threads", common.threads, "0", 0, 1024,

@@ -19,6 +19,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/comm.h"
 #include "cli/option_values.h"
 
 enum option_type {
@@ -110,6 +111,7 @@ struct options {
     size_t n_operands;
     bool help;         // --help was there
     bool is_demo;      // the demo's bundles apply
+    struct comm *comm; // the ranks, main()'s; NULL: one process
     struct arena text; // owns every string above
     struct option_given *given;
     size_t n_given, room;

@@ -47,7 +47,8 @@ enum status session_open(struct session *s, const struct options *o,
     terminal_init(&s->terminal, o->v.common.quiet);
     s->context = (struct context){
         .team = s->team,
-        .sink = terminal_event,
+        .comm = o->comm,
+        .sink = comm_rank(o->comm) == 0 ? terminal_event : NULL,
         .sink_ctx = &s->terminal,
         .stage = stage,
         .clock = session_clock,
@@ -103,6 +104,19 @@ static enum status check_dir(const char *dir, struct err *err)
     return access(at, W_OK | X_OK) == 0 ? OK : file_error(err, "write in", at);
 }
 
+/* A rank without a shard would have no part in the training. */
+static enum status check_ranks(const struct options *o, struct err *err)
+{
+    size_t ranks = comm_size(o->comm), shards = (size_t)o->v.common.shards;
+    if (shards >= ranks)
+        return OK;
+    return err_set(err, ERR_ARG,
+                   "%zu ranks, but a batch is cut into %zu shards: give "
+                   "--shards %zu or more (it is part of the result), or start "
+                   "fewer ranks",
+                   ranks, shards, ranks);
+}
+
 enum status session_stage(struct stage *out, struct buf *config,
                           struct options *o, enum option_command command,
                           const char *dir, struct session *s, struct err *err)
@@ -112,7 +126,10 @@ enum status session_stage(struct stage *out, struct buf *config,
     if (!dir)
         return err_set(err, ERR_ARG, "out is not set: directory to write");
     TRY(options_check_needed(o, command, err));
+    TRY(check_ranks(o, err));
     TRY(record_config(config, o, command, dir, err));
+    TRY(comm_same(o->comm, buf_text(config), config->len,
+                  "the settings or the inputs", err));
     /* The stage makes it (run_open), once it knows that it can start: what is
      * refused leaves no directory. */
     if (!o->v.common.dry_run)
@@ -155,6 +172,8 @@ static enum status dry_run(const struct options *o, enum option_command command,
     struct plan plan;
     struct buf out;
     TRY(plan_stage(&plan, o, command, &s->context, err));
+    if (comm_rank(o->comm) > 0)
+        return OK;
     buf_init(&out, CONFIG_MAX);
     if (o->v.common.json) {
         plan_json(&out, &plan, buf_text(config));
@@ -178,7 +197,8 @@ static enum status train(struct options *o, enum option_command command,
         return dry_run(o, command, s, config, err);
     TRY(fn(o, &stage, err));
     session_tell_cost(s);
-    return o->v.common.json ? print_result(dir, err) : OK;
+    return o->v.common.json && comm_rank(o->comm) == 0 ? print_result(dir, err)
+                                                       : OK;
 }
 
 enum status session_train(struct options *o, enum option_command command,

@@ -34,6 +34,7 @@ void stop_install(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL); // mpirun keeps the others to itself
 
     /* A file at its size limit is an error that says so, not an end. */
     action.sa_handler = SIG_IGN;

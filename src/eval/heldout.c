@@ -13,7 +13,9 @@ struct both {
 
 static enum status stopped(const struct context *context, struct err *err)
 {
-    if (!context_stopped(context))
+    bool stop;
+    TRY(context_agree_stop(&stop, context, err));
+    if (!stop)
         return OK;
     return err_set(err, ERR_STOPPED,
                    "stopped; nothing was written, run the command again");
@@ -91,6 +93,22 @@ static enum status make_place(const char *project, struct err *err)
     return OK;
 }
 
+/* Everything was drawn before anything on the disk is touched: an evaluation
+ * that is stopped leaves the earlier one as it was. */
+static enum status write_all(const struct setup *s, const struct both *training,
+                             const struct both *serving, struct err *err)
+{
+    if (s->config->is_followed)
+        return OK;
+    TRY(make_place(s->config->project, err));
+    TRY(heldout_files_write_samples("samples.jsonl", s, &training->policy,
+                                    &training->reference, err));
+    if (has_serving(s->config))
+        TRY(heldout_files_write_samples("serving.jsonl", s, &serving->policy,
+                                        &serving->reference, err));
+    return heldout_files_write_settings(s, err);
+}
+
 enum status heldout_sample(const struct heldout_config *c,
                            const struct context *context, struct err *err)
 {
@@ -104,21 +122,15 @@ enum status heldout_sample(const struct heldout_config *c,
                                         .top_p = c->top_p,
                                         .max_new = (size_t)c->max_new};
     TRY(setup_open(&s, c, context, err));
-    /* Everything is drawn before anything on the disk is touched: an
-     * evaluation that is stopped leaves the earlier one as it was. */
     TRY_DONE(draw_both(&training, &s, &at_one, false, context, err));
     if (has_serving(c))
         TRY_DONE(draw_both(&serving, &s, &at_serving, true, context, err));
     find_scales(&s, &training.reference);
     both_scale(&training, &s);
     both_scale(&serving, &s);
-    TRY_DONE(make_place(c->project, err));
-    TRY_DONE(heldout_files_write_samples("samples.jsonl", &s, &training.policy,
-                                         &training.reference, err));
-    if (has_serving(c))
-        TRY_DONE(heldout_files_write_samples(
-            "serving.jsonl", &s, &serving.policy, &serving.reference, err));
-    TRY_DONE(heldout_files_write_settings(&s, err));
+    TRY_DONE(write_all(&s, &training, &serving, err));
+    /* The others read what the first rank has written. */
+    status = comm_agree(context->comm, OK, err);
 done:
     both_free(&training);
     both_free(&serving);

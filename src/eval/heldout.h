@@ -70,6 +70,7 @@ struct heldout_config {
     uint64_t seed;
     int precision;           // enum model_precision of all models
     struct data_config data; // how the prompts are read
+    bool is_followed; // another rank writes what is found; this one does not
 };
 
 /*

@@ -111,7 +111,8 @@ static enum status draw_reference(struct curve *c, const struct setup *s,
     const struct sampling how = {
         .temperature = 1, .top_p = 1, .max_new = (size_t)s->config->max_new};
     TRY(heldout_files_path(path, s->config->project, HELDOUT_CHECKPOINTS, err));
-    TRY(file_make_dir(path, err));
+    if (!s->config->is_followed)
+        TRY(file_make_dir(path, err));
     TRY(draw_replies(&c->reference, s, &s->reference, NULL, 1, &how, DRAW_CURVE,
                      context, err));
     draw_scale(&c->reference, s);
@@ -132,14 +133,17 @@ static enum status put_points(struct json_writer *w, struct curve *curve,
     for (size_t i = 0; i < curve->m; i++) {
         context_progress(context, (double)i, (double)curve->m, "checkpoint",
                          NULL);
-        if (context_stopped(context)) {
+        bool stop;
+        TRY_DONE(context_agree_stop(&stop, context, err));
+        if (stop) {
             status = err_set(err, ERR_STOPPED, "stopped; run it again");
             goto done;
         }
         TRY_DONE(draw_point(&d, s, curve->step[i], context, err));
         draw_scale(&d, s);
         TRY_DONE(put_point(w, &d, curve, i, &x, err));
-        if (curve->reference.samples > 0 && curve->step[i] > 0)
+        if (curve->reference.samples > 0 && curve->step[i] > 0 &&
+            !s->config->is_followed)
             TRY_DONE(keep_samples(&d, curve, i, s, err));
         draw_free(&d);
     }
@@ -232,7 +236,8 @@ enum status heldout_curve(const struct heldout_config *c,
     TRY_DONE(put_points(&w, &curve, &s, context, err));
     TRY_DONE(put_trend(&w, &curve, err));
     json_close(&w, '}');
-    TRY_DONE(heldout_files_write(c->project, "curve.json", &text, err));
+    if (!c->is_followed)
+        TRY_DONE(heldout_files_write(c->project, "curve.json", &text, err));
 done:
     mem_free(curve.step);
     mem_free(curve.kl);

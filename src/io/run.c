@@ -374,6 +374,18 @@ enum status run_open(struct run *r, const char *dir, enum run_mode mode,
     return OK;
 }
 
+enum status run_follow(struct run *r, const char *dir, int64_t checkpoint,
+                       bool is_complete, struct err *err)
+{
+    struct run run = {.lock = -1,
+                      .checkpoint = checkpoint,
+                      .is_complete = is_complete,
+                      .is_followed = true};
+    TRY(file_join(run.dir, "", dir, err));
+    *r = run;
+    return OK;
+}
+
 void run_close(struct run *r)
 {
     if (r->dir[0] == '\0')
@@ -445,6 +457,8 @@ enum status run_metrics(struct run *r, int64_t step, const struct metric *m,
         .eps = seconds > 0.0 ? units / seconds : (double)NAN,
     };
     struct buf line;
+    if (r->is_followed)
+        return OK;
     buf_init(&line, LOG_BYTES_MAX);
     enum status status = put_logs(r, &line, step, m, n, &when, seconds, err);
     buf_free(&line);
@@ -466,6 +480,8 @@ static enum status sync_log(const struct run *r, FILE *file, const char *name,
 
 enum status run_flush(struct run *r, struct err *err)
 {
+    if (r->is_followed)
+        return OK;
     TRY(sync_log(r, r->metrics, "metrics.jsonl", err));
     TRY(sync_log(r, r->timing, "timing.jsonl", err));
     return tfevents_flush(r->events, err);
@@ -477,7 +493,8 @@ static enum status numbered(char out[FILE_PATH_MAX], const struct run *r,
 {
     char dir[FILE_PATH_MAX], name[64];
     TRY(path_of(dir, r, folder, err));
-    TRY(file_make_dir(dir, err));
+    if (!r->is_followed)
+        TRY(file_make_dir(dir, err));
     int n = snprintf(name, sizeof name, "%06" PRId64 "%s", step, end);
     if (n < 0 || (size_t)n >= sizeof name)
         return err_set(err, ERR_LIMIT, "name of step %" PRId64, step);
@@ -501,7 +518,8 @@ enum status run_finish(struct run *r, const char *json, struct err *err)
     char path[FILE_PATH_MAX];
     TRY(run_flush(r, err));
     TRY(path_of(path, r, "result.json", err));
-    TRY(file_write(path, json, strlen(json), err));
+    if (!r->is_followed)
+        TRY(file_write(path, json, strlen(json), err));
     r->is_complete = true;
     return OK;
 }

@@ -41,6 +41,7 @@ struct run {
     double (*clock)(void);
     int64_t checkpoint; // newest whole checkpoint's step, -1 when there is none
     bool is_complete;   // result.json is there
+    bool is_followed;   // another process has it open and writes (run_follow)
 };
 
 struct metric {
@@ -59,6 +60,15 @@ struct metric {
 enum status run_open(struct run *r, const char *dir, enum run_mode mode,
                      const char *config, double (*clock)(void),
                      struct err *err) MUST_CHECK;
+
+/*
+ * A run that another process has opened and writes, in the state that it found:
+ * for those that compute the same and read the same checkpoints.  Whatever
+ * would write does nothing.
+ */
+enum status run_follow(struct run *r, const char *dir, int64_t checkpoint,
+                       bool is_complete, struct err *err) MUST_CHECK;
+
 /* Give the directory back; fine on a zeroed struct. */
 void run_close(struct run *r);
 

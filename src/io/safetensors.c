@@ -340,6 +340,26 @@ static enum status write_header(struct buf *out, const struct tensor_out *t,
     return OK;
 }
 
+/* A tensor whose values somebody else has. */
+static enum status put_fetched(struct file_writer *w,
+                               const struct tensor_out *t, size_t count,
+                               struct err *err)
+{
+    float *piece;
+    TRY(MEM_NEW(piece, count < SAFETENSORS_PIECE ? count : SAFETENSORS_PIECE,
+                err));
+    enum status status = OK;
+    for (size_t at = 0; status == OK && at < count; at += SAFETENSORS_PIECE) {
+        size_t n = count - at;
+        n = n < SAFETENSORS_PIECE ? n : SAFETENSORS_PIECE;
+        status = t->fetch(t->ctx, piece, at, n, err);
+        if (status == OK)
+            status = tensor_write(w, t->type, piece, n, t->name, err);
+    }
+    mem_free(piece);
+    return status;
+}
+
 /* Tensors go from where they are straight to the file: no second copy of the
  * model in memory. */
 static enum status put_tensors(struct file_writer *w, const struct buf *header,
@@ -350,7 +370,10 @@ static enum status put_tensors(struct file_writer *w, const struct buf *header,
     for (size_t i = 0; i < n; i++) {
         size_t count;
         TRY(count_values(&count, &t[i], err));
-        TRY(tensor_write(w, t[i].type, t[i].data, count, t[i].name, err));
+        if (t[i].data == NULL && t[i].fetch != NULL)
+            TRY(put_fetched(w, &t[i], count, err));
+        else
+            TRY(tensor_write(w, t[i].type, t[i].data, count, t[i].name, err));
     }
     return OK;
 }

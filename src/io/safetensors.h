@@ -50,7 +50,13 @@ struct tensor_out {
     size_t n_dim;
     size_t dim[TENSOR_DIMS_MAX];
     const float *data;
+    /* With data NULL, values first..first+n-1 are asked for as they are
+     * written: from the front, SAFETENSORS_PIECE at a time. */
+    enum status (*fetch)(void *ctx, float *out, size_t first, size_t n,
+                         struct err *err);
+    void *ctx;
 };
+#define SAFETENSORS_PIECE ((size_t)1 << 20)
 enum status safetensors_write(const char *path, const struct tensor_out *t,
                               size_t n, struct err *err) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 #include "io/safetensors.h"
 #include "io/weights.h"
 #include "model/adapter.h"
+#include "model/checkpoint_internal.h"
 #include "model/config_gguf.h"
 #include "model/load.h"
 #include "model/save.h"
@@ -152,29 +153,6 @@ done:
     return status;
 }
 
-static enum status write_trainer(const char *dir, const struct checkpoint *c,
-                                 struct err *err)
-{
-    struct tensor_out *tensor = NULL;
-    char path[FILE_PATH_MAX];
-    enum status status = OK;
-
-    TRY(write_bytes(dir, "trainer.json", c->trainer_json,
-                    strlen(c->trainer_json), err));
-    TRY(file_join(path, dir, "trainer.safetensors", err));
-    TRY(MEM_NEW(tensor, c->n_array, err));
-    for (size_t i = 0; i < c->n_array; i++)
-        tensor[i] = (struct tensor_out){
-            .name = c->array[i].name,
-            .n_dim = 1,
-            .dim = {c->array[i].n},
-            .data = c->array[i].data,
-        };
-    status = safetensors_write(path, tensor, c->n_array, err);
-    mem_free(tensor);
-    return status;
-}
-
 /* `home` is where the folder will stand. */
 static enum status write_all(const char *dir, const struct checkpoint *c,
                              const char *home, struct err *err)
@@ -193,7 +171,7 @@ static enum status write_all(const char *dir, const struct checkpoint *c,
     if (c->tokenizer != NULL)
         TRY(write_tokenizer(dir, c->tokenizer, is_score ? pad : -1, err));
     if (c->trainer_json != NULL)
-        TRY(write_trainer(dir, c, err));
+        TRY(checkpoint_trainer_write(dir, c, err));
     return file_sync(dir, err);
 }
 
@@ -215,8 +193,8 @@ static enum status publish(const struct places *p, struct err *err)
     return file_remove(p->replaced, err);
 }
 
-enum status checkpoint_write(const char *dir, const struct checkpoint *c,
-                             struct err *err)
+static enum status write_folder(const char *dir, const struct checkpoint *c,
+                                struct err *err)
 {
     struct places p;
     enum status status;
@@ -232,17 +210,27 @@ enum status checkpoint_write(const char *dir, const struct checkpoint *c,
     return status;
 }
 
+enum status checkpoint_write(const char *dir, const struct checkpoint *c,
+                             struct err *err)
+{
+    enum status status = comm_rank(c->comm) == 0
+                             ? write_folder(dir, c, err)
+                             : checkpoint_trainer_lend(c, err);
+
+    return comm_agree(c->comm, status, err);
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
-static enum status need_file(char path[FILE_PATH_MAX], const char *dir,
-                             const char *name, struct err *err)
+enum status checkpoint_need_file(char path[FILE_PATH_MAX], const char *dir,
+                                 const char *name, struct err *err)
 {
     TRY(file_join(path, dir, name, err));
     return file_need(path, err);
 }
 
 /* The folder, or a word on where an interrupted replacement left it. */
-static enum status need_folder(const char *dir, struct err *err)
+enum status checkpoint_need_folder(const char *dir, struct err *err)
 {
     enum status status = file_need(dir, err);
     struct places p;
@@ -263,7 +251,7 @@ static enum status read_config(struct model_config *out,
 {
     struct json *json;
 
-    TRY(need_file(path, dir, "config.json", err));
+    TRY(checkpoint_need_file(path, dir, "config.json", err));
     TRY(json_read(&json, path, JSON_BYTES_MAX, err));
     enum status status = model_config_parse(out, json, path, err);
     json_free(json);
@@ -456,7 +444,7 @@ enum status checkpoint_read_as(struct model *out, const char *path,
                                enum model_head head,
                                enum model_precision precision, struct err *err)
 {
-    TRY(need_folder(path, err));
+    TRY(checkpoint_need_folder(path, err));
     if (adapter_is(path)) {
         TRY(read_adapted(out, path, head, err));
         enum status status = OK;
@@ -499,11 +487,11 @@ enum status checkpoint_read_shape(struct model_config *out, const char *path,
     struct model_config c;
     enum model_head head;
 
-    TRY(need_folder(path, err));
+    TRY(checkpoint_need_folder(path, err));
     if (adapter_is(path)) {
         TRY(adapter_head(&head, path, err));
         TRY(find_base(base, path, err));
-        TRY(need_folder(base, err));
+        TRY(checkpoint_need_folder(base, err));
         TRY(read_whole_shape(&c, base, err));
         c.head = head;
         TRY(adapter_read_length(&c, path, err));
@@ -512,51 +500,6 @@ enum status checkpoint_read_shape(struct model_config *out, const char *path,
     }
     *out = c;
     return OK;
-}
-
-static enum status read_arrays(struct checkpoint_array *array, size_t n,
-                               const char *dir, struct err *err)
-{
-    struct safetensors file;
-    char path[FILE_PATH_MAX];
-    enum status status = OK;
-
-    TRY(need_file(path, dir, "trainer.safetensors", err));
-    TRY(safetensors_open(&file, path, err));
-    if (file.n != n)
-        TRY_DONE(err_set(err, ERR_MISMATCH, "%s: %zu arrays, want %zu", path,
-                         file.n, n));
-    for (size_t i = 0; i < n; i++) {
-        const struct tensor_view *t = safetensors_find(&file, array[i].name);
-
-        if (t == NULL)
-            TRY_DONE(err_set(err, ERR_MISMATCH, "%s: no array %s", path,
-                             array[i].name));
-        if (t->type != TENSOR_F32 || t->n_dim != 1 || t->count != array[i].n)
-            TRY_DONE(err_set(err, ERR_MISMATCH,
-                             "%s: array %s holds %zu values of %s, want %zu "
-                             "of F32",
-                             path, array[i].name, t->count, t->dtype,
-                             array[i].n));
-        TRY_DONE(safetensors_floats(array[i].data, t, err));
-        TRY_DONE(tensor_check_finite(array[i].data, t, 0, t->count, path, err));
-    }
-done:
-    safetensors_close(&file);
-    return status;
-}
-
-enum status checkpoint_read_trainer(struct buf *trainer_json,
-                                    struct checkpoint_array *array,
-                                    size_t n_array, const char *dir,
-                                    struct err *err)
-{
-    char path[FILE_PATH_MAX];
-
-    TRY(need_folder(dir, err));
-    TRY(need_file(path, dir, "trainer.json", err));
-    TRY(file_read(trainer_json, path, err));
-    return read_arrays(array, n_array, dir, err);
 }
 
 enum status checkpoint_tokenizer(struct tokenizer **out, const char *path,

@@ -18,14 +18,21 @@
 #ifndef PLUMB_MODEL_CHECKPOINT_H
 #define PLUMB_MODEL_CHECKPOINT_H
 
+#include "base/comm.h"
 #include "io/tokenizer.h"
 #include "model/transformer.h"
 
-/* A named array of floats in trainer.safetensors. */
+/*
+ * A named array of n floats in trainer.safetensors.  With several ranks it may
+ * be in parts: part p is [part[p], part[p+1]), rank p % ranks has it, and a
+ * rank's `data` are its parts one after the other.  part NULL: `data` is all.
+ */
 struct checkpoint_array {
     const char *name;
     float *data;
     size_t n;
+    const size_t *part; // [n_part + 1], or NULL
+    size_t n_part;
 };
 
 struct checkpoint {
@@ -36,9 +43,14 @@ struct checkpoint {
     const char *trainer_json;          // NULL: a model only, no trainer state
     const struct checkpoint_array *array;
     size_t n_array;
+    struct comm *comm; // NULL: one process
 };
 
-/* Write the folder `dir` (replacing one that is there). */
+/*
+ * Write the folder `dir` (replacing one that is there).  With several ranks a
+ * collective call: rank 0 writes, and is sent the parts of arrays piece by
+ * piece; all come back when the folder stands.
+ */
 enum status checkpoint_write(const char *dir, const struct checkpoint *c,
                              struct err *err) MUST_CHECK;
 
@@ -70,10 +82,11 @@ enum status checkpoint_read_shape(struct model_config *out, const char *path,
 
 /* Read back what checkpoint_write put beside the model: the JSON text and the
  * arrays, whose names and sizes must match exactly and whose values must be
- * finite. */
+ * finite.  Of an array in parts a rank reads its own: every rank calls. */
 enum status checkpoint_read_trainer(struct buf *trainer_json,
                                     struct checkpoint_array *array,
-                                    size_t n_array, const char *dir,
+                                    size_t n_array, const struct comm *comm,
+                                    const char *dir,
                                     struct err *err) MUST_CHECK;
 
 /*

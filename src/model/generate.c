@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "model/sampler.h"
 #include "model/transformer_internal.h"
@@ -246,6 +247,70 @@ static size_t group_size(size_t n)
     return half > GROUP_LEAST ? half : GROUP_LEAST;
 }
 
+/* ---- several ranks ------------------------------------------------------- */
+
+/* What a rank tells the others of a job; tokens, and logp where it is wanted,
+ * follow it. */
+struct told {
+    uint64_t len;
+    uint64_t is_eos;
+};
+
+static void tell(struct buf *out, const struct generate_job *job)
+{
+    struct told told = {.len = job->len, .is_eos = job->is_eos};
+
+    buf_append(out, &told, sizeof told);
+    buf_append(out, job->token, job->len * sizeof *job->token);
+    if (job->logp != NULL)
+        buf_append(out, job->logp, job->len * sizeof *job->logp);
+}
+
+/* Returns where the next job's begins. */
+static const char *hear(struct generate_job *job, const char *at)
+{
+    struct told told;
+
+    memcpy(&told, at, sizeof told);
+    at += sizeof told;
+    job->len = told.len;
+    job->is_eos = told.is_eos != 0;
+    memcpy(job->token, at, job->len * sizeof *job->token);
+    at += job->len * sizeof *job->token;
+    if (job->logp == NULL)
+        return at;
+    memcpy(job->logp, at, job->len * sizeof *job->logp);
+    return at + job->len * sizeof *job->logp;
+}
+
+/* All ranks know what was drawn on each. */
+static enum status share_jobs(const struct run *run, struct comm *comm,
+                              struct err *err)
+{
+    size_t first, last, groups = (run->n + run->group - 1) / run->group;
+    struct buf mine, all;
+    enum status status = OK;
+
+    if (comm == NULL)
+        return OK;
+    buf_init(&mine, SIZE_MAX / 4);
+    buf_init(&all, SIZE_MAX / 4);
+    comm_own(&first, &last, comm, groups);
+    for (size_t i = first * run->group; i < last * run->group && i < run->n;
+         i++)
+        tell(&mine, &run->job[i]);
+    TRY_DONE(buf_status(&mine, err));
+    TRY_DONE(comm_concat(comm, &all, mine.data, mine.len, err));
+    const char *at = all.data;
+    for (size_t i = 0; i < run->n; i++)
+        at = hear(&run->job[i], at);
+    assert(at == all.data + all.len);
+done:
+    buf_free(&mine);
+    buf_free(&all);
+    return status;
+}
+
 enum status generate_run(struct generate_job *job, size_t n,
                          const struct model *m, const struct sampling *s,
                          const struct context *context, struct err *err)
@@ -270,8 +335,10 @@ enum status generate_run(struct generate_job *job, size_t n,
     }
     workers = team_size(context->team);
     TRY(MEM_NEW(run.arena, workers, err));
-    status = team_run(context->team, (n + run.group - 1) / run.group, group_run,
-                      &run, err);
+    status = context_deal(context, (n + run.group - 1) / run.group, group_run,
+                          &run, err);
+    if (status == OK)
+        status = share_jobs(&run, context->comm, err);
     for (size_t w = 0; w < workers; w++)
         arena_free(&run.arena[w]);
     mem_free(run.arena);

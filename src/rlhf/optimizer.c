@@ -1,25 +1,13 @@
-#include "rlhf/optimizer.h"
-
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "nn/adamw.h"
-#include "nn/ops.h"
+#include "rlhf/optimizer_internal.h"
+#include "rlhf/reduce.h"
 #include "rlhf/schedule.h"
-
-/* Floats of one work item; small enough to stay in cache while the shards'
- * buffers are summed. */
-#define SLICE 8192
-
-/* A part of one tensor. */
-struct optimizer_slice {
-    size_t tensor; // index for model_trainable_view
-    size_t offset, n;
-    bool decay;
-    double square; // of the summed gradient
-};
 
 static size_t cut_slices(struct optimizer_slice *slice, const struct model *m)
 {
@@ -27,37 +15,69 @@ static size_t cut_slices(struct optimizer_slice *slice, const struct model *m)
     for (size_t i = 0; i < model_trainable_tensors(m); i++) {
         struct param_view view = model_trainable_view(m, i);
         size_t size = view.rows * view.cols;
-        for (size_t at = 0; at < size; at += SLICE, n_slice++) {
+        for (size_t at = 0; at < size; at += OPTIMIZER_SLICE, n_slice++) {
             if (slice == NULL)
                 continue;
             slice[n_slice] = (struct optimizer_slice){
                 .tensor = i,
                 .offset = view.offset + at,
-                .n = size - at < SLICE ? size - at : SLICE,
+                .n = size - at < OPTIMIZER_SLICE ? size - at : OPTIMIZER_SLICE,
+                .held = view.offset + at,
                 .decay = view.decay,
             };
+            /* Slices, too, are one after the other. */
+            assert(n_slice == 0 ||
+                   slice[n_slice - 1].offset + slice[n_slice - 1].n ==
+                       slice[n_slice].offset);
         }
     }
     return n_slice;
 }
 
+/* Every slice is this process's own. */
+static enum status own_all(struct optimizer *o, struct err *err)
+{
+    TRY(MEM_NEW(o->own, o->n_slice, err));
+    for (size_t s = 0; s < o->n_slice; s++)
+        o->own[s] = s;
+    o->n_own = o->n_slice;
+    o->n_held = o->n;
+    return OK;
+}
+
+/* Gradient buffers of the own shards. */
+static enum status place_shards(struct optimizer *o, struct err *err)
+{
+    size_t n_grad;
+    comm_own(&o->first_shard, &o->last_shard, o->comm, o->shards);
+    TRY(mem_multiply(&n_grad, o->n, o->last_shard - o->first_shard, err));
+    TRY(MEM_NEW(o->grad, n_grad, err));
+    TRY(MEM_NEW(o->shard, o->shards, err));
+    for (size_t i = o->first_shard; i < o->last_shard; i++)
+        o->shard[i] = o->grad + (i - o->first_shard) * o->n;
+    return OK;
+}
+
 enum status optimizer_create(struct optimizer *out, const struct model *m,
                              const struct optimizer_config *c, int64_t total,
-                             size_t shards, struct err *err)
+                             size_t shards, struct comm *comm, struct err *err)
 {
     enum status status = OK;
     struct optimizer o = {.config = *c,
                           .total = total,
                           .shards = shards,
+                          .comm = comm,
                           .n = model_trainable_count(m)};
-    size_t n_grad;
-    TRY(mem_multiply(&n_grad, o.n, shards, err));
-    TRY_DONE(MEM_NEW(o.m, o.n, err));
-    TRY_DONE(MEM_NEW(o.v, o.n, err));
-    TRY_DONE(MEM_NEW(o.grad, n_grad, err));
+    assert(shards >= comm_size(comm));
+    TRY_DONE(place_shards(&o, err));
     o.n_slice = cut_slices(NULL, m);
     TRY_DONE(MEM_NEW(o.slice, o.n_slice, err));
     cut_slices(o.slice, m);
+    TRY_DONE(own_all(&o, err));
+    if (comm_size(comm) > 1)
+        TRY_DONE(optimizer_ranks_create(&o, err));
+    TRY_DONE(MEM_NEW(o.m, o.n_held, err));
+    TRY_DONE(MEM_NEW(o.v, o.n_held, err));
     *out = o;
 done:
     if (status != OK)
@@ -67,16 +87,36 @@ done:
 
 void optimizer_free(struct optimizer *o)
 {
+    optimizer_ranks_free(o);
     mem_free(o->m);
     mem_free(o->v);
     mem_free(o->grad);
+    mem_free(o->shard);
     mem_free(o->slice);
+    mem_free(o->own);
+    mem_free(o->part);
     memset(o, 0, sizeof *o);
 }
 
 float *optimizer_grad(const struct optimizer *o, size_t shard)
 {
-    return o->grad + shard * o->n;
+    assert(o->shard[shard] != NULL);
+    return o->shard[shard];
+}
+
+struct checkpoint_array optimizer_array(const struct optimizer *o,
+                                        const char *name, float *moment)
+{
+    return (struct checkpoint_array){.name = name,
+                                     .data = moment,
+                                     .n = o->n,
+                                     .part = o->part,
+                                     .n_part = o->n_part};
+}
+
+float *optimizer_sum(const struct optimizer *o)
+{
+    return o->shard[o->first_shard];
 }
 
 /* Sum the shards of one slice into shard 0 and square it. */
@@ -87,10 +127,7 @@ static enum status reduce_slice(void *ctx, size_t item, size_t worker,
     struct optimizer_slice *s = &o->slice[item];
     (void)worker;
     (void)err;
-    for (size_t stride = 1; stride < o->shards; stride *= 2)
-        for (size_t i = 0; i + stride < o->shards; i += 2 * stride)
-            add_into(optimizer_grad(o, i) + s->offset,
-                     optimizer_grad(o, i + stride) + s->offset, s->n);
+    reduce_all(o->shard, s->offset, s->n, o->shards);
     s->square = adamw_square_sum(o->grad + s->offset, s->n);
     return OK;
 }
@@ -106,17 +143,69 @@ static enum status update_slice(void *ctx, size_t item, size_t worker,
 {
     struct update *u = ctx;
     struct optimizer *o = u->o;
+    const struct optimizer_slice *s = &o->slice[o->own[item]];
+    (void)worker;
+    (void)err;
+    adamw_update(model_trainable(u->model) + s->offset, o->m + s->held,
+                 o->v + s->held, optimizer_sum(o) + s->offset, s->n, s->decay,
+                 &u->adamw);
+    return OK;
+}
+
+static enum status clear_slice(void *ctx, size_t item, size_t worker,
+                               struct err *err)
+{
+    struct optimizer *o = ctx;
     const struct optimizer_slice *s = &o->slice[item];
     (void)worker;
     (void)err;
-    adamw_update(model_trainable(u->model) + s->offset, o->m + s->offset,
-                 o->v + s->offset, o->grad + s->offset, s->n, s->decay,
-                 &u->adamw);
+    for (size_t i = o->first_shard; i < o->last_shard; i++)
+        memset(o->shard[i] + s->offset, 0, s->n * sizeof *o->grad);
+    return OK;
+}
+
+/* What products in bfloat16 read, where there is such a copy. */
+static enum status round_slice(void *ctx, size_t item, size_t worker,
+                               struct err *err)
+{
+    struct update *u = ctx;
+    const struct optimizer_slice *s = &u->o->slice[item];
+    (void)worker;
+    (void)err;
     if (u->model->lora == NULL)
         model_round_part(u->model, s->offset, s->n);
-    for (size_t i = 0; i < o->shards; i++)
-        memset(optimizer_grad(o, i) + s->offset, 0, s->n * sizeof *o->grad);
     return OK;
+}
+
+/* On one process a slice is rounded and cleared while it is in the cache. */
+static enum status update_and_clear(void *ctx, size_t item, size_t worker,
+                                    struct err *err)
+{
+    struct update *u = ctx;
+    TRY(update_slice(u, item, worker, err));
+    TRY(round_slice(u, item, worker, err));
+    return clear_slice(u->o, item, worker, err);
+}
+
+/* The own slices, and from the other ranks theirs. */
+static enum status update(struct update *u, const struct context *context,
+                          struct err *err)
+{
+    struct optimizer *o = u->o;
+    if (o->ranks == NULL)
+        return team_run(context->team, o->n_slice, update_and_clear, u, err);
+    TRY(team_run(context->team, o->n_own, update_slice, u, err));
+    TRY(team_run(context->team, o->n_slice, clear_slice, o, err));
+    TRY(optimizer_ranks_publish(o, model_trainable(u->model), err));
+    return team_run(context->team, o->n_slice, round_slice, u, err);
+}
+
+static enum status reduce(struct optimizer *o, const struct context *context,
+                          struct err *err)
+{
+    if (o->ranks == NULL)
+        return team_run(context->team, o->n_slice, reduce_slice, o, err);
+    return optimizer_ranks_reduce(o, context, err);
 }
 
 /* The global norm, or an error naming the first bad tensor. */
@@ -140,7 +229,7 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                            struct err *err)
 {
     double norm;
-    TRY(team_run(context->team, o->n_slice, reduce_slice, o, err));
+    TRY(reduce(o, context, err));
     TRY(grad_norm(&norm, o, m, err));
     const struct optimizer_config *c = &o->config;
     o->t++;
@@ -158,7 +247,7 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                   .grad_scale =
                       c->clip > 0 && norm > c->clip ? c->clip / norm : 1.0},
     };
-    TRY(team_run(context->team, o->n_slice, update_slice, &u, err));
+    TRY(update(&u, context, err));
     if (report != NULL)
         *report = (struct optimizer_report){.grad_norm = norm, .lr = lr};
     return OK;
@@ -169,25 +258,43 @@ static bool is_finite(const float *x, size_t n)
     return isfinite(adamw_square_sum(x, n));
 }
 
-void optimizer_blame(const struct optimizer *o, const struct model *m,
-                     const char *what, struct err *err)
+static bool is_grad_finite(const struct optimizer *o,
+                           const struct param_view *view)
 {
-    size_t n_tensor = model_trainable_tensors(m);
-    err_record(err, ERR_NUMERIC, "%s is not finite", what);
-    for (size_t i = 0; i < n_tensor; i++) {
-        struct param_view view = model_trainable_view(m, i);
-        size_t n = view.rows * view.cols;
-        bool is_bad = !is_finite(model_trainable(m) + view.offset, n);
-        bool is_grad_bad = false;
-        for (size_t shard = 0; shard < o->shards; shard++)
-            is_grad_bad |=
-                !is_finite(optimizer_grad(o, shard) + view.offset, n);
-        if (!is_bad && !is_grad_bad)
-            continue;
-        err_record(err, ERR_NUMERIC, "%s is not finite, nor is %s'%s'", what,
-                   is_bad ? "the tensor " : "the gradient of ", view.name);
-        return;
+    bool is_good = true;
+    for (size_t i = o->first_shard; i < o->last_shard; i++)
+        is_good &=
+            is_finite(o->shard[i] + view->offset, view->rows * view->cols);
+    return is_good;
+}
+
+static bool is_tensor_finite(const struct model *m,
+                             const struct param_view *view)
+{
+    return is_finite(model_trainable(m) + view->offset,
+                     view->rows * view->cols);
+}
+
+enum status optimizer_blame(const struct optimizer *o, const struct model *m,
+                            const char *what, struct err *err)
+{
+    size_t n_tensor = model_trainable_tensors(m), first = 0;
+    for (; first < n_tensor; first++) {
+        struct param_view view = model_trainable_view(m, first);
+        if (!is_tensor_finite(m, &view) || !is_grad_finite(o, &view))
+            break;
     }
+    /* The first of all ranks, which have each other gradients. */
+    int64_t before = -(int64_t)first;
+    TRY(comm_max(o->comm, &before, err));
+    first = (size_t)-before;
+    if (first == n_tensor)
+        return err_set(err, ERR_NUMERIC, "%s is not finite", what);
+    struct param_view view = model_trainable_view(m, first);
+    return err_set(err, ERR_NUMERIC, "%s is not finite, nor is %s'%s'", what,
+                   is_tensor_finite(m, &view) ? "the gradient of "
+                                              : "the tensor ",
+                   view.name);
 }
 
 enum status workspace_create(struct workspace *out, size_t workers,

@@ -5,13 +5,18 @@
  * filled by whichever worker takes it.  optimizer_step() sums the buffers in
  * a fixed tree (0+1, 2+3, ..., then 0+2, ...), clips by the global norm and
  * applies AdamW, slice by slice over the team.  Nothing depends on how many
- * workers there are.
+ * workers there are, nor on how many ranks: each has the buffers of its own
+ * shards (comm_own of `shards`) and the moments of the parameters that it
+ * updates; the parameters are everybody's (rlhf/optimizer_internal.h).
  */
 #ifndef PLUMB_RLHF_OPTIMIZER_H
 #define PLUMB_RLHF_OPTIMIZER_H
 
+#include "model/checkpoint.h"
 #include "model/transformer.h"
 #include "rlhf/stage.h"
+
+struct optimizer_ranks;
 
 struct optimizer {
     struct optimizer_config config;
@@ -19,18 +24,36 @@ struct optimizer {
     int64_t total; // updates planned, for the schedule
     size_t n;      // trainable parameters (model/model.h)
     size_t shards;
-    float *m, *v; // moments [n]
-    float *grad;  // [shards, n], all zero between steps
+    size_t first_shard, last_shard; // this rank's: first..last-1
+    float *m, *v;                   // moments [n_held]
+    size_t n_held;                  // n on one process
+    float *grad;                    // [own shards, n], all zero between steps
+    float **shard;                  // [shards] into grad; NULL: another rank's
     struct optimizer_slice *slice;
     size_t n_slice;
+    size_t *own; // [n_own] slices that this rank updates
+    size_t n_own;
+    struct comm *comm;
+    struct optimizer_ranks *ranks; // NULL on one process
+    /* Part p of the parameters, part[p]..part[p+1]-1, is updated by rank
+     * p % ranks; m and v hold a rank's parts one after the other.  NULL on one
+     * process. */
+    size_t *part; // [n_part + 1]
+    size_t n_part;
 };
 
+/* `shards` is no less than the ranks of `comm`. */
 enum status optimizer_create(struct optimizer *out, const struct model *m,
                              const struct optimizer_config *c, int64_t total,
-                             size_t shards, struct err *err) MUST_CHECK;
+                             size_t shards, struct comm *comm,
+                             struct err *err) MUST_CHECK;
 void optimizer_free(struct optimizer *o);
 
-/* The gradient buffer of one shard, to be added into. */
+/* One of its moments (m or v) as a checkpoint keeps it. */
+struct checkpoint_array optimizer_array(const struct optimizer *o,
+                                        const char *name, float *moment);
+
+/* The gradient buffer of one of this rank's shards, to be added into. */
 float *optimizer_grad(const struct optimizer *o, size_t shard);
 
 /* What an update did, for the record. */
@@ -42,7 +65,7 @@ struct optimizer_report {
 /*
  * One update of m's parameters from the shards' gradients, which are zero
  * again afterwards.  ERR_NUMERIC names the first tensor whose gradient is not
- * finite; m is then unchanged.
+ * finite; m is then unchanged.  Collective.
  */
 enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                            struct model *m, const struct context *context,
@@ -51,9 +74,10 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
 /*
  * Record in err (ERR_NUMERIC) that `what` ("the loss") is not finite, naming
  * the first tensor of m that is not either, or has a gradient that is not.
+ * Collective; returns the code recorded.
  */
-void optimizer_blame(const struct optimizer *o, const struct model *m,
-                     const char *what, struct err *err);
+enum status optimizer_blame(const struct optimizer *o, const struct model *m,
+                            const char *what, struct err *err);
 
 /* Scratch memory of each worker. */
 struct workspace {

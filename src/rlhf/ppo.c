@@ -20,12 +20,16 @@ static void name_arrays(struct checkpoint_array array[ARRAYS],
     const struct optimizer *policy = &p->policy_optimizer;
     const struct optimizer *value = &p->value_optimizer;
     const struct checkpoint_array all[ARRAYS] = {
-        {"policy.adam.m", policy->m, policy->n},
-        {"policy.adam.v", policy->v, policy->n},
-        {"value.params", model_trainable(&p->value), value->n},
-        {"value.adam.m", value->m, value->n},
-        {"value.adam.v", value->v, value->n},
-        {"previous.params", model_trainable(&p->previous), policy->n},
+        optimizer_array(policy, "policy.adam.m", policy->m),
+        optimizer_array(policy, "policy.adam.v", policy->v),
+        {.name = "value.params",
+         .data = model_trainable(&p->value),
+         .n = value->n},
+        optimizer_array(value, "value.adam.m", value->m),
+        optimizer_array(value, "value.adam.v", value->v),
+        {.name = "previous.params",
+         .data = model_trainable(&p->previous),
+         .n = policy->n},
     };
     memcpy(array, all, sizeof all);
 }
@@ -64,7 +68,8 @@ static enum status save(struct ppo *p, struct err *err)
                            .tokenizer = p->tokenizer,
                            .trainer_json = buf_text(&text),
                            .array = array,
-                           .n_array = ARRAYS};
+                           .n_array = ARRAYS,
+                           .comm = p->context->comm};
     TRY_DONE(checkpoint_write(path, &c, err));
     p->run.checkpoint = p->step;
     TRY_DONE(trainer_prune(&p->run, p->config->save_every, err));
@@ -118,7 +123,8 @@ static enum status resume(struct ppo *p, struct err *err)
     name_arrays(array, p);
     TRY_DONE(run_checkpoint_path(path, &p->run, p->run.checkpoint, err));
     TRY_DONE(trainer_reload(&p->policy, path, p->policy_optimizer.n, err));
-    TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, path, err));
+    TRY_DONE(checkpoint_read_trainer(&text, array, ARRAYS, p->context->comm,
+                                     path, err));
     model_round_again(&p->value);
     model_round_again(&p->previous);
     TRY_DONE(read_state(p, &text, path, err));
@@ -305,7 +311,9 @@ static enum status loop(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
     while (!is_done(p)) {
-        if (context_stopped(p->context)) {
+        bool stop;
+        TRY(context_agree_stop(&stop, p->context, err));
+        if (stop) {
             if (p->run.checkpoint != p->step)
                 TRY(save(p, err));
             return err_set(err, ERR_STOPPED,
@@ -338,8 +346,7 @@ enum status ppo_run(const struct ppo_config *c, const struct stage *stage,
     TRY_DONE(ppo_check(c, err));
     TRY_DONE(ppo_load(&p, err));
     TRY_DONE(ppo_prepare(&p, err));
-    TRY_DONE(run_open(&p.run, stage->out, stage->mode, stage->config,
-                      stage->context->clock, err));
+    TRY_DONE(trainer_open_run(&p.run, stage, err));
     if (p.run.checkpoint >= 0)
         TRY_DONE(resume(&p, err));
     else

@@ -135,9 +135,9 @@ enum status ppo_prepare(struct ppo *p, struct err *err)
     policy.warmup *= c->epochs * c->minibatches;
     value.warmup = policy.warmup;
     TRY(optimizer_create(&p->policy_optimizer, &p->policy, &policy, updates,
-                         stage->shards, err));
+                         stage->shards, p->context->comm, err));
     TRY(optimizer_create(&p->value_optimizer, &p->value, &value, updates,
-                         stage->shards, err));
+                         stage->shards, p->context->comm, err));
     TRY(workspace_create(&p->workspace, team_size(p->context->team), err));
     return rollout_create(&p->rollout, n, (size_t)c->max_new, err);
 }

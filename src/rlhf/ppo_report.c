@@ -98,7 +98,7 @@ enum status ppo_report_trace(struct ppo *p, double *gold, struct err *err)
     struct buf text, response, extra, tags;
     char path[FILE_PATH_MAX];
     double sum = 0, count = 0;
-    bool is_written = p->config->trace_every > 0 &&
+    bool is_written = !p->run.is_followed && p->config->trace_every > 0 &&
                       (p->step + 1) % p->config->trace_every == 0;
     buf_init(&text, TRACE_MAX);
     buf_init(&response, 1 << 24);

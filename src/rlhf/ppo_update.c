@@ -16,6 +16,7 @@ struct minibatch {
     float *weight;              // per token
     float *slot_weight;         // per slot
     struct ppo_stats *stats;    // [2 * shards]
+    size_t first_shard;         // of this rank
 };
 
 /* Slots whose value is trained: the tokens', and the one behind them when the
@@ -309,6 +310,28 @@ static enum status weigh(struct minibatch *b, struct arena *arena,
     return OK;
 }
 
+/* Item number `item` of this rank's shards. */
+static enum status run_own(void *ctx, size_t item, size_t worker,
+                           struct err *err)
+{
+    const struct minibatch *b = ctx;
+    return run_item(ctx, 2 * b->first_shard + item, worker, err);
+}
+
+/* Every shard of the minibatch on its rank, and all their statistics on all
+ * ranks. */
+static enum status run_shards(struct minibatch *b, struct err *err)
+{
+    const struct context *context = b->p->context;
+    size_t last, shards = b->p->stage->shards;
+    comm_own(&b->first_shard, &last, context->comm, shards);
+    enum status status =
+        team_run(context->team, 2 * (last - b->first_shard), run_own, b, err);
+    TRY(comm_agree(context->comm, status, err));
+    return comm_share(context->comm, b->stats, NULL, shards, 1,
+                      2 * sizeof *b->stats, err);
+}
+
 /* Gradients of one minibatch, then both models' updates. */
 static enum status run_minibatch(struct ppo_stats *sum,
                                  struct optimizer_report *policy,
@@ -316,7 +339,7 @@ static enum status run_minibatch(struct ppo_stats *sum,
                                  struct minibatch *b, struct err *err)
 {
     struct ppo *p = b->p;
-    TRY(team_run(p->context->team, 2 * p->stage->shards, run_item, b, err));
+    TRY(run_shards(b, err));
     *sum = (struct ppo_stats){.tokens = 0};
     for (size_t i = 0; i < 2 * p->stage->shards; i++)
         ppo_stats_add(sum, &b->stats[i]);
@@ -326,15 +349,12 @@ static enum status run_minibatch(struct ppo_stats *sum,
                        "the update and the rollout disagree on a token's "
                        "probability by a ratio of 1 +- %.2g (gate %.2g)",
                        sum->ratio_max_error, gate);
-    if (!isfinite(sum->policy_loss)) {
-        optimizer_blame(&p->policy_optimizer, &p->policy, "the policy loss",
-                        err);
-        return ERR_NUMERIC;
-    }
-    if (!isfinite(sum->value_loss)) {
-        optimizer_blame(&p->value_optimizer, &p->value, "the value loss", err);
-        return ERR_NUMERIC;
-    }
+    if (!isfinite(sum->policy_loss))
+        return optimizer_blame(&p->policy_optimizer, &p->policy,
+                               "the policy loss", err);
+    if (!isfinite(sum->value_loss))
+        return optimizer_blame(&p->value_optimizer, &p->value, "the value loss",
+                               err);
     enum status status = optimizer_step(policy, &p->policy_optimizer,
                                         &p->policy, p->context, err);
     if (status != OK) {

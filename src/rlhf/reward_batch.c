@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "model/heads.h"
 
 static void tally_margins(struct reward_tally *t, const double *score,
@@ -222,12 +223,86 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     return one_head(&w, r, &r->tally[shard], optimizer_grad(o, shard), err);
 }
 
+/* What was found of the responses of the items, item i's being elements
+ * offset[i]..offset[i+1]-1: ranks have shards of items. */
+static enum status share_items(const struct reward_training *r, void *base,
+                               const size_t *offset, size_t bytes,
+                               struct err *err)
+{
+    struct comm *comm = r->trainer.context->comm;
+    size_t shards = r->trainer.optimizer.shards, *begin;
+    if (comm == NULL)
+        return OK;
+    TRY(MEM_NEW(begin, comm_size(comm) + 1, err));
+    for (size_t rank = 0; rank < comm_size(comm); rank++) {
+        size_t first, last, item, end;
+        comm_cut(&first, &last, shards, comm_size(comm), rank);
+        batch_shard(&item, &end, r->n_item, shards, last - 1);
+        begin[rank + 1] = offset[end] * bytes;
+    }
+    enum status status = comm_gather(comm, base, begin, err);
+    mem_free(begin);
+    return status;
+}
+
+/* A batch's scores, which lie where its prompts are in the data, as one array
+ * in the order of its items. */
+static enum status share_scores(struct reward_training *r, struct err *err)
+{
+    struct comm *comm = r->trainer.context->comm;
+    const size_t *at = r->corpus.first;
+    size_t *offset = NULL, n = 0;
+    double *score = NULL;
+    enum status status = OK;
+    if (comm == NULL)
+        return OK;
+    TRY_DONE(MEM_NEW(offset, r->n_item + 1, err));
+    for (size_t i = 0; i < r->n_item; i++)
+        offset[i + 1] = offset[i] + at[r->item[i] + 1] - at[r->item[i]];
+    TRY_DONE(MEM_NEW(score, offset[r->n_item], err));
+    for (size_t i = 0; i < r->n_item; i++)
+        for (size_t k = at[r->item[i]]; k < at[r->item[i] + 1]; k++)
+            score[n++] = r->score[k];
+    TRY_DONE(share_items(r, score, offset, sizeof *score, err));
+    n = 0;
+    for (size_t i = 0; i < r->n_item; i++)
+        for (size_t k = at[r->item[i]]; k < at[r->item[i] + 1]; k++)
+            r->score[k] = score[n++];
+done:
+    mem_free(offset);
+    mem_free(score);
+    return status;
+}
+
+/* What a pass over the own shards gave, to all ranks. */
+static enum status share_pass(struct reward_training *r, struct err *err)
+{
+    struct comm *comm = r->trainer.context->comm;
+    struct reward_heads *h = &r->heads;
+    size_t shards = r->trainer.optimizer.shards;
+    TRY(comm_share(comm, r->tally, NULL, shards, 1, sizeof *r->tally, err));
+    switch (r->pass) {
+    case REWARD_MEASURE:
+        return share_scores(r, err);
+    case REWARD_TRAIN:
+        return OK;
+    case REWARD_READ:
+        TRY(share_items(r, h->quality, h->at, sizeof *h->quality, err));
+        return share_items(r, h->length, h->at, sizeof *h->length, err);
+    case REWARD_BACK:
+        return comm_share(comm, h->grad, NULL, shards, 1,
+                          h->C * sizeof *h->grad, err);
+    }
+    return OK;
+}
+
 static enum status run_pass(struct reward_training *r, enum reward_pass pass,
                             struct err *err)
 {
     r->pass = pass;
-    return team_run(r->trainer.context->team, r->trainer.optimizer.shards,
-                    run_shard, r, err);
+    TRY(context_deal(r->trainer.context, r->trainer.optimizer.shards, run_shard,
+                     r, err));
+    return share_pass(r, err);
 }
 
 static void sum_tallies(struct reward_tally *sum,
@@ -313,9 +388,14 @@ static enum status train_two(struct reward_tally *sum,
     struct arena *arena = workspace_arena(&r->trainer.workspace, 0);
     for (size_t i = 0; i < r->n_item; i++)
         TRY(ranking_of_sum(sum, r, i, arena, err));
-    sum->loss +=
-        reward_heads_loss(&r->heads, model_score_grad(m, optimizer_grad(o, 0)),
-                          model_score(m), r->n_item, &c->heads);
+    /* The weights' part is shard 0's; elsewhere it is found and let go. */
+    float *dweight;
+    TRY(ARENA_NEW(arena, dweight, m->config.C, err));
+    memset(dweight, 0, m->config.C * sizeof *dweight);
+    if (o->first_shard == 0)
+        dweight = model_score_grad(m, optimizer_grad(o, 0));
+    sum->loss += reward_heads_loss(&r->heads, dweight, model_score(m),
+                                   r->n_item, &c->heads);
     TRY(run_pass(r, REWARD_BACK, err));
     return reward_heads_update(&r->heads, &c->optimizer, t, o->total, err);
 }

@@ -115,9 +115,12 @@ void reward_heads_free(struct reward_heads *h)
 void reward_heads_arrays(struct checkpoint_array array[REWARD_HEADS_ARRAYS],
                          const struct reward_heads *h)
 {
-    array[0] = (struct checkpoint_array){"length_head", h->w, h->C};
-    array[1] = (struct checkpoint_array){"length_head.m", h->m, h->C};
-    array[2] = (struct checkpoint_array){"length_head.v", h->v, h->C};
+    array[0] = (struct checkpoint_array){
+        .name = "length_head", .data = h->w, .n = h->C};
+    array[1] = (struct checkpoint_array){
+        .name = "length_head.m", .data = h->m, .n = h->C};
+    array[2] = (struct checkpoint_array){
+        .name = "length_head.v", .data = h->v, .n = h->C};
 }
 
 /* A number that may be NaN, which counts nothing. */

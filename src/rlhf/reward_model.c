@@ -318,8 +318,9 @@ static enum status finish(struct reward_training *r, struct err *err)
                                      .score = r->score,
                                      .seed = r->trainer.stage->seed};
     TRY(reward_heldout_measure(&result, &h, err));
-    TRY(reward_heldout_write(&result, &h, r->trainer.run.dir, r->trainer.step,
-                             err));
+    if (!r->trainer.run.is_followed)
+        TRY(reward_heldout_write(&result, &h, r->trainer.run.dir,
+                                 r->trainer.step, err));
     TRY(write_result(r, &result, loss, err));
     say(r, &result);
     return OK;

@@ -73,9 +73,20 @@ static enum status run_job(struct job *j, team_fn fn,
                            const struct context *context, struct err *err)
 {
     TRY(workspace_create(&j->workspace, team_size(context->team), err));
-    enum status status = team_run(context->team, groups(j->n), fn, j, err);
+    enum status status = context_deal(context, groups(j->n), fn, j, err);
     workspace_free(&j->workspace);
     return status;
+}
+
+/* What every rank found of its groups: values of tokens, and of states after
+ * the last one; either may be NULL. */
+static enum status share_tokens(const struct job *j, float *token, float *after,
+                                const struct context *context, struct err *err)
+{
+    TRY(comm_share(context->comm, token, j->offset, j->n, GROUP, sizeof *token,
+                   err));
+    return comm_share(context->comm, after, NULL, j->n, GROUP, sizeof *after,
+                      err);
 }
 
 enum status scorer_score(double *score, const struct model *reward_model,
@@ -98,6 +109,9 @@ enum status scorer_states(double *score, float *state,
                     .score = score,
                     .state = state};
     TRY(run_job(&j, score_group, context, err));
+    TRY(comm_share(context->comm, score, NULL, n, GROUP, sizeof *score, err));
+    TRY(comm_share(context->comm, state, NULL, n, GROUP,
+                   reward_model->config.C * sizeof *state, err));
     for (size_t i = 0; i < n; i++)
         if (!isfinite(score[i]))
             return err_set(err, ERR_NUMERIC,
@@ -157,7 +171,8 @@ enum status scorer_values(float *value, float *after, const struct model *m,
     struct job j = {.model = m, .seq = seq, .n = n, .offset = offset};
     j.value = value;
     j.after = after;
-    return run_job(&j, value_group, context, err);
+    TRY(run_job(&j, value_group, context, err));
+    return share_tokens(&j, value, after, context, err);
 }
 
 /* A group's response tokens, one after the other as the offsets have them. */
@@ -268,7 +283,13 @@ enum status scorer_compare(const struct scorer_views *v,
 {
     struct job j = {
         .views = v, .seq = seq, .n = n, .offset = offset, .rule = *rule};
-    return run_job(&j, compare_group, context, err);
+    float *const token[] = {v->out.logp,    v->out.logp_ref,  v->out.entropy,
+                            v->out.p_eos,   v->out.p_eos_ref, v->out.kl,
+                            v->kl_previous, v->values};
+    TRY(run_job(&j, compare_group, context, err));
+    for (size_t i = 0; i < sizeof token / sizeof *token; i++)
+        TRY(share_tokens(&j, token[i], NULL, context, err));
+    return share_tokens(&j, NULL, v->after, context, err);
 }
 
 struct score_scale scorer_scale(const double *score, size_t n)

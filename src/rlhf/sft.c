@@ -160,7 +160,11 @@ static enum status run_items(double *loss, double *tokens, struct sft *s,
     size_t shards = s->trainer.optimizer.shards;
     s->item = item;
     s->n_item = n;
-    TRY(team_run(s->trainer.context->team, shards, run_shard, s, err));
+    TRY(context_deal(s->trainer.context, shards, run_shard, s, err));
+    struct comm *comm = s->trainer.context->comm;
+    TRY(comm_share(comm, s->loss, NULL, shards, 1, sizeof *s->loss, err));
+    TRY(comm_share(comm, s->reply_tokens, NULL, shards, 1,
+                   sizeof *s->reply_tokens, err));
     *loss = *tokens = 0;
     for (size_t i = 0; i < shards; i++) {
         *loss += s->loss[i];

@@ -16,8 +16,8 @@ static size_t name_arrays(struct checkpoint_array array[2 + TRAINER_ARRAYS_MAX],
                           const struct trainer *t)
 {
     const struct optimizer *o = &t->optimizer;
-    array[0] = (struct checkpoint_array){"adam.m", o->m, o->n};
-    array[1] = (struct checkpoint_array){"adam.v", o->v, o->n};
+    array[0] = optimizer_array(o, "adam.m", o->m);
+    array[1] = optimizer_array(o, "adam.v", o->v);
     for (size_t i = 0; i < t->n_more; i++)
         array[2 + i] = t->more[i];
     return 2 + t->n_more;
@@ -36,6 +36,8 @@ enum status trainer_prune(const struct run *run, int64_t save_every,
     int64_t *steps = NULL;
     size_t n = 0;
     bool has_spare = false;
+    if (run->is_followed)
+        return OK;
     TRY(run_checkpoints(&steps, &n, run->dir, err));
     for (size_t i = n; i-- > 0;) {
         char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
@@ -60,6 +62,8 @@ enum status trainer_tidy(const struct run *run, int64_t save_every,
     enum status status = OK;
     int64_t *steps = NULL;
     size_t n = 0;
+    if (run->is_followed)
+        return OK;
     TRY(run_checkpoints(&steps, &n, run->dir, err));
     for (size_t i = 0; i + 1 < n; i++) {
         char path[FILE_PATH_MAX];
@@ -95,7 +99,8 @@ enum status trainer_save(struct trainer *t, struct err *err)
                            .tokenizer = t->tokenizer,
                            .trainer_json = buf_text(&text),
                            .array = array,
-                           .n_array = n_array};
+                           .n_array = n_array,
+                           .comm = t->context->comm};
     TRY_DONE(checkpoint_write(path, &c, err));
     t->run.checkpoint = t->step;
     TRY_DONE(trainer_prune(&t->run, t->save_every, err));
@@ -134,12 +139,37 @@ static enum status resume(struct trainer *t, struct err *err)
     size_t n_array = name_arrays(array, t);
     TRY_DONE(run_checkpoint_path(path, &t->run, t->run.checkpoint, err));
     TRY_DONE(trainer_reload(&t->model, path, t->optimizer.n, err));
-    TRY_DONE(checkpoint_read_trainer(&text, array, n_array, path, err));
+    TRY_DONE(checkpoint_read_trainer(&text, array, n_array, t->context->comm,
+                                     path, err));
     t->step = t->run.checkpoint;
     t->optimizer.t = t->step;
     TRY_DONE(trainer_prune(&t->run, t->save_every, err));
 done:
     buf_free(&text);
+    return status;
+}
+
+enum status trainer_open_run(struct run *out, const struct stage *stage,
+                             struct err *err)
+{
+    struct comm *comm = stage->context->comm;
+    struct run run = {.lock = -1};
+    struct {
+        int64_t checkpoint, is_complete;
+    } found = {.checkpoint = -1};
+    if (comm_rank(comm) == 0)
+        TRY(run_open(&run, stage->out, stage->mode, stage->config,
+                     stage->context->clock, err));
+    found.checkpoint = run.checkpoint;
+    found.is_complete = run.is_complete;
+    enum status status = comm_broadcast(comm, &found, sizeof found, err);
+    if (status == OK && comm_rank(comm) > 0)
+        status = run_follow(&run, stage->out, found.checkpoint,
+                            found.is_complete != 0, err);
+    if (status != OK)
+        run_close(&run);
+    else
+        *out = run;
     return status;
 }
 
@@ -178,10 +208,9 @@ enum status trainer_open_with(struct trainer *t, const struct stage *stage,
     if (base != NULL)
         TRY_DONE(file_join(t->base, "", base, err));
     TRY_DONE(optimizer_create(&t->optimizer, &t->model, optimizer, total,
-                              stage->shards, err));
+                              stage->shards, context->comm, err));
     TRY_DONE(workspace_create(&t->workspace, team_size(context->team), err));
-    TRY_DONE(run_open(&t->run, stage->out, stage->mode, stage->config,
-                      context->clock, err));
+    TRY_DONE(trainer_open_run(&t->run, stage, err));
     if (t->run.checkpoint >= 0)
         TRY_DONE(resume(t, err));
     if ((stage->precision & MODEL_BY_BF16) != 0)
@@ -239,10 +268,8 @@ static enum status one_step(struct trainer *t, trainer_fn fn, void *ctx,
     struct trainer_batch b = {.n_metric = 0};
     struct optimizer_report report;
     TRY(fn(ctx, t, t->step, &b, err));
-    if (!isfinite(b.loss)) {
-        optimizer_blame(&t->optimizer, &t->model, "the loss", err);
-        return ERR_NUMERIC;
-    }
+    if (!isfinite(b.loss))
+        return optimizer_blame(&t->optimizer, &t->model, "the loss", err);
     TRY(optimizer_step(&report, &t->optimizer, &t->model, t->context, err));
     t->step++;
     bool is_last = t->step == t->total;
@@ -261,7 +288,9 @@ enum status trainer_loop(struct trainer *t, trainer_fn fn, void *ctx,
                          struct err *err)
 {
     while (t->step < t->total) {
-        if (context_stopped(t->context)) {
+        bool stop;
+        TRY(context_agree_stop(&stop, t->context, err));
+        if (stop) {
             if (t->run.checkpoint != t->step)
                 TRY(trainer_save(t, err));
             return err_set(err, ERR_STOPPED,
@@ -333,7 +362,7 @@ enum status trainer_merge(struct model *m, const struct run *run,
                           const struct tokenizer *tokenizer, struct err *err)
 {
     char path[FILE_PATH_MAX];
-    if (m->lora == NULL)
+    if (m->lora == NULL || run->is_followed)
         return OK;
     TRY(model_merge(m, err));
     TRY(file_join(path, run->dir, "merged", err));

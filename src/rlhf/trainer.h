@@ -30,6 +30,13 @@ struct trainer {
 };
 
 /*
+ * Open a stage's run directory: rank 0 does (run_open), and the others follow
+ * it (run_follow).  Collective.
+ */
+enum status trainer_open_run(struct run *out, const struct stage *stage,
+                             struct err *err) MUST_CHECK;
+
+/*
  * Take the run directory and the initial model (whose ownership moves into
  * the trainer, also on failure); when a checkpoint is there, continue from it.
  * `base` is the folder or file the model was read from, NULL for a new one.

@@ -128,9 +128,13 @@ static void test_write_half(void **state)
     static const float h[] = {1.0f / 3, 65504, -2};
     static const float one = 1;
     struct tensor_out t[] = {
-        {"b", TENSOR_BF16, 1, {3}, b},
-        {"h", TENSOR_F16, 1, {3}, h},
-        {"one", TENSOR_F16, 0, {0}, &one},
+        {.name = "b", .type = TENSOR_BF16, .n_dim = 1, .dim = {3}, .data = b},
+        {.name = "h", .type = TENSOR_F16, .n_dim = 1, .dim = {3}, .data = h},
+        {.name = "one",
+         .type = TENSOR_F16,
+         .n_dim = 0,
+         .dim = {0},
+         .data = &one},
     };
     char path[] = "/tmp/test_safetensors.XXXXXX";
     struct buf got, want;

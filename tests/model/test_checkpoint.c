@@ -172,40 +172,43 @@ static void test_trainer(void **state)
     struct fixture *f = *state;
     float m[] = {1, -0.0f, 1e-38f, 3.1415927f, 1e-45f};
     float v[] = {0.25f};
-    struct checkpoint_array out[] = {{"adam.m", m, 5}, {"adam.v", v, 1}};
+    struct checkpoint_array out[] = {{.name = "adam.m", .data = m, .n = 5},
+                                     {.name = "adam.v", .data = v, .n = 1}};
     struct checkpoint c = {
         .model = &f->model, .trainer_json = json, .array = out, .n_array = 2};
     float m2[5];
     float v2[1];
-    struct checkpoint_array in[] = {{"adam.v", v2, 1}, {"adam.m", m2, 5}};
+    struct checkpoint_array in[] = {{.name = "adam.v", .data = v2, .n = 1},
+                                    {.name = "adam.m", .data = m2, .n = 5}};
     struct err err = {0};
     struct buf text;
 
     assert_int_equal(checkpoint_write(f->dir, &c, &err), OK);
     buf_init(&text, 1000);
-    assert_int_equal(checkpoint_read_trainer(&text, in, 2, f->dir, &err), OK);
+    assert_int_equal(checkpoint_read_trainer(&text, in, 2, NULL, f->dir, &err),
+                     OK);
     assert_string_equal(buf_text(&text), json);
     assert_memory_equal(m, m2, sizeof m);
     assert_memory_equal(v, v2, sizeof v);
 
     buf_clear(&text);
-    assert_int_equal(checkpoint_read_trainer(&text, in, 1, f->dir, &err),
+    assert_int_equal(checkpoint_read_trainer(&text, in, 1, NULL, f->dir, &err),
                      ERR_MISMATCH);
     in[0].n = 2;
     buf_clear(&text);
-    assert_int_equal(checkpoint_read_trainer(&text, in, 2, f->dir, &err),
+    assert_int_equal(checkpoint_read_trainer(&text, in, 2, NULL, f->dir, &err),
                      ERR_MISMATCH);
     assert_non_null(strstr(err.text, "adam.v"));
-    in[0] = (struct checkpoint_array){"adam.w", v2, 1};
+    in[0] = (struct checkpoint_array){.name = "adam.w", .data = v2, .n = 1};
     buf_clear(&text);
-    assert_int_equal(checkpoint_read_trainer(&text, in, 2, f->dir, &err),
+    assert_int_equal(checkpoint_read_trainer(&text, in, 2, NULL, f->dir, &err),
                      ERR_MISMATCH);
     assert_non_null(strstr(err.text, "adam.w"));
 
     /* Without trainer state there is none to read. */
     write_model(f, &f->model);
     buf_clear(&text);
-    assert_int_equal(checkpoint_read_trainer(&text, in, 2, f->dir, &err),
+    assert_int_equal(checkpoint_read_trainer(&text, in, 2, NULL, f->dir, &err),
                      ERR_MISSING);
     buf_free(&text);
 }

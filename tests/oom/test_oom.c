@@ -237,8 +237,8 @@ static enum status write_shards(struct err *err)
         "\"2.safetensors\"}}";
     static const float x[] = {1, 2, 3};
     const struct tensor_out t[] = {
-        {"a", TENSOR_F32, 1, {3}, x},
-        {"b", TENSOR_BF16, 1, {2}, x},
+        {.name = "a", .type = TENSOR_F32, .n_dim = 1, .dim = {3}, .data = x},
+        {.name = "b", .type = TENSOR_BF16, .n_dim = 1, .dim = {2}, .data = x},
     };
     TRY(file_make_dir(path_of("shards"), err));
     TRY(safetensors_write(path_of("shards/1.safetensors"), &t[0], 1, err));

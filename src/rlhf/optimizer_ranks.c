@@ -1,0 +1,286 @@
+#include <assert.h>
+#include <string.h>
+
+#include "base/comm.h"
+#include "base/mem.h"
+#include "nn/adamw.h"
+#include "rlhf/optimizer_internal.h"
+#include "rlhf/reduce.h"
+
+/* Slices of a part at most: 4 MiB, with which a message's start is nothing. */
+#define PART_SLICES 128
+/* What may wait for its turn to be summed, in floats: 16 MiB, twice. */
+#define ROOM ((size_t)4 << 20)
+
+/* A round under way while the one before it is summed. */
+struct flight {
+    struct comm_exchange *exchange;
+    float *room;   // [tops of the others][longest part]
+    float **shard; // [shards] where each top's values of the own part are
+};
+
+struct optimizer_ranks {
+    struct reduce_share share;
+    size_t n_round;
+    size_t *slice;     // [parts + 1] first slice of each part
+    size_t *bytes;     // [parts + 1] first byte of its parameters
+    size_t longest;    // floats of the longest part
+    size_t *top;       // tops of all ranks
+    size_t *first_top; // [ranks + 1] where a rank's are in it
+    struct flight flight[2];
+    struct comm_block *out, *in;
+    double *square;        // [slices] rank by rank
+    size_t *square_bytes;  // [ranks + 1]
+    struct optimizer *job; // while the team works, and on which round
+    size_t round;
+};
+
+/* ---- cutting ------------------------------------------------------------- */
+
+static enum status find_tops(struct optimizer_ranks *x, struct err *err)
+{
+    struct reduce_share share = x->share;
+    TRY(MEM_NEW(x->top, share.shards, err));
+    TRY(MEM_NEW(x->first_top, share.ranks + 1, err));
+    for (share.rank = 0; share.rank < share.ranks; share.rank++) {
+        size_t at = x->first_top[share.rank];
+        x->first_top[share.rank + 1] = at + reduce_tops(x->top + at, &share);
+    }
+    return OK;
+}
+
+/* Slices that a part may have. */
+static size_t part_slices(const struct optimizer_ranks *x)
+{
+    size_t fit = ROOM / (OPTIMIZER_SLICE * x->first_top[x->share.ranks]);
+    return fit < 1 ? 1 : fit < PART_SLICES ? fit : PART_SLICES;
+}
+
+/* The parameters' borders, from those in slices. */
+static enum status cut_parts(struct optimizer *o, struct optimizer_ranks *x,
+                             struct err *err)
+{
+    size_t ranks = x->share.ranks, most = ranks * part_slices(x);
+    x->n_round = (o->n_slice + most - 1) / most;
+    o->n_part = x->n_round * ranks;
+    TRY(MEM_NEW(x->slice, o->n_part + 1, err));
+    TRY(MEM_NEW(x->bytes, o->n_part + 1, err));
+    TRY(MEM_NEW(o->part, o->n_part + 1, err));
+    for (size_t p = 0; p < o->n_part; p++) {
+        size_t first, last, from, to;
+        comm_cut(&first, &last, o->n_slice, x->n_round, p / ranks);
+        comm_cut(&from, &to, last - first, ranks, p % ranks);
+        x->slice[p] = first + from;
+        x->slice[p + 1] = first + to;
+    }
+    for (size_t p = 0; p <= o->n_part; p++) {
+        size_t s = x->slice[p];
+        o->part[p] = s < o->n_slice ? o->slice[s].offset : o->n;
+        x->bytes[p] = o->part[p] * sizeof(float);
+    }
+    for (size_t p = 0; p < o->n_part; p++)
+        if (o->part[p + 1] - o->part[p] > x->longest)
+            x->longest = o->part[p + 1] - o->part[p];
+    return OK;
+}
+
+/* The slices that this rank updates, and where it has their moments. */
+static enum status find_own(struct optimizer *o, struct optimizer_ranks *x,
+                            struct err *err)
+{
+    size_t *own;
+    TRY(MEM_NEW(own, o->n_slice, err));
+    mem_free(o->own);
+    o->own = own;
+    o->n_own = o->n_held = 0;
+    for (size_t p = x->share.rank; p < o->n_part; p += x->share.ranks)
+        for (size_t s = x->slice[p]; s < x->slice[p + 1]; s++) {
+            o->own[o->n_own++] = s;
+            o->slice[s].held = o->n_held;
+            o->n_held += o->slice[s].n;
+        }
+    TRY(MEM_NEW(x->square, o->n_slice, err));
+    TRY(MEM_NEW(x->square_bytes, x->share.ranks + 1, err));
+    for (size_t r = 0; r < x->share.ranks; r++) {
+        x->square_bytes[r + 1] = x->square_bytes[r];
+        for (size_t p = r; p < o->n_part; p += x->share.ranks)
+            x->square_bytes[r + 1] +=
+                (x->slice[p + 1] - x->slice[p]) * sizeof *x->square;
+    }
+    return OK;
+}
+
+static enum status make_room(struct optimizer_ranks *x, struct comm *comm,
+                             struct err *err)
+{
+    const struct reduce_share *share = &x->share;
+    size_t all = x->first_top[share->ranks];
+    size_t own = x->first_top[share->rank + 1] - x->first_top[share->rank];
+    size_t room, most = (share->ranks - 1) * own + all - own;
+    TRY(mem_multiply(&room, all - own, x->longest, err));
+    TRY(MEM_NEW(x->out, most, err));
+    TRY(MEM_NEW(x->in, most, err));
+    for (size_t i = 0; i < 2; i++) {
+        struct flight *f = &x->flight[i];
+        TRY(MEM_NEW(f->room, room, err));
+        TRY(MEM_NEW(f->shard, share->shards, err));
+        TRY(comm_exchange_create(&f->exchange, comm, most, err));
+    }
+    return OK;
+}
+
+enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
+{
+    struct optimizer_ranks *x;
+    TRY(MEM_NEW(x, 1, err));
+    o->ranks = x;
+    x->share = (struct reduce_share){.shards = o->shards,
+                                     .ranks = comm_size(o->comm),
+                                     .rank = comm_rank(o->comm)};
+    TRY(find_tops(x, err));
+    TRY(cut_parts(o, x, err));
+    TRY(find_own(o, x, err));
+    return make_room(x, o->comm, err);
+}
+
+void optimizer_ranks_free(struct optimizer *o)
+{
+    struct optimizer_ranks *x = o->ranks;
+    if (x == NULL)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        comm_exchange_free(x->flight[i].exchange);
+        mem_free(x->flight[i].room);
+        mem_free(x->flight[i].shard);
+    }
+    mem_free(x->slice);
+    mem_free(x->bytes);
+    mem_free(x->top);
+    mem_free(x->first_top);
+    mem_free(x->out);
+    mem_free(x->in);
+    mem_free(x->square);
+    mem_free(x->square_bytes);
+    mem_free(x);
+    o->ranks = NULL;
+}
+
+/* ---- summing ------------------------------------------------------------- */
+
+/* A slice of the round: the sums that need no other rank. */
+static enum status sum_inside(void *ctx, size_t item, size_t worker,
+                              struct err *err)
+{
+    const struct optimizer_ranks *x = ctx;
+    const struct optimizer *o = x->job;
+    size_t first = x->slice[x->round * x->share.ranks];
+    const struct optimizer_slice *s = &o->slice[first + item];
+    (void)worker;
+    (void)err;
+    reduce_inside(o->shard, s->offset, s->n, &x->share);
+    return OK;
+}
+
+/* A slice of the own part: the rest, and its square. */
+static enum status sum_across(void *ctx, size_t item, size_t worker,
+                              struct err *err)
+{
+    const struct optimizer_ranks *x = ctx;
+    const struct optimizer *o = x->job;
+    const struct flight *f = &x->flight[x->round % 2];
+    size_t part = x->round * x->share.ranks + x->share.rank;
+    struct optimizer_slice *s = &o->slice[x->slice[part] + item];
+    size_t at = s->offset - o->part[part];
+    float *sum = optimizer_sum(o) + s->offset;
+    (void)worker;
+    (void)err;
+    reduce_across(f->shard, at, s->n, &x->share);
+    if (f->shard[0] + at != sum)
+        memcpy(sum, f->shard[0] + at, s->n * sizeof *sum);
+    s->square = adamw_square_sum(sum, s->n);
+    return OK;
+}
+
+/* Send each rank this one's tops of its part, and receive theirs. */
+static void begin_round(struct optimizer_ranks *x, size_t round)
+{
+    const struct optimizer *o = x->job;
+    struct flight *f = &x->flight[round % 2];
+    size_t me = x->share.rank, first = round * x->share.ranks;
+    size_t own = o->part[first + me + 1] - o->part[first + me];
+    size_t n_out = 0, n_in = 0;
+    for (size_t t = x->first_top[me]; t < x->first_top[me + 1]; t++)
+        f->shard[x->top[t]] = o->shard[x->top[t]] + o->part[first + me];
+    for (size_t r = 0; r < x->share.ranks; r++) {
+        size_t part = first + r, n = o->part[part + 1] - o->part[part];
+        if (r == me)
+            continue;
+        for (size_t t = x->first_top[me]; n > 0 && t < x->first_top[me + 1];
+             t++)
+            x->out[n_out++] = (struct comm_block){
+                r, o->shard[x->top[t]] + o->part[part], n * sizeof(float)};
+        for (size_t t = x->first_top[r]; own > 0 && t < x->first_top[r + 1];
+             t++, n_in++) {
+            f->shard[x->top[t]] = f->room + n_in * x->longest;
+            x->in[n_in] = (struct comm_block){r, f->shard[x->top[t]],
+                                              own * sizeof(float)};
+        }
+    }
+    comm_exchange_begin(f->exchange, x->out, n_out, x->in, n_in);
+}
+
+static enum status finish_round(struct optimizer_ranks *x, size_t round,
+                                const struct context *context, struct err *err)
+{
+    size_t part = round * x->share.ranks + x->share.rank;
+    comm_exchange_end(x->flight[round % 2].exchange);
+    x->round = round;
+    return team_run(context->team, x->slice[part + 1] - x->slice[part],
+                    sum_across, x, err);
+}
+
+/* The squares of all slices, which every rank adds up in the same order. */
+static enum status share_squares(struct optimizer *o, struct err *err)
+{
+    struct optimizer_ranks *x = o->ranks;
+    size_t ranks = x->share.ranks, at = 0;
+    double *own = x->square + x->square_bytes[x->share.rank] / sizeof *own;
+    for (size_t i = 0; i < o->n_own; i++)
+        own[i] = o->slice[o->own[i]].square;
+    TRY(comm_gather(o->comm, x->square, x->square_bytes, err));
+    for (size_t r = 0; r < ranks; r++)
+        for (size_t p = r; p < o->n_part; p += ranks)
+            for (size_t s = x->slice[p]; s < x->slice[p + 1]; s++)
+                o->slice[s].square = x->square[at++];
+    return OK;
+}
+
+enum status optimizer_ranks_reduce(struct optimizer *o,
+                                   const struct context *context,
+                                   struct err *err)
+{
+    struct optimizer_ranks *x = o->ranks;
+    size_t ranks = x->share.ranks;
+    x->job = o;
+    /* Nobody waits in an exchange for a rank that has given up. */
+    TRY(comm_agree(o->comm, OK, err));
+    for (size_t k = x->n_round; k-- > 0;) {
+        size_t n = x->slice[(k + 1) * ranks] - x->slice[k * ranks];
+        x->round = k;
+        TRY(team_run(context->team, n, sum_inside, x, err));
+        begin_round(x, k);
+        if (k + 1 < x->n_round)
+            TRY(finish_round(x, k + 1, context, err));
+    }
+    TRY(finish_round(x, 0, context, err));
+    return share_squares(o, err);
+}
+
+enum status optimizer_ranks_publish(struct optimizer *o, float *params,
+                                    struct err *err)
+{
+    const struct optimizer_ranks *x = o->ranks;
+    for (size_t k = 0; k < x->n_round; k++)
+        TRY(comm_gather(o->comm, params, x->bytes + k * x->share.ranks, err));
+    return OK;
+}

@@ -1,0 +1,186 @@
+/*
+ * test_optimizer.c - updates shared by ranks have the bits of one process: run
+ * by itself, and under mpirun with a build that has MPI (tests/mpi).
+ */
+#include "rlhf/optimizer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/comm.h"
+#include "base/context.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "rlhf/schedule.h"
+
+#define STEPS 2
+
+static struct comm *comm;
+
+/* Four million parameters: several rounds of several parts. */
+static struct model make_model(void)
+{
+    const struct model_config c = {.V = 1000,
+                                   .C = 256,
+                                   .L = 5,
+                                   .H = 4,
+                                   .G = 2,
+                                   .D = 64,
+                                   .F = 768,
+                                   .T_max = 64,
+                                   .rope_theta = 10000,
+                                   .norm_eps = 1e-5,
+                                   .tied = true,
+                                   .head = HEAD_LM,
+                                   .bos = -1,
+                                   .eos = 1,
+                                   .pad = 0};
+    struct model m;
+    struct err err;
+    assert_int_equal(model_create(&m, &c, &err), OK);
+    params_init(m.params, &c, 7);
+    return m;
+}
+
+/* The gradient of a shard in a step: of all magnitudes, so that another order
+ * of summing has other bits. */
+static void fill(float *grad, size_t n, size_t shard, int64_t step)
+{
+    uint32_t x = (uint32_t)(1 + 97 * shard + 7919 * (size_t)step);
+    for (size_t i = 0; i < n; i++) {
+        x = x * 1664525U + 1013904223U;
+        float unit = (float)(int32_t)x / 2147483648.0F;
+        grad[i] = ldexpf(unit, (int)(x >> 8 & 15) - 12);
+    }
+}
+
+static struct optimizer make(const struct model *m, size_t shards,
+                             struct comm *c)
+{
+    const struct optimizer_config config = {.lr = 1e-3,
+                                            .schedule = SCHEDULE_CONSTANT,
+                                            .beta1 = 0.9,
+                                            .beta2 = 0.95,
+                                            .eps = 1e-8,
+                                            .weight_decay = 0.1,
+                                            .clip = 1};
+    struct optimizer o;
+    struct err err;
+    assert_int_equal(optimizer_create(&o, m, &config, STEPS, shards, c, &err),
+                     OK);
+    return o;
+}
+
+static void update(struct optimizer *o, struct model *m, int64_t step,
+                   double *norm, const struct context *context)
+{
+    struct optimizer_report report;
+    struct err err;
+    for (size_t s = o->first_shard; s < o->last_shard; s++)
+        fill(optimizer_grad(o, s), o->n, s, step);
+    assert_int_equal(optimizer_step(&report, o, m, context, &err), OK);
+    *norm = report.grad_norm;
+}
+
+/* A rank's moments are its parts of one process's, one after the other. */
+static void check_moments(const struct optimizer *o, const float *own,
+                          const float *all)
+{
+    size_t at = 0;
+    if (o->part == NULL) {
+        assert_memory_equal(own, all, o->n * sizeof *all);
+        return;
+    }
+    assert_true(o->n_part > comm_size(comm));
+    assert_int_equal(o->part[0], 0);
+    assert_int_equal(o->part[o->n_part], o->n);
+    for (size_t p = comm_rank(comm); p < o->n_part; p += comm_size(comm)) {
+        size_t n = o->part[p + 1] - o->part[p];
+        assert_memory_equal(own + at, all + o->part[p], n * sizeof *all);
+        at += n;
+    }
+    assert_int_equal(at, o->n_held);
+}
+
+static void check_shards(size_t shards)
+{
+    struct err err;
+    struct context alone = {.stage = "test"};
+    assert_int_equal(team_create(&alone.team, 2, &err), OK);
+    struct context shared = alone;
+    shared.comm = comm;
+    struct model a = make_model(), b = make_model();
+    struct optimizer one = make(&a, shards, NULL);
+    struct optimizer many = make(&b, shards, comm);
+    for (int64_t step = 0; step < STEPS; step++) {
+        double norm_one, norm_many;
+        update(&one, &a, step, &norm_one, &alone);
+        update(&many, &b, step, &norm_many, &shared);
+        assert_true(norm_one > 0);
+        assert_memory_equal(&norm_one, &norm_many, sizeof norm_one);
+        assert_memory_equal(a.params, b.params, one.n * sizeof *a.params);
+        for (size_t s = many.first_shard; s < many.last_shard; s++)
+            for (size_t i = 0; i < many.n; i += 97)
+                assert_true(optimizer_grad(&many, s)[i] == 0);
+    }
+    check_moments(&many, many.m, one.m);
+    check_moments(&many, many.v, one.v);
+    optimizer_free(&one);
+    optimizer_free(&many);
+    model_free(&a);
+    model_free(&b);
+    team_destroy(alone.team);
+}
+
+static void test_one_a_rank(void **state)
+{
+    (void)state;
+    check_shards(comm_size(comm));
+}
+
+static void test_several_a_rank(void **state)
+{
+    (void)state;
+    check_shards(2 * comm_size(comm) + 1);
+}
+
+/* A gradient that is not finite is named on all ranks, and nothing moves. */
+static void test_not_finite(void **state)
+{
+    struct err err;
+    struct context context = {.comm = comm};
+    struct model a = make_model(), b = make_model();
+    struct optimizer o = make(&a, comm_size(comm), comm);
+    struct param_view view = model_trainable_view(&a, 7);
+    (void)state;
+    assert_int_equal(team_create(&context.team, 1, &err), OK);
+    if (comm_rank(comm) + 1 == comm_size(comm))
+        optimizer_grad(&o, o.first_shard)[view.offset + 3] = NAN;
+    assert_int_equal(optimizer_blame(&o, &a, "the loss", &err), ERR_NUMERIC);
+    assert_non_null(strstr(err.text, "the gradient of"));
+    assert_non_null(strstr(err.text, view.name));
+    assert_int_equal(optimizer_step(NULL, &o, &a, &context, &err), ERR_NUMERIC);
+    assert_non_null(strstr(err.text, view.name));
+    assert_memory_equal(a.params, b.params, o.n * sizeof *a.params);
+    optimizer_free(&o);
+    model_free(&a);
+    model_free(&b);
+    team_destroy(context.team);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_a_rank),
+        cmocka_unit_test(test_several_a_rank),
+        cmocka_unit_test(test_not_finite),
+    };
+    struct err err;
+    if (comm_open(&comm, &err) != OK)
+        return 1;
+    return comm_close(comm, cmocka_run_group_tests(tests, NULL, NULL));
+}
