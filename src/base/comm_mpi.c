@@ -2,9 +2,11 @@
  * network's or ours, and nothing could be done about them here. */
 #include <assert.h>
 #include <mpi.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/comm.h"
 #include "base/mem.h"
@@ -13,6 +15,8 @@
 #define AT_ONCE ((size_t)1 << 30)
 /* MPI counts with an int. */
 #define PIECE ((size_t)1 << 28)
+/* Looks at a meeting before sleeping: about a millisecond. */
+#define EAGER_LOOKS 1000
 
 enum tag {
     TAG_RING = 1,
@@ -72,11 +76,38 @@ enum status comm_open(struct comm **out, struct err *err)
     return OK;
 }
 
+/*
+ * Some ranks are done with their work much later than others.  MPI's own
+ * waiting keeps a processor busy all the while, which the others' work, or
+ * somebody else's, may want; this one looks often at first, since an answer
+ * takes microseconds where all are there, and then sleeps between looks.
+ */
+static void wait_all(MPI_Request *request, size_t n)
+{
+    const struct timespec nap = {.tv_nsec = 50000};
+    int is_over = 0;
+    for (size_t look = 0; !is_over; look++) {
+        MPI_Testall((int)n, request, &is_over, MPI_STATUSES_IGNORE);
+        if (!is_over && look < EAGER_LOOKS)
+            sched_yield();
+        else if (!is_over)
+            nanosleep(&nap, NULL);
+    }
+}
+
+static void wait_for(MPI_Request request)
+{
+    wait_all(&request, 1);
+}
+
 int comm_close(struct comm *c, int code)
 {
     if (c == NULL)
         return code;
-    MPI_Allreduce(MPI_IN_PLACE, &code, 1, MPI_INT, MPI_MAX, c->world);
+    MPI_Request request;
+    MPI_Iallreduce(MPI_IN_PLACE, &code, 1, MPI_INT, MPI_MAX, c->world,
+                   &request);
+    wait_for(request);
     MPI_Finalize();
     mem_free(c);
     return code;
@@ -125,7 +156,9 @@ static enum status share_failure(struct comm *c, int first, enum status status,
         if (first > 0)
             err_context(&why, "rank %d of %zu (%s)", first, c->size, host);
     }
-    MPI_Bcast(&why, (int)sizeof why, MPI_BYTE, first, c->world);
+    MPI_Request request;
+    MPI_Ibcast(&why, (int)sizeof why, MPI_BYTE, first, c->world, &request);
+    wait_for(request);
     c->why = why;
     return fail_again(c, err);
 }
@@ -143,7 +176,10 @@ static enum status meet(struct comm *c, enum status status, enum call call,
     };
     if (c->why.code != OK)
         return fail_again(c, err);
-    MPI_Allreduce(MPI_IN_PLACE, word, WORDS, MPI_INT64_T, MPI_MIN, c->world);
+    MPI_Request request;
+    MPI_Iallreduce(MPI_IN_PLACE, word, WORDS, MPI_INT64_T, MPI_MIN, c->world,
+                   &request);
+    wait_for(request);
     if (word[FIRST_FAILED] != INT64_MAX)
         return share_failure(c, (int)word[FIRST_FAILED], status, err);
     if (word[LEAST_CALL] != -word[LEAST_MINUS_CALL]) {
@@ -180,8 +216,12 @@ enum status comm_broadcast(struct comm *c, void *data, size_t n,
     if (c == NULL)
         return OK;
     TRY(meet(c, OK, CALL_BROADCAST, n, NULL, err));
-    for (size_t at = 0; at < n; at += PIECE)
-        MPI_Bcast((char *)data + at, piece_of(n - at), MPI_BYTE, 0, c->world);
+    for (size_t at = 0; at < n; at += PIECE) {
+        MPI_Request request;
+        MPI_Ibcast((char *)data + at, piece_of(n - at), MPI_BYTE, 0, c->world,
+                   &request);
+        wait_for(request);
+    }
     return OK;
 }
 
@@ -198,10 +238,13 @@ static enum status gather_at_once(struct comm *c, void *base,
     }
     enum status status =
         meet(c, OK, CALL_GATHER, begin[c->size] - begin[0], NULL, err);
-    if (status == OK)
-        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL,
-                       (char *)base + begin[0], count, place, MPI_BYTE,
-                       c->world);
+    if (status == OK) {
+        MPI_Request request;
+        MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL,
+                        (char *)base + begin[0], count, place, MPI_BYTE,
+                        c->world, &request);
+        wait_for(request);
+    }
     mem_free(count);
     return status;
 }
@@ -229,7 +272,7 @@ static void ring_step(struct comm *c, char *base, const size_t *begin,
         if (give > 0)
             MPI_Isend(base + begin[out] + at, (int)give, MPI_BYTE, right,
                       TAG_RING, c->world, &request[1]);
-        MPI_Waitall(2, request, MPI_STATUSES_IGNORE);
+        wait_all(request, 2);
     }
 }
 
@@ -269,8 +312,10 @@ enum status comm_concat(struct comm *c, struct buf *all, const void *mine,
     TRY_DONE(MEM_NEW(begin, c->size + 1, err));
     bytes[c->rank] = n;
     TRY_DONE(meet(c, OK, CALL_CONCAT, 0, NULL, err));
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bytes, 1, MPI_UINT64_T,
-                  c->world);
+    MPI_Request request;
+    MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, bytes, 1, MPI_UINT64_T,
+                   c->world, &request);
+    wait_for(request);
     for (size_t r = 0; r < c->size; r++)
         begin[r + 1] = begin[r] + bytes[r];
     char *room = buf_extend(all, begin[c->size]);
@@ -292,11 +337,14 @@ enum status comm_bring(struct comm *c, void *data, size_t n, size_t owner,
     TRY(meet(c, OK, CALL_BRING, n, NULL, err));
     for (size_t at = 0; owner > 0 && at < n; at += PIECE) {
         char *from = (char *)data + at;
+        MPI_Request request = MPI_REQUEST_NULL;
         if (c->rank == owner)
-            MPI_Send(from, piece_of(n - at), MPI_BYTE, 0, TAG_BRING, c->world);
+            MPI_Isend(from, piece_of(n - at), MPI_BYTE, 0, TAG_BRING, c->world,
+                      &request);
         else if (c->rank == 0)
-            MPI_Recv(from, piece_of(n - at), MPI_BYTE, (int)owner, TAG_BRING,
-                     c->world, MPI_STATUS_IGNORE);
+            MPI_Irecv(from, piece_of(n - at), MPI_BYTE, (int)owner, TAG_BRING,
+                      c->world, &request);
+        wait_for(request);
     }
     return OK;
 }
@@ -386,6 +434,6 @@ void comm_exchange_end(struct comm_exchange *x)
 {
     if (x == NULL)
         return;
-    MPI_Waitall((int)x->n, x->request, MPI_STATUSES_IGNORE);
+    wait_all(x->request, x->n);
     x->n = 0;
 }
