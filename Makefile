@@ -11,7 +11,7 @@ RELEASE := build/release
 PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: help build demo story check exam real real-quick real-full bench \
+.PHONY: help build demo story check check-mpi exam real real-quick real-full bench \
 	bench-scenarios acceptance install format tidy fuzz clean
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make story            the demo, both changes that its diagnosis asks for'
 	@echo '                      over 3 seeds, and docs/essay.md of their numbers'
 	@echo 'make check            build release and sanitizer trees, run every fast test'
+	@echo 'make check-mpi        the tests on several ranks alone (docs/cluster.md)'
 	@echo 'make exam             plant every fault, diagnose blind, grade (docs/exam.md;'
 	@echo '                      EXAM=--quick, --calibrate, --grade)'
 	@echo 'make real             the same on a real model and real data (DATA=DIR;'
@@ -63,6 +64,18 @@ check:
 	@cmake --build --preset dev -j $(JOBS)
 	ctest --preset release -j $(JOBS) -LE slow
 	ctest --preset dev -j $(JOBS) -LE 'slow|release'
+	@$(MAKE) --no-print-directory check-mpi
+
+# The same program on several ranks; without MPI there is nothing to test.
+check-mpi:
+	@if tools/setup.sh mpi; then \
+	    cmake --preset mpi --log-level=WARNING > /dev/null && \
+	    cmake --build --preset mpi --target plumb test_comm test_optimizer \
+	        -j $(JOBS) && \
+	    ctest --preset mpi -L mpi; \
+	else \
+	    echo 'check: without MPI, whose tests are skipped'; \
+	fi
 
 # Every explanation planted and diagnosed blind: docs/exam.md.
 exam: build

@@ -225,6 +225,21 @@ static void man_options(struct buf *out, const struct command *c)
     buf_puts(out, ".El\n");
 }
 
+/* What a command does as a job of several ranks. */
+static void man_ranks(struct buf *out, const struct command *c)
+{
+    if (c->bit & FOR_RANKS)
+        buf_puts(out,
+                 ".Pp\nStarted by\n.Xr mpirun 1\nor a like launcher, a build "
+                 "that has MPI shares its work among the ranks.\nThe files are "
+                 "those of one process, byte for byte, on any number of "
+                 "ranks;\nwhere the command has shards, there must be no fewer "
+                 "of them than ranks.\nWith several ranks rank 0 writes all "
+                 "files, and all ranks read the inputs.\n");
+    else if (c->bit == FOR_DIAGNOSE)
+        buf_puts(out, ".Pp\nStarted as several ranks, rank 0 does it.\n");
+}
+
 static void man_command(struct buf *out, const struct command *c)
 {
     buf_printf(out, ".Nm plumb-%s\n.Nd ", c->name);
@@ -235,6 +250,7 @@ static void man_command(struct buf *out, const struct command *c)
     buf_puts(out, ".Op Fl c Ar FILE\n.Op Fl \\-set Ar KEY Ns = Ns Ar VALUE\n"
                   ".Op Ar options\n.Sh DESCRIPTION\n");
     man_text(out, c->text);
+    man_ranks(out, c);
     man_options(out, c);
     man_exits(out);
     /* Not .Dl, which takes quotation marks for its own. */

@@ -100,15 +100,14 @@ static enum status print_help(const struct command *command, struct err *err)
     return status;
 }
 
-/* Commands whose work is shared by ranks, and those that rank 0 does while the
- * others wait for it; the rest wants one process. */
-#define SHARED (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL)
+/* Commands that rank 0 does while the others wait for it; those that share
+ * their work apart, the rest wants one process. */
 #define FIRST_RANK (FOR_DIAGNOSE | FOR_INSPECT | FOR_PLAIN)
 
 static enum status check_ranks(const struct command *command,
                                const struct comm *comm, struct err *err)
 {
-    if (comm_size(comm) == 1 || (command->bit & (SHARED | FIRST_RANK)))
+    if (comm_size(comm) == 1 || (command->bit & (FOR_RANKS | FIRST_RANK)))
         return OK;
     return err_set(err, ERR_ARG,
                    "plumb %s is for one process, and was started as %zu ranks; "
@@ -120,7 +119,7 @@ static enum status check_ranks(const struct command *command,
 static enum status run_command(struct options *o, const struct command *command,
                                struct comm *comm, struct err *err)
 {
-    bool is_shared = (command->bit & SHARED) != 0 && !o->help;
+    bool is_shared = (command->bit & FOR_RANKS) != 0 && !o->help;
     if (!is_shared && comm_rank(comm) > 0)
         return OK;
     o->comm = is_shared ? comm : NULL;

@@ -76,6 +76,9 @@ enum option_command {
     (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_GENERATE | FOR_SCORE |    \
      FOR_IMPORT | FOR_PROBE | FOR_WHATIF)
 
+/* The commands whose work ranks share (docs/cluster.md). */
+#define FOR_RANKS (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL)
+
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands
     char letter;     // "-o", or 0

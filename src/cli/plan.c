@@ -202,7 +202,8 @@ static enum status measure(struct trial *out, const struct material *m,
     TRY_DONE(MEM_NEW(t.grad, model_trainable_count(&t.model), err));
     TRY_DONE(MEM_NEW(t.dhidden, TRIAL_TOKENS * m->shape.C, err));
     TRY_DONE(team_run(context->team, 1, time_model, &t, err));
-    t.rate *= (1 - head_share(&m->shape)) * (double)team_size(context->team);
+    t.rate *= (1 - head_share(&m->shape)) *
+              (double)(team_size(context->team) * comm_size(context->comm));
 done:
     mem_free(t.dhidden);
     mem_free(t.grad);
@@ -224,16 +225,24 @@ static double weights(const struct model_config *c,
     return ((precision & MODEL_BY_BF16) != 0 ? 6 : 4) * n;
 }
 
-/* Moments and every shard's gradient. */
+/* The shards of the rank that has most of them. */
+static size_t own_shards(const struct options *o)
+{
+    size_t ranks = comm_size(o->comm);
+    return ((size_t)o->v.common.shards + ranks - 1) / ranks;
+}
+
+/* Both moments, of which a rank has its part, and its shards' gradients. */
 static double optimizer(double trainable, const struct options *o)
 {
-    return 4 * trainable * (2 + (double)o->v.common.shards);
+    return 4 * trainable *
+           (2 / (double)comm_size(o->comm) + (double)own_shards(o));
 }
 
 /* What goes on at a time. */
 static double busy(const struct options *o, const struct context *context)
 {
-    size_t shards = (size_t)o->v.common.shards;
+    size_t shards = own_shards(o);
     size_t workers = team_size(context->team);
     return (double)(workers < shards ? workers : shards);
 }
@@ -452,7 +461,7 @@ enum status plan_stage(struct plan *out, const struct options *o,
                        enum option_command command,
                        const struct context *context, struct err *err)
 {
-    *out = (struct plan){0};
+    *out = (struct plan){.ranks = comm_size(o->comm)};
     if (command == FOR_SFT)
         return plan_sft(out, o, context, err);
     if (command == FOR_REWARD)
@@ -469,8 +478,10 @@ void plan_print(struct buf *out, const struct plan *p)
                (double)p->updates);
     buf_printf(out, "# about %.3g tokens at %.3g tokens/s: %.0f s\n", p->tokens,
                p->rate, p->seconds);
-    buf_printf(out, "# about %.0f MiB of memory\n",
-               p->memory_bytes / 1048576.0);
+    buf_printf(out, "# about %.0f MiB of memory", p->memory_bytes / 1048576.0);
+    if (p->ranks > 1)
+        buf_printf(out, " on each of %zu ranks", p->ranks);
+    buf_putc(out, '\n');
 }
 
 void plan_json(struct buf *out, const struct plan *p, const char *config)
@@ -488,6 +499,7 @@ void plan_json(struct buf *out, const struct plan *p, const char *config)
     json_field_number(&w, "tokens_per_second", p->rate);
     json_field_number(&w, "seconds", p->seconds);
     json_field_number(&w, "memory_bytes", p->memory_bytes);
+    json_field_int(&w, "ranks", (int64_t)p->ranks);
     json_field_text(&w, "config", config);
     json_close(&w, '}');
     buf_putc(out, '\n');

@@ -13,7 +13,8 @@ struct plan {
     int64_t records;    // of the data
     int64_t updates;
     double tokens;       // that pass through a model, prompts included
-    double memory_bytes; // at the peak
+    double memory_bytes; // at the peak, of a rank
+    size_t ranks;
     double rate;         // tokens a second through all workers
     double seconds;
 };

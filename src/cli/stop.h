@@ -1,5 +1,5 @@
 /*
- * stop.h - SIGINT and SIGTERM as a request to stop.
+ * stop.h - SIGINT, SIGTERM and SIGUSR1 as a request to stop.
  *
  * The first signal sets a flag that long computations look at between steps;
  * they write a checkpoint and return ERR_STOPPED.  A second signal of the

@@ -105,31 +105,31 @@ start() {
 
 # A rank is killed: the job ends by itself, not well, and says so; it goes on
 # on another number of ranks, and on none.
-expect 0 ppo -c ppo.yaml --iterations 40 --out long
+expect 0 ppo -c ppo.yaml --iterations 20 --out long
 for last in 2 1; do
     rm -rf killed
-    start 3 killed ppo -c ppo.yaml --iterations 40
+    start 3 killed ppo -c ppo.yaml --iterations 20
     kill -9 "$(ps -o pid= --ppid "$launcher" | tail -n 1)"
     wait $job
     holds [ $? -gt 2 ]
     says errors 'signal 9 (Killed)'
     holds [ ! -e killed/result.json ]
-    ranks $last 0 ppo -c ppo.yaml --iterations 40 --out killed --resume
+    ranks $last 0 ppo -c ppo.yaml --iterations 20 --out killed --resume
     holds same long killed
 done
-expect 0 ppo -c ppo.yaml --iterations 40 --out killed --resume
+expect 0 ppo -c ppo.yaml --iterations 20 --out killed --resume
 holds same long killed
 
 # A stop is agreed on: a checkpoint, one word on how to go on, one code.
 # mpirun hands SIGUSR1 on, and ends the job itself on SIGINT and SIGTERM.
 rm -rf stopped
-start 2 stopped ppo -c ppo.yaml --iterations 40
+start 2 stopped ppo -c ppo.yaml --iterations 20
 kill -USR1 "$launcher"
 wait $job
 holds [ $? -eq 138 ]
 holds [ "$(grep -c -e --resume errors)" -ge 1 ]
 holds [ "$(grep -c '^plumb:' errors)" -eq 1 ]
-ranks 3 0 ppo -c ppo.yaml --iterations 40 --out stopped --resume
+ranks 3 0 ppo -c ppo.yaml --iterations 20 --out stopped --resume
 holds same long stopped
 
 # Refused once, with the code of one process.
