@@ -330,10 +330,12 @@ size_t scan_floats(struct scan *s, float *out, size_t room)
     if (!scan_array(s))
         return 0;
     while (scan_item(s)) {
-        if (n < room)
+        if (n < room) {
             out[n++] = read_float(s);
-        else
+            n += scan_number_floats(out + n, room - n, &s->at, s->end);
+        } else {
             scan_fail(s, TOO_MANY);
+        }
     }
     return s->why == NULL ? n : 0;
 }
@@ -365,8 +367,10 @@ size_t scan_ints(struct scan *s, int32_t *out, size_t room)
             scan_fail(s, TOO_MANY);
         else if (x < INT32_MIN || x > INT32_MAX)
             fail_at(s, first, "an integer of 32 bits is expected");
-        else
+        else {
             out[n++] = (int32_t)x;
+            n += scan_number_ints(out + n, room - n, &s->at, s->end);
+        }
     }
     return s->why == NULL ? n : 0;
 }

@@ -85,6 +85,13 @@ const char *scan_number_read(struct scan_decimal *out, const char *text,
 
 /* ---- the exact ways ----------------------------------------------------- */
 
+/* Powers of ten that are doubles. */
+#define TEN_MAX 22
+
+static const double ten_to[TEN_MAX + 1] = {
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 /*
  * Digits below 2^53 and powers of ten up to 10^22 are doubles, so that one
  * multiplication or division rounds the exact value (Clinger 1990, "How to
@@ -92,10 +99,7 @@ const char *scan_number_read(struct scan_decimal *out, const char *text,
  */
 static bool round_small(double *out, uint64_t digits, int64_t power)
 {
-    static const double ten_to[] = {
-        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    if (digits >> DBL_MANT_DIG != 0 || power < -22 || power > 22)
+    if (digits >> DBL_MANT_DIG != 0 || power < -TEN_MAX || power > TEN_MAX)
         return false;
     *out = power < 0 ? (double)digits / ten_to[-power]
                      : (double)digits * ten_to[power];
@@ -111,14 +115,14 @@ static bool round_small(double *out, uint64_t digits, int64_t power)
  */
 static bool round_medium(double *out, uint64_t digits, int64_t power)
 {
-    static const long double ten_to[] = {
+    static const long double long_ten_to[] = {
         1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
         1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
         1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
     if (power < -27 || power > 27)
         return false;
-    long double x = power < 0 ? (long double)digits / ten_to[-power]
-                              : (long double)digits * ten_to[power];
+    long double x = power < 0 ? (long double)digits / long_ten_to[-power]
+                              : (long double)digits * long_ten_to[power];
     uint64_t bits; // its mantissa comes first
     memcpy(&bits, &x, sizeof bits);
     const unsigned spare = 64 - DBL_MANT_DIG;
@@ -211,17 +215,22 @@ double scan_number_double(const struct scan_decimal *d)
  * midpoint of two floats, whose 29 bits below a float's last are 100...0, or
  * where float's steps are coarser still.
  */
-float scan_number_float(const struct scan_decimal *d)
+static bool rounds_to_float(double x)
 {
-    double x = scan_number_double(d);
     double size = fabs(x);
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     const unsigned spare = DBL_MANT_DIG - FLT_MANT_DIG;
     bool is_midpoint = (bits & ((1u << spare) - 1)) == 1u << (spare - 1);
-    if (size <= (double)FLT_MAX && size >= (double)FLT_MIN && !is_midpoint)
-        return (float)x;
-    if (size == 0)
+    return (size <= (double)FLT_MAX && size >= (double)FLT_MIN &&
+            !is_midpoint) ||
+           size == 0;
+}
+
+float scan_number_float(const struct scan_decimal *d)
+{
+    double x = scan_number_double(d);
+    if (rounds_to_float(x))
         return (float)x;
     char text[LONG_DIGITS + 32];
     write_pointless(text, d);
@@ -243,4 +252,139 @@ bool scan_number_int(int64_t *out, const struct scan_decimal *d)
         return false;
     *out = (int64_t)x;
     return true;
+}
+
+/* ---- arrays ------------------------------------------------------------- */
+
+#define ONES UINT64_C(0x0101010101010101)
+#define WORD sizeof(uint64_t)
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define IS_LITTLE true
+#else
+#define IS_LITTLE false
+#endif
+
+/* How many of the next eight bytes, from the first on, are digits. */
+static size_t count_digits(uint64_t text)
+{
+    uint64_t x = text ^ ONES * '0'; // digits become 0 to 9
+    uint64_t other = ((x + ONES * 0x76) | x) & ONES * 0x80;
+    return other == 0 ? WORD : (size_t)__builtin_ctzll(other) / 8;
+}
+
+/* The number that the first n <= 8 bytes, digits, are: shifted up behind
+ * zeros, and their neighbours added in pairs, fours and eights. */
+static uint64_t value_of(uint64_t text, size_t n)
+{
+    if (n == 0)
+        return 0;
+    uint64_t x = (text ^ ONES * '0') << (8 * (WORD - n));
+    x = (x * 10 + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    x = (x * 100 + (x >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    return (x * 10000 + (x >> 32)) & UINT64_C(0xffffffff);
+}
+
+/* The most that a plain number may take: read without asking for the end. */
+#define PLAIN_MAX 48
+
+struct plain {
+    uint64_t digits;
+    int power;
+    bool is_negative, is_integer;
+};
+
+/* Behind the plain number at p, where PLAIN_MAX bytes may be read; NULL when
+ * it is none: up to 3 digits, up to 16 behind the point. */
+static const char *read_plain(struct plain *out, const char *p)
+{
+    static const uint64_t shift[] = {1,      10,      100,      1000,     10000,
+                                     100000, 1000000, 10000000, 100000000};
+    uint64_t text;
+    out->is_negative = *p == '-';
+    p += out->is_negative;
+    memcpy(&text, p, WORD);
+    size_t n = count_digits(text);
+    if (n == 0 || n > 3 || (*p == '0' && n > 1))
+        return NULL;
+    out->digits = value_of(text, n);
+    out->power = 0;
+    out->is_integer = true;
+    p += n;
+    if (*p == '.') {
+        out->is_integer = false;
+        memcpy(&text, ++p, WORD);
+        n = count_digits(text);
+        if (n == 0)
+            return NULL;
+        out->digits = out->digits * shift[n] + value_of(text, n);
+        out->power = -(int)n;
+        p += n;
+        if (n == WORD) {
+            memcpy(&text, p, WORD);
+            n = count_digits(text);
+            out->digits = out->digits * shift[n] + value_of(text, n);
+            out->power -= (int)n;
+            p += n;
+        }
+    }
+    if (*p == 'e' || *p == 'E') {
+        bool is_less = p[1] == '-';
+        p += is_less || p[1] == '+' ? 2 : 1;
+        memcpy(&text, p, WORD);
+        n = count_digits(text);
+        if (n == 0 || n > 2)
+            return NULL;
+        int power = (int)value_of(text, n);
+        out->power += is_less ? -power : power;
+        out->is_integer = false;
+        p += n;
+    }
+    return *p == ',' || *p == ']' ? p : NULL;
+}
+
+static bool round_plain(float *out, const struct plain *d)
+{
+    double x;
+    if (!round_small(&x, d->digits, d->power) || !rounds_to_float(x))
+        return false;
+    *out = (float)(d->is_negative && !(d->is_integer && x == 0) ? -x : x);
+    return true;
+}
+
+size_t scan_number_floats(float *out, size_t room, const char **at,
+                          const char *end)
+{
+    struct plain d;
+    const char *p = *at;
+    size_t n = 0;
+    while (IS_LITTLE && n < room && end - p > PLAIN_MAX && *p == ',') {
+        const char *behind = read_plain(&d, p + 1);
+        if (behind == NULL || !round_plain(&out[n], &d))
+            break;
+        n++;
+        p = behind;
+    }
+    *at = p;
+    return n;
+}
+
+size_t scan_number_ints(int32_t *out, size_t room, const char **at,
+                        const char *end)
+{
+    const char *p = *at;
+    size_t n = 0;
+    while (IS_LITTLE && n < room && end - p > PLAIN_MAX && *p == ',') {
+        uint64_t text;
+        memcpy(&text, p + 1, WORD);
+        size_t len = count_digits(text);
+        const char *behind = p + 1 + len;
+        if (len == 0 || len == WORD || (p[1] == '0' && len > 1) ||
+            (*behind != ',' && *behind != ']'))
+            break;
+        out[n++] = (int32_t)value_of(text, len);
+        p = behind;
+    }
+    *at = p;
+    return n;
 }

@@ -34,17 +34,28 @@ static double number_of(const char *text)
     return x;
 }
 
+/* Alone, and as the second and last of an array whose end is far enough for
+ * the fast way through it. */
 static float float_of(const char *text)
 {
+    static const char zeros[] = "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0";
     char item[1100];
     struct scan s;
     struct err err = {OK, ""};
-    float x = 0;
+    float x = 0, many[32];
     int n = snprintf(item, sizeof item, "[%s]", text);
     scan_init(&s, item, (size_t)n);
     assert_int_equal(scan_floats(&s, &x, 1), 1);
     if (scan_end(&s, text, &err) != OK)
         fail_msg("%s", err.text);
+    n = snprintf(item, sizeof item, "[7,%s,%s,3]", text, zeros);
+    scan_init(&s, item, (size_t)n);
+    assert_int_equal(scan_floats(&s, many, 32), (sizeof zeros) / 2 + 3);
+    if (memcmp(&many[1], &x, sizeof x) != 0 && !isnan(x))
+        fail_msg("%s is %.9g in an array, %.9g alone", text, (double)many[1],
+                 (double)x);
+    assert_true(many[0] == 7 && many[2] == 0 &&
+                many[sizeof zeros / 2 + 2] == 3);
     return x;
 }
 
@@ -291,6 +302,42 @@ static void test_integers(void **state)
     }
 }
 
+/* Arrays in the fast way and around it: every number of digits, blanks and
+ * fractions between plain integers, and the room at its end. */
+static void test_integer_arrays(void **state)
+{
+    (void)state;
+    static const int32_t want[] = {
+        7,         12,         345, 6789, 12345, 123456, 1234567,  12345678,
+        123456789, 2147483647, -5,  0,    42,    1000,   99999999, 1,
+        2,         3,          4,   5,    6,     7,      8,        9};
+    static const char text[] =
+        "[7,12,345,6789,12345,123456,1234567,12345678,123456789,2147483647,-5,"
+        "0, 42,1e3,99999999,1,2,3,4,5,6,7,8,9]                                ";
+    int32_t got[COUNT(want)];
+    struct scan s;
+    scan_init(&s, text, strlen(text));
+    assert_int_equal(scan_ints(&s, got, COUNT(got)), COUNT(want));
+    assert_memory_equal(got, want, sizeof want);
+    assert_int_equal(scan_end(&s, "text", NULL), OK);
+    scan_init(&s, text, strlen(text));
+    assert_int_equal(scan_ints(&s, got, COUNT(got) - 1), 0);
+    assert_int_equal(scan_end(&s, "text", NULL), ERR_FORMAT);
+
+    static const char *const bad[] = {"[1,02,3", "[1,2147483648,3", "[1,2x,3",
+                                      "[1,,3",   "[1,2.5,3",        "[1,2"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        char item[128];
+        int n = snprintf(item, sizeof item, "%s%s", bad[i],
+                         i + 1 < COUNT(bad)
+                             ? ",4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]"
+                             : " 4]                                          ");
+        scan_init(&s, item, (size_t)n);
+        assert_int_equal(scan_ints(&s, got, COUNT(got)), 0);
+        assert_int_equal(scan_end(&s, "text", NULL), ERR_FORMAT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_locale),
         cmocka_unit_test(test_lenient_numbers),
         cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_integer_arrays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
