@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -116,6 +115,8 @@ static size_t phrase_at(const char *phrase, const struct features_word *word,
                         size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (phrase[0] != word[i].text[0])
+            return 0;
         size_t len = strcspn(phrase, " ");
         bool is_open = phrase[len - 1] == '*';
         size_t fixed = is_open ? len - 1 : len;
@@ -131,13 +132,26 @@ static size_t phrase_at(const char *phrase, const struct features_word *word,
     return 0;
 }
 
+enum {
+    PHRASES_MAX = 64, // of a list: a bit each
+    LETTERS = 32      // the low five bits of a letter tell it from others
+};
+
 static double count_phrases(const char *const *phrase,
                             const struct features_words *w)
 {
+    uint64_t begins[LETTERS] = {0}; // which phrases a first letter may begin
     double count = 0;
+    for (size_t k = 0; phrase[k] != NULL; k++) {
+        assert(k < PHRASES_MAX);
+        begins[(unsigned char)phrase[k][0] % LETTERS] |= UINT64_C(1) << k;
+    }
     for (size_t i = 0; i < w->n;) {
+        uint64_t left = begins[(unsigned char)w->word[i].text[0] % LETTERS];
         size_t longest = 0;
-        for (size_t k = 0; phrase[k] != NULL; k++) {
+        for (size_t k = 0; left != 0; k++, left >>= 1) {
+            if ((left & 1) == 0)
+                continue;
             size_t words = phrase_at(phrase[k], w->word + i, w->n - i);
             longest = words > longest ? words : longest;
         }
@@ -248,14 +262,7 @@ static double copied(struct features_words *prompt,
 {
     size_t n_prompt = features_words_grams(prompt, 3);
     size_t n = features_words_grams(reply, 3);
-    size_t found = 0;
-    if (n == 0 || n_prompt == 0)
-        return 0;
-    qsort(prompt->run, n_prompt, sizeof *prompt->run, features_run_compare);
-    for (size_t i = 0; i < n; i++)
-        found += bsearch(&reply->run[i], prompt->run, n_prompt,
-                         sizeof *prompt->run, features_run_compare) != NULL;
-    return (double)found / (double)n;
+    return features_words_shared(reply, n, prompt, n_prompt);
 }
 
 static enum status count_words(double out[FEATURES], const char *prompt,

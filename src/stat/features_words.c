@@ -1,6 +1,5 @@
 #include "stat/features_words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -41,7 +40,8 @@ static bool next_marked(struct features_word *word, const char **at,
     if (!is_mark(*first))
         while (stop < end && !is_space(*stop) && !is_mark(*stop))
             stop++;
-    *word = (struct features_word){first, (size_t)(stop - first)};
+    *word =
+        (struct features_word){.text = first, .len = (size_t)(stop - first)};
     *at = stop;
     return true;
 }
@@ -62,7 +62,8 @@ static bool next_plain(struct features_word *word, const char **at,
     *at = stop;
     while (stop[-1] == '\'')
         stop--;
-    *word = (struct features_word){first, (size_t)(stop - first)};
+    *word =
+        (struct features_word){.text = first, .len = (size_t)(stop - first)};
     return true;
 }
 
@@ -73,44 +74,87 @@ static bool next_word(struct features_word *word, const char **at,
                                      : next_plain(word, at, end);
 }
 
+static uint64_t hash_of(const struct features_word *word)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < word->len; i++)
+        hash = (hash ^ (unsigned char)word->text[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 enum status features_words_cut(struct features_words *out, const char *text,
                                size_t len, enum features_cut how,
                                struct err *err)
 {
-    *out = (struct features_words){0};
+    *out = (struct features_words){.slots = 1};
     struct features_word word;
     size_t n = 0;
     for (const char *at = text; next_word(&word, &at, text + len, how);)
         n++;
+    while (out->slots < 2 * n)
+        out->slots *= 2;
     TRY(MEM_NEW(out->word, n, err));
     TRY(MEM_NEW(out->run, n, err));
-    for (const char *at = text; next_word(&word, &at, text + len, how);)
+    TRY(MEM_NEW(out->slot, out->slots, err));
+    for (const char *at = text; next_word(&word, &at, text + len, how);) {
+        word.hash = hash_of(&word);
         out->word[out->n++] = word;
+    }
     return OK;
 }
 
 void features_words_free(struct features_words *w)
 {
+    mem_free(w->slot);
     mem_free(w->run);
     mem_free(w->word);
     *w = (struct features_words){0};
 }
 
-int features_run_compare(const void *a, const void *b)
+static bool is_same(const struct features_run *x, const struct features_run *y)
 {
-    const struct features_run *x = a;
-    const struct features_run *y = b;
-    for (size_t i = 0; i < x->n && i < y->n; i++) {
+    if (x->n != y->n)
+        return false;
+    for (size_t i = 0; i < x->n; i++) {
         const struct features_word *v = &x->word[i];
         const struct features_word *w = &y->word[i];
-        size_t len = v->len < w->len ? v->len : w->len;
-        int order = memcmp(v->text, w->text, len);
-        if (order != 0)
-            return order;
-        if (v->len != w->len)
-            return v->len < w->len ? -1 : 1;
+        if (v->hash != w->hash || v->len != w->len ||
+            memcmp(v->text, w->text, v->len) != 0)
+            return false;
     }
-    return (x->n > y->n) - (x->n < y->n);
+    return true;
+}
+
+/* The slot of the table that holds such a run, or the free one where it
+ * belongs.  A slot holds a run's index and 1; 0 is free. */
+static size_t slot_of(const struct features_words *table,
+                      const struct features_run *run)
+{
+    uint64_t hash = run->n;
+    for (size_t i = 0; i < run->n; i++) {
+        hash = (hash ^ run->word[i].hash) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    size_t at = (size_t)hash & (table->slots - 1);
+    while (table->slot[at] != 0 &&
+           !is_same(run, &table->run[table->slot[at] - 1]))
+        at = (at + 1) & (table->slots - 1);
+    return at;
+}
+
+/* Enter w->run[0..n-1]; how many there are of which none was before. */
+static size_t enter_runs(struct features_words *w, size_t n)
+{
+    size_t different = 0;
+    memset(w->slot, 0, w->slots * sizeof *w->slot);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = slot_of(w, &w->run[i]);
+        if (w->slot[at] != 0)
+            continue;
+        w->slot[at] = (uint32_t)(i + 1);
+        different++;
+    }
+    return different;
 }
 
 size_t features_words_grams(struct features_words *w, size_t n)
@@ -161,13 +205,19 @@ size_t features_words_sentences(struct features_words *w, bool is_plain)
 
 double features_words_repeated(struct features_words *w, size_t n)
 {
-    size_t again = 0;
-    if (n == 0)
+    return n > 0 ? (double)(n - enter_runs(w, n)) / (double)n : 0;
+}
+
+double features_words_shared(const struct features_words *w, size_t n,
+                             struct features_words *of, size_t m)
+{
+    size_t found = 0;
+    if (n == 0 || m == 0)
         return 0;
-    qsort(w->run, n, sizeof *w->run, features_run_compare);
-    for (size_t i = 1; i < n; i++)
-        again += features_run_compare(&w->run[i - 1], &w->run[i]) == 0;
-    return (double)again / (double)n;
+    (void)enter_runs(of, m);
+    for (size_t i = 0; i < n; i++)
+        found += of->slot[slot_of(of, &w->run[i])] != 0;
+    return (double)found / (double)n;
 }
 
 /* What a character of punctuation beyond ASCII is read as, or 0. */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -13,6 +14,7 @@
 struct features_word {
     const char *text;
     size_t len;
+    uint64_t hash; // equal words have equal ones
 };
 
 /* Words in a row: a sentence, or three or four of them. */
@@ -25,6 +27,8 @@ struct features_words {
     struct features_word *word; // [n] owned
     size_t n;
     struct features_run *run; // [n] owned, room for runs of these words
+    uint32_t *slot;           // [slots] owned, room for a table of runs
+    size_t slots;             // a power of two, at least 2 n
 };
 
 enum features_cut {
@@ -39,9 +43,6 @@ enum status features_words_cut(struct features_words *out, const char *text,
                                struct err *err) MUST_CHECK;
 void features_words_free(struct features_words *w);
 
-/* By words, then by number; words compare as bytes. */
-int features_run_compare(const void *a, const void *b);
-
 /* Fill w->run with every n words in a row; how many there are. */
 size_t features_words_grams(struct features_words *w, size_t n);
 
@@ -53,9 +54,14 @@ size_t features_words_grams(struct features_words *w, size_t n);
  */
 size_t features_words_sentences(struct features_words *w, bool is_plain);
 
-/* Share of w->run[0..n-1] that equal another one which stands before; sorts
- * them.  0 of nothing. */
+/* Share of w->run[0..n-1] that equal another one which stands before; words
+ * are equal as bytes.  0 of nothing.  Takes O(n) comparisons. */
 double features_words_repeated(struct features_words *w, size_t n);
+
+/* Share of w->run[0..n-1] that of->run[0..m-1] holds; 0 when either is
+ * nothing. */
+double features_words_shared(const struct features_words *w, size_t n,
+                             struct features_words *of, size_t m);
 
 /*
  * Lower-case ASCII, straight quotes, plain full stops; punctuation beyond ASCII
