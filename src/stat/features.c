@@ -149,9 +149,8 @@ static double count_phrases(const char *const *phrase,
     for (size_t i = 0; i < w->n;) {
         uint64_t left = begins[(unsigned char)w->word[i].text[0] % LETTERS];
         size_t longest = 0;
-        for (size_t k = 0; left != 0; k++, left >>= 1) {
-            if ((left & 1) == 0)
-                continue;
+        for (; left != 0; left &= left - 1) {
+            size_t k = (size_t)__builtin_ctzll(left);
             size_t words = phrase_at(phrase[k], w->word + i, w->n - i);
             longest = words > longest ? words : longest;
         }

@@ -79,10 +79,62 @@ double summary_quantile(const double *sorted, size_t n, double q)
     return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }
 
+static void swap(double *a, double *b)
+{
+    double x = *a;
+    *a = *b;
+    *b = x;
+}
+
+/* Put the value of rank k where it would stand in order, no greater ones before
+ * and no smaller ones behind it (Hoare 1961, "Algorithm 65: find").  Rounds
+ * that do not get on are few, or the rest is sorted. */
+static void select_rank(double *x, size_t n, size_t k)
+{
+    enum {
+        ROUNDS = 100,
+        FEW = 12
+    };
+    size_t low = 0, high = n; // x[low..high-1] holds it
+    for (int round = 0; high - low > FEW && round < ROUNDS; round++) {
+        double a = x[low], b = x[low + (high - low) / 2], c = x[high - 1];
+        double pivot = fmax(fmin(a, b), fmin(fmax(a, b), c));
+        size_t i = low, j = high - 1;
+        for (;; i++, j--) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i >= j)
+                break;
+            swap(&x[i], &x[j]);
+        }
+        /* Values up to x[j] are not above the pivot, those from i on not
+         * below it, and i <= j + 1. */
+        if (k <= j && j + 1 < high)
+            high = j + 1;
+        else if (k >= i && i > low)
+            low = i;
+        else
+            break;
+    }
+    summary_sort(x + low, high - low);
+}
+
+/* As summary_quantile() of what summary_sort() makes of x, at 0.5. */
 double summary_median(double *x, size_t n)
 {
-    summary_sort(x, n);
-    return summary_quantile(x, n, 0.5);
+    if (n == 0)
+        return (double)NAN;
+    size_t below = (n - 1) / 2;
+    select_rank(x, n, below);
+    if (below + 1 == n)
+        return x[below];
+    double next = x[below + 1]; // the smallest of those behind
+    for (size_t i = below + 2; i < n; i++)
+        next = x[i] < next ? x[i] : next;
+    double part = n % 2 == 0 ? 0.5 : 0;
+    return x[below] + part * (next - x[below]);
 }
 
 struct bootstrap summary_plan(const struct bootstrap *plan)

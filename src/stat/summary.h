@@ -64,7 +64,7 @@ void summary_sort(double *x, size_t n);
  */
 double summary_quantile(const double *sorted, size_t n, double q);
 
-/* The middle value; sorts x. */
+/* The middle value, in O(n); changes the order of x. */
 double summary_median(double *x, size_t n);
 
 /* Any statistic of the prompts index[0..n-1] (with repetitions). */

@@ -38,6 +38,33 @@ static void test_quantiles(void **state)
     assert_near(summary_median(four, 4), 2.5, 0);
 }
 
+/* What is found without sorting is what sorting finds, to the last bit: few
+ * values and many, different ones and ties, in order, against it and mixed. */
+static void test_medians(void **state)
+{
+    (void)state;
+    struct rng r;
+    double x[1000], sorted[COUNT(x)];
+    rng_init(&r, 1, RNG_TEST, 20, 0);
+    for (size_t round = 0; round < 3000; round++) {
+        size_t n = 1 + rng_below(&r, round % 2 == 0 ? 20 : COUNT(x));
+        uint32_t values = 1 + rng_below(&r, (uint32_t)(round % 3 == 0 ? 4 : n));
+        for (size_t i = 0; i < n; i++)
+            x[i] = round % 5 == 0   ? rng_normal(&r)
+                   : round % 5 == 1 ? (double)i
+                   : round % 5 == 2 ? -(double)i
+                   : round % 5 == 3 ? fabs((double)i - (double)n / 2)
+                                    : (double)rng_below(&r, values);
+        memcpy(sorted, x, n * sizeof *x);
+        summary_sort(sorted, n);
+        double want = summary_quantile(sorted, n, 0.5);
+        double got = summary_median(x, n);
+        assert_memory_equal(&got, &want, sizeof want);
+        summary_sort(x, n);
+        assert_memory_equal(x, sorted, n * sizeof *x);
+    }
+}
+
 static void test_nothing_is_nan(void **state)
 {
     (void)state;
@@ -261,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_medians),
         cmocka_unit_test(test_nothing_is_nan),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_same_seed_same_interval),
