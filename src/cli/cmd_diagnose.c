@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/parallel.h"
 #include "cli/command.h"
 #include "cli/diagnosing.h"
 #include "cli/terminal.h"
@@ -90,9 +91,15 @@ enum status cmd_diagnose(struct options *o, struct err *err)
     const struct diagnose_values *v = &o->v.diagnose;
     const struct bootstrap plan = {.seed = (uint64_t)o->v.common.seed,
                                    .resamples = (size_t)v->resamples};
+    const size_t threads = (size_t)o->v.common.threads;
+    struct team *team;
     struct diagnosing g;
-    TRY(diagnosing_open(&g, o->operand[0], v->human, &plan, err));
-    enum status status = tell(&g, o, err);
+    TRY(team_create(&team, threads > 0 ? threads : team_processors(), err));
+    enum status status =
+        diagnosing_open(&g, o->operand[0], v->human, team, &plan, err);
+    team_destroy(team);
+    TRY(status);
+    status = tell(&g, o, err);
     if (status == OK && is_wanted(&g.d, (enum diagnose_fail_on)v->fail_on))
         status =
             err_set(err, ERR_FOUND, "%s: the verdict is %s (%s)", o->operand[0],

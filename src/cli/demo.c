@@ -222,7 +222,7 @@ static enum status diagnose_it(struct demo *d, struct err *err)
     struct diagnosing g;
     context_stage(&d->session->context, "diagnose",
                   "what happened, why, and what would help");
-    TRY(diagnosing_open(&g, d->dir, NULL, &plan, err));
+    TRY(diagnosing_open(&g, d->dir, NULL, d->session->team, &plan, err));
     enum status status = diagnosing_save(&g, err);
     if (status == OK)
         status = diagnosing_summary(d->summary, &g, err);

@@ -6,10 +6,10 @@
 #define DOCUMENT_MAX ((size_t)64 << 20)
 
 enum status diagnosing_open(struct diagnosing *out, const char *path,
-                            const char *human, const struct bootstrap *plan,
-                            struct err *err)
+                            const char *human, struct team *team,
+                            const struct bootstrap *plan, struct err *err)
 {
-    TRY(evidence_read_with(&out->e, path, human, plan, err));
+    TRY(evidence_read_with(&out->e, path, human, team, plan, err));
     enum status status = diagnose(&out->d, &out->e, err);
     if (status != OK)
         evidence_free(&out->e);

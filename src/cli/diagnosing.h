@@ -13,9 +13,11 @@ struct diagnosing {
 };
 
 /* Read and judge; ERR_MISSING when there is nothing to.  `path` is a project or
- * its run, `human` a file or database of votes, NULL the project's own. */
+ * its run, `human` a file or database of votes, NULL the project's own; `team`
+ * shares the reading. */
 enum status diagnosing_open(struct diagnosing *out, const char *path,
-                            const char *human, const struct bootstrap *plan,
+                            const char *human, struct team *team,
+                            const struct bootstrap *plan,
                             struct err *err) MUST_CHECK;
 void diagnosing_close(struct diagnosing *g);
 

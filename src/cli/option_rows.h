@@ -59,10 +59,10 @@
 #define FOR_STAGES (FOR_SFT | FOR_REWARD | FOR_PPO)
 #define FOR_WORK (FOR_STAGES | FOR_DEMO | FOR_WORLD | FOR_EVAL | FOR_GENERATE)
 #define FOR_TEAM                                                               \
-    (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_WHATIF | FOR_LABEL)
+    (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_DIAGNOSE |           \
+     FOR_WHATIF | FOR_LABEL)
 #define FOR_ALL                                                                \
-    (FOR_TEAM | FOR_DIAGNOSE | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT |        \
-     FOR_PLAIN | FOR_WATCH)
+    (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN | FOR_WATCH)
 #define FOR_WRITING                                                            \
     (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT | FOR_DIAGNOSE | FOR_LABEL)
 #define RECORDED OPTION_RECORDED

@@ -359,10 +359,11 @@ static enum status read_checkpoints(struct evidence *e, struct err *err)
                          status, &reason, err);
 }
 
-static enum status read_rollouts(struct evidence *e, struct err *err)
+static enum status read_rollouts(struct evidence *e, struct team *team,
+                                 struct err *err)
 {
     struct err reason;
-    enum status status = evidence_read_rollouts(e, e->run, &reason);
+    enum status status = evidence_read_rollouts(e, e->run, team, &reason);
     if (status != OK)
         e->n_rollout = e->n_step = 0;
     return evidence_lose(e, "ppo/rollouts", EVIDENCE_TRACE, status, &reason,
@@ -432,7 +433,7 @@ static enum status find_project(struct evidence *e, const char *path,
 }
 
 static enum status read_all(struct evidence *e, const char *human,
-                            struct err *err)
+                            struct team *team, struct err *err)
 {
     TRY(read_settings(e, "ppo", "ppo/config.yaml", "plumb ppo", err));
     TRY(read_settings(e, "reward", "reward/config.yaml", "plumb reward", err));
@@ -443,7 +444,7 @@ static enum status read_all(struct evidence *e, const char *human,
     TRY(read_replies(e, err));
     TRY(evidence_read_people(e, human, err));
     TRY(read_checkpoints(e, err));
-    TRY(read_rollouts(e, err));
+    TRY(read_rollouts(e, team, err));
     TRY(read_probes(e, err));
     return evidence_number_prompts(e, err);
 }
@@ -451,19 +452,19 @@ static enum status read_all(struct evidence *e, const char *human,
 enum status evidence_read(struct evidence *out, const char *path,
                           const struct bootstrap *plan, struct err *err)
 {
-    return evidence_read_with(out, path, NULL, plan, err);
+    return evidence_read_with(out, path, NULL, NULL, plan, err);
 }
 
 enum status evidence_read_with(struct evidence *out, const char *path,
-                               const char *human, const struct bootstrap *plan,
-                               struct err *err)
+                               const char *human, struct team *team,
+                               const struct bootstrap *plan, struct err *err)
 {
     enum status status = OK;
     struct evidence *e = out;
     *e = (struct evidence){.plan = summary_plan(plan)};
     TRY_DONE(file_need(path, err));
     TRY_DONE(find_project(e, path, err));
-    TRY_DONE(read_all(e, human, err));
+    TRY_DONE(read_all(e, human, team, err));
     if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
         e->metrics.n == 0)
         status = err_set(err, ERR_MISSING,

@@ -233,10 +233,14 @@ enum status evidence_read(struct evidence *out, const char *path,
                           struct err *err) MUST_CHECK;
 void evidence_free(struct evidence *e);
 
+struct team;
+
 /* The same with votes from another file or database, which then must be there
- * and whole.  NULL: the project's own. */
+ * and whole (NULL: the project's own), and with workers, which share the files
+ * of rollouts (NULL: none); what comes out does not depend on them. */
 enum status evidence_read_with(struct evidence *out, const char *path,
-                               const char *human, const struct bootstrap *plan,
+                               const char *human, struct team *team,
+                               const struct bootstrap *plan,
                                struct err *err) MUST_CHECK;
 
 /* Nothing but the votes on policy and placebo pairs of a pool that is still

@@ -5,6 +5,7 @@
 #define PLUMB_DIAGNOSE_EVIDENCE_INTERNAL_H
 
 #include "base/json.h"
+#include "base/parallel.h"
 #include "diagnose/evidence.h"
 
 struct evidence_setting {
@@ -90,7 +91,46 @@ enum status evidence_read_people(struct evidence *e, const char *human,
 enum status evidence_read_checkpoints(struct evidence *e,
                                       struct err *err) MUST_CHECK;
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
+                                   struct team *team,
                                    struct err *err) MUST_CHECK;
+
+/* What a file of rollouts comes down to; its prompts, tags and iterations are
+ * numbered within it. */
+struct evidence_part {
+    struct names prompt, tag;
+    struct evidence_rollout *rollout;
+    size_t n_rollout, room_rollout;
+    struct evidence_step *step;
+    size_t n_step, room_step;
+    size_t first_line; // of the first row that has tokens; 0: there is none
+    int64_t first_step;
+    enum status status; // all of its rows, or why not
+    struct err reason;
+};
+
+/* What is gathered over the rows of one iteration, and scratch of one
+ * response; one for each worker, zero at first. */
+struct evidence_gathering {
+    struct evidence_bin {
+        double sum, n; // whitened advantages of tokens that are not EOS
+    } * bin;           // by place in the response
+    size_t bins;
+    uint64_t *gram; // twice as many: hash and place of runs of four tokens
+    bool *repeated; // the token ends a run that was there before
+    double *ret;    // what was paid from this token on
+    size_t room;    // of these three
+};
+
+/* Read a file into a zeroed part, which is then to be freed with
+ * evidence_part_free().  Of `e` only sentence ends are looked at. */
+void evidence_reduce(struct evidence_part *part, struct evidence_gathering *g,
+                     const struct evidence *e, const char *path);
+void evidence_part_free(struct evidence_part *part);
+
+/* Fail with: a line's iteration does not come after the one before it. */
+enum status evidence_disorder(size_t line, int64_t step, int64_t last,
+                              struct err *err);
+void evidence_gathering_free(struct evidence_gathering *g);
 
 /* Number the prompts of all that was read by the bytewise order of their
  * ids. */

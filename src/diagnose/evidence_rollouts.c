@@ -1,240 +1,70 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
 #include "io/trace_read.h"
 
-/* What is gathered over the rows of one iteration. */
-struct gathering {
-    struct evidence *e;
-    size_t first;  // of this iteration's responses
-    size_t before; // iterations that were there before this file
-    struct bin {
-        double sum, n; // whitened advantages of tokens that are not EOS
-    } * bin;           // by place in the response
-    size_t bins;
-    /* scratch of one response, [room_scratch] each */
-    uint64_t *gram; // twice as many: hash and place of runs of four tokens
-    bool *repeated; // the token ends a run that was there before
-    double *ret;    // what was paid from this token on
-    size_t room_scratch;
+/* Files are read by all workers, some at a time, and what they come down to is
+ * put together in their order: the same as one after the other. */
+enum {
+    FILES_EACH = 16 // for a worker before they are put together
 };
 
-static void gathering_free(struct gathering *g)
-{
-    mem_free(g->bin);
-    mem_free(g->gram);
-    mem_free(g->repeated);
-    mem_free(g->ret);
-}
+struct reading {
+    struct evidence *e;
+    const char *dir;
+    char *const *name;                    // of the files at hand
+    struct evidence_gathering *gathering; // [workers]
+    struct evidence_part *part;           // [files]
+    size_t workers, files;
+};
 
-static enum status grow_rollouts(struct evidence *e, struct err *err)
-{
-    size_t room = e->room_rollout > 0 ? 2 * e->room_rollout : 1024;
-    if (e->n_rollout < e->room_rollout)
-        return OK;
-    if (room > UINT32_MAX)
-        return err_set(err, ERR_LIMIT, "more than %zu responses", room / 2);
-    struct evidence_rollout *grown =
-        mem_grow(e->rollout, e->n_rollout, room, sizeof *grown);
-    if (grown == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory: %zu responses", room);
-    e->rollout = grown;
-    e->room_rollout = room;
-    return OK;
-}
-
-static enum status grow_scratch(struct gathering *g, size_t room,
+static enum status reading_open(struct reading *r, struct team *team,
                                 struct err *err)
 {
-    mem_free(g->gram);
-    mem_free(g->repeated);
-    mem_free(g->ret);
-    g->gram = NULL;
-    g->repeated = NULL;
-    g->ret = NULL;
-    g->room_scratch = 0;
-    TRY(MEM_NEW(g->gram, 2 * room, err));
-    TRY(MEM_NEW(g->repeated, room, err));
-    TRY(MEM_NEW(g->ret, room, err));
-    g->room_scratch = room;
+    r->workers = team != NULL ? team_size(team) : 1;
+    r->files = FILES_EACH * r->workers;
+    TRY(MEM_NEW(r->gathering, r->workers, err));
+    return MEM_NEW(r->part, r->files, err);
+}
+
+static void reading_close(struct reading *r)
+{
+    for (size_t i = 0; r->gathering != NULL && i < r->workers; i++)
+        evidence_gathering_free(&r->gathering[i]);
+    for (size_t i = 0; r->part != NULL && i < r->files; i++)
+        evidence_part_free(&r->part[i]);
+    mem_free(r->gathering);
+    mem_free(r->part);
+}
+
+/* Never fails: whether it did is in the part. */
+static enum status read_item(void *ctx, size_t item, size_t worker,
+                             struct err *err)
+{
+    struct reading *r = ctx;
+    struct evidence_part *part = &r->part[item];
+    char path[FILE_PATH_MAX];
+    (void)err;
+    part->status = file_join(path, r->dir, r->name[item], &part->reason);
+    if (part->status == OK)
+        evidence_reduce(part, &r->gathering[worker], r->e, path);
     return OK;
 }
 
-/* A response's tokens come in: room for what is gathered of them. */
-static enum status make_room(struct gathering *g, size_t len, struct err *err)
+/* ---- putting together --------------------------------------------------- */
+
+/* Room for the part's iterations and responses behind those that are there. */
+static enum status make_room(struct evidence *e,
+                             const struct evidence_part *part, struct err *err)
 {
-    if (len / EVIDENCE_BIN + 1 > g->bins) {
-        size_t bins = 2 * (len / EVIDENCE_BIN + 1);
-        struct bin *grown = mem_grow(g->bin, g->bins, bins, sizeof *grown);
-        if (grown == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory: %zu bins", bins);
-        g->bin = grown;
-        g->bins = bins;
-    }
-    return len > g->room_scratch ? grow_scratch(g, 2 * len, err) : OK;
-}
-
-/* ---- one response ------------------------------------------------------- */
-
-/* Of an array that may be absent. */
-static double sum_of(const float *x, size_t n)
-{
-    double sum = 0;
-    if (x == NULL)
-        return (double)NAN;
-    for (size_t t = 0; t < n; t++)
-        sum += (double)x[t];
-    return sum;
-}
-
-static double at(const float *x, size_t t)
-{
-    return x != NULL ? (double)x[t] : (double)NAN;
-}
-
-/* An entry of a ledger; what the trace lacks is NaN there and stays out. */
-static void enter(struct evidence_ledger *l, const struct trace_row *r,
-                  size_t t)
-{
-    double paid = at(r->reward_kl, t);
-    l->tokens++;
-    l->k1 += at(r->logp, t) - at(r->logp_ref, t);
-    l->kl += at(r->kl, t);
-    l->paid += paid > 0 ? paid : 0;
-    l->charged += paid < 0 ? -paid : 0;
-    l->advantage += at(r->advantage_white, t);
-}
-
-static void add_token(struct gathering *g, struct evidence_step *s,
-                      const struct trace_row *r, size_t t)
-{
-    bool is_end = r->is_eos && t + 1 == r->len;
-    double surprise = -at(r->logp, t) - at(r->entropy, t);
-    double error = g->ret[t] - at(r->value, t);
-    s->surprise += surprise;
-    s->surprise_square += surprise * surprise;
-    s->returns += g->ret[t];
-    s->returns_square += g->ret[t] * g->ret[t];
-    s->errors += error;
-    s->errors_square += error * error;
-    s->sampler_error = fmax(
-        s->sampler_error, fabs(expm1(at(r->logp, t) - at(r->logp_sample, t))));
-    s->reference_error =
-        fmax(s->reference_error, fabs(at(r->logp, t) - at(r->logp_ref, t)));
-    if (is_end && at(r->advantage_white, t) == 0)
-        s->eos_zero++;
-    int64_t before = t > 0 && r->token != NULL ? r->token[t - 1] : -1;
-    enum evidence_class kind =
-        evidence_class_of(g->e, t, r->len, r->is_eos, before, g->repeated[t]);
-    enter(&s->by_class[kind], r, t);
-    enter(&s->by_decile[t * EVIDENCE_DECILES / r->len], r, t);
-    if (!is_end && r->advantage_white != NULL) {
-        g->bin[t / EVIDENCE_BIN].sum += (double)r->advantage_white[t];
-        g->bin[t / EVIDENCE_BIN].n++;
-    }
-}
-
-/* What was paid from each token on, undiscounted. */
-static void find_returns(struct gathering *g, const struct trace_row *r)
-{
-    double sum = 0;
-    for (size_t t = r->len; t-- > 0;) {
-        sum += at(r->reward, t);
-        g->ret[t] = sum;
-    }
-}
-
-static void reduce(struct evidence_rollout *out, const struct gathering *g,
-                   const struct trace_row *r)
-{
-    size_t n = r->len;
-    double k1 = 0, measure = 0, error = 0;
-    for (size_t t = 0; t < n; t++) {
-        double d = at(r->logp, t) - at(r->logp_ref, t);
-        k1 += d;
-        measure += exp(-d);
-        error += g->ret[t] - at(r->value, t);
-    }
-    out->k1 = (float)k1;
-    out->measure = (float)measure;
-    out->kl = (float)sum_of(r->kl, n);
-    out->reward_kl = (float)sum_of(r->reward_kl, n);
-    out->entropy = (float)sum_of(r->entropy, n);
-    out->value_error = (float)(error / (double)n);
-    out->advantage_white = (float)(sum_of(r->advantage_white, n) / (double)n);
-    out->p_eos = (float)sum_of(r->p_eos, n);
-    out->p_eos_ref = (float)sum_of(r->p_eos_ref, n);
-    out->advantage_white_eos = out->eos_gap = (float)NAN;
-    if (r->is_eos)
-        out->advantage_white_eos = (float)at(r->advantage_white, n - 1);
-}
-
-static enum status name_row(struct evidence_rollout *out, struct evidence *e,
-                            const struct trace_view *v, struct err *err)
-{
-    const struct trace_row *r = &v->row;
-    char text[128];
-    size_t index;
-    TRY(names_add(&e->rollout_prompt, &index, r->prompt_id, err));
-    out->prompt = (uint32_t)index;
-    out->tag = UINT32_MAX;
-    if (trace_tag(text, sizeof text, r->tags, "intent")) {
-        TRY(names_add(&e->tag, &index, text, err));
-        out->tag = (uint32_t)index;
-    }
-    double feature[FEATURES];
-    const char *prompt = r->prompt != NULL ? r->prompt : "";
-    const char *reply = r->response != NULL ? r->response : "";
-    TRY(features_of(feature, prompt, strlen(prompt), reply, strlen(reply),
-                    err));
-    for (size_t f = 0; f < FEATURES; f++)
-        out->feature[f] = r->response != NULL ? (float)feature[f] : (float)NAN;
-    return OK;
-}
-
-static enum status add_row(struct gathering *g, struct evidence_step *s,
-                           const struct trace_view *v, struct err *err)
-{
-    struct evidence *e = g->e;
-    const struct trace_row *r = &v->row;
-    TRY(grow_rollouts(e, err));
-    TRY(make_room(g, r->len, err));
-    struct evidence_rollout *out = &e->rollout[e->n_rollout];
-    *out = (struct evidence_rollout){.step = (uint32_t)(e->n_step - 1)};
-    TRY(name_row(out, e, v, err));
-    out->sample = (uint32_t)r->sample;
-    out->is_eos = r->is_eos;
-    out->tokens = (float)r->len;
-    out->score = (float)r->score;
-    out->score_raw = (float)r->score_raw;
-    find_returns(g, r);
-    evidence_find_repeats(g->repeated, g->gram, r->token, r->len);
-    reduce(out, g, r);
-    for (size_t t = 0; t < r->len; t++)
-        add_token(g, s, r, t);
-    s->responses++;
-    s->tokens += r->len;
-    s->beta_low = fmin(s->beta_low, r->beta);
-    s->beta_high = fmax(s->beta_high, r->beta);
-    s->temperature_low = fmin(s->temperature_low, r->temperature);
-    s->temperature_high = fmax(s->temperature_high, r->temperature);
-    e->n_rollout++;
-    return OK;
-}
-
-/* ---- an iteration ------------------------------------------------------- */
-
-static enum status begin_step(struct gathering *g, int64_t step,
-                              struct err *err)
-{
-    struct evidence *e = g->e;
-    if (e->n_step == e->room_step) {
-        size_t room = e->room_step > 0 ? 2 * e->room_step : 64;
+    size_t room = e->room_step > 0 ? e->room_step : 64;
+    while (room < e->n_step + part->n_step)
+        room *= 2;
+    if (room > e->room_step) {
         struct evidence_step *grown =
             mem_grow(e->step, e->n_step, room, sizeof *grown);
         if (grown == NULL)
@@ -243,85 +73,75 @@ static enum status begin_step(struct gathering *g, int64_t step,
         e->step = grown;
         e->room_step = room;
     }
-    e->step[e->n_step++] = (struct evidence_step){
-        .step = step,
-        .beta_low = INFINITY,
-        .beta_high = -INFINITY,
-        .temperature_low = INFINITY,
-        .temperature_high = -INFINITY,
-    };
-    g->first = e->n_rollout;
-    for (size_t b = 0; b < g->bins; b++)
-        g->bin[b] = (struct bin){.n = 0};
+    room = e->room_rollout > 0 ? e->room_rollout : 1024;
+    while (room < e->n_rollout + part->n_rollout)
+        room *= 2;
+    if (room > UINT32_MAX)
+        return err_set(err, ERR_LIMIT, "more than %zu responses", room / 2);
+    if (room > e->room_rollout) {
+        struct evidence_rollout *grown =
+            mem_grow(e->rollout, e->n_rollout, room, sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, ERR_MEMORY, "out of memory: %zu responses",
+                           room);
+        e->rollout = grown;
+        e->room_rollout = room;
+    }
     return OK;
 }
 
-/* How much less an EOS token was worth than others at its place. */
-static void finish_step(struct gathering *g)
+/* The place of each name of `from` in `to`. */
+static enum status add_names(uint32_t **place, struct names *to,
+                             const struct names *from, struct err *err)
 {
-    struct evidence *e = g->e;
-    if (e->n_step == 0)
-        return;
-    for (size_t i = g->first; i < e->n_rollout; i++) {
-        struct evidence_rollout *r = &e->rollout[i];
-        if (!r->is_eos)
-            continue;
-        const struct bin *b = &g->bin[((size_t)r->tokens - 1) / EVIDENCE_BIN];
-        if (b->n > 0)
-            r->eos_gap = r->advantage_white_eos - (float)(b->sum / b->n);
+    TRY(MEM_NEW(*place, from->n, err));
+    for (size_t i = 0; i < from->n; i++) {
+        size_t index;
+        TRY(names_add(to, &index, from->text[i], err));
+        (*place)[i] = (uint32_t)index;
     }
-}
-
-static enum status read_rows(struct gathering *g, struct trace_reader *reader,
-                             struct err *err)
-{
-    struct evidence *e = g->e;
-    const struct trace_view *v;
-    for (;;) {
-        TRY(trace_reader_next(reader, &v, err));
-        if (v == NULL)
-            break;
-        if (v->row.len == 0)
-            continue;
-        int64_t last = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
-        if (e->n_step == g->before || last != v->row.step) {
-            if (v->row.step > EVIDENCE_STEP_MAX)
-                return err_set(err, ERR_FORMAT, "line %zu is of iteration %lld",
-                               v->line, (long long)v->row.step);
-            if (v->row.step <= last)
-                return err_set(err, ERR_FORMAT,
-                               "line %zu is of iteration %lld, and rows of "
-                               "iteration %lld come before it",
-                               v->line, (long long)v->row.step,
-                               (long long)last);
-            finish_step(g);
-            TRY(begin_step(g, v->row.step, err));
-        }
-        TRY(add_row(g, &e->step[e->n_step - 1], v, err));
-    }
-    finish_step(g);
     return OK;
 }
 
-/* A file's rows, all or none. */
-static enum status read_file(struct gathering *g, const char *dir,
-                             const char *name, struct err *err)
+static enum status add_part(struct evidence *e,
+                            const struct evidence_part *part, struct err *err)
 {
-    struct evidence *e = g->e;
-    struct trace_reader *reader;
-    char path[FILE_PATH_MAX];
-    size_t rollouts = e->n_rollout, prompts = e->rollout_prompt.n;
-    size_t tags = e->tag.n;
-    g->before = e->n_step;
-    TRY(file_join(path, dir, name, err));
-    TRY(trace_reader_open(&reader, path, NULL, 0, err));
-    enum status status = read_rows(g, reader, err);
-    trace_reader_close(reader);
-    if (status == OK && e->n_step == g->before)
-        status = err_set(err, ERR_FORMAT, "it holds no rows that have tokens");
+    uint32_t *prompt = NULL, *tag = NULL;
+    enum status status = OK;
+    TRY_DONE(make_room(e, part, err));
+    TRY_DONE(add_names(&prompt, &e->rollout_prompt, &part->prompt, err));
+    TRY_DONE(add_names(&tag, &e->tag, &part->tag, err));
+    for (size_t i = 0; i < part->n_rollout; i++) {
+        struct evidence_rollout *r = &e->rollout[e->n_rollout + i];
+        *r = part->rollout[i];
+        r->step += (uint32_t)e->n_step;
+        r->prompt = prompt[r->prompt];
+        r->tag = r->tag != UINT32_MAX ? tag[r->tag] : UINT32_MAX;
+    }
+    memcpy(e->step + e->n_step, part->step, part->n_step * sizeof *part->step);
+    e->n_rollout += part->n_rollout;
+    e->n_step += part->n_step;
+done:
+    mem_free(prompt);
+    mem_free(tag);
+    return status;
+}
+
+/* A file's rows, all or none, behind those of the files before it. */
+static enum status take_part(struct evidence *e,
+                             const struct evidence_part *part, struct err *err)
+{
+    int64_t last = e->n_step > 0 ? e->step[e->n_step - 1].step : -1;
+    size_t prompts = e->rollout_prompt.n, tags = e->tag.n;
+    if (part->status != ERR_MEMORY && part->first_line > 0 &&
+        part->first_step <= last)
+        return evidence_disorder(part->first_line, part->first_step, last, err);
+    if (part->status != OK) {
+        *err = part->reason;
+        return part->status;
+    }
+    enum status status = add_part(e, part, err);
     if (status != OK) {
-        e->n_step = g->before;
-        e->n_rollout = rollouts;
         names_cut(&e->rollout_prompt, prompts);
         names_cut(&e->tag, tags);
     }
@@ -417,27 +237,53 @@ static enum status lose_missing(struct evidence *e, struct missing *m,
                     : OK;
 }
 
-static enum status read_files(struct gathering *g, struct missing *m,
-                              const char *dir, const struct file_list *list,
-                              struct err *err)
+/* A file that was not taken, and why. */
+static void tell_file(struct missing *m, const struct reading *r, size_t i,
+                      const struct err *reason)
 {
-    struct err reason, first = {.code = OK};
-    for (size_t i = 0; i < list->n; i++) {
-        enum status status = read_file(g, dir, list->name[i], &reason);
+    size_t len = strlen(r->dir);
+    bool is_named = strncmp(reason->text, r->dir, len) == 0;
+    tell(m, "%s%s%.160s", is_named ? "" : r->name[i], is_named ? "" : ": ",
+         reason->text + (is_named ? len + 1 : 0));
+}
+
+/* The next n files. */
+static enum status read_some(struct reading *r, struct missing *m,
+                             struct err *first, struct team *team, size_t n,
+                             struct err *err)
+{
+    struct err reason;
+    if (team != NULL)
+        TRY(team_run(team, n, read_item, r, err));
+    for (size_t i = 0; team == NULL && i < n; i++)
+        TRY(read_item(r, i, 0, err));
+    for (size_t i = 0; i < n; i++) {
+        enum status status = take_part(r->e, &r->part[i], &reason);
         if (status == ERR_MEMORY) {
             *err = reason;
             return status;
         }
-        if (status == OK)
-            continue;
-        if (first.code == OK)
-            first = reason;
-        size_t len = strlen(dir);
-        bool is_named = strncmp(reason.text, dir, len) == 0;
-        tell(m, "%s%s%.160s", is_named ? "" : list->name[i],
-             is_named ? "" : ": ", reason.text + (is_named ? len + 1 : 0));
+        if (status != OK && first->code == OK)
+            *first = reason;
+        if (status != OK)
+            tell_file(m, r, i, &reason);
+        evidence_part_free(&r->part[i]);
+        r->part[i] = (struct evidence_part){.n_step = 0};
     }
-    if (g->e->n_step == 0) {
+    return OK;
+}
+
+static enum status read_files(struct reading *r, struct missing *m,
+                              struct team *team, const struct file_list *list,
+                              struct err *err)
+{
+    struct err first = {.code = OK};
+    for (size_t i = 0; i < list->n; i += r->files) {
+        size_t n = list->n - i < r->files ? list->n - i : r->files;
+        r->name = list->name + i;
+        TRY(read_some(r, m, &first, team, n, err));
+    }
+    if (r->e->n_step == 0) {
         *err = first;
         return first.code;
     }
@@ -445,22 +291,24 @@ static enum status read_files(struct gathering *g, struct missing *m,
 }
 
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
-                                   struct err *err)
+                                   struct team *team, struct err *err)
 {
-    struct gathering g = {.e = e};
+    struct reading r = {.e = e};
     struct missing m = {.n = 0};
     struct file_list list = {.n = 0};
     char dir[FILE_PATH_MAX];
     enum status status = OK;
     buf_init(&m.text, (size_t)1 << 16);
     TRY_DONE(file_join(dir, run, "rollouts", err));
+    r.dir = dir;
     TRY_DONE(trace_run_files(&list, run, err));
-    TRY_DONE(read_files(&g, &m, dir, &list, err));
+    TRY_DONE(reading_open(&r, team, err));
+    TRY_DONE(read_files(&r, &m, team, &list, err));
     find_gaps(&m, e);
     TRY_DONE(lose_missing(e, &m, err));
 done:
+    reading_close(&r);
     file_list_free(&list);
     buf_free(&m.text);
-    gathering_free(&g);
     return status;
 }

@@ -378,7 +378,7 @@ static void check_diagnosis(const struct standing *s, const char *project,
     const struct bootstrap plan = {.seed = 1, .resamples = 2000};
     struct evidence e;
     struct diagnosis d;
-    must(evidence_read_with(&e, project, human, &plan, &err));
+    must(evidence_read_with(&e, project, human, NULL, &plan, &err));
     must(diagnose(&d, &e, &err));
     const struct finding *f = &d.observed[OBSERVED_LESS_DIRECT];
     struct estimate excess = measures_find(&f->detail, "less_direct_excess");
@@ -431,10 +431,10 @@ static void test_as_diagnosed(void **state)
     const struct bootstrap plan = {.seed = 1};
     (void)snprintf(pooled, sizeof pooled, "%s#other", r.path);
     assert_int_equal(
-        evidence_read_with(&e, rig_path(&r, "E"), pooled, &plan, &err),
+        evidence_read_with(&e, rig_path(&r, "E"), pooled, NULL, &plan, &err),
         ERR_MISSING);
     assert_int_equal(
-        evidence_read_with(&e, rig_path(&r, "E"), "no.db", &plan, &err),
+        evidence_read_with(&e, rig_path(&r, "E"), "no.db", NULL, &plan, &err),
         ERR_MISSING);
     standing_free(&s);
     rig_close(&r);
