@@ -15,7 +15,7 @@ struct plan {
     double tokens;       // that pass through a model, prompts included
     double memory_bytes; // at the peak, of a rank
     size_t ranks;
-    double rate;         // tokens a second through all workers
+    double rate; // tokens a second through all workers
     double seconds;
 };
 

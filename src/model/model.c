@@ -174,7 +174,7 @@ enum status model_into_score(struct model *m, struct err *err)
     if (grown == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for a score head");
     *at = grown;
-    if (m->rounded != m->narrow) {
+    if (m->rounded != NULL && m->rounded != m->narrow) {
         uint16_t *rounded =
             mem_grow(m->rounded, trunk, trunk + c.C, sizeof *rounded);
         if (rounded == NULL)

@@ -164,6 +164,13 @@ static void test_score_head(void **state)
     model_round_again(&m);
     assert_int_equal(m.rounded[params_count(&m.config) - 1], 0x3f80);
     model_free(&m);
+
+    /* And makes none where there was none. */
+    rig_model(&m, &c, 7);
+    must(model_freeze(&m, &err));
+    must(model_into_score(&m, &err));
+    assert_int_equal(model_precision_of(&m), MODEL_BF16);
+    model_free(&m);
 }
 
 int main(void)
