@@ -77,18 +77,18 @@ enum status comm_open(struct comm **out, struct err *err)
 }
 
 /*
- * Some ranks are done with their work much later than others.  MPI's own
- * waiting keeps a processor busy all the while, which the others' work, or
- * somebody else's, may want; this one looks often at first, since an answer
- * takes microseconds where all are there, and then sleeps between looks.
+ * Wait, leaving the processor to others: MPI's own waiting keeps it busy, and
+ * another rank's work, or somebody else's, may want it.  Where ranks meet, some
+ * come much later than others; so after `looks` looks it sleeps between them.
+ * Bytes on their way want an answer at once, and their end is near: SIZE_MAX.
  */
-static void wait_all(MPI_Request *request, size_t n)
+static void wait_all(MPI_Request *request, size_t n, size_t looks)
 {
     const struct timespec nap = {.tv_nsec = 50000};
     int is_over = 0;
     for (size_t look = 0; !is_over; look++) {
         MPI_Testall((int)n, request, &is_over, MPI_STATUSES_IGNORE);
-        if (!is_over && look < EAGER_LOOKS)
+        if (!is_over && look < looks)
             sched_yield();
         else if (!is_over)
             nanosleep(&nap, NULL);
@@ -97,7 +97,12 @@ static void wait_all(MPI_Request *request, size_t n)
 
 static void wait_for(MPI_Request request)
 {
-    wait_all(&request, 1);
+    wait_all(&request, 1, SIZE_MAX);
+}
+
+static void wait_to_meet(MPI_Request request)
+{
+    wait_all(&request, 1, EAGER_LOOKS);
 }
 
 int comm_close(struct comm *c, int code)
@@ -107,7 +112,7 @@ int comm_close(struct comm *c, int code)
     MPI_Request request;
     MPI_Iallreduce(MPI_IN_PLACE, &code, 1, MPI_INT, MPI_MAX, c->world,
                    &request);
-    wait_for(request);
+    wait_to_meet(request);
     MPI_Finalize();
     mem_free(c);
     return code;
@@ -179,7 +184,7 @@ static enum status meet(struct comm *c, enum status status, enum call call,
     MPI_Request request;
     MPI_Iallreduce(MPI_IN_PLACE, word, WORDS, MPI_INT64_T, MPI_MIN, c->world,
                    &request);
-    wait_for(request);
+    wait_to_meet(request);
     if (word[FIRST_FAILED] != INT64_MAX)
         return share_failure(c, (int)word[FIRST_FAILED], status, err);
     if (word[LEAST_CALL] != -word[LEAST_MINUS_CALL]) {
@@ -272,7 +277,7 @@ static void ring_step(struct comm *c, char *base, const size_t *begin,
         if (give > 0)
             MPI_Isend(base + begin[out] + at, (int)give, MPI_BYTE, right,
                       TAG_RING, c->world, &request[1]);
-        wait_all(request, 2);
+        wait_all(request, 2, SIZE_MAX);
     }
 }
 
@@ -434,6 +439,6 @@ void comm_exchange_end(struct comm_exchange *x)
 {
     if (x == NULL)
         return;
-    wait_all(x->request, x->n);
+    wait_all(x->request, x->n, SIZE_MAX);
     x->n = 0;
 }
