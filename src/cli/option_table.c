@@ -14,6 +14,11 @@ static const struct option first[] = {
     INT("threads", common.threads, "0", 0, 1024,
         "workers; 0 is one per processor; does not change the result", FOR_TEAM,
         0),
+    CHOICE("reduce", common.reduce, "f32", "f32|bf16",
+           "how ranks of an MPI job send each other gradients; rounded to "
+           "bfloat16 they are half as many bytes, and the result is no longer "
+           "that of one process",
+           FOR_STAGES, RECORDED),
     CHOICE("precision", common.precision, "f32", "f32|bf16",
            "weights that are not trained: as float, or rounded to bfloat16, "
            "which takes half the memory (training then wants lora_rank)",

@@ -22,6 +22,7 @@ struct common_values {
     int64_t threads; // 0: one per processor
     int precision;   // enum model_precision, of what is kept
     int compute;     // f32, bf16, auto
+    int reduce;      // enum reduce_format
     const char *out;
     bool resume, overwrite, json, quiet, dry_run;
 };

@@ -141,6 +141,7 @@ enum status session_stage(struct stage *out, struct buf *config,
         .seed = (uint64_t)o->v.common.seed,
         .shards = (size_t)o->v.common.shards,
         .precision = options_precision(o),
+        .reduce = o->v.common.reduce,
         .data = o->v.data,
         .context = &s->context,
     };

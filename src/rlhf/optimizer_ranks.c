@@ -3,6 +3,7 @@
 
 #include "base/comm.h"
 #include "base/mem.h"
+#include "io/half.h"
 #include "nn/adamw.h"
 #include "rlhf/optimizer_internal.h"
 #include "rlhf/reduce.h"
@@ -17,6 +18,9 @@ struct flight {
     struct comm_exchange *exchange;
     float *room;   // [tops of the others][longest part]
     float **shard; // [shards] where each top's values of the own part are
+    /* as they travel, when rounded: [blocks out or in][longest part] */
+    uint16_t *out, *in;
+    size_t n_in;
 };
 
 struct optimizer_ranks {
@@ -129,6 +133,21 @@ static enum status make_room(struct optimizer_ranks *x, struct comm *comm,
     return OK;
 }
 
+/* The same for what is rounded. */
+static enum status make_rounded_room(struct optimizer_ranks *x, struct err *err)
+{
+    const struct reduce_share *share = &x->share;
+    size_t all = x->first_top[share->ranks], out, in;
+    size_t own = x->first_top[share->rank + 1] - x->first_top[share->rank];
+    TRY(mem_multiply(&out, (share->ranks - 1) * own, x->longest, err));
+    TRY(mem_multiply(&in, all - own, x->longest, err));
+    for (size_t i = 0; i < 2; i++) {
+        TRY(MEM_NEW(x->flight[i].out, out, err));
+        TRY(MEM_NEW(x->flight[i].in, in, err));
+    }
+    return OK;
+}
+
 enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
 {
     struct optimizer_ranks *x;
@@ -140,7 +159,8 @@ enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
     TRY(find_tops(x, err));
     TRY(cut_parts(o, x, err));
     TRY(find_own(o, x, err));
-    return make_room(x, o->comm, err);
+    TRY(make_room(x, o->comm, err));
+    return o->config.reduce == REDUCE_BF16 ? make_rounded_room(x, err) : OK;
 }
 
 void optimizer_ranks_free(struct optimizer *o)
@@ -152,6 +172,8 @@ void optimizer_ranks_free(struct optimizer *o)
         comm_exchange_free(x->flight[i].exchange);
         mem_free(x->flight[i].room);
         mem_free(x->flight[i].shard);
+        mem_free(x->flight[i].out);
+        mem_free(x->flight[i].in);
     }
     mem_free(x->slice);
     mem_free(x->bytes);
@@ -201,6 +223,35 @@ static enum status sum_across(void *ctx, size_t item, size_t worker,
     return OK;
 }
 
+/* Let rounded copies travel in the place of the blocks. */
+static void round_blocks(struct flight *f, struct optimizer_ranks *x,
+                         size_t n_out)
+{
+    for (size_t k = 0; k < n_out; k++) {
+        const float *from = x->out[k].data;
+        uint16_t *to = f->out + k * x->longest;
+        size_t n = x->out[k].bytes / sizeof *from;
+        for (size_t i = 0; i < n; i++)
+            to[i] = half_bf16_of_float(from[i]);
+        x->out[k].data = to;
+        x->out[k].bytes = n * sizeof *to;
+    }
+    for (size_t k = 0; k < f->n_in; k++) {
+        x->in[k].data = f->in + k * x->longest;
+        x->in[k].bytes /= 2;
+    }
+}
+
+/* What came rounded, as floats where it is looked for. */
+static void widen_blocks(const struct flight *f,
+                         const struct optimizer_ranks *x, size_t n)
+{
+    for (size_t k = 0; k < f->n_in; k++)
+        for (size_t i = 0; i < n; i++)
+            f->room[k * x->longest + i] =
+                half_bf16_to_float(f->in[k * x->longest + i]);
+}
+
 /* Send each rank this one's tops of its part, and receive theirs. */
 static void begin_round(struct optimizer_ranks *x, size_t round)
 {
@@ -226,6 +277,9 @@ static void begin_round(struct optimizer_ranks *x, size_t round)
                                               own * sizeof(float)};
         }
     }
+    f->n_in = n_in;
+    if (f->out != NULL)
+        round_blocks(f, x, n_out);
     comm_exchange_begin(f->exchange, x->out, n_out, x->in, n_in);
 }
 
@@ -233,7 +287,11 @@ static enum status finish_round(struct optimizer_ranks *x, size_t round,
                                 const struct context *context, struct err *err)
 {
     size_t part = round * x->share.ranks + x->share.rank;
-    comm_exchange_end(x->flight[round % 2].exchange);
+    struct flight *f = &x->flight[round % 2];
+    const size_t *border = x->job->part + part;
+    comm_exchange_end(f->exchange);
+    if (f->in != NULL)
+        widen_blocks(f, x, border[1] - border[0]);
     x->round = round;
     return team_run(context->team, x->slice[part + 1] - x->slice[part],
                     sum_across, x, err);

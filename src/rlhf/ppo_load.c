@@ -134,6 +134,7 @@ enum status ppo_prepare(struct ppo *p, struct err *err)
     struct optimizer_config policy = c->optimizer;
     policy.warmup *= c->epochs * c->minibatches;
     value.warmup = policy.warmup;
+    policy.reduce = value.reduce = stage->reduce;
     TRY(optimizer_create(&p->policy_optimizer, &p->policy, &policy, updates,
                          stage->shards, p->context->comm, err));
     TRY(optimizer_create(&p->value_optimizer, &p->value, &value, updates,

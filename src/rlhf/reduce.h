@@ -17,6 +17,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How sums travel.  Rounded to bfloat16 (nearest, ties to even) they are half
+ * as many bytes, and what a rank has itself is not rounded, so that the result
+ * depends on the ranks. */
+enum reduce_format {
+    REDUCE_F32,
+    REDUCE_BF16,
+};
+
 /* Which shards, of how many, a rank has. */
 struct reduce_share {
     size_t shards, ranks, rank;

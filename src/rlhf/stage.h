@@ -19,6 +19,7 @@ struct stage {
     uint64_t seed;
     size_t shards;           // pieces a batch is cut into; part of the result
     int precision;           // enum model_precision, of what is not trained
+    int reduce;              // enum reduce_format, of gradients between ranks
     struct data_config data; // how data files are read
     struct context *context;
 };
@@ -40,6 +41,7 @@ struct optimizer_config {
     double beta1, beta2, eps;
     double weight_decay;
     double clip; // gradient norm bound, 0: off
+    int reduce;  // the stage's
 };
 
 #endif

@@ -193,6 +193,8 @@ enum status trainer_open_with(struct trainer *t, const struct stage *stage,
 {
     enum status status = OK;
     struct context *context = stage->context;
+    struct optimizer_config adam = *optimizer;
+    adam.reduce = stage->reduce;
     assert(n_more <= TRAINER_ARRAYS_MAX);
     *t = (struct trainer){.stage = stage,
                           .context = context,
@@ -207,7 +209,7 @@ enum status trainer_open_with(struct trainer *t, const struct stage *stage,
     memset(initial, 0, sizeof *initial);
     if (base != NULL)
         TRY_DONE(file_join(t->base, "", base, err));
-    TRY_DONE(optimizer_create(&t->optimizer, &t->model, optimizer, total,
+    TRY_DONE(optimizer_create(&t->optimizer, &t->model, &adam, total,
                               stage->shards, context->comm, err));
     TRY_DONE(workspace_create(&t->workspace, team_size(context->team), err));
     TRY_DONE(trainer_open_run(&t->run, stage, err));

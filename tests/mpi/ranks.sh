@@ -79,6 +79,10 @@ on_ranks 2 ppo -c ppo.yaml --iterations 2 --value-trunk --shards 3
 on_ranks 2 ppo -c ppo.yaml --iterations 2 --lora-rank 2
 on_ranks '2 3' ppo -c ppo.yaml
 mv alone whole
+rm -rf shared
+ranks 2 0 ppo -c ppo.yaml --reduce bf16 --out shared
+holds grep -q '^reduce: bf16' shared/config.yaml
+holds sh -c '! cmp -s whole/metrics.jsonl shared/metrics.jsonl'
 
 rm -rf shared
 expect 0 eval whole --n-prompts 20 --samples 2 --max-new 12 --top-p 0.9 \

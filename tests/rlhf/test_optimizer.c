@@ -15,6 +15,7 @@
 #include "base/context.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "rlhf/reduce.h"
 #include "rlhf/schedule.h"
 
 #define STEPS 2
@@ -57,8 +58,8 @@ static void fill(float *grad, size_t n, size_t shard, int64_t step)
     }
 }
 
-static struct optimizer make(const struct model *m, size_t shards,
-                             struct comm *c)
+static struct optimizer make_as(const struct model *m, size_t shards,
+                                struct comm *c, enum reduce_format reduce)
 {
     const struct optimizer_config config = {.lr = 1e-3,
                                             .schedule = SCHEDULE_CONSTANT,
@@ -66,12 +67,19 @@ static struct optimizer make(const struct model *m, size_t shards,
                                             .beta2 = 0.95,
                                             .eps = 1e-8,
                                             .weight_decay = 0.1,
-                                            .clip = 1};
+                                            .clip = 1,
+                                            .reduce = reduce};
     struct optimizer o;
     struct err err;
     assert_int_equal(optimizer_create(&o, m, &config, STEPS, shards, c, &err),
                      OK);
     return o;
+}
+
+static struct optimizer make(const struct model *m, size_t shards,
+                             struct comm *c)
+{
+    return make_as(m, shards, c, REDUCE_F32);
 }
 
 static void update(struct optimizer *o, struct model *m, int64_t step,
@@ -147,6 +155,41 @@ static void test_several_a_rank(void **state)
     check_shards(2 * comm_size(comm) + 1);
 }
 
+/*
+ * Rounded on its way a term of the sum is off by 2^-9 of itself at most (8 bits
+ * of mantissa, nearest), so the norm of the sum is off by 2^-9 of the sum of the
+ * terms' norms; these are of equal size and one a rank, independent, so their
+ * sum is sqrt(R) times the norm of the sum.  And all ranks have one model.
+ */
+static void test_rounded(void **state)
+{
+    struct err err;
+    struct context alone = {.stage = "test"};
+    size_t shards = comm_size(comm);
+    double norm_one, norm_many;
+    (void)state;
+    assert_int_equal(team_create(&alone.team, 1, &err), OK);
+    struct context shared = alone;
+    shared.comm = comm;
+    struct model a = make_model(), b = make_model();
+    struct optimizer one = make(&a, shards, NULL);
+    struct optimizer many = make_as(&b, shards, comm, REDUCE_BF16);
+    update(&one, &a, 0, &norm_one, &alone);
+    update(&many, &b, 0, &norm_many, &shared);
+    assert_true(fabs(norm_one - norm_many) <=
+                0x1p-9 * sqrt((double)shards) * norm_one);
+    if (shards > 1)
+        assert_memory_not_equal(a.params, b.params, one.n * sizeof *a.params);
+    assert_int_equal(
+        comm_same(comm, b.params, one.n * sizeof *b.params, "the model", &err),
+        OK);
+    optimizer_free(&one);
+    optimizer_free(&many);
+    model_free(&a);
+    model_free(&b);
+    team_destroy(alone.team);
+}
+
 /* A gradient that is not finite is named on all ranks, and nothing moves. */
 static void test_not_finite(void **state)
 {
@@ -176,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_a_rank),
         cmocka_unit_test(test_several_a_rank),
+        cmocka_unit_test(test_rounded),
         cmocka_unit_test(test_not_finite),
     };
     struct err err;
