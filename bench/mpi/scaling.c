@@ -22,8 +22,8 @@
  *            512 / R where that is less
  *
  * gradients going one way and parameters coming back, each rank sending as much
- * as it receives.  Nothing is taken to overlap.  A rank's part of the sums is
- * in `compute`.
+ * as it receives.  Nothing is taken to overlap, though some does.  A rank's
+ * part of the sums is in `compute`.
  */
 #include <math.h>
 #include <stdio.h>

@@ -29,11 +29,13 @@
  * A rank that dies is noticed by what started it (mpirun, srun), which ends
  * the others.
  *
- * Calls are for the thread that called comm_open(), outside team_run().
+ * Collective calls are for the thread that called comm_open(), outside
+ * team_run(); an exchange is one thread's at a time, whichever that is.
  */
 #ifndef PLUMB_BASE_COMM_H
 #define PLUMB_BASE_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +58,9 @@ int comm_close(struct comm *c, int code);
 
 size_t comm_rank(const struct comm *c);
 size_t comm_size(const struct comm *c);
+
+/* May exchanges be another thread's than the one that meets? */
+bool comm_is_threaded(const struct comm *c);
 
 /* Part i of n items in `parts` contiguous pieces: [*first, *last).  The first
  * n % parts pieces have one item more. */
@@ -129,21 +134,22 @@ struct comm_block {
 
 struct comm_exchange; // opaque: the blocks that are under way
 
-/* Room for `most` blocks at a time, out and in together.  NULL comm: NULL. */
+/* Room for `most` blocks at a time, out and in together.  NULL comm: NULL.
+ * All ranks create their exchanges in the same order. */
 enum status comm_exchange_create(struct comm_exchange **out, struct comm *c,
                                  size_t most, struct err *err) MUST_CHECK;
 void comm_exchange_free(struct comm_exchange *x);
 
 /*
  * Start sending and receiving.  Blocks from one rank to another arrive in the
- * order given, also from one exchange to the next.  Memory must stay until
- * comm_exchange_end() has waited for all of them; comm_exchange_poll() lets
- * them move on in between.
+ * order given.  Memory must stay until comm_exchange_end() has waited for all
+ * of them, or comm_exchange_poll(), which lets them move on in between, has
+ * said that they are there.
  */
 void comm_exchange_begin(struct comm_exchange *x, const struct comm_block *out,
                          size_t n_out, const struct comm_block *in,
                          size_t n_in);
-void comm_exchange_poll(struct comm_exchange *x);
+bool comm_exchange_poll(struct comm_exchange *x);
 void comm_exchange_end(struct comm_exchange *x);
 
 #endif

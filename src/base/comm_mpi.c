@@ -39,6 +39,8 @@ enum call {
 struct comm {
     MPI_Comm world;
     size_t rank, size;
+    int n_exchange;
+    bool is_threaded;
     struct err why; // code OK until the ranks have agreed on a failure
 };
 
@@ -63,12 +65,13 @@ enum status comm_open(struct comm **out, struct err *err)
     *out = NULL;
     if (!was_launched())
         return OK;
-    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     TRY(MEM_NEW(c, 1, err));
     *c = (struct comm){
         .world = MPI_COMM_WORLD, .rank = (size_t)rank, .size = (size_t)size};
+    c->is_threaded = provided == MPI_THREAD_MULTIPLE;
     if (provided < MPI_THREAD_FUNNELED)
         return err_set(err, ERR_MISSING,
                        "this MPI does not go together with threads");
@@ -126,6 +129,11 @@ size_t comm_rank(const struct comm *c)
 size_t comm_size(const struct comm *c)
 {
     return c != NULL ? c->size : 1;
+}
+
+bool comm_is_threaded(const struct comm *c)
+{
+    return c != NULL && c->is_threaded;
 }
 
 /* ---- agreeing ------------------------------------------------------------ */
@@ -381,6 +389,7 @@ struct comm_exchange {
     struct comm *comm;
     MPI_Request *request; // [most]
     size_t n, most;
+    int tag;
 };
 
 enum status comm_exchange_create(struct comm_exchange **out, struct comm *c,
@@ -393,6 +402,7 @@ enum status comm_exchange_create(struct comm_exchange **out, struct comm *c,
     TRY(MEM_NEW(x, 1, err));
     x->comm = c;
     x->most = most;
+    x->tag = TAG_EXCHANGE + c->n_exchange++;
     enum status status = MEM_NEW(x->request, most, err);
     if (status != OK) {
         mem_free(x);
@@ -419,20 +429,21 @@ void comm_exchange_begin(struct comm_exchange *x, const struct comm_block *out,
     for (size_t i = 0; i < n_in; i++) {
         assert(in[i].bytes < AT_ONCE);
         MPI_Irecv(in[i].data, (int)in[i].bytes, MPI_BYTE, (int)in[i].rank,
-                  TAG_EXCHANGE, x->comm->world, &x->request[x->n++]);
+                  x->tag, x->comm->world, &x->request[x->n++]);
     }
     for (size_t i = 0; i < n_out; i++) {
         assert(out[i].bytes < AT_ONCE);
         MPI_Isend(out[i].data, (int)out[i].bytes, MPI_BYTE, (int)out[i].rank,
-                  TAG_EXCHANGE, x->comm->world, &x->request[x->n++]);
+                  x->tag, x->comm->world, &x->request[x->n++]);
     }
 }
 
-void comm_exchange_poll(struct comm_exchange *x)
+bool comm_exchange_poll(struct comm_exchange *x)
 {
-    int is_over;
+    int is_over = 1;
     if (x != NULL && x->n > 0)
         MPI_Testall((int)x->n, x->request, &is_over, MPI_STATUSES_IGNORE);
+    return is_over;
 }
 
 void comm_exchange_end(struct comm_exchange *x)

@@ -45,6 +45,12 @@ size_t comm_size(const struct comm *c)
     return 1;
 }
 
+bool comm_is_threaded(const struct comm *c)
+{
+    (void)c;
+    return false;
+}
+
 enum status comm_agree(struct comm *c, enum status status, struct err *err)
 {
     (void)c;
@@ -143,9 +149,10 @@ void comm_exchange_begin(struct comm_exchange *x, const struct comm_block *out,
     assert(n_out == 0 && n_in == 0);
 }
 
-void comm_exchange_poll(struct comm_exchange *x)
+bool comm_exchange_poll(struct comm_exchange *x)
 {
     (void)x;
+    return true;
 }
 
 void comm_exchange_end(struct comm_exchange *x)

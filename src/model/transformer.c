@@ -377,8 +377,11 @@ enum status transformer_backward(float *grad, const struct activations *a,
     memset(b.dx, 0, pack->N * c->C * sizeof *b.dx);
     variant_norm_backward(b.dx, grad, dhidden, a->last, a->last_kept, m,
                           PARAM_NORM, 0, pack->N);
-    for (size_t l = c->L; l-- > 0;)
+    for (size_t l = c->L; l-- > 0;) {
         TRY(layer_backward(grad, &b, &a->layer[l], m, l, pack, err));
+        if (a->on_layer != NULL)
+            a->on_layer(a->on_layer_ctx, l);
+    }
     variant_embed_backward(grad, b.dx, m, pack);
     return OK;
 }

@@ -29,6 +29,10 @@ struct activations {
     float *last_kept;                // of the last norm
     float *adapter;                  // scratch of the products' adapters
     struct layer_activations *layer; // [L]; they share memory without keep
+    /* Told of each layer whose gradients the backward pass has added, from the
+     * last to the first; NULL (activations_place): nobody is. */
+    void (*on_layer)(void *ctx, size_t layer);
+    void *on_layer_ctx;
 };
 
 /* Room for a pack of N tokens of this model from the arena. */

@@ -76,6 +76,8 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
     TRY_DONE(own_all(&o, err));
     if (comm_size(comm) > 1)
         TRY_DONE(optimizer_ranks_create(&o, err));
+    if (comm_is_threaded(comm) && o.ranks != NULL)
+        TRY_DONE(optimizer_behind_create(&o, err));
     TRY_DONE(MEM_NEW(o.m, o.n_held, err));
     TRY_DONE(MEM_NEW(o.v, o.n_held, err));
     *out = o;
@@ -87,6 +89,7 @@ done:
 
 void optimizer_free(struct optimizer *o)
 {
+    optimizer_behind_free(o);
     optimizer_ranks_free(o);
     mem_free(o->m);
     mem_free(o->v);
@@ -198,6 +201,22 @@ static enum status update(struct update *u, const struct context *context,
     TRY(team_run(context->team, o->n_slice, clear_slice, o, err));
     TRY(optimizer_ranks_publish(o, model_trainable(u->model), err));
     return team_run(context->team, o->n_slice, round_slice, u, err);
+}
+
+static void on_layer(void *ctx, size_t layer)
+{
+    const struct optimizer_watch *w = ctx;
+    optimizer_final(w->optimizer, w->shard,
+                    params_offset(&w->model->config, PARAM_NORM1, layer));
+}
+
+void optimizer_watch(struct activations *a, struct optimizer_watch *watch)
+{
+    /* An adapter's parameters are in another order, and few. */
+    if (watch->optimizer->behind == NULL || watch->model->lora != NULL)
+        return;
+    a->on_layer = on_layer;
+    a->on_layer_ctx = watch;
 }
 
 static enum status reduce(struct optimizer *o, const struct context *context,

@@ -17,6 +17,7 @@
 #include "rlhf/stage.h"
 
 struct optimizer_ranks;
+struct optimizer_behind;
 
 struct optimizer {
     struct optimizer_config config;
@@ -34,7 +35,8 @@ struct optimizer {
     size_t *own; // [n_own] slices that this rank updates
     size_t n_own;
     struct comm *comm;
-    struct optimizer_ranks *ranks; // NULL on one process
+    struct optimizer_ranks *ranks;   // NULL on one process
+    struct optimizer_behind *behind; // its thread, or NULL
     /* Part p of the parameters, part[p]..part[p+1]-1, is updated by rank
      * p % ranks; m and v hold a rank's parts one after the other.  NULL on one
      * process. */
@@ -55,6 +57,24 @@ struct checkpoint_array optimizer_array(const struct optimizer *o,
 
 /* The gradient buffer of one of this rank's shards, to be added into. */
 float *optimizer_grad(const struct optimizer *o, size_t shard);
+
+/*
+ * With several ranks gradients may travel while others are still being made:
+ * from optimizer_begin() to optimizer_step() a thread of the optimiser's own
+ * sums what is final and exchanges it.  Each of the rank's shards says so, from
+ * its worker: parameters from number `from` on get nothing more.  Without
+ * optimizer_begin(), and on one process, all is done by optimizer_step().
+ */
+void optimizer_begin(struct optimizer *o);
+void optimizer_final(struct optimizer *o, size_t shard, size_t from);
+
+/* The same by a backward pass, layer by layer; `watch` lives as long as it. */
+struct optimizer_watch {
+    struct optimizer *optimizer;
+    const struct model *model;
+    size_t shard;
+};
+void optimizer_watch(struct activations *a, struct optimizer_watch *watch);
 
 /* What an update did, for the record. */
 struct optimizer_report {

@@ -44,6 +44,28 @@ enum status optimizer_ranks_reduce(struct optimizer *o,
                                    const struct context *context,
                                    struct err *err) MUST_CHECK;
 
+/* Begin to sum: nothing is under way. */
+void optimizer_ranks_start(struct optimizer *o);
+
+/* Begin or finish a round without waiting for anything and without a team,
+ * where gradients from `final` on are; false: there was nothing to do. */
+bool optimizer_ranks_move(struct optimizer *o, size_t final);
+
+/* Is a round under way?  Are any left? */
+bool optimizer_ranks_flies(const struct optimizer *o);
+bool optimizer_ranks_is_over(const struct optimizer *o);
+
+/* The thread that sums behind a pass (optimizer_begin). */
+enum status optimizer_behind_create(struct optimizer *o,
+                                    struct err *err) MUST_CHECK;
+
+/* Make it stop where it is; false: no pass had begun. */
+bool optimizer_behind_take(struct optimizer *o);
+
+/* The same at the end; what is under way is waited for, as the other ranks do
+ * who end as well. */
+void optimizer_behind_free(struct optimizer *o);
+
 /* Give everybody the parameters that each rank has updated. */
 enum status optimizer_ranks_publish(struct optimizer *o, float *params,
                                     struct err *err) MUST_CHECK;

@@ -35,8 +35,11 @@ struct optimizer_ranks {
     struct comm_block *out, *in;
     double *square;        // [slices] rank by rank
     size_t *square_bytes;  // [ranks + 1]
-    struct optimizer *job; // while the team works, and on which round
+    struct optimizer *job; // while somebody works, and on which round
     size_t round;
+    /* Rounds are begun and finished from the last to the first: next..done-1
+     * are under way. */
+    size_t next, done;
 };
 
 /* ---- cutting ------------------------------------------------------------- */
@@ -283,18 +286,91 @@ static void begin_round(struct optimizer_ranks *x, size_t round)
     comm_exchange_begin(f->exchange, x->out, n_out, x->in, n_in);
 }
 
-static enum status finish_round(struct optimizer_ranks *x, size_t round,
-                                const struct context *context, struct err *err)
+/* Slices that a round has, and of them this rank's. */
+static size_t round_slices(const struct optimizer_ranks *x, size_t round)
+{
+    size_t ranks = x->share.ranks;
+    return x->slice[(round + 1) * ranks] - x->slice[round * ranks];
+}
+
+static size_t own_slices(const struct optimizer_ranks *x, size_t round)
 {
     size_t part = round * x->share.ranks + x->share.rank;
-    struct flight *f = &x->flight[round % 2];
-    const size_t *border = x->job->part + part;
-    comm_exchange_end(f->exchange);
+    return x->slice[part + 1] - x->slice[part];
+}
+
+/* The blocks of the oldest round are there. */
+static void receive(struct optimizer_ranks *x)
+{
+    size_t round = x->done - 1;
+    const struct flight *f = &x->flight[round % 2];
+    const size_t *border =
+        x->job->part + round * x->share.ranks + x->share.rank;
     if (f->in != NULL)
         widen_blocks(f, x, border[1] - border[0]);
     x->round = round;
-    return team_run(context->team, x->slice[part + 1] - x->slice[part],
-                    sum_across, x, err);
+}
+
+/* May another be begun, as there is room? */
+static bool may_begin(const struct optimizer_ranks *x)
+{
+    return x->next > 0 && x->done - x->next < 2;
+}
+
+void optimizer_ranks_start(struct optimizer *o)
+{
+    o->ranks->job = o;
+    o->ranks->next = o->ranks->done = o->ranks->n_round;
+}
+
+bool optimizer_ranks_flies(const struct optimizer *o)
+{
+    return o->ranks->next < o->ranks->done;
+}
+
+bool optimizer_ranks_is_over(const struct optimizer *o)
+{
+    return o->ranks->done == 0;
+}
+
+bool optimizer_ranks_move(struct optimizer *o, size_t final)
+{
+    struct optimizer_ranks *x = o->ranks;
+    if (may_begin(x) && o->part[(x->next - 1) * x->share.ranks] >= final) {
+        x->round = --x->next;
+        for (size_t i = 0; i < round_slices(x, x->round); i++)
+            (void)sum_inside(x, i, 0, NULL);
+        begin_round(x, x->round);
+        return true;
+    }
+    if (x->next == x->done ||
+        !comm_exchange_poll(x->flight[(x->done - 1) % 2].exchange))
+        return false;
+    comm_exchange_end(x->flight[(x->done - 1) % 2].exchange);
+    receive(x);
+    for (size_t i = 0; i < own_slices(x, x->round); i++)
+        (void)sum_across(x, i, 0, NULL);
+    x->done--;
+    return true;
+}
+
+/* Whatever is left, with the team. */
+static enum status finish_rounds(struct optimizer_ranks *x, struct team *team,
+                                 struct err *err)
+{
+    while (x->done > 0) {
+        if (may_begin(x)) {
+            x->round = --x->next;
+            TRY(team_run(team, round_slices(x, x->round), sum_inside, x, err));
+            begin_round(x, x->round);
+            continue;
+        }
+        comm_exchange_end(x->flight[(x->done - 1) % 2].exchange);
+        receive(x);
+        TRY(team_run(team, own_slices(x, x->round), sum_across, x, err));
+        x->done--;
+    }
+    return OK;
 }
 
 /* The squares of all slices, which every rank adds up in the same order. */
@@ -317,20 +393,11 @@ enum status optimizer_ranks_reduce(struct optimizer *o,
                                    const struct context *context,
                                    struct err *err)
 {
-    struct optimizer_ranks *x = o->ranks;
-    size_t ranks = x->share.ranks;
-    x->job = o;
     /* Nobody waits in an exchange for a rank that has given up. */
     TRY(comm_agree(o->comm, OK, err));
-    for (size_t k = x->n_round; k-- > 0;) {
-        size_t n = x->slice[(k + 1) * ranks] - x->slice[k * ranks];
-        x->round = k;
-        TRY(team_run(context->team, n, sum_inside, x, err));
-        begin_round(x, k);
-        if (k + 1 < x->n_round)
-            TRY(finish_round(x, k + 1, context, err));
-    }
-    TRY(finish_round(x, 0, context, err));
+    if (!optimizer_behind_take(o))
+        optimizer_ranks_start(o);
+    TRY(finish_rounds(o->ranks, context->team, err));
     return share_squares(o, err);
 }
 

@@ -11,12 +11,12 @@ struct minibatch {
     struct ppo *p;
     const size_t *index; // responses of the rollout
     size_t n;
-    bool is_first;              // of the iteration: nothing has moved yet
-    size_t *start, *slot_start; // [n+1]
-    float *weight;              // per token
-    float *slot_weight;         // per slot
-    struct ppo_stats *stats;    // [2 * shards]
-    size_t first_shard;         // of this rank
+    bool is_first;               // of the iteration: nothing has moved yet
+    size_t *start, *slot_start;  // [n+1]
+    float *weight;               // per token
+    float *slot_weight;          // per slot
+    struct ppo_stats *stats;     // [2 * shards]
+    size_t first_shard, n_shard; // of this rank
 };
 
 /* Slots whose value is trained: the tokens', and the one behind them when the
@@ -232,6 +232,19 @@ static enum status policy_loss(float *dhidden, const struct shard *s,
     return OK;
 }
 
+/* Back through a trunk, whose gradients travel from where they are final. */
+static enum status back(struct shard *s, struct optimizer *o,
+                        const struct model *m, const float *dhidden,
+                        struct arena *arena, struct err *err)
+{
+    struct optimizer_watch watch = {o, m, s->index};
+    optimizer_watch(&s->a, &watch);
+    TRY(transformer_backward(optimizer_grad(o, s->index), &s->a, m,
+                             &s->rows.pack, dhidden, arena, err));
+    optimizer_final(o, s->index, 0);
+    return OK;
+}
+
 /* Gradients of the policy's losses over one shard, and of the value head's
  * where it sits on the policy's trunk. */
 static enum status policy_shard(struct shard *s, const struct minibatch *b,
@@ -248,8 +261,9 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
     TRY(policy_loss(dhidden, s, b, stats, arena, err));
     if (p->config->value_trunk && !p->config->value_freeze)
         TRY(value_loss(dhidden, s, b, stats, arena, err));
-    return transformer_backward(optimizer_grad(&p->policy_optimizer, s->index),
-                                &s->a, m, &s->rows.pack, dhidden, arena, err);
+    if (p->config->value_trunk)
+        optimizer_final(&p->value_optimizer, s->index, 0);
+    return back(s, &p->policy_optimizer, m, dhidden, arena, err);
 }
 
 /* Gradients of the value loss over one shard, from a trunk of its own. */
@@ -264,9 +278,7 @@ static enum status value_shard(struct shard *s, const struct minibatch *b,
     TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
     memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
     TRY(value_loss(dhidden, s, b, stats, arena, err));
-    return transformer_backward(
-        optimizer_grad(&b->p->value_optimizer, s->index), &s->a, m,
-        &s->rows.pack, dhidden, arena, err);
+    return back(s, &b->p->value_optimizer, m, dhidden, arena, err);
 }
 
 /* Even items are a shard's policy part, odd ones its value part. */
@@ -282,7 +294,12 @@ static enum status run_item(void *ctx, size_t item, size_t worker,
     bool has_trunk = !p->config->value_freeze && !p->config->value_trunk;
     *stats = (struct ppo_stats){.tokens = 0};
     batch_shard(&s.first, &s.last, b->n, p->stage->shards, s.index);
-    if (s.first == s.last || (is_value && !has_trunk))
+    if (s.first == s.last) {
+        optimizer_final(&p->policy_optimizer, s.index, 0);
+        optimizer_final(&p->value_optimizer, s.index, 0);
+        return OK;
+    }
+    if (is_value && !has_trunk)
         return OK;
     return is_value ? value_shard(&s, b, stats, arena, err)
                     : policy_shard(&s, b, stats, arena, err);
@@ -310,12 +327,14 @@ static enum status weigh(struct minibatch *b, struct arena *arena,
     return OK;
 }
 
-/* Item number `item` of this rank's shards. */
+/* This rank's shards: first the policy's part of all, then the value's, while
+ * the policy's gradients are on their way. */
 static enum status run_own(void *ctx, size_t item, size_t worker,
                            struct err *err)
 {
     const struct minibatch *b = ctx;
-    return run_item(ctx, 2 * b->first_shard + item, worker, err);
+    size_t n = b->n_shard, shard = b->first_shard + item % n;
+    return run_item(ctx, 2 * shard + item / n, worker, err);
 }
 
 /* Every shard of the minibatch on its rank, and all their statistics on all
@@ -325,6 +344,10 @@ static enum status run_shards(struct minibatch *b, struct err *err)
     const struct context *context = b->p->context;
     size_t last, shards = b->p->stage->shards;
     comm_own(&b->first_shard, &last, context->comm, shards);
+    b->n_shard = last - b->first_shard;
+    optimizer_begin(&b->p->policy_optimizer);
+    if (!b->p->config->value_freeze)
+        optimizer_begin(&b->p->value_optimizer);
     enum status status =
         team_run(context->team, 2 * (last - b->first_shard), run_own, b, err);
     TRY(comm_agree(context->comm, status, err));

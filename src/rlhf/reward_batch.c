@@ -146,10 +146,11 @@ static enum status forward(struct work *w, struct reward_training *r,
 
 /* One head: its scores' losses, and back when that is wanted. */
 static enum status one_head(struct work *w, struct reward_training *r,
-                            struct reward_tally *t, float *grad,
+                            struct reward_tally *t, size_t shard,
                             struct err *err)
 {
     struct model *m = &r->trainer.model;
+    float *grad = optimizer_grad(&r->trainer.optimizer, shard);
     size_t at = 0;
     head_score_forward(w->out, m, w->a.hidden, w->row, w->n);
     for (size_t i = w->first; i < w->last; i++) {
@@ -161,8 +162,13 @@ static enum status one_head(struct work *w, struct reward_training *r,
         return OK;
     head_score_backward(w->dhidden, grad, m, w->a.hidden, w->row, w->dout,
                         w->n);
-    return transformer_backward(grad, &w->a, m, &w->b.pack, w->dhidden,
-                                w->arena, err);
+    struct optimizer *o = &r->trainer.optimizer;
+    struct optimizer_watch watch = {o, m, shard};
+    optimizer_watch(&w->a, &watch);
+    TRY(transformer_backward(grad, &w->a, m, &w->b.pack, w->dhidden, w->arena,
+                             err));
+    optimizer_final(o, shard, 0);
+    return OK;
 }
 
 /* Two heads: what they say of the responses, to the batch's arrays. */
@@ -207,8 +213,10 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     r->tally[shard] =
         (struct reward_tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
     batch_shard(&w.first, &w.last, r->n_item, o->shards, shard);
-    if (w.first == w.last)
+    if (w.first == w.last) {
+        optimizer_final(o, shard, 0);
         return OK;
+    }
     TRY(forward(&w, r, err));
     switch (r->pass) {
     case REWARD_READ:
@@ -220,7 +228,7 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     case REWARD_TRAIN:
         break;
     }
-    return one_head(&w, r, &r->tally[shard], optimizer_grad(o, shard), err);
+    return one_head(&w, r, &r->tally[shard], shard, err);
 }
 
 /* What was found of the responses of the items, item i's being elements
@@ -300,6 +308,8 @@ static enum status run_pass(struct reward_training *r, enum reward_pass pass,
                             struct err *err)
 {
     r->pass = pass;
+    if (pass == REWARD_TRAIN)
+        optimizer_begin(&r->trainer.optimizer);
     TRY(context_deal(r->trainer.context, r->trainer.optimizer.shards, run_shard,
                      r, err));
     return share_pass(r, err);

@@ -132,7 +132,12 @@ static enum status run_pack(struct sft *s, size_t shard,
     TRY(lmhead_train(drows, model_lmhead_grad(m, grad), &head, hidden, t.token,
                      t.n, &training, scratch, err));
     batch_scatter_add(dhidden, drows, t.row, t.n, C);
-    return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
+    struct optimizer *o = &s->trainer.optimizer;
+    struct optimizer_watch watch = {o, m, shard};
+    optimizer_watch(&a, &watch);
+    TRY(transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err));
+    optimizer_final(o, shard, 0);
+    return OK;
 }
 
 static enum status run_shard(void *ctx, size_t shard, size_t worker,
@@ -145,8 +150,10 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     batch_shard(&first, &last, s->n_item, s->trainer.optimizer.shards, shard);
     s->loss[shard] = 0;
     s->reply_tokens[shard] = 0;
-    if (first == last)
+    if (first == last) {
+        optimizer_final(&s->trainer.optimizer, shard, 0);
         return OK;
+    }
     TRY(ARENA_NEW(arena, seq, last - first, err));
     for (size_t i = first; i < last; i++)
         seq[i - first] = s->corpus.seq[s->item[i]];
@@ -160,6 +167,8 @@ static enum status run_items(double *loss, double *tokens, struct sft *s,
     size_t shards = s->trainer.optimizer.shards;
     s->item = item;
     s->n_item = n;
+    if (s->is_training)
+        optimizer_begin(&s->trainer.optimizer);
     TRY(context_deal(s->trainer.context, shards, run_shard, s, err));
     struct comm *comm = s->trainer.context->comm;
     TRY(comm_share(comm, s->loss, NULL, shards, 1, sizeof *s->loss, err));

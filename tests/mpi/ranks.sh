@@ -91,6 +91,11 @@ ranks 3 0 eval whole --n-prompts 20 --samples 2 --max-new 12 --top-p 0.9 \
     --out shared
 holds same alone shared
 
+# The last of a process's children.
+child_of() {
+    ps -o pid= --ppid "$1" | tail -n 1 | tr -d ' '
+}
+
 # start N NAME ARGUMENTS...: a job in the background, of which we wait for a
 # checkpoint; `launcher` is mpirun.
 start() {
@@ -104,7 +109,7 @@ start() {
         kill -0 $job 2>/dev/null || break
         sleep 0.02
     done
-    launcher=$(ps -o pid= --ppid $job | head -n 1)
+    launcher=$(child_of $job)
 }
 
 # A rank is killed: the job ends by itself, not well, and says so; it goes on
@@ -113,7 +118,7 @@ expect 0 ppo -c ppo.yaml --iterations 20 --out long
 for last in 2 1; do
     rm -rf killed
     start 3 killed ppo -c ppo.yaml --iterations 20
-    kill -9 "$(ps -o pid= --ppid "$launcher" | tail -n 1)"
+    kill -9 "$(child_of "$launcher")"
     wait $job
     holds [ $? -gt 2 ]
     says errors 'signal 9 (Killed)'
