@@ -36,7 +36,7 @@ static enum status bring_piece(void *ctx, float *out, size_t first, size_t n,
         if (owner > 0)
             TRY(comm_bring(p->comm, me == 0 ? out + (from - first) : own, bytes,
                            owner, err));
-        else if (me == 0)
+        else if (out != NULL)
             memcpy(out + (from - first), own, bytes);
     }
     return OK;

@@ -59,7 +59,9 @@ static enum status find_tops(struct optimizer_ranks *x, struct err *err)
 /* Slices that a part may have. */
 static size_t part_slices(const struct optimizer_ranks *x)
 {
-    size_t fit = ROOM / (OPTIMIZER_SLICE * x->first_top[x->share.ranks]);
+    size_t tops = x->first_top[x->share.ranks];
+    assert(tops > 0);
+    size_t fit = ROOM / (OPTIMIZER_SLICE * tops);
     return fit < 1 ? 1 : fit < PART_SLICES ? fit : PART_SLICES;
 }
 
