@@ -2,6 +2,9 @@
  * versus.c - two programs measured in turn, A B A B, as ratios.
  *
  *     versus [OPTION ...] -- OURS [ARG ...] -- THEIRS [ARG ...]
+ *     versus [OPTION ...] --absolute -- OURS [ARG ...]
+ *     versus [OPTION ...] --absent WHY
+ *     versus --table FILE
  *
  *     --name NAME       what is measured
  *     --against WHO     whom THEIRS is
@@ -9,16 +12,23 @@
  *     --figure KEY      which of the programs' figures (seconds)
  *     --less            ratio = ours / theirs, wanted at most X; else
  *                       theirs / ours, wanted at least X
+ *     --absolute        nobody else: the "ratio" is the figure itself, wanted
+ *                       at most X
+ *     --absent WHY      nothing is run: a row without ratios that says why
+ *     --table FILE      nothing is run: print the rows of the file
  *     --pairs N         5
  *     --json FILE       append the row to a list of rows
  *
  * A program tells its figures on lines "KEY NUMBER" of standard output, and
  * with "formats TEXT" which number formats it used; what it needs to get ready
  * is its own affair and not in the figure.  The last of several lines counts.
+ * The figure peak_mib is measured here: the most memory that the program or a
+ * program it ran and waited for ever had, in MiB.
  *
  * Machines are shared.  Before, between and after the runs a fixed loop is
- * timed on every processor at once; when its slowest time exceeds its fastest
- * by more than NOISE_MAX, the figures are printed and no ratio is.
+ * timed on every processor at once, LOOPS times, whose median counts; when the
+ * slowest exceeds the fastest by more than NOISE_MAX, the figures are printed
+ * and no ratio is.
  *
  * Exit status: 0 measured, 1 a program failed, 2 usage, 3 too noisy.
  */
@@ -29,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,7 +56,9 @@ extern char **environ;
 #define THREADS_MAX 64
 /* Of the calibration loop; about 30 ms on a core of 2020. */
 #define LOOP_STEPS 16000000
+#define LOOPS 5
 #define LIST_MAX ((size_t)1 << 24)
+#define PEAK "peak_mib"
 
 struct program {
     char **argv;
@@ -54,10 +67,12 @@ struct program {
 };
 
 struct options {
-    const char *name, *against, *key, *json;
+    const char *name, *against, *key, *json, *absent, *table;
     double target; // NAN: none
-    bool less;
+    bool less, absolute;
     int pairs;
+    int argc;
+    char **argv; // the whole command
 };
 
 struct spread {
@@ -101,7 +116,7 @@ static void *loop(void *result)
     return NULL;
 }
 
-static double calibrate(void)
+static double time_loop(void)
 {
     pthread_t thread[THREADS_MAX];
     double result[THREADS_MAX];
@@ -116,6 +131,15 @@ static double calibrate(void)
     for (size_t i = 0; i < started; i++)
         (void)pthread_join(thread[i], NULL);
     return seconds_now() - begin;
+}
+
+static double calibrate(void)
+{
+    double seconds[LOOPS];
+
+    for (int i = 0; i < LOOPS; i++)
+        seconds[i] = time_loop();
+    return spread_of(seconds, LOOPS).median;
 }
 
 /* "KEY NUMBER" and "formats TEXT" of one line. */
@@ -138,6 +162,7 @@ static double run_once(struct program *p, const char *key)
     double figure = NAN;
     char line[4096];
     pid_t pid;
+    struct rusage usage;
     posix_spawn_file_actions_t actions;
 
     if (pipe(fd) != 0 || posix_spawn_file_actions_init(&actions) != 0)
@@ -154,8 +179,12 @@ static double run_once(struct program *p, const char *key)
         take_line(p, &figure, key, line);
     if (in != NULL)
         (void)fclose(in);
-    if (failed != 0 || waitpid(pid, &state, 0) != pid || !WIFEXITED(state) ||
-        WEXITSTATUS(state) != 0 || !(figure > 0)) {
+    if (failed == 0 && wait4(pid, &state, 0, &usage) != pid)
+        failed = 1;
+    if (failed == 0 && strcmp(key, PEAK) == 0)
+        figure = (double)usage.ru_maxrss / 1024;
+    if (failed != 0 || !WIFEXITED(state) || WEXITSTATUS(state) != 0 ||
+        !(figure > 0)) {
         (void)fprintf(stderr, "versus: %s: no figure \"%s\"\n", p->argv[0],
                       key);
         return NAN;
@@ -171,7 +200,11 @@ static int run_pairs(double *noise, struct program side[2],
 
     for (int i = 0; i < 2 * o->pairs; i++) {
         struct program *p = &side[i % 2];
-        double figure = run_once(p, o->key), t;
+        double figure, t;
+
+        if (p->argv == NULL)
+            continue;
+        figure = run_once(p, o->key);
 
         if (isnan(figure))
             return 1;
@@ -187,15 +220,37 @@ static int run_pairs(double *noise, struct program side[2],
     return 0;
 }
 
-static void put_command(struct json_writer *w, const struct program side[2])
+/* A word as a shell takes it. */
+static void put_word(struct buf *text, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_./=,:+@%";
+
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        buf_puts(text, word);
+        return;
+    }
+    buf_putc(text, '\'');
+    for (; *word != '\0'; word++)
+        buf_printf(text, *word == '\'' ? "'\\''" : "%c", *word);
+    buf_putc(text, '\'');
+}
+
+/* What measures this row again, in the same folder; the file of rows is left
+ * out. */
+static void put_command(struct json_writer *w, const struct options *o)
 {
     struct buf text;
 
     buf_init(&text, 65536);
-    for (int i = 0; i < 2; i++) {
-        for (char **a = side[i].argv; *a != NULL; a++)
-            buf_printf(&text, "%s%s", a == side[i].argv ? "" : " ", *a);
-        buf_printf(&text, "%s", i == 0 ? " -- " : "");
+    for (int i = 0; i < o->argc; i++) {
+        if (strcmp(o->argv[i], "--json") == 0) {
+            i++;
+            continue;
+        }
+        if (i > 0)
+            buf_putc(&text, ' ');
+        put_word(&text, o->argv[i]);
     }
     json_field_text(w, "command", buf_text(&text));
     buf_free(&text);
@@ -217,7 +272,21 @@ static void put_spread(struct json_writer *w, const char *key,
 
 static bool is_met(double ratio, const struct options *o)
 {
-    return o->less ? ratio <= o->target : ratio >= o->target;
+    return o->less || o->absolute ? ratio <= o->target : ratio >= o->target;
+}
+
+/* Why there is no ratio; "" when there is one. */
+static const char *why_none(char out[128], const struct options *o,
+                            double noise)
+{
+    out[0] = '\0';
+    if (o->absent != NULL)
+        (void)snprintf(out, 128, "%.120s", o->absent);
+    else if (noise > NOISE_MAX)
+        (void)snprintf(out, 128,
+                       "the machine's own speed varied by %.0f %% meanwhile",
+                       100 * (noise - 1));
+    return out;
 }
 
 /* The row; a ratio that may not be told is null. */
@@ -225,27 +294,36 @@ static void put_row(struct json_writer *w, const struct options *o,
                     const struct program side[2], struct spread ratio,
                     double noise)
 {
-    bool is_quiet = noise <= NOISE_MAX;
+    char why[128];
+    bool is_told = why_none(why, o, noise)[0] == '\0';
 
     json_open(w, '{');
     json_field_text(w, "name", o->name);
-    json_field_number(w, "ratio_median", is_quiet ? ratio.median : NAN);
-    json_field_number(w, "ratio_min", is_quiet ? ratio.min : NAN);
-    json_field_number(w, "ratio_max", is_quiet ? ratio.max : NAN);
+    json_field_number(w, "ratio_median", is_told ? ratio.median : NAN);
+    json_field_number(w, "ratio_min", is_told ? ratio.min : NAN);
+    json_field_number(w, "ratio_max", is_told ? ratio.max : NAN);
     json_field_number(w, "target", o->target);
     json_put_key(w, "met");
-    if (is_quiet && !isnan(o->target))
+    if (is_told && !isnan(o->target))
         json_put_bool(w, is_met(ratio.median, o));
     else
         json_put_null(w);
     json_field_text(w, "against", o->against);
-    put_command(w, side);
-    json_field_text(w, "ratio", o->less ? "ours / theirs" : "theirs / ours");
+    put_command(w, o);
+    json_field_text(w, "ratio",
+                    o->absolute ? "ours"
+                    : o->less   ? "ours / theirs"
+                                : "theirs / ours");
     json_field_text(w, "figure", o->key);
-    put_spread(w, "ours", &side[0], o->pairs);
-    put_spread(w, "theirs", &side[1], o->pairs);
-    json_field_int(w, "pairs", o->pairs);
-    json_field_number(w, "noise", noise);
+    if (!is_told)
+        json_field_text(w, "why", why);
+    if (o->absent == NULL) {
+        put_spread(w, "ours", &side[0], o->pairs);
+        if (!o->absolute)
+            put_spread(w, "theirs", &side[1], o->pairs);
+        json_field_int(w, "pairs", o->pairs);
+        json_field_number(w, "noise", noise);
+    }
     json_close(w, '}');
 }
 
@@ -278,21 +356,76 @@ done:
 static void print_row(const struct options *o, const struct program side[2],
                       struct spread ratio, double noise)
 {
-    struct spread ours = spread_of(side[0].figure, o->pairs);
-    struct spread theirs = spread_of(side[1].figure, o->pairs);
+    char why[128];
 
-    (void)printf("%s: %s %.4g (%s), %s %.4g (%s)", o->name, o->key, ours.median,
-                 side[0].formats, o->against, theirs.median, side[1].formats);
-    if (noise > NOISE_MAX) {
-        (void)printf("; no ratio: the machine's own speed varied by %.0f %%\n",
-                     100 * (noise - 1));
+    (void)printf("%s: ", o->name);
+    if (o->absent == NULL)
+        (void)printf("%s %.4g (%s)", o->key,
+                     spread_of(side[0].figure, o->pairs).median,
+                     side[0].formats);
+    if (o->absent == NULL && !o->absolute)
+        (void)printf(", %s %.4g (%s)", o->against,
+                     spread_of(side[1].figure, o->pairs).median,
+                     side[1].formats);
+    if (why_none(why, o, noise)[0] != '\0') {
+        (void)printf("; no ratio: %s\n", why);
         return;
     }
     (void)printf("; %.2f [%.2f, %.2f]", ratio.median, ratio.min, ratio.max);
     if (!isnan(o->target))
-        (void)printf(", target %s %.2f: %s", o->less ? "<=" : ">=", o->target,
+        (void)printf(", target %s %.2f: %s",
+                     o->less || o->absolute ? "<=" : ">=", o->target,
                      is_met(ratio.median, o) ? "met" : "missed");
     (void)printf("\n");
+}
+
+/* ---- the table ---------------------------------------------------------- */
+
+static void print_cells(const struct json *row)
+{
+    const struct json *ratio = json_get(row, "ratio_median");
+    const struct json *met = json_get(row, "met");
+    const char *kind = json_text(json_get(row, "ratio"), "");
+    bool is_most = strcmp(kind, "theirs / ours") != 0;
+
+    (void)printf("%-36.36s  %-34.34s", json_text(json_get(row, "name"), ""),
+                 json_text(json_get(row, "against"), ""));
+    if (json_is_number(ratio))
+        (void)printf("  %7.2f [%7.2f, %7.2f]", json_number(ratio, 0),
+                     json_number(json_get(row, "ratio_min"), 0),
+                     json_number(json_get(row, "ratio_max"), 0));
+    else
+        (void)printf("  %7s %18s", "-", "");
+    if (json_is_number(json_get(row, "target")))
+        (void)printf("  %s %6.2f", is_most ? "<=" : ">=",
+                     json_number(json_get(row, "target"), 0));
+    else
+        (void)printf("  %9s", "");
+    (void)printf("  %-6s  %s/%s",
+                 json_is_bool(met) ? json_bool(met, false) ? "met" : "missed"
+                                   : "-",
+                 json_text(json_get(json_get(row, "ours"), "formats"), "-"),
+                 json_text(json_get(json_get(row, "theirs"), "formats"), "-"));
+    if (json_get(row, "why") != NULL)
+        (void)printf("  %s", json_text(json_get(row, "why"), ""));
+    (void)printf("\n");
+}
+
+static int print_table(const char *path)
+{
+    struct json *list;
+    struct err err;
+
+    if (json_read(&list, path, LIST_MAX, &err) != OK) {
+        (void)fprintf(stderr, "versus: %s\n", err.text);
+        return 1;
+    }
+    (void)printf("%-36s  %-34s  %7s [%7s, %7s]  %9s  %-6s  %s\n", "work",
+                 "against", "ratio", "min", "max", "target", "", "formats");
+    for (size_t i = 0; i < json_size(list); i++)
+        print_cells(json_at(list, i));
+    json_free(list);
+    return 0;
 }
 
 static int usage(const char *what)
@@ -304,45 +437,84 @@ static int usage(const char *what)
     return 2;
 }
 
+/* Where an option's value goes; NULL: there is no such option. */
+static const char **place_of(struct options *o, const char *name)
+{
+    static const char *const names[] = {"--name", "--against", "--figure",
+                                        "--json", "--absent",  "--table"};
+    const char **const place[] = {&o->name, &o->against, &o->key,
+                                  &o->json, &o->absent,  &o->table};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return place[i];
+    return NULL;
+}
+
+/* One option; how many words it has, 0 when it is none. */
+static int parse_option(struct options *o, const char *name, const char *value)
+{
+    const char **place = place_of(o, name);
+
+    if (strcmp(name, "--less") == 0) {
+        o->less = true;
+        return 1;
+    }
+    if (strcmp(name, "--absolute") == 0) {
+        o->absolute = true;
+        return 1;
+    }
+    if (value == NULL)
+        return 0;
+    if (place != NULL)
+        *place = value;
+    else if (strcmp(name, "--target") == 0)
+        o->target = strtod(value, NULL);
+    else if (strcmp(name, "--pairs") == 0)
+        o->pairs = (int)strtol(value, NULL, 10);
+    else
+        return 0;
+    return 2;
+}
+
 /* Options up to "--"; the two commands behind it.  0, or 2 for misuse. */
 static int parse(struct options *o, struct program side[2], int argc,
                  char **argv)
 {
     int i = 1;
 
-    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-        if (strcmp(argv[i], "--less") == 0) {
-            o->less = true;
-            continue;
-        }
-        if (value == NULL)
-            return usage("an option without a value");
-        if (strcmp(argv[i], "--name") == 0)
-            o->name = value;
-        else if (strcmp(argv[i], "--against") == 0)
-            o->against = value;
-        else if (strcmp(argv[i], "--figure") == 0)
-            o->key = value;
-        else if (strcmp(argv[i], "--json") == 0)
-            o->json = value;
-        else if (strcmp(argv[i], "--target") == 0)
-            o->target = strtod(value, NULL);
-        else if (strcmp(argv[i], "--pairs") == 0)
-            o->pairs = (int)strtol(value, NULL, 10);
-        else
+    while (i < argc && strcmp(argv[i], "--") != 0) {
+        int words = parse_option(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        if (words == 0)
             return usage(argv[i]);
-        i++;
+        i += words;
     }
+    if (o->absent != NULL || o->table != NULL)
+        return i == argc ? 0 : usage("a command that is not run");
+    if (o->pairs < 1 || o->pairs > PAIRS_MAX)
+        return usage("--pairs");
     side[0].argv = argv + i + 1;
     for (i++; i < argc && strcmp(argv[i], "--") != 0; i++)
         ;
-    if (i + 1 >= argc || side[0].argv == argv + i)
+    if (i > argc || side[0].argv == argv + i)
+        return usage("a command is wanted");
+    if (o->absolute)
+        return i == argc ? 0 : usage("one command is wanted");
+    if (i + 1 >= argc)
         return usage("two commands are wanted");
     argv[i] = NULL;
     side[1].argv = argv + i + 1;
-    return o->pairs >= 1 && o->pairs <= PAIRS_MAX ? 0 : usage("--pairs");
+    return 0;
+}
+
+static void find_ratios(double ratio[PAIRS_MAX], const struct options *o,
+                        const struct program side[2])
+{
+    for (int i = 0; i < o->pairs; i++) {
+        double ours = side[0].figure[i], theirs = side[1].figure[i];
+
+        ratio[i] = o->absolute ? ours : o->less ? ours / theirs : theirs / ours;
+    }
 }
 
 int main(int argc, char **argv)
@@ -351,26 +523,33 @@ int main(int argc, char **argv)
                         .against = "theirs",
                         .key = "seconds",
                         .target = NAN,
-                        .pairs = 5};
+                        .pairs = 5,
+                        .argc = argc};
     static struct program side[2];
-    double ratio[PAIRS_MAX], noise;
+    double ratio[PAIRS_MAX] = {0}, noise = 1;
     struct err err;
-    int code = parse(&o, side, argc, argv);
+    struct spread s;
+    int code = 1;
 
-    if (code == 0)
+    /* The words of the whole command, before one of them becomes NULL. */
+    o.argv = mem_calloc((size_t)argc + 1, sizeof *o.argv);
+    if (o.argv != NULL) {
+        memcpy(o.argv, argv, (size_t)argc * sizeof *argv);
+        code = parse(&o, side, argc, argv);
+    }
+    if (code == 0 && o.table != NULL)
+        return print_table(o.table);
+    if (code == 0 && o.absent == NULL)
         code = run_pairs(&noise, side, &o);
     if (code != 0)
         return code;
-    for (int i = 0; i < o.pairs; i++) {
-        double ours = side[0].figure[i], theirs = side[1].figure[i];
-
-        ratio[i] = o.less ? ours / theirs : theirs / ours;
-    }
-    struct spread s = spread_of(ratio, o.pairs);
+    find_ratios(ratio, &o, side);
+    s = spread_of(ratio, o.pairs);
     print_row(&o, side, s, noise);
     if (o.json != NULL && append(&o, side, s, noise, &err) != OK) {
         (void)fprintf(stderr, "versus: %s\n", err.text);
         return 1;
     }
+    mem_free(o.argv);
     return noise > NOISE_MAX ? 3 : 0;
 }
