@@ -35,7 +35,7 @@ whole)
     formats=$2
     shift 2
     begin=$(now)
-    "$@" >&2
+    "$@" >/dev/null
     end=$(now)
     echo "formats $formats"
     echo "$begin $end" | awk '{ printf "seconds %.3f\n", $2 - $1 }'

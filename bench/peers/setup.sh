@@ -18,6 +18,10 @@ if [ ! -x "$python" ] || ! cmp -s "$here/requirements.txt" "$stamp"; then
         python3 -m venv "$folder" &&
             "$folder/bin/pip" install --quiet --disable-pip-version-check \
                 -r "$here/requirements.txt" &&
+            # Built from source, which takes minutes and may fail: then only
+            # its own row is missing.
+            { "$folder/bin/pip" install --quiet --disable-pip-version-check \
+                llama_cpp_python==0.3.36 || true; } &&
             cp "$here/requirements.txt" "$stamp"
     } >&2 || {
         echo "setup.sh: the peers cannot be installed" >&2

@@ -18,7 +18,6 @@ import argparse
 import multiprocessing
 import pathlib
 import re
-import resource
 import time
 
 import numpy as np
@@ -186,11 +185,8 @@ def main():
     rows = sum(step["responses"] for step, _ in reduced)
     kl = np.concatenate([response["kl"] for _, response in reduced])
     seconds = time.perf_counter() - begin
-    peak = max(resource.getrusage(who).ru_maxrss / 1024
-               for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(f"responses {rows}")
     print(f"kl {kl.mean():.9g}")
-    print(f"peak_mib {peak:.1f}")
     clock.told([seconds], "JSON text, float64")
 
 

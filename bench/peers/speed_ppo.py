@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """PPO iterations in TRL: sampling, reference, value and reward models, and the
-epochs of updates, as `plumb ppo` does them.  The figure is the median over all
-iterations but the first; peak_mib is the most memory the process ever had.
+epochs of updates, as `plumb ppo` does them: the same prompts, lengths, epochs
+and minibatches, value and reward models of the policy's size.  The figure is
+the median over all iterations but the first.
+
+What differs: TRL pads to the longest and computes in the padding, samples on
+where a response ended until all have, keeps the logits of all tokens and
+vocabulary entries, and in LoRA trains the whole value model.
 
 Use: V/bin/python speed_ppo.py f32|bf16 POLICY REWARD PROMPTS.jsonl ROLLOUTS \\
          NEW_TOKENS EPOCHS MINIBATCHES [--lora RANK] [--iterations N]
@@ -10,7 +15,6 @@ POLICY and REWARD are folders, PROMPTS has one {"prompt": text} a line.
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 
@@ -86,13 +90,13 @@ def main():
         config = PPOConfig(
             output_dir=out, use_cpu=True, bf16=a.kind == "bf16",
             gradient_checkpointing=False, learning_rate=1e-5,
-            per_device_train_batch_size=a.rollouts // a.minibatches,
-            gradient_accumulation_steps=a.minibatches,
-            num_mini_batches=a.minibatches,
+            # One update a minibatch: TRL's accumulation counts minibatches.
+            per_device_train_batch_size=a.rollouts,
+            gradient_accumulation_steps=1, num_mini_batches=a.minibatches,
             local_rollout_forward_batch_size=a.rollouts,
             num_ppo_epochs=a.epochs, response_length=a.new_tokens,
             total_episodes=a.rollouts * a.iterations, temperature=1.0,
-            stop_token=None, num_sample_generations=0, report_to="none",
+            stop_token="eos", num_sample_generations=0, report_to="none",
             save_strategy="no", logging_steps=1, disable_tqdm=True)
         trainer = PPOTrainer(
             args=config, processing_class=tokenizer, model=policy,
@@ -101,8 +105,6 @@ def main():
             callbacks=[clock])
         trainer.train()
     seconds = [b - a for a, b in zip(clock.moments, clock.moments[1:])]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak_mib {peak:.1f}")
     speed.told(seconds[1:] or seconds, a.kind)
 
 
