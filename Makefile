@@ -12,7 +12,7 @@ PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .PHONY: help build demo story check check-mpi exam real real-quick real-full bench \
-	bench-scenarios acceptance install format tidy fuzz clean
+	bench-growth bench-parts bench-scenarios acceptance install format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, diagnose it'
@@ -25,7 +25,10 @@ help:
 	@echo 'make real             the same on a real model and real data (DATA=DIR;'
 	@echo '                      about an hour; real-quick, real-full)'
 	@echo 'make build            $(PLUMB)'
-	@echo 'make bench            speed of this machine, against the oneDNN ceiling'
+	@echo 'make bench            Plumb and other programs in turn, as ratios, into'
+	@echo '                      build/bench.json (docs/benchmarks.md; ROWS=..., hours)'
+	@echo 'make bench-growth     how time and memory grow, as exponents and pictures'
+	@echo 'make bench-parts      kernels, scanner, store by themselves'
 	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
 	@echo 'make acceptance       published results in small, each with its figure and'
 	@echo '                      its criterion (docs/acceptance.md; an hour)'
@@ -83,7 +86,19 @@ exam: build
 	@cmake --build --preset release --target exam_grade -j $(JOBS)
 	PLUMB=$(PLUMB) tests/exam/exam.sh $(EXAM)
 
-bench:
+bench: build
+	@cmake --build --preset release --target versus bench_step bench_limit \
+		make_traces -j $(JOBS)
+	@cmake --build --preset release --target bench_generate -j $(JOBS) \
+		2> /dev/null > /dev/null || true
+	bench/run.sh $(RELEASE)
+
+bench-growth: build
+	@cmake --build --preset release --target cost growth make_traces \
+		-j $(JOBS)
+	bench/growth.sh $(RELEASE)
+
+bench-parts:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release --target bench_nn bench_model \

@@ -5,7 +5,7 @@
 #
 #     ours.sh steps FORMATS SKIP plumb STAGE OPTION ...
 #         the median of the seconds from one row of timing.jsonl to the next,
-#         after the first SKIP rows; the run goes to a folder of its own
+#         from row SKIP on; the run goes to a folder of its own
 #     ours.sh whole FORMATS COMMAND ...
 #         seconds from start to end
 set -eu
@@ -23,13 +23,10 @@ steps)
     trap 'exit 1' HUP INT TERM
     "$@" --quiet --out "$run/run" >&2
     echo "formats $formats"
-    [ ! -d "$run/run/rollouts" ] ||
-        for file in "$run"/run/rollouts/*; do zstd -dc "$file"; done |
-        jq -s '"tokens \([.[].tokens | length] | add / length)"' -r
-    jq -s -r --argjson skip "$skip" '[.[$skip - 1:] | [.[1:], .[:-1]]
-        | transpose[] | .[0].time - .[1].time] | sort
-        | "seconds \((.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2)"
-        ' "$run/run/timing.jsonl"
+    sed 's/.*"time":\([0-9.e+]*\).*/\1/' "$run/run/timing.jsonl" |
+        awk -v skip="$skip" 'NR > skip { print $1 - before } { before = $1 }' |
+        sort -g | awk '{ x[NR] = $1 } END { printf "seconds %.6f\n",
+            (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
     ;;
 whole)
     formats=$2
