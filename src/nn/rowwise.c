@@ -1,0 +1,417 @@
+#include "nn/rowwise.h"
+
+#include <assert.h>
+#include <string.h>
+
+/*
+ * This file alone is compiled with -ffp-contract=fast: a product added to a
+ * sum is one fused operation where the level has such.
+ *
+ * A tile is COLUMNS rows of W against all lanes of a block; its sums stay in
+ * registers, 24 of the 32 that AVX-512 has.  Its part of W is copied (and
+ * widened) LINE floats of each row at a time to where it stays in the first
+ * level of cache: rows that are a power of two apart would evict each other
+ * there.
+ */
+#define LINE ((size_t)16)
+#define COLUMNS_MAX 24
+
+/* Bytes of turned rows that stay in the second level of cache while the
+ * weights go by. */
+#define BLOCKS_BYTES ((size_t)640 << 10)
+
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch((p), 0, 2)
+#define UNROLL _Pragma("GCC unroll 24")
+#else
+#define PREFETCH(p) ((void)(p))
+#define UNROLL
+#endif
+
+typedef float v16 __attribute__((vector_size(64)));
+typedef uint32_t bits16 __attribute__((vector_size(64)));
+typedef uint16_t half16 __attribute__((vector_size(32)));
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define AT_V3 __attribute__((target("avx2,fma")))
+#define AT_V4                                                                  \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define AT_V3
+#define AT_V4
+#endif
+
+enum rowwise_level rowwise_level(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return ROWWISE_PLAIN;
+    if (__builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return ROWWISE_V4;
+    return ROWWISE_V3;
+#else
+    return ROWWISE_PLAIN;
+#endif
+}
+
+size_t rowwise_lanes(enum rowwise_level level, size_t M)
+{
+    return level == ROWWISE_V4 && M > 16 ? 32 : 16;
+}
+
+/* `n` of a row's weights, a line at most, as floats. */
+NN_INLINE void fetch(float *restrict line, const struct weight *w, size_t at,
+                     size_t n)
+{
+    half16 narrow = {0};
+    bits16 wide;
+
+    if (w->f32 != NULL) {
+        memcpy(line, w->f32 + at, n * sizeof *line);
+        return;
+    }
+    memcpy(&narrow, w->bf16 + at, n * sizeof *w->bf16);
+    wide = __builtin_convertvector(narrow, bits16) << 16;
+    memcpy(line, &wide, sizeof wide);
+}
+
+NN_INLINE void fetch_all(float *restrict panel, const struct weight *w,
+                         size_t at, size_t n, size_t K, size_t columns)
+{
+    /* Copies of known length. */
+    if (n == LINE) {
+        UNROLL
+        for (size_t c = 0; c < columns; c++)
+            fetch(panel + c * LINE, w, at + c * K, LINE);
+        return;
+    }
+    for (size_t c = 0; c < columns; c++)
+        fetch(panel + c * LINE, w, at + c * K, n);
+}
+
+/* What lies ahead, as many lines of cache as were just read. */
+NN_INLINE const char *look_ahead(const char *ahead, bool is_narrow,
+                                 size_t columns)
+{
+    size_t lines = is_narrow ? columns / 2 : columns;
+
+    if (ahead == NULL)
+        return NULL;
+    UNROLL
+    for (size_t c = 0; c < lines; c++)
+        PREFETCH(ahead + c * 64);
+    return ahead + lines * 64;
+}
+
+/* z[c,:] for `columns` rows of W from float or bfloat16 number `at` on;
+ * V vectors of lanes. */
+NN_INLINE void tile(float *restrict z, const float *restrict turned,
+                    const struct weight *w, size_t at, size_t K, size_t V,
+                    size_t columns, const char *ahead)
+{
+    _Alignas(64) float panel[2][COLUMNS_MAX * LINE];
+    bool is_narrow = w->f32 == NULL;
+    v16 sum[COLUMNS_MAX];
+
+    UNROLL
+    for (size_t c = 0; c < columns * V; c++)
+        sum[c] = (v16){0};
+    fetch_all(panel[0], w, at, K < LINE ? K : LINE, K, columns);
+    for (size_t line = 0; line < K; line += LINE) {
+        size_t depth = K - line < LINE ? K - line : LINE;
+        const float *p = panel[line / LINE % 2];
+
+        if (line + LINE < K) {
+            size_t rest = K - line - LINE;
+
+            fetch_all(panel[(line / LINE + 1) % 2], w, at + line + LINE,
+                      rest < LINE ? rest : LINE, K, columns);
+        }
+        ahead = look_ahead(ahead, is_narrow, columns);
+        for (size_t k = 0; k < depth; k++) {
+            v16 a, b;
+
+            memcpy(&a, turned, sizeof a);
+            memcpy(&b, turned + (V - 1) * LINE, sizeof b);
+            UNROLL
+            for (size_t c = 0; c < columns; c++) {
+                float w_ck = p[c * LINE + k];
+
+                sum[c * V] += a * w_ck;
+                if (V == 2)
+                    sum[c * V + 1] += b * w_ck;
+            }
+            turned += V * LINE;
+        }
+    }
+    UNROLL
+    for (size_t c = 0; c < columns * V; c++)
+        memcpy(z + c * LINE, &sum[c], sizeof sum[c]);
+}
+
+/* A run of rows of W: tiles of `columns` and then single rows. */
+NN_INLINE void block(float *restrict z, const float *restrict turned,
+                     struct weight w, size_t first, size_t N, size_t K,
+                     size_t V, size_t columns, bool next)
+{
+    size_t n = 0;
+
+    for (; n + columns <= N; n += columns) {
+        size_t after = (first + n + columns) * K;
+        const char *ahead = w.f32 != NULL ? (const char *)(w.f32 + after)
+                                          : (const char *)(w.bf16 + after);
+
+        tile(z + n * V * LINE, turned, &w, (first + n) * K, K, V, columns,
+             next || n + 2 * columns <= N ? ahead : NULL);
+    }
+    for (; n < N; n++)
+        tile(z + n * V * LINE, turned, &w, (first + n) * K, K, V, 1, NULL);
+}
+
+/* Each kind of weight gets loops of its own. */
+NN_INLINE void block_of_kind(float *restrict z, const float *restrict turned,
+                             struct weight w, size_t first, size_t N, size_t K,
+                             size_t V, size_t columns, bool next)
+{
+    struct weight wide = {.f32 = w.f32};
+    struct weight narrow = {.bf16 = w.bf16};
+
+    if (w.f32 != NULL)
+        block(z, turned, wide, first, N, K, V, columns, next);
+    else
+        block(z, turned, narrow, first, N, K, V, columns, next);
+}
+
+AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
+                           struct weight w, size_t first, size_t N, size_t K,
+                           size_t lanes, bool next)
+{
+    if (lanes == 32)
+        block_of_kind(z, turned, w, first, N, K, 2, 12, next);
+    else
+        block_of_kind(z, turned, w, first, N, K, 1, 24, next);
+}
+
+AT_V3 static void block_v3(float *restrict z, const float *restrict turned,
+                           struct weight w, size_t first, size_t N, size_t K,
+                           bool next)
+{
+    block_of_kind(z, turned, w, first, N, K, 1, 6, next);
+}
+
+static void block_plain(float *restrict z, const float *restrict turned,
+                        struct weight w, size_t first, size_t N, size_t K,
+                        bool next)
+{
+    block_of_kind(z, turned, w, first, N, K, 1, 2, next);
+}
+
+void rowwise_block(float *restrict z, const float *restrict turned,
+                   struct weight w, size_t first, size_t N, size_t K,
+                   size_t lanes, bool next, enum rowwise_level level)
+{
+    assert((w.f32 == NULL) != (w.bf16 == NULL));
+    assert(lanes == 16 || (lanes == 32 && level == ROWWISE_V4));
+    if (level == ROWWISE_V4)
+        block_v4(z, turned, w, first, N, K, lanes, next);
+    else if (level == ROWWISE_V3)
+        block_v3(z, turned, w, first, N, K, next);
+    else
+        block_plain(z, turned, w, first, N, K, next);
+}
+
+/* One exchange of a transposition: lanes of a and b, b rows further down,
+ * across the diagonal of blocks of the size that the indices tell. */
+#define SWAP(i, j, ...)                                                        \
+    do {                                                                       \
+        v16 one = __builtin_shufflevector(r[i], r[j], LOW_##__VA_ARGS__);      \
+        r[j] = __builtin_shufflevector(r[i], r[j], HIGH_##__VA_ARGS__);        \
+        r[i] = one;                                                            \
+    } while (0)
+#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+
+NN_INLINE void transpose16(v16 r[16])
+{
+    UNROLL
+    for (size_t i = 0; i < 16; i += 2)
+        SWAP(i, i + 1, 1);
+    UNROLL
+    for (size_t i = 0; i < 16; i += i % 4 == 1 ? 3 : 1)
+        SWAP(i, i + 2, 2);
+    UNROLL
+    for (size_t i = 0; i < 16; i += i % 8 == 3 ? 5 : 1)
+        SWAP(i, i + 4, 4);
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        SWAP(i, i + 8, 8);
+}
+
+/* 16 columns of rowwise_turn() for 16 lanes, of which M are rows. */
+NN_INLINE void turn16(float *restrict turned, const float *restrict x,
+                      size_t ldx, size_t M, size_t lanes)
+{
+    v16 r[16];
+
+    for (size_t m = 0; m < 16; m++) {
+        r[m] = (v16){0};
+        if (m < M)
+            memcpy(&r[m], x + m * ldx, sizeof r[m]);
+    }
+    transpose16(r);
+    for (size_t k = 0; k < 16; k++)
+        memcpy(turned + k * lanes, &r[k], sizeof r[k]);
+}
+
+NN_INLINE void turn_all(float *restrict turned, const float *restrict x,
+                        size_t ldx, size_t M, size_t K, size_t lanes)
+{
+    size_t k = 0;
+
+    for (; k + 16 <= K; k += 16)
+        for (size_t m = 0; m < lanes; m += 16)
+            turn16(turned + k * lanes + m, x + m * ldx + k, ldx,
+                   M < m ? 0 : M - m, lanes);
+    for (; k < K; k++)
+        for (size_t m = 0; m < lanes; m++)
+            turned[k * lanes + m] = m < M ? x[m * ldx + k] : 0.0f;
+}
+
+/* y[m,c] = z[c,m] (+ y[m,c]) for M <= 16 rows and 16 columns. */
+NN_INLINE void put16(float *restrict y, size_t ldy, const float *restrict z,
+                     size_t M, size_t lanes, bool accumulate)
+{
+    v16 r[16];
+
+    for (size_t c = 0; c < 16; c++)
+        memcpy(&r[c], z + c * lanes, sizeof r[c]);
+    transpose16(r);
+    for (size_t m = 0; m < M; m++) {
+        v16 old = {0};
+
+        if (accumulate) {
+            memcpy(&old, y + m * ldy, sizeof old);
+            r[m] = old + r[m];
+        }
+        memcpy(y + m * ldy, &r[m], sizeof r[m]);
+    }
+}
+
+/* The same for M rows and N columns. */
+NN_INLINE void put_all(float *restrict y, size_t ldy, const float *restrict z,
+                       size_t M, size_t N, size_t lanes, bool accumulate)
+{
+    size_t c = 0;
+
+    for (; c + 16 <= N; c += 16)
+        for (size_t m = 0; m < M; m += 16)
+            put16(y + m * ldy + c, ldy, z + c * lanes + m,
+                  M - m < 16 ? M - m : 16, lanes, accumulate);
+    for (; c < N; c++)
+        for (size_t m = 0; m < M; m++) {
+            float *y_mc = y + m * ldy + c;
+
+            *y_mc = accumulate ? *y_mc + z[c * lanes + m] : z[c * lanes + m];
+        }
+}
+
+AT_V4 static void turn_v4(float *restrict turned, const float *restrict x,
+                          size_t ldx, size_t M, size_t K, size_t lanes)
+{
+    turn_all(turned, x, ldx, M, K, lanes);
+}
+
+AT_V4 static void put_v4(float *restrict y, size_t ldy, const float *restrict z,
+                         size_t M, size_t N, size_t lanes, bool accumulate)
+{
+    put_all(y, ldy, z, M, N, lanes, accumulate);
+}
+
+void rowwise_turn(float *restrict turned, const float *restrict x, size_t ldx,
+                  size_t M, size_t K, size_t lanes, enum rowwise_level level)
+{
+    assert(M <= lanes);
+    if (level == ROWWISE_V4)
+        turn_v4(turned, x, ldx, M, K, lanes);
+    else
+        turn_all(turned, x, ldx, M, K, lanes);
+}
+
+static void put_back(float *restrict y, size_t ldy, const float *restrict z,
+                     size_t M, size_t N, size_t lanes, bool accumulate,
+                     enum rowwise_level level)
+{
+    if (level == ROWWISE_V4)
+        put_v4(y, ldy, z, M, N, lanes, accumulate);
+    else
+        put_all(y, ldy, z, M, N, lanes, accumulate);
+}
+
+/* Rows whose turned form is worked off together, a multiple of ROWWISE_LANES. */
+static size_t chunk_rows(size_t K)
+{
+    size_t rows = BLOCKS_BYTES / sizeof(float) / (K > 0 ? K : 1);
+
+    return rows < ROWWISE_LANES ? ROWWISE_LANES
+                                : rows / ROWWISE_LANES * ROWWISE_LANES;
+}
+
+size_t rowwise_scratch(size_t M, size_t K)
+{
+    size_t rows = (M + ROWWISE_LANES - 1) / ROWWISE_LANES * ROWWISE_LANES;
+    size_t most = chunk_rows(K);
+
+    return (rows < most ? rows : most) * K;
+}
+
+/* Rows of W between two turns to the next block of rows of x: whole tiles at
+ * every level, and whole vectors of y. */
+#define STEP ((size_t)48)
+
+/* At most chunk_rows() rows of p. */
+static void chunk_nt(const struct rowwise_product *p, size_t m0, size_t M,
+                     float *restrict turned, enum rowwise_level level)
+{
+    _Alignas(64) float z[STEP * ROWWISE_LANES];
+    size_t K = p->K;
+
+    for (size_t m = 0, lanes; m < M; m += lanes) {
+        size_t rows = M - m;
+
+        lanes = rowwise_lanes(level, rows);
+        rowwise_turn(turned + m * K, p->x + (m0 + m) * p->ldx, p->ldx,
+                     rows < lanes ? rows : lanes, K, lanes, level);
+    }
+    for (size_t n = 0; n < p->N; n += STEP) {
+        size_t columns = p->N - n < STEP ? p->N - n : STEP;
+
+        for (size_t m = 0, lanes; m < M; m += lanes) {
+            size_t rows = M - m;
+
+            lanes = rowwise_lanes(level, rows);
+            rows = rows < lanes ? rows : lanes;
+            rowwise_block(z, turned + m * K, p->w, n, columns, K, lanes,
+                          m == 0 && n + 2 * STEP <= p->N, level);
+            put_back(p->y + (m0 + m) * p->ldy + n, p->ldy, z, rows, columns,
+                     lanes, p->accumulate, level);
+        }
+    }
+}
+
+void rowwise_nt(const struct rowwise_product *p, float *restrict scratch,
+                enum rowwise_level level)
+{
+    size_t most = chunk_rows(p->K);
+
+    for (size_t m = 0; m < p->M; m += most)
+        chunk_nt(p, m, p->M - m < most ? p->M - m : most, scratch, level);
+}
