@@ -17,6 +17,7 @@
 #include "nn/gemm.h"
 #include "nn/lmhead.h"
 #include "nn/ops.h"
+#include "nn/paged.h"
 #include "nn/rope.h"
 #include "nn/weight.h"
 
@@ -44,10 +45,11 @@ static struct {
     struct rope rope;
     double rate[D / 2];
     float *norm, *dnorm, *gate_up, *dgate_up, *act, *hidden, *dhidden;
-    float *dweight, *row, *dlogp, *dentropy, *cache_k, *cache_v;
+    float *dweight, *row, *dlogp, *dentropy, *cache;
     int32_t token[N], position[N], target[N];
     uint8_t banned[V];
-    size_t start[SEQS + 1], slot[B], len[B];
+    size_t start[SEQS + 1], len[B];
+    float *page[B][(T + PAGED_ROWS - 1) / PAGED_ROWS];
     struct pack pack;
     struct lmhead head;
     double ceiling; // FLOP per ns
@@ -74,8 +76,8 @@ static void set_up(void)
     b.weight = measure_floats((size_t)V * 2 * F);
     b.dweight = measure_floats((size_t)V * 2 * F);
     b.rope = (struct rope){D, T, b.rate, measure_floats((size_t)T * D)};
-    b.cache_k = measure_floats((size_t)B * T * G * D);
-    b.cache_v = measure_floats((size_t)B * T * G * D);
+    size_t pages = sizeof b.page[0] / sizeof b.page[0][0];
+    b.cache = measure_floats(B * pages * paged_floats(G, D));
     b.big_a = measure_floats((size_t)BIG * BIG);
     b.big_b = measure_floats((size_t)BIG * BIG);
     b.big_c = measure_floats((size_t)BIG * BIG);
@@ -91,7 +93,8 @@ static void set_up(void)
     for (size_t s = 0; s <= SEQS; s++)
         b.start[s] = s * T;
     for (size_t i = 0; i < B; i++) {
-        b.slot[i] = i;
+        for (size_t p = 0; p < pages; p++)
+            b.page[i][p] = b.cache + (i * pages + p) * paged_floats(G, D);
         b.len[i] = T / 2 + i % (T / 2);
     }
     b.pack = (struct pack){b.token, b.position, b.start, SEQS, N, NULL};
@@ -266,8 +269,9 @@ static void run_head_back_entropy(void)
 
 static void run_decode(void)
 {
-    attention_decode(b.out, b.qkv, b.cache_k, b.cache_v, b.slot, b.len, B, T, H,
-                     G, D, b.scratch);
+    for (size_t i = 0; i < B; i++)
+        paged_attend(b.out + i * H * D, b.qkv + i * (H + 2 * G) * D, b.page[i],
+                     0, b.len[i], H, G, D, b.scratch);
 }
 
 static void run_softmax(void)
@@ -320,7 +324,7 @@ static void bench_elements(void)
            time_ns(run_head_back_entropy, 20) / N);
     printf("lmhead_compare, all    %8.0f ns/token with products\n",
            time_ns(run_head_compare, 20) / N);
-    printf("attention_decode       %8.0f ns/token and layer, %d at %d keys\n",
+    printf("paged_attend           %8.0f ns/token and layer, %d at %d keys\n",
            time_ns(run_decode, 50) / B, B, 3 * T / 4);
     printf("lmhead_softmax         %8.0f ns/row\n",
            time_ns(run_softmax, 50) / B);

@@ -2,45 +2,70 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "model/generate_cache.h"
+#include "model/linear.h"
 #include "model/sampler.h"
 #include "model/transformer_internal.h"
+#include "model/variant.h"
 
-#define GROUP_DEFAULT 32
-#define GROUP_LEAST 8
-#define GROUP_MAX 4096
+#define SLOTS_MAX 4096
+/* A worker with fewer jobs than this leaves memory idle half of the time: it
+ * reads all weights for a few rows. */
+#define SLOTS_LEAST ((size_t)8)
+/* Rows of a step: with more, the weights are read less often, with fewer, the
+ * rows stay in cache. */
+#define STEP_ROWS ((size_t)256)
+/* A beginning in common that is worth waiting a step for, in tokens. */
+#define SHARE_LEAST ((size_t)16)
+#define NOBODY SIZE_MAX
 
-/* What every group of one call shares. */
+/* What all workers of one call share. */
 struct run {
     struct generate_job *job;
-    size_t n, group;
+    size_t n, slots;
+    size_t first; // number of job[0] among those of all ranks
+    size_t T;     // positions of the longest sequence
     const struct model *model;
     const struct sampling *sampling;
     struct lmhead head;
     struct arena *arena; // [workers]
+    atomic_size_t next;  // first job nobody has taken
+    size_t *failed;      // [n] token at which a job's logits are not finite
 };
 
-/* One group at work.  Slot i of the cache belongs to job i of the group;
- * row b of a round belongs to slot active[b]. */
-struct group {
-    const struct run *run;
-    struct generate_job *job;
-    size_t n;
-    size_t *limit;  // [n] tokens the job may draw
-    size_t *source; // [n] which sequence of the prompt pack is its prompt
-    size_t *active; // [n_active] unfinished jobs, in order
-    size_t n_active;
-    struct kv_cache cache;
-    float *hidden;  // [n,C] rows to be read by the head
-    float *logits;  // [n,V]
-    float *scratch; // of the head
-    int32_t *token; // [n] the new token of each active row
-    int32_t *position;
-    size_t *len;
-    struct activations act; // of a round
+/*
+ * A place for one sequence.  Its job's prompt is computed up to the last but
+ * one token, in any company; from then on a round computes its newest token
+ * and draws the next.  Between two jobs it keeps its pages, in which another
+ * prompt may find its beginning.
+ */
+struct slot {
+    struct generate_job *job; // NULL: there was none yet
+    bool is_busy;
+    size_t limit;  // tokens the job may draw
+    size_t len;    // positions in the cache
+    size_t donor;  // slot whose beginning it waits for, or NOBODY
+    size_t shared; // positions it will take from there
+    struct cache_table table;
+};
+
+/* One worker at work. */
+struct engine {
+    struct run *run;
+    size_t n;          // slots
+    struct slot *slot; // [n]
+    struct generate_cache cache;
+    struct step step;
+    struct step_rows rows;
+    float ***table;  // [rows] of rows.table
+    size_t *last;    // [n] of rows.last
+    size_t *drawing; // [n] slots whose next token is drawn this step
+    struct nexttoken next;
 };
 
 /* Tokens a job may draw before its length or the model's ends it. */
@@ -51,166 +76,316 @@ static size_t job_limit(const struct generate_job *job, const struct run *run)
     return run->sampling->max_new < room ? run->sampling->max_new : room;
 }
 
-static enum status group_place(struct group *g, struct arena *arena,
-                               struct err *err)
+static size_t step_rows(size_t slots)
 {
-    const struct model_config *c = &g->run->model->config;
-    size_t n = g->n;
-    size_t T = 1;
+    return slots + SHARE_LEAST > STEP_ROWS ? slots + SHARE_LEAST : STEP_ROWS;
+}
 
-    TRY(ARENA_NEW(arena, g->limit, n, err));
-    TRY(ARENA_NEW(arena, g->source, n, err));
-    TRY(ARENA_NEW(arena, g->active, n, err));
-    TRY(ARENA_NEW(arena, g->hidden, n * c->C, err));
-    TRY(ARENA_NEW(arena, g->logits, n * c->V, err));
-    TRY(ARENA_NEW(arena, g->scratch, weight_scratch(c->C), err));
-    TRY(ARENA_NEW(arena, g->token, n, err));
-    TRY(ARENA_NEW(arena, g->position, n, err));
-    TRY(ARENA_NEW(arena, g->len, n, err));
-    for (size_t i = 0; i < n; i++) {
-        g->limit[i] = job_limit(&g->job[i], g->run);
-        if (g->job[i].len_prompt + g->limit[i] > T)
-            T = g->job[i].len_prompt + g->limit[i];
+static enum status engine_place(struct engine *e, struct arena *arena,
+                                struct err *err)
+{
+    const struct model *m = e->run->model;
+    size_t N = step_rows(e->n);
+    float *room;
+
+    TRY(ARENA_NEW(arena, e->slot, e->n, err));
+    TRY(ARENA_NEW(arena, e->last, e->n, err));
+    TRY(ARENA_NEW(arena, e->drawing, e->n, err));
+    TRY(ARENA_NEW(arena, e->rows.token, N, err));
+    TRY(ARENA_NEW(arena, e->rows.position, N, err));
+    TRY(ARENA_NEW(arena, e->table, N, err));
+    TRY(ARENA_NEW(arena, room,
+                  nexttoken_floats(e->run->head.V, e->run->head.C, e->n), err));
+    nexttoken_place(&e->next, &e->run->head, e->n, room);
+    TRY(transformer_step_place(&e->step, m, N, e->n, e->run->T, arena, err));
+    TRY(generate_cache_place(&e->cache, transformer_page_floats(&m->config),
+                             e->n, e->run->T, arena, err));
+    for (size_t i = 0; i < e->n; i++) {
+        e->slot[i] = (struct slot){.donor = NOBODY};
+        TRY(generate_cache_table(&e->slot[i].table, &e->cache, err));
     }
-    TRY(activations_place(&g->act, g->run->model, n, false, arena, err));
-    return transformer_cache_place(&g->cache, c, n, T, arena, err);
+    e->rows.table = e->table;
+    e->rows.last = e->last;
+    return OK;
 }
 
-static bool same_prompt(const struct generate_job *a,
-                        const struct generate_job *b)
+/* ---- jobs to slots ------------------------------------------------------- */
+
+/* Positions of `a`'s prompt that a prompt may take over: as far as the two
+ * agree, and never its last token, which is computed to draw from. */
+static size_t in_common(const struct generate_job *a,
+                        const struct generate_job *job)
 {
-    return a->len_prompt == b->len_prompt &&
-           memcmp(a->prompt, b->prompt, a->len_prompt * sizeof *a->prompt) == 0;
+    size_t most = job->len_prompt - 1, n = 0;
+
+    if (a->len_prompt < most)
+        most = a->len_prompt;
+    while (n < most && a->prompt[n] == job->prompt[n])
+        n++;
+    return n;
 }
 
-/* The group's distinct prompts as one pack; g->source says which is whose. */
-static enum status pack_prompts(struct pack *out, struct group *g,
-                                struct arena *arena, struct err *err)
+/* What of slot d's beginning a job could have: now, if the slot is done with
+ * its job, or else as soon as its prompt is computed. */
+static size_t offered(const struct slot *d, const struct generate_job *job)
 {
-    int32_t *token;
-    int32_t *position;
-    size_t *start;
-    size_t n_seq = 0;
-    size_t N = 0;
+    size_t n = d->job == NULL ? 0 : in_common(d->job, job);
+    size_t stored = d->is_busy ? d->job->len_prompt - 1 : d->len;
 
-    for (size_t i = 0; i < g->n; i++)
-        N += g->job[i].len_prompt;
-    TRY(ARENA_NEW(arena, token, N, err));
-    TRY(ARENA_NEW(arena, position, N, err));
-    TRY(ARENA_NEW(arena, start, g->n + 1, err));
-    start[0] = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        const struct generate_job *job = &g->job[i];
-        size_t twin = 0;
+    return n < stored ? n : stored;
+}
 
-        while (twin < i && !same_prompt(&g->job[twin], job))
-            twin++;
-        if (twin < i) {
-            g->source[i] = g->source[twin];
-            continue;
+static enum status take_over(struct engine *e, struct slot *s, struct err *err)
+{
+    const struct slot *donor = &e->slot[s->donor];
+
+    TRY(generate_cache_share(&e->cache, &s->table, &donor->table, s->shared,
+                             err));
+    s->len = s->shared;
+    s->donor = NOBODY;
+    return OK;
+}
+
+/* Give a job to slot i. */
+static enum status assign(struct engine *e, size_t i, struct generate_job *job,
+                          struct err *err)
+{
+    struct slot *s = &e->slot[i];
+    size_t donor = NOBODY, shared = 0;
+
+    for (size_t d = 0; d < e->n; d++) {
+        size_t n = offered(&e->slot[d], job);
+
+        if (n >= SHARE_LEAST && n > shared) {
+            donor = d;
+            shared = n;
         }
-        for (size_t t = 0; t < job->len_prompt; t++) {
-            token[start[n_seq] + t] = job->prompt[t];
-            position[start[n_seq] + t] = (int32_t)t;
+    }
+    if (donor == NOBODY) // its pages are used again
+        TRY(generate_cache_share(&e->cache, &s->table, &s->table, 0, err));
+    s->donor = donor;
+    s->shared = shared;
+    s->len = donor == i ? s->len : 0;
+    if (donor != NOBODY && e->slot[donor].len >= shared)
+        TRY(take_over(e, s, err));
+    s->job = job;
+    s->limit = job_limit(job, e->run);
+    s->is_busy = true;
+    return OK;
+}
+
+/* The next waiting jobs, at most `want` of them that lie together; how many. */
+static size_t take_jobs(struct run *run, size_t *first, size_t want)
+{
+    size_t at = atomic_load(&run->next), n;
+
+    do {
+        n = run->n - at < want ? run->n - at : want;
+    } while (!atomic_compare_exchange_weak(&run->next, &at, at + n));
+    *first = at;
+    return n;
+}
+
+/* Fill the free slots; how many are busy then. */
+static enum status refill(size_t *busy, struct engine *e, struct err *err)
+{
+    size_t first = 0, n = 0;
+
+    *busy = 0;
+    for (size_t i = 0; i < e->n; i++)
+        *busy += e->slot[i].is_busy;
+    for (size_t i = 0; i < e->n; i++) {
+        while (!e->slot[i].is_busy) {
+            struct generate_job *job;
+
+            if (n == 0)
+                n = take_jobs(e->run, &first, e->n - *busy);
+            if (n == 0)
+                return OK;
+            job = &e->run->job[first++];
+            n--;
+            if (job_limit(job, e->run) == 0)
+                continue;
+            TRY(assign(e, i, job, err));
+            (*busy)++;
         }
-        start[n_seq + 1] = start[n_seq] + job->len_prompt;
-        g->source[i] = n_seq++;
     }
-    *out = (struct pack){
-        token, position, start, n_seq, start[n_seq], NULL,
-    };
     return OK;
 }
 
-/* Run the prompts; leaves each job's last hidden state in g->hidden. */
-static enum status prefill(struct group *g, struct arena *arena,
-                           struct err *err)
+/* ---- a step -------------------------------------------------------------- */
+
+/* Prompt tokens of a slot that must be computed before it can draw. */
+static size_t pending(const struct slot *s)
 {
-    const struct model *m = g->run->model;
-    size_t C = m->config.C;
-    struct activations act;
-    struct pack pack;
+    size_t prompt = s->is_busy ? s->job->len_prompt - 1 : 0;
 
-    TRY(pack_prompts(&pack, g, arena, err));
-    TRY(activations_place(&act, m, pack.N, false, arena, err));
-    TRY(transformer_prefill(&act, m, &pack, &g->cache, g->source, arena, err));
-    g->n_active = 0;
-    for (size_t i = 0; i < g->n; i++) {
-        size_t row = pack.start[g->source[i] + 1] - 1;
+    return s->len < prompt ? prompt - s->len : 0;
+}
 
-        if (g->limit[i] == 0)
+/* The token at a position of a slot's sequence. */
+static int32_t token_at(const struct slot *s, size_t t)
+{
+    size_t len = s->job->len_prompt;
+
+    return t < len ? s->job->prompt[t] : s->job->token[t - len];
+}
+
+/* The next `n` positions of a slot as rows. */
+static enum status add_rows(struct engine *e, struct slot *s, size_t n,
+                            struct err *err)
+{
+    TRY(generate_cache_grow(&e->cache, &s->table, s->len + n, err));
+    for (size_t k = 0; k < n; k++) {
+        size_t row = e->rows.N++;
+
+        e->rows.token[row] = token_at(s, s->len);
+        e->rows.position[row] = (int32_t)s->len++;
+        e->table[row] = s->table.page;
+    }
+    return OK;
+}
+
+/* Of the prompts that are not yet computed as many tokens as there is room
+ * for; a slot that waits for another one's beginning is passed over. */
+static enum status add_prompts(struct engine *e, size_t room, struct err *err)
+{
+    for (size_t i = 0; i < e->n && room > 0; i++) {
+        struct slot *s = &e->slot[i];
+        size_t n = s->donor == NOBODY ? pending(s) : 0;
+
+        n = n < room ? n : room;
+        TRY(add_rows(e, s, n, err));
+        room -= n;
+    }
+    return OK;
+}
+
+/* Each slot's newest token. */
+static enum status add_newest(struct engine *e, struct err *err)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct slot *s = &e->slot[i];
+
+        if (!s->is_busy || s->donor != NOBODY || pending(s) > 0)
             continue;
-        memcpy(g->hidden + g->n_active * C, act.hidden + row * C,
-               C * sizeof(float));
-        g->active[g->n_active++] = i;
+        e->drawing[e->rows.n_last] = i;
+        e->last[e->rows.n_last++] = e->rows.N;
+        TRY(add_rows(e, s, 1, err));
     }
     return OK;
 }
 
-/* Draw one token for every active row and keep the rows that go on. */
-static enum status draw_round(struct group *g, struct err *err)
+/*
+ * While prompts are computed the other slots go on, a token each, unless they
+ * are few: then they wait, so that all go on together and the weights are not
+ * read for a few rows again and again.
+ */
+static enum status plan_step(struct engine *e, struct err *err)
 {
-    const struct run *run = g->run;
-    size_t V = run->head.V;
-    size_t kept = 0;
+    size_t ready = 0, unready = 0, room = e->step.N;
 
-    TRY(lmhead_logits(g->logits, &run->head, g->hidden, g->n_active, g->scratch,
-                      err));
-    for (size_t b = 0; b < g->n_active; b++) {
-        size_t i = g->active[b];
-        struct generate_job *job = &g->job[i];
-        double logp;
-        int32_t token;
+    e->rows.N = e->rows.n_last = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        const struct slot *s = &e->slot[i];
+        bool waits = s->is_busy && (s->donor != NOBODY || pending(s) > 0);
 
-        if (sampler_draw(&token, &logp, g->logits + b * V, &run->head,
-                         run->sampling, &job->rng) != OK)
-            return err_set(err, ERR_NUMERIC,
-                           "the model gives no distribution for token %zu of "
-                           "job %zu (its logits are not finite)",
-                           job->len, (size_t)(job - run->job));
-        if (job->logp != NULL)
-            job->logp[job->len] = (float)logp;
-        job->token[job->len++] = token;
-        job->is_eos = model_config_stops(&run->model->config, token);
-        if (job->is_eos || job->len == g->limit[i])
-            continue;
-        g->active[kept] = i;
-        g->token[kept] = token;
-        g->position[kept] = (int32_t)(job->len_prompt + job->len - 1);
-        g->len[kept] = job->len_prompt + job->len;
-        kept++;
+        unready += waits;
+        ready += s->is_busy && !waits;
     }
-    g->n_active = kept;
+    if (4 * unready <= ready) {
+        TRY(add_newest(e, err));
+        room -= ready;
+    }
+    return unready > 0 ? add_prompts(e, room, err) : OK;
+}
+
+static enum status take_beginnings(struct engine *e, struct err *err)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        struct slot *s = &e->slot[i];
+
+        if (s->donor != NOBODY && e->slot[s->donor].len >= s->shared)
+            TRY(take_over(e, s, err));
+    }
     return OK;
 }
 
-static enum status group_run(void *ctx, size_t item, size_t worker,
-                             struct err *err)
+/* Draw a slot's next token from row `row` of the distribution. */
+static void draw(struct engine *e, struct slot *s, size_t row)
 {
-    const struct run *run = ctx;
-    struct arena *arena = &run->arena[worker];
-    size_t begin = item * run->group;
-    struct group g = {
-        .run = run,
-        .job = run->job + begin,
-        .n = run->n - begin < run->group ? run->n - begin : run->group,
-    };
+    struct run *run = e->run;
+    struct generate_job *job = s->job;
+    double logp;
+    int32_t token;
 
-    arena_reset(arena);
-    TRY(group_place(&g, arena, err));
-    TRY(prefill(&g, arena, err));
+    if (sampler_draw(&token, &logp, &e->next, row, run->sampling, &job->rng) !=
+        OK) {
+        run->failed[job - run->job] = job->len;
+        s->is_busy = false;
+        return;
+    }
+    if (job->logp != NULL)
+        job->logp[job->len] = (float)logp;
+    job->token[job->len++] = token;
+    job->is_eos = model_config_stops(&run->model->config, token);
+    s->is_busy = !job->is_eos && job->len < s->limit;
+}
+
+static void draw_all(struct engine *e)
+{
+    size_t C = e->run->model->config.C;
+
+    for (size_t at = 0; at < e->rows.n_last; at += ROWWISE_LANES) {
+        size_t n = e->rows.n_last - at;
+
+        n = n < ROWWISE_LANES ? n : ROWWISE_LANES;
+        nexttoken_forward(&e->next, e->step.hidden + at * C, n, e->step.level);
+        for (size_t row = 0; row < n; row++)
+            draw(e, &e->slot[e->drawing[at + row]], row);
+    }
+}
+
+static enum status engine_run(void *ctx, size_t item, size_t worker,
+                              struct err *err)
+{
+    struct run *run = ctx;
+    struct engine e = {.run = run, .n = run->slots};
+    size_t busy;
+
+    (void)item;
+    arena_reset(&run->arena[worker]);
+    TRY(engine_place(&e, &run->arena[worker], err));
     for (;;) {
-        if (g.n_active > 0)
-            TRY(draw_round(&g, err));
-        if (g.n_active == 0)
+        TRY(refill(&busy, &e, err));
+        if (busy == 0)
             return OK;
-        TRY(transformer_decode(&g.act, run->model,
-                               &(struct decode_step){g.token, g.position,
-                                                     g.active, g.len,
-                                                     g.n_active},
-                               &g.cache, err));
-        g.hidden = g.act.hidden;
+        TRY(plan_step(&e, err));
+        TRY(transformer_step(&e.step, run->model, &e.rows, err));
+        TRY(take_beginnings(&e, err));
+        draw_all(&e);
     }
+}
+
+/* ---- a call -------------------------------------------------------------- */
+
+static enum status check_prompt(const struct run *run, size_t i,
+                                struct err *err)
+{
+    const struct model_config *c = &run->model->config;
+    const struct generate_job *job = &run->job[i];
+
+    if (job->len_prompt < 1 || job->len_prompt > c->T_max)
+        return err_set(err, ERR_MISMATCH,
+                       "prompt %zu has %zu tokens; the model takes 1..%zu", i,
+                       job->len_prompt, c->T_max);
+    for (size_t t = 0; t < job->len_prompt; t++)
+        if (job->prompt[t] < 0 || (size_t)job->prompt[t] >= c->V)
+            return err_set(err, ERR_MISMATCH,
+                           "prompt %zu: token id %d is outside the vocabulary "
+                           "of %zu",
+                           i, (int)job->prompt[t], c->V);
+    return OK;
 }
 
 static enum status check_jobs(const struct run *run, struct err *err)
@@ -223,28 +398,49 @@ static enum status check_jobs(const struct run *run, struct err *err)
     if (!(s->top_p > 0 && s->top_p <= 1))
         return err_set(err, ERR_ARG, "top_p is %g, want 0 < top_p <= 1",
                        s->top_p);
-    if (run->group > GROUP_MAX)
-        return err_set(err, ERR_ARG, "group is %zu, at most %d", run->group,
-                       GROUP_MAX);
+    if (s->group > SLOTS_MAX)
+        return err_set(err, ERR_ARG, "group is %zu, at most %d", s->group,
+                       SLOTS_MAX);
     for (size_t i = 0; i < run->n; i++)
-        if (run->job[i].len_prompt < 1 ||
-            run->job[i].len_prompt > run->model->config.T_max)
-            return err_set(err, ERR_MISMATCH,
-                           "prompt %zu has %zu tokens; the model takes 1..%zu",
-                           i, run->job[i].len_prompt, run->model->config.T_max);
+        TRY(check_prompt(run, i, err));
     return OK;
 }
 
-/* A round reads every weight once per group, so large groups are cheap; but
- * few jobs in one group would leave the other workers idle.  What counts is n
- * alone: the arithmetic may not depend on the team. */
-static size_t group_size(size_t n)
+/* How many workers have something to do, and the slots of each. */
+static size_t engines_for(size_t *slots, size_t n, size_t most, size_t workers)
 {
-    size_t half = (n + 1) / 2;
+    size_t engines = (n + SLOTS_LEAST - 1) / SLOTS_LEAST;
+    size_t each;
 
-    if (half > GROUP_DEFAULT)
-        return GROUP_DEFAULT;
-    return half > GROUP_LEAST ? half : GROUP_LEAST;
+    engines = engines < workers ? engines : workers;
+    each = engines > 0 ? (n + engines - 1) / engines : 0;
+    *slots = each < most ? each : most;
+    return engines;
+}
+
+static enum status first_failure(const struct run *run, struct err *err)
+{
+    for (size_t i = 0; i < run->n; i++)
+        if (run->failed[i] != NOBODY)
+            return err_set(err, ERR_NUMERIC,
+                           "the model gives no distribution for token %zu of "
+                           "job %zu (its logits are not finite)",
+                           run->failed[i], run->first + i);
+    return OK;
+}
+
+static void start_jobs(struct run *run)
+{
+    run->T = 1;
+    for (size_t i = 0; i < run->n; i++) {
+        struct generate_job *job = &run->job[i];
+        size_t T = job->len_prompt + job_limit(job, run);
+
+        job->len = 0;
+        job->is_eos = false;
+        run->failed[i] = NOBODY;
+        run->T = T > run->T ? T : run->T;
+    }
 }
 
 /* ---- several ranks ------------------------------------------------------- */
@@ -284,10 +480,10 @@ static const char *hear(struct generate_job *job, const char *at)
 }
 
 /* All ranks know what was drawn on each. */
-static enum status share_jobs(const struct run *run, struct comm *comm,
-                              struct err *err)
+static enum status share_jobs(struct generate_job *job, size_t n,
+                              struct comm *comm, struct err *err)
 {
-    size_t first, last, groups = (run->n + run->group - 1) / run->group;
+    size_t first, last;
     struct buf mine, all;
     enum status status = OK;
 
@@ -295,19 +491,41 @@ static enum status share_jobs(const struct run *run, struct comm *comm,
         return OK;
     buf_init(&mine, SIZE_MAX / 4);
     buf_init(&all, SIZE_MAX / 4);
-    comm_own(&first, &last, comm, groups);
-    for (size_t i = first * run->group; i < last * run->group && i < run->n;
-         i++)
-        tell(&mine, &run->job[i]);
+    comm_own(&first, &last, comm, n);
+    for (size_t i = first; i < last; i++)
+        tell(&mine, &job[i]);
     TRY_DONE(buf_status(&mine, err));
     TRY_DONE(comm_concat(comm, &all, mine.data, mine.len, err));
     const char *at = all.data;
-    for (size_t i = 0; i < run->n; i++)
-        at = hear(&run->job[i], at);
+    for (size_t i = 0; i < n; i++)
+        at = hear(&job[i], at);
     assert(at == all.data + all.len);
 done:
     buf_free(&mine);
     buf_free(&all);
+    return status;
+}
+
+/* The jobs of this rank, the first of which is number `run->first`. */
+static enum status run_own(struct run *run, const struct context *context,
+                           struct err *err)
+{
+    size_t workers = team_size(context->team), engines;
+    size_t most = run->sampling->group;
+    enum status status = OK;
+
+    engines =
+        engines_for(&run->slots, run->n, most ? most : GENERATE_SLOTS, workers);
+    TRY_DONE(MEM_NEW(run->arena, workers, err));
+    TRY_DONE(MEM_NEW(run->failed, run->n, err));
+    start_jobs(run);
+    TRY_DONE(team_run(context->team, engines, engine_run, run, err));
+    status = first_failure(run, err);
+done:
+    for (size_t w = 0; run->arena != NULL && w < workers; w++)
+        arena_free(&run->arena[w]);
+    mem_free(run->arena);
+    mem_free(run->failed);
     return status;
 }
 
@@ -318,29 +536,33 @@ enum status generate_run(struct generate_job *job, size_t n,
     struct run run = {
         .job = job,
         .n = n,
-        .group = s->group == 0 ? group_size(n) : s->group,
         .model = m,
         .sampling = s,
         .head =
             model_lmhead(m, s->temperature > 0 ? (float)s->temperature : 1.0f),
     };
-    size_t workers;
-    enum status status = OK;
+    size_t last;
 
     assert(context != NULL && context->team != NULL);
     TRY(check_jobs(&run, err));
-    for (size_t i = 0; i < n; i++) {
-        job[i].len = 0;
-        job[i].is_eos = false;
-    }
-    workers = team_size(context->team);
-    TRY(MEM_NEW(run.arena, workers, err));
-    status = context_deal(context, (n + run.group - 1) / run.group, group_run,
-                          &run, err);
-    if (status == OK)
-        status = share_jobs(&run, context->comm, err);
-    for (size_t w = 0; w < workers; w++)
-        arena_free(&run.arena[w]);
-    mem_free(run.arena);
-    return status;
+    comm_own(&run.first, &last, context->comm, n);
+    run.job = job + run.first;
+    run.n = last - run.first;
+    TRY(comm_agree(context->comm, run_own(&run, context, err), err));
+    return share_jobs(job, n, context->comm, err);
+}
+
+double generate_bytes(const struct model *m, size_t n, size_t T, size_t workers)
+{
+    const struct model_config *c = &m->config;
+    size_t slots, engines = engines_for(&slots, n, GENERATE_SLOTS, workers);
+    size_t N = step_rows(slots);
+    size_t pages = slots * ((T + PAGED_ROWS - 1) / PAGED_ROWS) + 1;
+    double row = (double)(2 * c->C + (c->H + 2 * c->G) * c->D + c->H * c->D +
+                          variant_up_width(c) + c->F);
+    double floats = (double)pages * (double)transformer_page_floats(c) +
+                    (double)N * row + (double)linear_rows_scratch(m, N) +
+                    (double)nexttoken_floats(c->V, c->C, slots);
+
+    return 4 * floats * (double)engines;
 }

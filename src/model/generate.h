@@ -1,10 +1,19 @@
 /*
  * generate.h - sampling responses with a key/value cache.
  *
- * Jobs are cut into groups of a fixed size, each run by one worker: prompts
- * are prefilled as one pack, then every unfinished sequence gets one token per
- * round.  What a job draws depends on its own random stream, and the arithmetic
- * of a row only on its group, so results do not depend on the thread count.
+ * Each worker draws as many responses at a time as it has slots, one token of
+ * each a round, and gives a slot that is finished to the next waiting job.
+ * What a row computes depends on its own sequence alone (nn/rowwise.h), so a
+ * response depends on its prompt and its random stream and on nothing else:
+ * not on the other jobs or their order, not on the slots, not on the threads.
+ *
+ * Prompts that begin alike, as samples of one prompt and prompts under one
+ * chat template do, are computed once as far as they agree; the bits are those
+ * of computing each alone.
+ *
+ * Time is linear in the tokens drawn and in the prompts' tokens, but for
+ * attention, whose part of a token grows with the sequence.  A worker's memory
+ * is generate_bytes().
  */
 #ifndef PLUMB_MODEL_GENERATE_H
 #define PLUMB_MODEL_GENERATE_H
@@ -18,8 +27,10 @@ struct sampling {
     double top_p;       // 1: off
     size_t top_k;       // 0: off
     size_t max_new;     // tokens at most, EOS included
-    size_t group;       // jobs per group; 0: 32, or half of fewer than 64
+    size_t group;       // slots of a worker; 0: GENERATE_SLOTS
 };
+
+#define GENERATE_SLOTS ((size_t)32)
 
 struct generate_job {
     const int32_t *prompt;
@@ -35,12 +46,22 @@ struct generate_job {
 /*
  * Draw a response for every job.  logp is the log-probability under the full
  * (untruncated) distribution at the sampling temperature (1 when greedy)
- * without the banned tokens: what training recomputes.  A job whose prompt
- * and response would exceed T_max stops at T_max.
+ * without the banned tokens: what training recomputes, to 1e-4 in float and
+ * with weights in bfloat16, which both widen to the same floats.  A job whose
+ * prompt and response would exceed T_max stops at T_max.
+ *
+ * ERR_NUMERIC names the first job whose logits are not finite.
  */
 enum status generate_run(struct generate_job *job, size_t n,
                          const struct model *m, const struct sampling *s,
                          const struct context *context,
                          struct err *err) MUST_CHECK;
+
+/*
+ * Bytes that a call takes at most, all workers together, beside the model: n
+ * jobs whose prompts and responses have at most T tokens, on `workers`.
+ */
+double generate_bytes(const struct model *m, size_t n, size_t T,
+                      size_t workers);
 
 #endif

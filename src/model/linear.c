@@ -143,6 +143,67 @@ enum status linear_forward(float *y, const float *x, const struct linear *l,
     return OK;
 }
 
+size_t linear_rows_scratch(const struct model *m, size_t N)
+{
+    const struct model_config *c = &m->config;
+    size_t rank = m->lora == NULL ? 0 : (size_t)m->lora->config.rank;
+    const size_t K[] = {c->C, c->H * c->D, c->F, rank};
+    size_t most = 0;
+
+    for (size_t i = 0; i < sizeof K / sizeof *K; i++)
+        if (rowwise_scratch(N, K[i]) > most)
+            most = rowwise_scratch(N, K[i]);
+    return most + N * rank;
+}
+
+/* y += scale (x A^T) B^T on the part's columns; t [N,rank]. */
+static void part_rows(float *y, float *t, const float *x,
+                      const struct linear *l, const struct linear_part *p,
+                      size_t N, float *scratch, enum rowwise_level level)
+{
+    rowwise_nt(&(struct rowwise_product){.y = t,
+                                         .ldy = l->rank,
+                                         .x = x,
+                                         .ldx = l->K,
+                                         .w = {.f32 = p->A},
+                                         .M = N,
+                                         .N = l->rank,
+                                         .K = l->K},
+               scratch, level);
+    for (size_t i = 0; i < N * l->rank; i++)
+        t[i] *= l->scale;
+    rowwise_nt(&(struct rowwise_product){.y = y + p->first,
+                                         .ldy = l->M,
+                                         .x = t,
+                                         .ldx = l->rank,
+                                         .w = {.f32 = p->B},
+                                         .M = N,
+                                         .N = p->M,
+                                         .K = l->rank,
+                                         .accumulate = true},
+               scratch, level);
+}
+
+void linear_rows(float *y, const float *x, const struct linear *l, size_t N,
+                 bool accumulate, float *scratch, enum rowwise_level level)
+{
+    rowwise_nt(&(struct rowwise_product){.y = y,
+                                         .ldy = l->M,
+                                         .x = x,
+                                         .ldx = l->K,
+                                         .w = l->weight,
+                                         .M = N,
+                                         .N = l->M,
+                                         .K = l->K,
+                                         .accumulate = accumulate},
+               scratch + N * l->rank, level);
+    if (l->bias != NULL)
+        bias_forward(y, l->bias, N, l->M);
+    for (size_t i = 0; i < l->n_part; i++)
+        part_rows(y, scratch, x, l, &l->part[i], N, scratch + N * l->rank,
+                  level);
+}
+
 /* With t = x A^T and y = scale t B^T on the part's columns:
  *     dt = scale dy B,  dB += scale dy^T t,  dA += dt^T x,  dx += dt A */
 static enum status part_backward(float *dx, float *grad, const float *dy,

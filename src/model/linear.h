@@ -13,6 +13,7 @@
 #define PLUMB_MODEL_LINEAR_H
 
 #include "model/model.h"
+#include "nn/rowwise.h"
 
 /* An adapter on columns first..first+M-1 of the output. */
 struct linear_part {
@@ -46,6 +47,12 @@ size_t linear_scratch(const struct model *m, size_t N);
 enum status linear_forward(float *y, const float *x, const struct linear *l,
                            size_t N, bool accumulate, float *scratch,
                            struct err *err) MUST_CHECK;
+
+/* The same where a row's bits may depend on nothing but that row
+ * (nn/rowwise.h), with linear_rows_scratch() floats of scratch. */
+size_t linear_rows_scratch(const struct model *m, size_t N);
+void linear_rows(float *y, const float *x, const struct linear *l, size_t N,
+                 bool accumulate, float *scratch, enum rowwise_level level);
 
 /* SETS dx [N,K] (NULL: nobody wants it) and adds the trained parts' gradients
  * to grad. */

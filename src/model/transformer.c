@@ -30,15 +30,6 @@ struct layer_activations {
     float *act;     // [N,F]
 };
 
-/* How attention is to be done: over the pack, and perhaps with a cache. */
-struct attend {
-    const struct pack *pack;        // NULL: one decoding step
-    const struct decode_step *step; // NULL: over a pack
-    struct kv_cache *cache;         // NULL: none
-    const size_t *source;           // prefill: which sequence a slot copies
-    float *scratch;
-};
-
 static size_t qkv_width(const struct model_config *c)
 {
     return (c->H + 2 * c->G) * c->D;
@@ -95,55 +86,6 @@ enum status activations_place(struct activations *a, const struct model *m,
     return OK;
 }
 
-/* Keys and values of row n to position t of a slot, in one layer. */
-static void cache_store(struct kv_cache *cache, const struct model_config *c,
-                        size_t layer, size_t slot, size_t t, const float *qkv)
-{
-    size_t width = c->G * c->D;
-    size_t at = ((layer * cache->slots + slot) * cache->T + t) * width;
-
-    memcpy(cache->key + at, qkv + c->H * c->D, width * sizeof(float));
-    memcpy(cache->value + at, qkv + c->H * c->D + width, width * sizeof(float));
-}
-
-/* Keys and values of whole prompts to the slots that want them. */
-static void cache_prompts(const struct attend *how,
-                          const struct model_config *c, size_t layer,
-                          const float *qkv)
-{
-    for (size_t i = 0; i < how->cache->slots; i++) {
-        size_t begin = how->pack->start[how->source[i]];
-        size_t end = how->pack->start[how->source[i] + 1];
-
-        for (size_t n = begin; n < end; n++)
-            cache_store(how->cache, c, layer, i, n - begin,
-                        qkv + n * qkv_width(c));
-    }
-}
-
-static void attend_forward(struct layer_activations *a,
-                           const struct attend *how,
-                           const struct model_config *c, size_t layer)
-{
-    const struct decode_step *step = how->step;
-    struct kv_cache *cache = how->cache;
-
-    if (step == NULL) {
-        if (cache != NULL)
-            cache_prompts(how, c, layer, a->qkv);
-        attention_forward(a->attn, a->lse, a->qkv, how->pack, c->H, c->G, c->D,
-                          how->scratch);
-        return;
-    }
-    for (size_t b = 0; b < step->B; b++)
-        cache_store(cache, c, layer, step->slot[b], (size_t)step->position[b],
-                    a->qkv + b * qkv_width(c));
-    size_t at = layer * cache->slots * cache->T * c->G * c->D;
-    attention_decode(a->attn, a->qkv, cache->key + at, cache->value + at,
-                     step->slot, step->len, step->B, cache->T, c->H, c->G, c->D,
-                     how->scratch);
-}
-
 /* One product of a layer. */
 static enum status project(float *y, const float *x, const struct model *m,
                            enum param first, size_t layer, size_t N,
@@ -167,18 +109,19 @@ static enum status residual_forward(float *out, const float *x, const float *y,
 
 /* One layer: a->x to `out`, the next layer's x. */
 static enum status layer_forward(float *out, struct layer_activations *a,
-                                 const struct model *m, size_t layer, size_t N,
-                                 const int32_t *position,
-                                 const struct attend *how, float *scratch,
-                                 struct err *err)
+                                 const struct model *m, size_t layer,
+                                 const struct pack *pack, float *attention,
+                                 float *scratch, struct err *err)
 {
     const struct model_config *c = &m->config;
+    size_t N = pack->N;
 
     variant_norm_forward(a->norm1, a->kept1, a->x, m, PARAM_NORM1, layer, N);
     /* q, k and v are neighbours, so one product makes all three. */
     TRY(project(a->qkv, a->norm1, m, PARAM_Q, layer, N, false, scratch, err));
-    variant_qk_forward(a->qkv, a->kept_qk, m, layer, position, N);
-    attend_forward(a, how, c, layer);
+    variant_qk_forward(a->qkv, a->kept_qk, m, layer, pack->position, N);
+    attention_forward(a->attn, a->lse, a->qkv, pack, c->H, c->G, c->D,
+                      attention);
     TRY(residual_forward(a->mid, a->x, a->attn, m, PARAM_O, layer, N, scratch,
                          err));
 
@@ -189,9 +132,9 @@ static enum status layer_forward(float *out, struct layer_activations *a,
                             scratch, err);
 }
 
-static enum status check_tokens(const int32_t *token, const int32_t *position,
-                                size_t N, const struct model_config *c,
-                                struct err *err)
+enum status transformer_check(const int32_t *token, const int32_t *position,
+                              size_t N, const struct model_config *c,
+                              struct err *err)
 {
     for (size_t n = 0; n < N; n++) {
         if (token[n] < 0 || (size_t)token[n] >= c->V)
@@ -203,23 +146,6 @@ static enum status check_tokens(const int32_t *token, const int32_t *position,
                            "position %d is outside the model's %zu",
                            (int)position[n], c->T_max);
     }
-    return OK;
-}
-
-static enum status trunk_forward(struct activations *a, const struct model *m,
-                                 const int32_t *token, const int32_t *position,
-                                 size_t N, const struct attend *how,
-                                 struct err *err)
-{
-    const struct model_config *c = &m->config;
-
-    TRY(check_tokens(token, position, N, c, err));
-    variant_embed_forward(a->layer[0].x, m, token, position, N);
-    for (size_t l = 0; l < c->L; l++)
-        TRY(layer_forward(l + 1 < c->L ? a->layer[l + 1].x : a->last,
-                          &a->layer[l], m, l, N, position, how, a->adapter,
-                          err));
-    variant_norm_forward(a->hidden, a->last_kept, a->last, m, PARAM_NORM, 0, N);
     return OK;
 }
 
@@ -235,55 +161,21 @@ enum status transformer_forward(struct activations *a, const struct model *m,
                                 const struct pack *pack, struct arena *arena,
                                 struct err *err)
 {
-    struct attend how = {.pack = pack};
+    const struct model_config *c = &m->config;
+    float *attention;
 
     assert(a->N == pack->N);
-    TRY(scratch_place(&how.scratch, pack, m->config.D, arena, err));
-    return trunk_forward(a, m, pack->token, pack->position, pack->N, &how, err);
-}
-
-enum status transformer_cache_place(struct kv_cache *out,
-                                    const struct model_config *c, size_t slots,
-                                    size_t T, struct arena *arena,
-                                    struct err *err)
-{
-    struct kv_cache cache = {.slots = slots, .T = T};
-    size_t row = c->G * c->D;
-
-    /* L * G*D <= 2^24 and T <= 2^20 (config.h), so only the number of slots
-     * can make the product overflow. */
-    if (slots > PACK_TOKENS_MAX / c->T_max)
-        return err_set(err, ERR_LIMIT,
-                       "%zu sequences at once over %zu positions", slots,
-                       c->T_max);
-    TRY(ARENA_NEW(arena, cache.key, c->L * slots * T * row, err));
-    TRY(ARENA_NEW(arena, cache.value, c->L * slots * T * row, err));
-    TRY(ARENA_NEW(arena, cache.scratch, attention_scratch(T, c->D), err));
-    *out = cache;
+    TRY(scratch_place(&attention, pack, c->D, arena, err));
+    TRY(transformer_check(pack->token, pack->position, pack->N, c, err));
+    variant_embed_forward(a->layer[0].x, m, pack->token, pack->position,
+                          pack->N);
+    for (size_t l = 0; l < c->L; l++)
+        TRY(layer_forward(l + 1 < c->L ? a->layer[l + 1].x : a->last,
+                          &a->layer[l], m, l, pack, attention, a->adapter,
+                          err));
+    variant_norm_forward(a->hidden, a->last_kept, a->last, m, PARAM_NORM, 0,
+                         pack->N);
     return OK;
-}
-
-enum status transformer_prefill(struct activations *a, const struct model *m,
-                                const struct pack *pack, struct kv_cache *cache,
-                                const size_t *source, struct arena *arena,
-                                struct err *err)
-{
-    struct attend how = {.pack = pack, .cache = cache, .source = source};
-
-    assert(a->N == pack->N);
-    TRY(scratch_place(&how.scratch, pack, m->config.D, arena, err));
-    return trunk_forward(a, m, pack->token, pack->position, pack->N, &how, err);
-}
-
-enum status transformer_decode(struct activations *a, const struct model *m,
-                               const struct decode_step *step,
-                               struct kv_cache *cache, struct err *err)
-{
-    struct attend how = {
-        .step = step, .cache = cache, .scratch = cache->scratch};
-
-    assert(!a->keep && step->B <= a->N);
-    return trunk_forward(a, m, step->token, step->position, step->B, &how, err);
 }
 
 /* Buffers of the backward pass, shared by all layers. */

@@ -35,18 +35,4 @@ void attention_backward(float *restrict dqkv, const float *restrict dout,
                         const float *restrict qkv, const struct pack *pack,
                         size_t H, size_t G, size_t D, float *restrict scratch);
 
-/*
- * One new token for each of B sequences.  Sequence b has len[b] tokens in its
- * cache rows, the new one already stored there (so len[b] >= 1).
- *   out   [B,H*D]
- *   qkv   [B,(H+2G)*D]  only its queries are read
- *   key, value  cache of one layer, [slots, T_max, G*D]; sequence b uses slot
- *         slot[b]
- */
-void attention_decode(float *restrict out, const float *restrict qkv,
-                      const float *restrict key, const float *restrict value,
-                      const size_t *slot, const size_t *len, size_t B,
-                      size_t T_max, size_t H, size_t G, size_t D,
-                      float *restrict scratch);
-
 #endif

@@ -108,19 +108,3 @@ void attention_backward_ref(double *dqkv, const double *dout, const double *out,
         }
     }
 }
-
-void attention_decode_ref(double *out, const double *qkv, const double *key,
-                          const double *value, const size_t *slot,
-                          const size_t *len, size_t B, size_t T_max, size_t H,
-                          size_t G, size_t D)
-{
-    for (size_t b = 0; b < B; b++) {
-        for (size_t h = 0; h < H; h++) {
-            size_t first = slot[b] * T_max * G * D + h / (H / G) * D;
-            const struct seen w = {
-                .key = key + first, .value = value + first, .stride = G * D};
-            attend(out + (b * H + h) * D, qkv + (b * (H + 2 * G) + h) * D, &w,
-                   len[b], D);
-        }
-    }
-}

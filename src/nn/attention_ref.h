@@ -16,9 +16,4 @@ void attention_backward_ref(double *dqkv, const double *dout, const double *out,
                             const struct pack *pack, size_t H, size_t G,
                             size_t D);
 
-void attention_decode_ref(double *out, const double *qkv, const double *key,
-                          const double *value, const size_t *slot,
-                          const size_t *len, size_t B, size_t T_max, size_t H,
-                          size_t G, size_t D);
-
 #endif

@@ -356,7 +356,7 @@ static void put_back(float *restrict y, size_t ldy, const float *restrict z,
         put_all(y, ldy, z, M, N, lanes, accumulate);
 }
 
-/* Rows whose turned form is worked off together, a multiple of ROWWISE_LANES. */
+/* Rows whose turned form is worked off together: whole blocks. */
 static size_t chunk_rows(size_t K)
 {
     size_t rows = BLOCKS_BYTES / sizeof(float) / (K > 0 ? K : 1);

@@ -226,3 +226,22 @@ double rig_relative(const float *a, const float *b, size_t n)
         return 0;
     return sqrt(difference / size);
 }
+
+enum status rig_draw(int32_t *token, double *logp, const float *z,
+                     const struct lmhead *head, const struct sampling *s,
+                     struct rng *rng)
+{
+    size_t V = head->V;
+    float *room = mem_calloc(nexttoken_floats(V, head->C, 1), sizeof *room);
+    struct nexttoken next;
+    enum status status;
+
+    assert_non_null(room);
+    nexttoken_place(&next, head, 1, room);
+    for (size_t v = 0; v < V; v++)
+        next.z[v * next.lanes + 5] = z[v];
+    nexttoken_weigh(&next);
+    status = sampler_draw(token, logp, &next, 5, s, rng);
+    mem_free(room);
+    return status;
+}

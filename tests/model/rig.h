@@ -16,6 +16,7 @@
 
 #include "base/context.h"
 #include "base/mem.h"
+#include "model/sampler.h"
 #include "model_ref.h"
 
 #define RIG_TOKENS_MAX 256
@@ -70,6 +71,11 @@ void rig_logits(float *logits, const struct model *m, const struct pack *pack);
 /* SETS grad [params_count] to the gradient of a loss. */
 void rig_gradient(float *grad, const struct model *m, const struct pack *pack,
                   const struct loss *loss);
+
+/* sampler_draw() from one row of raw logits z [head->V]. */
+enum status rig_draw(int32_t *token, double *logp, const float *z,
+                     const struct lmhead *head, const struct sampling *s,
+                     struct rng *rng);
 
 /* The largest |a[i]-b[i]|; NaN when any of them is. */
 double rig_distance(const float *a, const float *b, size_t n);

@@ -250,75 +250,6 @@ static void test_no_look_ahead(void **state)
     rig_free(g);
 }
 
-/* The cache of one layer: sequence k of a rig in slot (k + 2) % SEQS, with
- * NaN wherever no token was stored. */
-static void fill_cache(struct array *key, struct array *value, size_t T_max,
-                       const struct rig *g)
-{
-    const struct shape *s = g->shape;
-    size_t width = (s->H + 2 * s->G) * s->D, GD = s->G * s->D;
-    for (size_t k = 0; k < SEQS; k++) {
-        for (size_t t = 0; t < s->len[k]; t++) {
-            const float *row = g->qkv.f + (g->start[k] + t) * width;
-            size_t at = ((k + 2) % SEQS * T_max + t) * GD;
-            for (size_t c = 0; c < GD; c++) {
-                array_set(key, at + c, (double)row[s->H * s->D + c]);
-                array_set(value, at + c, (double)row[s->H * s->D + GD + c]);
-            }
-        }
-    }
-}
-
-/* One step for the last token of every sequence: as its twin, and as the
- * whole forward pass. */
-static void decode_case(const struct shape *s, uint32_t stream)
-{
-    struct rig *g = rig_new(s, stream);
-    rig_run(g);
-    enum {
-        T_MAX = 61
-    };
-    size_t width = (s->H + 2 * s->G) * s->D, HD = s->H * s->D, B = 0;
-    struct array key = array_nan(SEQS * T_MAX * s->G * s->D);
-    struct array value = array_nan(key.n);
-    fill_cache(&key, &value, T_MAX, g);
-    struct array query = array_new(SEQS * width);
-    struct array out = array_nan(SEQS * HD), want = array_new(SEQS * HD);
-    size_t slot[SEQS], len[SEQS];
-    for (size_t k = 0; k < SEQS; k++) {
-        if (s->len[k] == 0)
-            continue;
-        size_t last = g->start[k + 1] - 1;
-        slot[B] = (k + 2) % SEQS;
-        len[B] = s->len[k];
-        for (size_t c = 0; c < width; c++)
-            array_set(&query, B * width + c,
-                      (double)g->qkv.f[last * width + c]);
-        for (size_t c = 0; c < HD; c++)
-            want.d[B * HD + c] = (double)g->out.f[last * HD + c];
-        B++;
-    }
-    attention_decode(out.f, query.f, key.f, value.f, slot, len, B, T_MAX, s->H,
-                     s->G, s->D, g->scratch.f);
-    attention_decode_ref(out.d, query.d, key.d, value.d, slot, len, B, T_MAX,
-                         s->H, s->G, s->D);
-    compare("decode", out.f, out.d, B * HD, tolerance(g));
-    compare("decode as forward", out.f, want.d, B * HD, 2 * tolerance(g));
-    for (size_t i = B * HD; i < out.n; i++)
-        assert_true(isnan(out.f[i]));
-    struct array *all[] = {&key, &value, &query, &out, &want};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        array_free(all[i]);
-    rig_free(g);
-}
-
-static void test_decode(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < SHAPES; i++)
-        decode_case(&shapes[i], (uint32_t)i);
-}
-
 static void test_nan_passes_through(void **state)
 {
     (void)state;
@@ -342,7 +273,6 @@ int main(void)
         cmocka_unit_test(test_child_continues),
         cmocka_unit_test(test_packed_is_separate),
         cmocka_unit_test(test_no_look_ahead),
-        cmocka_unit_test(test_decode),
         cmocka_unit_test(test_nan_passes_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
