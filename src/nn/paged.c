@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "nn/fastmath.h"
@@ -30,18 +31,33 @@ void paged_store(float *restrict page, size_t i, const float *restrict key,
         memcpy(page + (g * ROWS + i) * D, value + g * D, D * sizeof *page);
 }
 
-/* score[i] = query . key of position i of one page. */
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch((p), 0, 2)
+#else
+#define PREFETCH(p) ((void)(p))
+#endif
+
+/*
+ * score[i] = query . key of position i of one page.  `soon` are two pieces of
+ * memory as long as the keys, or NULL, that are wanted next: reading a cache
+ * that lies far away is what attention's time goes into.
+ */
 NN_INLINE void page_scores(float *restrict score, const float *restrict query,
-                           const float *restrict key, size_t D)
+                           const float *restrict key, size_t D,
+                           const float *const soon[2])
 {
     float sum[CHAINS][ROWS] = {{0}};
     size_t d = 0;
 
-    for (; d + CHAINS <= D; d += CHAINS)
+    for (; d + CHAINS <= D; d += CHAINS) {
+        for (size_t k = 0; k < 2; k++)
+            for (size_t j = 0; soon[k] != NULL && j < CHAINS; j++)
+                PREFETCH(soon[k] + (d + j) * ROWS);
         for (size_t j = 0; j < CHAINS; j++)
 #pragma omp simd
             for (size_t i = 0; i < ROWS; i++)
                 sum[j][i] += query[d + j] * key[(d + j) * ROWS + i];
+    }
     for (; d < D; d++)
         for (size_t i = 0; i < ROWS; i++)
             sum[0][i] += query[d] * key[d * ROWS + i];
@@ -111,11 +127,18 @@ NN_INLINE void attend(float *restrict out, const float *restrict query,
         size_t g = h / (H / G);
         size_t key = offset + g * D * ROWS;
         size_t value = offset + (G + g) * D * ROWS;
+        bool is_first = h % (H / G) == 0; // of the heads that share these
         float factor;
         size_t d = 0;
 
-        for (size_t s = 0; s < len; s += ROWS)
-            page_scores(p + s, query + h * D, table[s / ROWS] + key, D);
+        for (size_t s = 0; s < len; s += ROWS) {
+            float *const *page = table + s / ROWS;
+            const float *const soon[2] = {
+                is_first ? page[0] + value : NULL,
+                is_first && s + ROWS < len ? page[1] + key : NULL};
+
+            page_scores(p + s, query + h * D, page[0] + key, D, soon);
+        }
         factor = 1.0f / exponentials(p, len, scale);
         for (; d + CHANNELS <= D; d += CHANNELS)
             weigh(out + h * D + d, p, table, value + d, len, D, CHANNELS,

@@ -92,18 +92,13 @@ NN_INLINE void fetch_all(float *restrict panel, const struct weight *w,
         fetch(panel + c * LINE, w, at + c * K, n);
 }
 
-/* What lies ahead, as many lines of cache as were just read. */
-NN_INLINE const char *look_ahead(const char *ahead, bool is_narrow,
-                                 size_t columns)
+/* Two lines of cache from what lies ahead; one row of sums after the other
+ * asks for some, since a burst would keep the loads of the sums waiting. */
+NN_INLINE const char *look_ahead(const char *ahead)
 {
-    size_t lines = is_narrow ? columns / 2 : columns;
-
-    if (ahead == NULL)
-        return NULL;
-    UNROLL
-    for (size_t c = 0; c < lines; c++)
-        PREFETCH(ahead + c * 64);
-    return ahead + lines * 64;
+    PREFETCH(ahead);
+    PREFETCH(ahead + 64);
+    return ahead + 128;
 }
 
 /* z[c,:] for `columns` rows of W from float or bfloat16 number `at` on;
@@ -113,7 +108,8 @@ NN_INLINE void tile(float *restrict z, const float *restrict turned,
                     size_t columns, const char *ahead)
 {
     _Alignas(64) float panel[2][COLUMNS_MAX * LINE];
-    bool is_narrow = w->f32 == NULL;
+    /* Steps of a line that look ahead: as much as the line reads. */
+    size_t asking = ahead == NULL ? 0 : columns / (w->f32 == NULL ? 4 : 2);
     v16 sum[COLUMNS_MAX];
 
     UNROLL
@@ -130,10 +126,11 @@ NN_INLINE void tile(float *restrict z, const float *restrict turned,
             fetch_all(panel[(line / LINE + 1) % 2], w, at + line + LINE,
                       rest < LINE ? rest : LINE, K, columns);
         }
-        ahead = look_ahead(ahead, is_narrow, columns);
         for (size_t k = 0; k < depth; k++) {
             v16 a, b;
 
+            if (k < asking)
+                ahead = look_ahead(ahead);
             memcpy(&a, turned, sizeof a);
             memcpy(&b, turned + (V - 1) * LINE, sizeof b);
             UNROLL
