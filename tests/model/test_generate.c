@@ -233,26 +233,169 @@ static void test_workers(void **state)
     model_free(&m);
 }
 
-/* Any job can be drawn again alone, whatever group it was in. */
-static void test_redraw_alone(void **state)
+/* Same tokens, log-probs, end and state of the stream. */
+static void assert_same_job(const struct generate_job *a,
+                            const struct generate_job *b)
+{
+    assert_int_equal(a->len, b->len);
+    assert_int_equal(a->is_eos, b->is_eos);
+    assert_memory_equal(a->token, b->token, a->len * sizeof *a->token);
+    assert_memory_equal(a->logp, b->logp, a->len * sizeof *a->logp);
+    assert_memory_equal(&a->rng, &b->rng, sizeof a->rng);
+}
+
+/* A response has the same bits alone, in other company, in another order, in
+ * fewer slots than there are jobs and on several workers. */
+static void check_company(const struct model *m)
 {
     struct sampling s = {.temperature = 1, .top_p = 1, .max_new = NEW};
-    static struct jobs all;
-    static struct jobs again;
+    static struct jobs all, again;
+    static struct generate_job turned[JOBS];
+
+    jobs_init(&all, m->config.V);
+    run(all.job, JOBS, m, &s, 1);
+    jobs_init(&again, m->config.V);
+    for (size_t i = 0; i < JOBS; i++) {
+        run(&again.job[i], 1, m, &s, 1);
+        assert_same_job(&again.job[i], &all.job[i]);
+    }
+    jobs_init(&again, m->config.V);
+    for (size_t i = 0; i < JOBS; i += 7)
+        run(&again.job[i], JOBS - i < 7 ? JOBS - i : 7, m, &s, 2);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_same_job(&again.job[i], &all.job[i]);
+    jobs_init(&again, m->config.V);
+    for (size_t i = 0; i < JOBS; i++)
+        turned[i] = again.job[JOBS - 1 - i];
+    s.group = 5;
+    run(turned, JOBS, m, &s, 3);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_same_job(&turned[JOBS - 1 - i], &all.job[i]);
+}
+
+static void test_company(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < arch_count(); i++) {
+        struct model_config c = rig_config_of(arch_get(i)->model_type);
+        struct model m;
+
+        some_model_of(&m, &c);
+        check_company(&m);
+        model_free(&m);
+    }
+}
+
+/* The same of a base frozen in bfloat16 under an adapter, whose log-probs are
+ * those of training, too. */
+static void test_frozen(void **state)
+{
+    struct sampling s = {.temperature = 0.7, .top_p = 1, .max_new = NEW};
+    struct lora_config lora = {.rank = 3, .alpha = 4, .targets = LORA_ALL};
+    static struct jobs j;
+    struct err err = {0};
     struct model m;
 
     (void)state;
     some_model(&m);
-    jobs_init(&all, m.config.V);
-    run(all.job, JOBS, &m, &s, 1);
-    jobs_init(&again, m.config.V);
+    assert_int_equal(model_freeze(&m, &err), OK);
+    assert_int_equal(model_adapt(&m, &lora, 5, &err), OK);
+    for (size_t i = 0; i < m.lora->n; i++) // B begins as zero
+        m.lora->params[i] += (float)((int)(i % 7) - 3) * 0.05f;
+    jobs_init(&j, m.config.V);
+    run(j.job, JOBS, &m, &s, 2);
+    check_logp(&j, &m, 0.7);
+    check_company(&m);
+    model_free(&m);
+}
+
+/*
+ * Prompts with long beginnings in common: full pages of them, parts of pages,
+ * all of a prompt, a prompt that is another one's beginning.
+ */
+#define LONG 45
+struct long_jobs {
+    int32_t prompt[JOBS][LONG];
+    int32_t token[JOBS][NEW];
+    float logp[JOBS][NEW];
+    struct generate_job job[JOBS];
+};
+
+static void long_jobs_init(struct long_jobs *j, size_t V)
+{
+    static const size_t common[] = {0, 16, 17, 31, 32, 33, 40, LONG};
+
+    memset(j, 0, sizeof *j);
     for (size_t i = 0; i < JOBS; i++) {
-        run(&again.job[i], 1, &m, &s, 1);
-        assert_int_equal(again.job[i].len, all.job[i].len);
-        assert_memory_equal(again.token[i], all.token[i], sizeof all.token[i]);
-        for (size_t t = 0; t < all.job[i].len; t++)
-            check_near(again.logp[i][t], all.logp[i][t]);
+        size_t same = common[i % 8];
+
+        for (size_t t = 0; t < LONG; t++)
+            j->prompt[i][t] =
+                (int32_t)((t * 7 + t / 5 + (t < same ? 0 : i % 3 + 1)) % V);
+        j->job[i] = (struct generate_job){
+            .prompt = j->prompt[i],
+            .len_prompt = i % 5 == 4 ? 20 + i % 20 : LONG,
+            .token = j->token[i],
+            .logp = j->logp[i],
+        };
+        rng_init(&j->job[i].rng, 12, RNG_TEST, 7, (uint32_t)i);
     }
+}
+
+static void test_shared_beginnings(void **state)
+{
+    struct sampling s = {.temperature = 1, .top_p = 0.9, .max_new = NEW};
+    static const size_t slots[] = {0, 1, 2, 6, JOBS};
+    static struct long_jobs alone, together;
+    struct model_config c = rig_config();
+    struct model m;
+
+    (void)state;
+    c.T_max = LONG + NEW - 2;
+    some_model_of(&m, &c);
+    long_jobs_init(&alone, m.config.V);
+    for (size_t i = 0; i < JOBS; i++)
+        run(&alone.job[i], 1, &m, &s, 1);
+    for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) {
+        long_jobs_init(&together, m.config.V);
+        s.group = slots[k];
+        run(together.job, JOBS, &m, &s, 1 + k % 3);
+        for (size_t i = 0; i < JOBS; i++)
+            assert_same_job(&together.job[i], &alone.job[i]);
+    }
+    model_free(&m);
+}
+
+/* A prompt longer than a step's rows is computed in several. */
+static void test_long_prompt(void **state)
+{
+    struct sampling s = {.temperature = 1, .top_p = 1, .max_new = 3};
+    static int32_t prompt[3][700];
+    static struct generate_job job[3], again[3];
+    int32_t token[6][3];
+    float logp[6][3];
+    struct model_config c = rig_config();
+    struct model m;
+
+    (void)state;
+    c.T_max = 710;
+    some_model_of(&m, &c);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t t = 0; t < 700; t++)
+            prompt[i][t] = (int32_t)((t * t + i * t / 300) % c.V);
+        job[i] = (struct generate_job){.prompt = prompt[i],
+                                       .len_prompt = 700 - 90 * i,
+                                       .token = token[i],
+                                       .logp = logp[i]};
+        rng_init(&job[i].rng, 13, RNG_TEST, 7, (uint32_t)i);
+        again[i] = job[i];
+        again[i].token = token[3 + i];
+        again[i].logp = logp[3 + i];
+        run(&again[i], 1, &m, &s, 1);
+    }
+    run(job, 3, &m, &s, 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_same_job(&job[i], &again[i]);
     model_free(&m);
 }
 
@@ -402,7 +545,10 @@ int main(void)
         cmocka_unit_test(test_every_architecture),
         cmocka_unit_test(test_stops),
         cmocka_unit_test(test_workers),
-        cmocka_unit_test(test_redraw_alone),
+        cmocka_unit_test(test_company),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_shared_beginnings),
+        cmocka_unit_test(test_long_prompt),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_no_room),
         cmocka_unit_test(test_bad_arguments),
