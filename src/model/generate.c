@@ -335,11 +335,12 @@ static void draw(struct engine *e, struct slot *s, size_t row)
 static void draw_all(struct engine *e)
 {
     size_t C = e->run->model->config.C;
+    size_t most = rowwise_lanes(e->step.level, ROWWISE_LANES);
 
-    for (size_t at = 0; at < e->rows.n_last; at += ROWWISE_LANES) {
+    for (size_t at = 0; at < e->rows.n_last; at += most) {
         size_t n = e->rows.n_last - at;
 
-        n = n < ROWWISE_LANES ? n : ROWWISE_LANES;
+        n = n < most ? n : most;
         nexttoken_forward(&e->next, e->step.hidden + at * C, n, e->step.level);
         for (size_t row = 0; row < n; row++)
             draw(e, &e->slot[e->drawing[at + row]], row);

@@ -103,7 +103,6 @@ void nexttoken_forward(struct nexttoken *t, const float *hidden, size_t M,
     const struct lmhead *head = t->head;
     size_t V = head->V, C = head->C;
 
-    assert(M <= ROWWISE_LANES);
     t->lanes = rowwise_lanes(level, M);
     assert(M <= t->lanes);
     rowwise_turn(t->turned, hidden, C, M, C, t->lanes, level);

@@ -135,6 +135,41 @@ static void test_cuts(void **state)
     }
 }
 
+/* The same over a vocabulary of several blocks, most of it far below: what is
+ * kept lies in some blocks and not in others. */
+static void test_cuts_of_blocks(void **state)
+{
+    enum {
+        V = 5 * NEXTTOKEN_BLOCK + 7
+    };
+    static float z[V];
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 6, RNG_TEST, 0, 0);
+    for (size_t round = 0; round < 8; round++) {
+        struct sampling s = plain;
+        struct lmhead head = head_of(V, 1);
+        bool want[V] = {false};
+        bool seen[V] = {false};
+        float depth = round % 2 == 0 ? 20 : 9; // the rest's mass may count
+
+        for (size_t v = 0; v < V; v++)
+            z[v] = (float)rng_uniform(&rng) - depth;
+        for (size_t k = 0; k < 24; k++)
+            z[rng_below(&rng, V)] = (float)rng_uniform(&rng);
+        s.top_k = round % 4 == 0 ? 0 : 1 + rng_below(&rng, 20);
+        s.top_p = round % 4 == 1 ? 1 : 0.05 + 0.8 * rng_uniform(&rng);
+        kept_by_sorting(want, z, V, &s);
+        for (size_t i = 0; i < 1500; i++) {
+            double logp;
+
+            seen[draw(&logp, z, &head, &s, &rng)] = true;
+        }
+        assert_memory_equal(seen, want, sizeof seen);
+    }
+}
+
 static void test_ties(void **state)
 {
     static const float z[] = {1, 3, 3, 3, 3, 0};
@@ -214,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frequencies),
         cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_cuts_of_blocks),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_greedy),
         cmocka_unit_test(test_no_distribution),
