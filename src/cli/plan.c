@@ -7,6 +7,7 @@
 #include "cli/terminal.h"
 #include "io/half.h"
 #include "model/checkpoint.h"
+#include "model/generate.h"
 #include "rlhf/corpus.h"
 #include "rlhf/trainer.h"
 
@@ -14,12 +15,10 @@
 #define TRIAL 0.2      // seconds of timing
 #define TRIAL_TOKENS 256
 /* A forward pass is a third of forward and backward; a decoding step is worth
- * about four rows of a forward pass, since it multiplies so few. */
+ * about two rows of a forward pass, since it multiplies so few. */
 #define FORWARD (1.0 / 3)
-#define DECODE (4.0 / 3)
-/* Replies that a worker draws together (model/generate.c), and looks at
- * (rlhf/scorer.c). */
-#define DECODED 32
+#define DECODE (2.0 / 3)
+/* Replies that a worker looks at together (rlhf/scorer.c). */
 #define SCORED 16
 
 /* What a plan is made from. */
@@ -406,18 +405,19 @@ static double work_memory(const struct material *m, const struct trial *t,
     double replies = (double)(c->batch * c->samples);
     double tokens = replies * (prompt + (double)c->max_new);
     double shard = tokens / (double)(c->minibatches * o->v.common.shards);
-    double cache = 8 * (double)(s->L * s->G * s->D) * DECODED *
-                   (prompt + (double)c->max_new);
+    double workers = (double)team_size(context->team);
+    double cache = generate_bytes(s, (size_t)m->adapter->rank, (size_t)replies,
+                                  (size_t)ceil(prompt) + (size_t)c->max_new,
+                                  team_size(context->team));
     double group = fmin(replies, SCORED) * (prompt + (double)c->max_new);
     double look = 4 * (2 * (double)lmhead_scratch(s->V, s->C) +
                        8 * group * (double)(s->C + s->F));
-    double drawing = fmax(cache, look);
+    double drawing = fmax(cache, workers * look);
     double update = pass(s, t->row_bytes, shard);
     double wider = (double)(x->value.L * x->value.C) / (double)(s->L * s->C);
     if (x->has_value && wider > 1)
         update *= wider;
-    return busy(o, context) * update +
-           (double)team_size(context->team) * drawing + 80 * tokens;
+    return busy(o, context) * update + drawing + 80 * tokens;
 }
 
 static enum status plan_ppo(struct plan *p, const struct options *o,

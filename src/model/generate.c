@@ -553,16 +553,17 @@ enum status generate_run(struct generate_job *job, size_t n,
     return share_jobs(job, n, context->comm, err);
 }
 
-double generate_bytes(const struct model *m, size_t n, size_t T, size_t workers)
+double generate_bytes(const struct model_config *c, size_t rank, size_t n,
+                      size_t T, size_t workers)
 {
-    const struct model_config *c = &m->config;
+    const struct model shape = {.config = *c};
     size_t slots, engines = engines_for(&slots, n, GENERATE_SLOTS, workers);
     size_t N = step_rows(slots);
     size_t pages = slots * ((T + PAGED_ROWS - 1) / PAGED_ROWS) + 1;
     double row = (double)(2 * c->C + (c->H + 2 * c->G) * c->D + c->H * c->D +
-                          variant_up_width(c) + c->F);
+                          variant_up_width(c) + c->F + rank);
     double floats = (double)pages * (double)transformer_page_floats(c) +
-                    (double)N * row + (double)linear_rows_scratch(m, N) +
+                    (double)N * row + (double)linear_rows_scratch(&shape, N) +
                     (double)nexttoken_floats(c->V, c->C, slots);
 
     return 4 * floats * (double)engines;

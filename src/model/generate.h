@@ -12,8 +12,7 @@
  * of computing each alone.
  *
  * Time is linear in the tokens drawn and in the prompts' tokens, but for
- * attention, whose part of a token grows with the sequence.  A worker's memory
- * is generate_bytes().
+ * attention, whose part of a token grows with the sequence.
  */
 #ifndef PLUMB_MODEL_GENERATE_H
 #define PLUMB_MODEL_GENERATE_H
@@ -58,10 +57,11 @@ enum status generate_run(struct generate_job *job, size_t n,
                          struct err *err) MUST_CHECK;
 
 /*
- * Bytes that a call takes at most, all workers together, beside the model: n
- * jobs whose prompts and responses have at most T tokens, on `workers`.
+ * Bytes that a call takes beside the model, all workers together: n jobs whose
+ * prompts and responses have T tokens, on `workers`; rank is the adapter's, or
+ * 0.  Jobs that end early or share a beginning take less.
  */
-double generate_bytes(const struct model *m, size_t n, size_t T,
-                      size_t workers);
+double generate_bytes(const struct model_config *c, size_t rank, size_t n,
+                      size_t T, size_t workers);
 
 #endif

@@ -20,9 +20,13 @@ struct setting {
     struct nexttoken next;
 };
 
-static struct setting make(const size_t *shape, struct rng *rng)
+static struct setting make(const size_t *shape, enum rowwise_level level,
+                           struct rng *rng)
 {
     struct setting s = {.V = shape[0], .C = shape[1], .M = shape[2]};
+    size_t most = rowwise_lanes(level, s.M);
+
+    s.M = s.M < most ? s.M : most;
 
     s.hidden = array_normal(s.M * s.C, rng, 1);
     s.weight = array_normal(s.V * s.C, rng, 1);
@@ -66,14 +70,8 @@ static double log_sum(const struct nexttoken *t, size_t m)
 static void check(const size_t *shape, enum rowwise_level level,
                   struct rng *rng)
 {
-    struct setting s = make(shape, rng);
+    struct setting s = make(shape, level, rng);
     double off = sum_tolerance(s.C);
-    size_t most = rowwise_lanes(level, s.M);
-
-    s.M = s.M < most ? s.M : most;
-    s.z.n = s.M * s.V; // the guard behind it moves along
-    for (size_t i = 0; i < GUARD; i++)
-        s.z.f[s.z.n + i] = SENTINEL;
     nexttoken_place(&s.next, &s.head, s.M, s.room);
     nexttoken_forward(&s.next, s.hidden.f, s.M, level);
     rowwise_nt_ref(s.z.d, s.hidden.d, s.weight.d, s.M, s.V, s.C, false);
@@ -138,7 +136,7 @@ static void test_company(void **state)
     (void)state;
     rng_init(&rng, 22, RNG_TEST, 0, 0);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        struct setting s = make(shapes[i], &rng);
+        struct setting s = make(shapes[i], rowwise_level(), &rng);
         float *room = mem_calloc(nexttoken_floats(s.V, s.C, 1), sizeof *room);
 
         assert_non_null(room);
