@@ -11,10 +11,12 @@
  *     --prompt N    64 tokens
  *     --new N       64 tokens
  *     --top-k N, --top-p X
+ *     --check 1     also the largest |log-prob drawn - log-prob in training|
  *
  * With bf16 the weights are kept in bfloat16; products are in float.  Prints
  * the formats, the median of the seconds of a run and the tokens drawn in one.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@
 #define RUNS_MAX 99
 
 struct load {
-    size_t threads, runs, prompts, samples, prompt, new, top_k;
+    size_t threads, runs, prompts, samples, prompt, new, top_k, check;
     double top_p;
 };
 
@@ -63,7 +65,7 @@ static bool parse(struct load *l, int argc, char **argv)
         {"--threads", &l->threads}, {"--runs", &l->runs},
         {"--prompts", &l->prompts}, {"--samples", &l->samples},
         {"--prompt", &l->prompt},   {"--new", &l->new},
-        {"--top-k", &l->top_k},
+        {"--top-k", &l->top_k},     {"--check", &l->check},
     };
 
     for (int i = 1; i + 3 < argc; i += 2) {
@@ -124,6 +126,63 @@ static double run(struct work *w, const struct model *m, const struct load *l,
     return seconds_now() - begin;
 }
 
+/* ---- against the forward pass of training -------------------------------- */
+
+struct check {
+    const struct work *work;
+    const struct model *model;
+    struct arena *arena; // [workers]
+    double *worst;       // [n]
+};
+
+static enum status check_job(void *ctx, size_t item, size_t worker,
+                             struct err *err)
+{
+    const struct check *k = ctx;
+    const struct generate_job *job = &k->work->job[item];
+    const struct lmhead head = model_lmhead(k->model, 1);
+    struct arena *arena = &k->arena[worker];
+    size_t first = job->len_prompt - 1, N = first + job->len;
+    size_t start[] = {0, N};
+    int32_t *token, *position;
+    float *logp, *scratch;
+    struct activations a;
+
+    arena_reset(arena);
+    TRY(ARENA_NEW(arena, token, N + 1, err));
+    TRY(ARENA_NEW(arena, position, N, err));
+    TRY(ARENA_NEW(arena, logp, job->len, err));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), err));
+    memcpy(token, job->prompt, job->len_prompt * sizeof *token);
+    memcpy(token + job->len_prompt, job->token, job->len * sizeof *token);
+    for (size_t t = 0; t < N; t++)
+        position[t] = (int32_t)t;
+    const struct pack pack = {token, position, start, 1, N, NULL};
+    TRY(activations_place(&a, k->model, N, false, arena, err));
+    TRY(transformer_forward(&a, k->model, &pack, arena, err));
+    TRY(lmhead_forward(logp, NULL, NULL, &head, a.hidden + first * head.C,
+                       job->token, job->len, -1, scratch, err));
+    for (size_t t = 0; t < job->len; t++)
+        k->worst[item] =
+            fmax(k->worst[item], fabs((double)logp[t] - (double)job->logp[t]));
+    return OK;
+}
+
+static double check(const struct work *w, const struct model *m,
+                    const struct context *context)
+{
+    struct check k = {.work = w, .model = m};
+    double worst = 0;
+    struct err err;
+
+    measure_must(MEM_NEW(k.arena, team_size(context->team), &err), &err);
+    measure_must(MEM_NEW(k.worst, w->n, &err), &err);
+    measure_must(team_run(context->team, w->n, check_job, &k, &err), &err);
+    for (size_t i = 0; i < w->n; i++)
+        worst = fmax(worst, k.worst[i]);
+    return worst;
+}
+
 int main(int argc, char **argv)
 {
     struct load l = {.threads = team_processors(),
@@ -144,8 +203,8 @@ int main(int argc, char **argv)
     if (!parse(&l, argc, argv) || (!is_bf16 && strcmp(formats, "f32") != 0)) {
         (void)fprintf(stderr, "bench_generate [--threads N] [--runs N] "
                               "[--prompts N] [--samples N] [--prompt N] "
-                              "[--new N] [--top-k N] [--top-p X] f32|bf16 "
-                              "MODEL_FOLDER\n");
+                              "[--new N] [--top-k N] [--top-p X] [--check 1] "
+                              "f32|bf16 MODEL_FOLDER\n");
         return 2;
     }
     measure_must(checkpoint_read_as(&m, argv[argc - 1], HEAD_LM,
@@ -160,6 +219,8 @@ int main(int argc, char **argv)
     qsort(seconds, l.runs, sizeof *seconds, ascending);
     (void)printf("formats %s\n", formats);
     (void)printf("tokens %zu\n", w.n * l.new);
+    if (l.check)
+        (void)printf("error %.3g\n", check(&w, &m, &context));
     (void)printf("seconds %.6f\n",
                  0.5 * (seconds[(l.runs - 1) / 2] + seconds[l.runs / 2]));
     return 0;

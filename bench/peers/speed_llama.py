@@ -2,16 +2,23 @@
 """32 prompts x 64 new tokens at once in llama.cpp: one batch of prompts, then
 rounds of 32 tokens, sampled at temperature 1, as bench_generate does it.
 
-Use: V/bin/python speed_llama.py f32|bf16 MODEL.gguf [THREADS]
+Use: V/bin/python speed_llama.py f32|bf16 MODEL.gguf [THREADS [RUNS]]
+
+MODEL.gguf is in f32; for bf16 its matrices are converted first, by llama.cpp
+itself.  Keys and values are kept in f32, as bench_generate keeps them.
 """
 
 import ctypes
+import os
 import sys
+import tempfile
 
 import llama_cpp as L
 import numpy as np
 
 import speed_clock as clock
+
+GGML_TYPE_BF16 = 30  # ggml.h; the binding does not name it
 
 PROMPTS, PROMPT, NEW = 32, 64, 64
 
@@ -48,14 +55,37 @@ def generate(context, sampler, tokens):
     L.llama_batch_free(batch)
 
 
+def converted(path, folder):
+    """The model with matrices in bf16."""
+    out = os.path.join(folder, "bf16.gguf")
+    params = L.llama_model_quantize_default_params()
+    params.ftype = L.LLAMA_FTYPE_MOSTLY_BF16
+    params.output_tensor_type = params.token_embedding_type = GGML_TYPE_BF16
+    status = L.llama_model_quantize(path.encode(), out.encode(),
+                                    ctypes.byref(params))
+    assert status == 0
+    return out
+
+
+def opened(path, kind):
+    """The model, in the format asked for."""
+    params = L.llama_model_default_params()
+    if kind == "f32":
+        return L.llama_model_load_from_file(path.encode(), params)
+    with tempfile.TemporaryDirectory() as folder:
+        # A mapped file outlives its name.
+        return L.llama_model_load_from_file(
+            converted(path, folder).encode(), params)
+
+
 def main():
     kind, path = sys.argv[1], sys.argv[2]
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+    runs = int(sys.argv[4]) if len(sys.argv) > 4 else 3
     silent = L.llama_log_callback(lambda *_: None)
     L.llama_log_set(silent, ctypes.c_void_p(0))
     L.llama_backend_init()
-    model = L.llama_model_load_from_file(path.encode(),
-                                         L.llama_model_default_params())
+    model = opened(path, kind)
     params = L.llama_context_default_params()
     params.n_ctx = PROMPTS * (PROMPT + NEW)
     params.n_batch = params.n_ubatch = PROMPTS * PROMPT
@@ -69,7 +99,7 @@ def main():
     L.llama_sampler_chain_add(sampler, L.llama_sampler_init_dist(1))
     tokens = np.random.default_rng(1).integers(1000, 40000,
                                                (PROMPTS, PROMPT))
-    clock.told(clock.timed(lambda: generate(context, sampler, tokens), 3),
+    clock.told(clock.timed(lambda: generate(context, sampler, tokens), runs),
                kind)
 
 
