@@ -15,6 +15,9 @@
  */
 #define LINE ((size_t)16)
 #define COLUMNS_MAX 24
+/* Products added up in one go; what they come to is added to the whole, so
+ * that a long sum loses little to rounding.  A multiple of LINE. */
+#define PART ((size_t)192)
 
 /* Bytes of turned rows that stay in the second level of cache while the
  * weights go by. */
@@ -101,52 +104,77 @@ NN_INLINE const char *look_ahead(const char *ahead)
     return ahead + 128;
 }
 
-/* z[c,:] for `columns` rows of W from float or bfloat16 number `at` on;
- * V vectors of lanes. */
+/* A tile at work: where it is in W, in the turned rows and ahead. */
+struct walk {
+    const struct weight *w;
+    size_t at, K;
+    const float *turned;
+    const char *ahead;
+    float (*panel)[COLUMNS_MAX * LINE]; // [2]
+};
+
+/* Add one line of the columns to their sums; the next one is fetched. */
+NN_INLINE void line_sums(v16 *restrict sum, struct walk *x, size_t line,
+                         size_t V, size_t columns)
+{
+    size_t depth = x->K - line < LINE ? x->K - line : LINE;
+    const float *p = x->panel[line / LINE % 2];
+    /* Steps that look ahead: as much as the line reads. */
+    size_t asking = x->w->f32 == NULL ? columns / 4 : columns / 2;
+
+    asking = x->ahead == NULL ? 0 : asking;
+    if (line + LINE < x->K) {
+        size_t rest = x->K - line - LINE;
+
+        fetch_all(x->panel[(line / LINE + 1) % 2], x->w, x->at + line + LINE,
+                  rest < LINE ? rest : LINE, x->K, columns);
+    }
+    for (size_t k = 0; k < depth; k++) {
+        v16 a, b;
+
+        if (k < asking)
+            x->ahead = look_ahead(x->ahead);
+        memcpy(&a, x->turned, sizeof a);
+        memcpy(&b, x->turned + (V - 1) * LINE, sizeof b);
+        UNROLL
+        for (size_t c = 0; c < columns; c++) {
+            float w_ck = p[c * LINE + k];
+
+            sum[c * V] += a * w_ck;
+            if (V == 2)
+                sum[c * V + 1] += b * w_ck;
+        }
+        x->turned += V * LINE;
+    }
+}
+
+/* z[c,:] for `columns` rows of W from number `at` on; V vectors of lanes. */
 NN_INLINE void tile(float *restrict z, const float *restrict turned,
                     const struct weight *w, size_t at, size_t K, size_t V,
                     size_t columns, const char *ahead)
 {
     _Alignas(64) float panel[2][COLUMNS_MAX * LINE];
-    /* Steps of a line that look ahead: as much as the line reads. */
-    size_t asking = ahead == NULL ? 0 : columns / (w->f32 == NULL ? 4 : 2);
-    v16 sum[COLUMNS_MAX];
+    struct walk x = {w, at, K, turned, ahead, panel};
+    v16 sum[COLUMNS_MAX], old;
 
-    UNROLL
-    for (size_t c = 0; c < columns * V; c++)
-        sum[c] = (v16){0};
     fetch_all(panel[0], w, at, K < LINE ? K : LINE, K, columns);
-    for (size_t line = 0; line < K; line += LINE) {
-        size_t depth = K - line < LINE ? K - line : LINE;
-        const float *p = panel[line / LINE % 2];
+    for (size_t k = 0; k < K || k == 0; k += PART) {
+        size_t end = K - k < PART ? K : k + PART;
 
-        if (line + LINE < K) {
-            size_t rest = K - line - LINE;
-
-            fetch_all(panel[(line / LINE + 1) % 2], w, at + line + LINE,
-                      rest < LINE ? rest : LINE, K, columns);
-        }
-        for (size_t k = 0; k < depth; k++) {
-            v16 a, b;
-
-            if (k < asking)
-                ahead = look_ahead(ahead);
-            memcpy(&a, turned, sizeof a);
-            memcpy(&b, turned + (V - 1) * LINE, sizeof b);
-            UNROLL
-            for (size_t c = 0; c < columns; c++) {
-                float w_ck = p[c * LINE + k];
-
-                sum[c * V] += a * w_ck;
-                if (V == 2)
-                    sum[c * V + 1] += b * w_ck;
+        UNROLL
+        for (size_t c = 0; c < columns * V; c++)
+            sum[c] = (v16){0};
+        for (size_t line = k; line < end; line += LINE)
+            line_sums(sum, &x, line, V, columns);
+        UNROLL
+        for (size_t c = 0; c < columns * V; c++) {
+            if (k > 0) {
+                memcpy(&old, z + c * LINE, sizeof old);
+                sum[c] = old + sum[c];
             }
-            turned += V * LINE;
+            memcpy(z + c * LINE, &sum[c], sizeof sum[c]);
         }
     }
-    UNROLL
-    for (size_t c = 0; c < columns * V; c++)
-        memcpy(z + c * LINE, &sum[c], sizeof sum[c]);
 }
 
 /* A run of rows of W: tiles of `columns` and then single rows. */

@@ -3,10 +3,10 @@
  *
  *     y[M,N] = x[M,K] W[N,K]^T (+ y if accumulate)
  *
- * Every number of y is one sum over k in order, so a row of y has the same
- * bits whatever other rows stand beside it and however many they are.  That is
- * what lets a response be sampled in any company (model/generate.h); libraries
- * choose their order of summation by the sizes.
+ * Every number of y is a sum over k in an order that K alone decides, so a row
+ * of y has the same bits whatever other rows stand beside it and however many
+ * they are.  That is what lets a response be sampled in any company
+ * (model/generate.h); libraries choose their order of summation by the sizes.
  *
  * The weights are read once and as they lie, in float or widened from bfloat16
  * on the way; x is turned, so that rows fill the lanes of a vector:
