@@ -403,6 +403,7 @@ enum status comm_exchange_create(struct comm_exchange **out, struct comm *c,
     x->comm = c;
     x->most = most;
     x->tag = TAG_EXCHANGE + c->n_exchange++;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): requests are pointers */
     enum status status = MEM_NEW(x->request, most, err);
     if (status != OK) {
         mem_free(x);

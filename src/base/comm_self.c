@@ -58,6 +58,7 @@ enum status comm_agree(struct comm *c, enum status status, struct err *err)
     return status;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): ranks write to it */
 enum status comm_max(struct comm *c, int64_t *value, struct err *err)
 {
     (void)c;

@@ -70,6 +70,7 @@ static enum status cut_parts(struct optimizer *o, struct optimizer_ranks *x,
                              struct err *err)
 {
     size_t ranks = x->share.ranks, most = ranks * part_slices(x);
+    assert(most > 0);
     x->n_round = (o->n_slice + most - 1) / most;
     o->n_part = x->n_round * ranks;
     TRY(MEM_NEW(x->slice, o->n_part + 1, err));

@@ -362,6 +362,7 @@ static enum status run_minibatch(struct ppo_stats *sum,
                                  struct minibatch *b, struct err *err)
 {
     struct ppo *p = b->p;
+    *policy = *value = (struct optimizer_report){.lr = 0};
     TRY(run_shards(b, err));
     *sum = (struct ppo_stats){.tokens = 0};
     for (size_t i = 0; i < 2 * p->stage->shards; i++)
@@ -384,7 +385,6 @@ static enum status run_minibatch(struct ppo_stats *sum,
         err_context(err, "policy");
         return status;
     }
-    *value = (struct optimizer_report){.lr = 0};
     if (p->config->value_freeze)
         return OK;
     status =
