@@ -45,7 +45,7 @@ train() {
         rm -rf sft
         cost_of "$plumb" sft --quiet --threads 1 --shards 1 --save-every 0 \
             --data demos.jsonl --tokenizer desk --channels "$1" --layers 2 \
-            --heads "$(($1 / 32))" --kv-heads "$(($1 / 32))" \
+            --heads "$(($1 / 64))" --kv-heads "$(($1 / 64))" \
             --feed-forward "$(($1 * 3))" --positions "$(($3 * 2))" \
             --max-tokens "$(($3 * 2))" --batch "$2" --epochs "$epochs" --out sft
     done | awk '{ t[NR] = $1; m = $2 } END { print (t[2] - t[1]) / 6, m }'
