@@ -44,8 +44,8 @@ size_t nexttoken_floats(size_t V, size_t C, size_t M);
 void nexttoken_place(struct nexttoken *t, const struct lmhead *head, size_t M,
                      float *room);
 
-/* Fill it for rows of hidden [M,C] that make one block: M <= rowwise_lanes(level,
- * M). */
+/* Fill it for rows of hidden [M,C] that make one block:
+ * M <= rowwise_lanes(level, M). */
 void nexttoken_forward(struct nexttoken *t, const float *hidden, size_t M,
                        enum rowwise_level level);
 
