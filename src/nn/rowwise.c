@@ -19,9 +19,9 @@
  * that a long sum loses little to rounding.  A multiple of LINE. */
 #define PART ((size_t)192)
 
-/* Bytes of turned rows that stay in the second level of cache while the
- * weights go by. */
-#define BLOCKS_BYTES ((size_t)640 << 10)
+/* Bytes of turned rows while the weights go by once: 256 rows of 1536, which
+ * stay in the second and third level of cache. */
+#define BLOCKS_BYTES ((size_t)1536 << 10)
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch((p), 0, 2)
@@ -104,36 +104,45 @@ NN_INLINE const char *look_ahead(const char *ahead)
     return ahead + 128;
 }
 
-/* A tile at work: where it is in W, in the turned rows and ahead. */
-struct walk {
+/* What a tile reads: rows of W from number `at` on as they lie, or as pack()
+ * left them, and memory it asks for meanwhile. */
+struct source {
     const struct weight *w;
-    size_t at, K;
+    size_t at;
+    const float *packed; // [lines,columns,LINE], or NULL
+    const char *ahead;   // or NULL
+    size_t asking;       // pairs of lines of cache that a line asks for
+};
+
+/* A tile at work. */
+struct walk {
+    struct source from;
+    size_t K;
     const float *turned;
-    const char *ahead;
     float (*panel)[COLUMNS_MAX * LINE]; // [2]
 };
 
 /* Add one line of the columns to their sums; the next one is fetched. */
 NN_INLINE void line_sums(v16 *restrict sum, struct walk *x, size_t line,
-                         size_t V, size_t columns)
+                         size_t V, size_t columns, bool is_packed)
 {
     size_t depth = x->K - line < LINE ? x->K - line : LINE;
-    const float *p = x->panel[line / LINE % 2];
-    /* Steps that look ahead: as much as the line reads. */
-    size_t asking = x->w->f32 == NULL ? columns / 4 : columns / 2;
+    size_t asking = x->from.ahead == NULL ? 0 : x->from.asking;
+    const float *p =
+        is_packed ? x->from.packed + line * columns : x->panel[line / LINE % 2];
 
-    asking = x->ahead == NULL ? 0 : asking;
-    if (line + LINE < x->K) {
+    if (!is_packed && line + LINE < x->K) {
         size_t rest = x->K - line - LINE;
 
-        fetch_all(x->panel[(line / LINE + 1) % 2], x->w, x->at + line + LINE,
-                  rest < LINE ? rest : LINE, x->K, columns);
+        fetch_all(x->panel[(line / LINE + 1) % 2], x->from.w,
+                  x->from.at + line + LINE, rest < LINE ? rest : LINE, x->K,
+                  columns);
     }
     for (size_t k = 0; k < depth; k++) {
         v16 a, b;
 
         if (k < asking)
-            x->ahead = look_ahead(x->ahead);
+            x->from.ahead = look_ahead(x->from.ahead);
         memcpy(&a, x->turned, sizeof a);
         memcpy(&b, x->turned + (V - 1) * LINE, sizeof b);
         UNROLL
@@ -148,16 +157,17 @@ NN_INLINE void line_sums(v16 *restrict sum, struct walk *x, size_t line,
     }
 }
 
-/* z[c,:] for `columns` rows of W from number `at` on; V vectors of lanes. */
+/* z[c,:] for `columns` rows of W; V vectors of lanes. */
 NN_INLINE void tile(float *restrict z, const float *restrict turned,
-                    const struct weight *w, size_t at, size_t K, size_t V,
-                    size_t columns, const char *ahead)
+                    const struct source *from, size_t K, size_t V,
+                    size_t columns, bool is_packed)
 {
     _Alignas(64) float panel[2][COLUMNS_MAX * LINE];
-    struct walk x = {w, at, K, turned, ahead, panel};
+    struct walk x = {*from, K, turned, panel};
     v16 sum[COLUMNS_MAX], old;
 
-    fetch_all(panel[0], w, at, K < LINE ? K : LINE, K, columns);
+    if (!is_packed)
+        fetch_all(panel[0], from->w, from->at, K < LINE ? K : LINE, K, columns);
     for (size_t k = 0; k < K || k == 0; k += PART) {
         size_t end = K - k < PART ? K : k + PART;
 
@@ -165,7 +175,7 @@ NN_INLINE void tile(float *restrict z, const float *restrict turned,
         for (size_t c = 0; c < columns * V; c++)
             sum[c] = (v16){0};
         for (size_t line = k; line < end; line += LINE)
-            line_sums(sum, &x, line, V, columns);
+            line_sums(sum, &x, line, V, columns, is_packed);
         UNROLL
         for (size_t c = 0; c < columns * V; c++) {
             if (k > 0) {
@@ -177,23 +187,33 @@ NN_INLINE void tile(float *restrict z, const float *restrict turned,
     }
 }
 
+static const char *bytes_at(struct weight w, size_t at)
+{
+    return w.f32 != NULL ? (const char *)(w.f32 + at)
+                         : (const char *)(w.bf16 + at);
+}
+
 /* A run of rows of W: tiles of `columns` and then single rows. */
 NN_INLINE void block(float *restrict z, const float *restrict turned,
                      struct weight w, size_t first, size_t N, size_t K,
                      size_t V, size_t columns, bool next)
 {
+    /* As much is asked for as is read. */
+    struct source from = {.w = &w, .asking = columns / (w.f32 != NULL ? 2 : 4)};
     size_t n = 0;
 
     for (; n + columns <= N; n += columns) {
-        size_t after = (first + n + columns) * K;
-        const char *ahead = w.f32 != NULL ? (const char *)(w.f32 + after)
-                                          : (const char *)(w.bf16 + after);
-
-        tile(z + n * V * LINE, turned, &w, (first + n) * K, K, V, columns,
-             next || n + 2 * columns <= N ? ahead : NULL);
+        from.at = (first + n) * K;
+        from.ahead = next || n + 2 * columns <= N
+                         ? bytes_at(w, from.at + columns * K)
+                         : NULL;
+        tile(z + n * V * LINE, turned, &from, K, V, columns, false);
     }
-    for (; n < N; n++)
-        tile(z + n * V * LINE, turned, &w, (first + n) * K, K, V, 1, NULL);
+    from.ahead = NULL;
+    for (; n < N; n++) {
+        from.at = (first + n) * K;
+        tile(z + n * V * LINE, turned, &from, K, V, 1, false);
+    }
 }
 
 /* Each kind of weight gets loops of its own. */
@@ -210,28 +230,34 @@ NN_INLINE void block_of_kind(float *restrict z, const float *restrict turned,
         block(z, turned, narrow, first, N, K, V, columns, next);
 }
 
+/* Columns of a tile of a full block, and of one of AVX-512's half as wide. */
+#define V4_COLUMNS ((size_t)12)
+#define V4_HALF_COLUMNS ((size_t)24)
+#define V3_COLUMNS ((size_t)6)
+#define PLAIN_COLUMNS ((size_t)2)
+
 AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
                            struct weight w, size_t first, size_t N, size_t K,
                            size_t lanes, bool next)
 {
     if (lanes == 32)
-        block_of_kind(z, turned, w, first, N, K, 2, 12, next);
+        block_of_kind(z, turned, w, first, N, K, 2, V4_COLUMNS, next);
     else
-        block_of_kind(z, turned, w, first, N, K, 1, 24, next);
+        block_of_kind(z, turned, w, first, N, K, 1, V4_HALF_COLUMNS, next);
 }
 
 AT_V3 static void block_v3(float *restrict z, const float *restrict turned,
                            struct weight w, size_t first, size_t N, size_t K,
                            bool next)
 {
-    block_of_kind(z, turned, w, first, N, K, 1, 6, next);
+    block_of_kind(z, turned, w, first, N, K, 1, V3_COLUMNS, next);
 }
 
 static void block_plain(float *restrict z, const float *restrict turned,
                         struct weight w, size_t first, size_t N, size_t K,
                         bool next)
 {
-    block_of_kind(z, turned, w, first, N, K, 1, 2, next);
+    block_of_kind(z, turned, w, first, N, K, 1, PLAIN_COLUMNS, next);
 }
 
 void rowwise_block(float *restrict z, const float *restrict turned,
@@ -246,6 +272,68 @@ void rowwise_block(float *restrict z, const float *restrict turned,
         block_v3(z, turned, w, first, N, K, next);
     else
         block_plain(z, turned, w, first, N, K, next);
+}
+
+/* ---- several blocks ------------------------------------------------------ */
+
+/* Rows of W between two turns to the next block of rows of x: whole tiles at
+ * every level, and whole vectors of y. */
+#define STEP ((size_t)48)
+
+/* Floats of a step's rows as pack() leaves them. */
+static size_t packed_floats(size_t K)
+{
+    return (K + LINE - 1) / LINE * LINE * STEP;
+}
+
+/* STEP rows of W from number `at` on, tile by tile and line by line, so that
+ * all blocks but one read them as they need them. */
+NN_INLINE void pack(float *restrict packed, struct weight w, size_t at,
+                    size_t K, size_t columns)
+{
+    struct weight wide = {.f32 = w.f32};
+    struct weight narrow = {.bf16 = w.bf16};
+
+    for (size_t c = 0; c < STEP; c += columns, at += columns * K)
+        for (size_t line = 0; line < K; line += LINE) {
+            size_t n = K - line < LINE ? K - line : LINE;
+
+            if (w.f32 != NULL)
+                fetch_all(packed, &wide, at + line, n, K, columns);
+            else
+                fetch_all(packed, &narrow, at + line, n, K, columns);
+            packed += columns * LINE;
+        }
+}
+
+/* rowwise_block() of a full block on packed rows.  `from` tells where they are
+ * and what to ask for up to `end`; it moves on. */
+NN_INLINE void packed_block(float *restrict z, const float *restrict turned,
+                            struct source *from, const char *end, size_t K,
+                            size_t V, size_t columns)
+{
+    struct source tiles = *from;
+
+    for (size_t c = 0; c < STEP; c += columns) {
+        tile(z + c * V * LINE, turned, &tiles, K, V, columns, true);
+        tiles.packed += packed_floats(K) / STEP * columns;
+        if (tiles.ahead == NULL)
+            continue;
+        tiles.ahead += K / LINE * tiles.asking * 128;
+        tiles.ahead = tiles.ahead < end ? tiles.ahead : NULL;
+    }
+    from->ahead = tiles.ahead;
+}
+
+AT_V4 static void pack_v4(float *packed, struct weight w, size_t at, size_t K)
+{
+    pack(packed, w, at, K, V4_COLUMNS);
+}
+
+AT_V4 static void packed_v4(float *z, const float *turned, struct source *from,
+                            const char *end, size_t K)
+{
+    packed_block(z, turned, from, end, K, 2, V4_COLUMNS);
 }
 
 /* One exchange of a transposition: lanes of a and b, b rows further down,
@@ -395,19 +483,78 @@ size_t rowwise_scratch(size_t M, size_t K)
     size_t rows = (M + ROWWISE_LANES - 1) / ROWWISE_LANES * ROWWISE_LANES;
     size_t most = chunk_rows(K);
 
-    return (rows < most ? rows : most) * K;
+    return (rows < most ? rows : most) * K + packed_floats(K);
 }
 
-/* Rows of W between two turns to the next block of rows of x: whole tiles at
- * every level, and whole vectors of y. */
-#define STEP ((size_t)48)
+/* One step for all blocks of M rows: columns n..n+N-1 of y, whose row m0 is
+ * the first. */
+struct at_step {
+    const struct rowwise_product *p;
+    size_t m0, M, n, N;
+    const float *turned;
+    float *packed;
+    enum rowwise_level level;
+};
+
+static void step_block(const struct at_step *s, size_t m, size_t lanes,
+                       const float *z)
+{
+    const struct rowwise_product *p = s->p;
+    size_t rows = s->M - m < lanes ? s->M - m : lanes;
+
+    put_back(p->y + (s->m0 + m) * p->ldy + s->n, p->ldy, z, rows, s->N, lanes,
+             p->accumulate, s->level);
+}
+
+/* Blocks are few: each reads the weights as they lie. */
+static void step_plainly(const struct at_step *s, size_t m)
+{
+    _Alignas(64) float z[STEP * ROWWISE_LANES];
+    const struct rowwise_product *p = s->p;
+
+    for (size_t lanes; m < s->M; m += lanes) {
+        lanes = rowwise_lanes(s->level, s->M - m);
+        rowwise_block(z, s->turned + m * p->K, p->w, s->n, s->N, p->K, lanes,
+                      m == 0 && s->n + 2 * STEP <= p->N, s->level);
+        step_block(s, m, lanes, z);
+    }
+}
+
+/* Blocks are many: the weights are packed for them, and each asks for a part
+ * of the next step's. */
+static void step_packed(const struct at_step *s)
+{
+    _Alignas(64) float z[STEP * ROWWISE_LANES];
+    const struct rowwise_product *p = s->p;
+    size_t K = p->K, blocks = s->M / ROWWISE_LANES, m = 0;
+    size_t most = V4_COLUMNS / (p->w.f32 != NULL ? 2U : 4U);
+    size_t behind = (s->n + STEP) * K;
+    bool has_next = s->n + 2 * STEP <= p->N;
+    const char *end = bytes_at(p->w, has_next ? behind + STEP * K : behind);
+    struct source from = {.packed = s->packed,
+                          .ahead = has_next ? bytes_at(p->w, behind) : NULL,
+                          .asking = (most + blocks - 1) / blocks};
+
+    pack_v4(s->packed, p->w, s->n * K, K);
+    for (; m + ROWWISE_LANES <= s->M; m += ROWWISE_LANES) {
+        packed_v4(z, s->turned + m * K, &from, end, K);
+        step_block(s, m, ROWWISE_LANES, z);
+    }
+    step_plainly(s, m);
+}
 
 /* At most chunk_rows() rows of p. */
 static void chunk_nt(const struct rowwise_product *p, size_t m0, size_t M,
                      float *restrict turned, enum rowwise_level level)
 {
-    _Alignas(64) float z[STEP * ROWWISE_LANES];
     size_t K = p->K;
+    struct at_step s = {.p = p,
+                        .m0 = m0,
+                        .M = M,
+                        .turned = turned,
+                        .packed =
+                            turned + rowwise_scratch(M, K) - packed_floats(K),
+                        .level = level};
 
     for (size_t m = 0, lanes; m < M; m += lanes) {
         size_t rows = M - m;
@@ -416,19 +563,12 @@ static void chunk_nt(const struct rowwise_product *p, size_t m0, size_t M,
         rowwise_turn(turned + m * K, p->x + (m0 + m) * p->ldx, p->ldx,
                      rows < lanes ? rows : lanes, K, lanes, level);
     }
-    for (size_t n = 0; n < p->N; n += STEP) {
-        size_t columns = p->N - n < STEP ? p->N - n : STEP;
-
-        for (size_t m = 0, lanes; m < M; m += lanes) {
-            size_t rows = M - m;
-
-            lanes = rowwise_lanes(level, rows);
-            rows = rows < lanes ? rows : lanes;
-            rowwise_block(z, turned + m * K, p->w, n, columns, K, lanes,
-                          m == 0 && n + 2 * STEP <= p->N, level);
-            put_back(p->y + (m0 + m) * p->ldy + n, p->ldy, z, rows, columns,
-                     lanes, p->accumulate, level);
-        }
+    for (; s.n < p->N; s.n += STEP) {
+        s.N = p->N - s.n < STEP ? p->N - s.n : STEP;
+        if (level == ROWWISE_V4 && s.N == STEP && M >= 2 * ROWWISE_LANES)
+            step_packed(&s);
+        else
+            step_plainly(&s, 0);
     }
 }
 
