@@ -24,7 +24,8 @@ demos() {
     awk -v rows="$1" -v words="$2" 'BEGIN {
         n = split("we can repair the blender from order in our workshop", w, " ")
         for (i = 1; i <= rows; i++) {
-            printf "{\"prompt\":\"hi, order #R%d.\",\"response\":\"", i
+            printf "{\"prompt\":\"hi, order #R%d.\",\"response\":\"",
+                i % 9 + 1
             for (t = 0; t < words - 16; t++)
                 printf "%s%s", t ? " " : "", w[(i * 7 + t * 3) % n + 1]
             print "\"}"
@@ -65,20 +66,20 @@ training() {
 }
 
 points() {
-    for T in 256 512 1024 2048 4096; do
+    for T in 128 256 512 1024 2048; do
         training tokens tokens_of_a_sequence $T 128 2 $T 1
     done
-    for B in 4 8 16 32 64 128; do
+    for B in 4 8 16 32 64; do
         training batch sequences_of_a_step $B 128 $B 128 1
     done
-    for C in 64 128 256 512 768; do
+    for C in 64 128 256 512; do
         training width channels $C $C 8 128 2
     done
     demos 16 48 >demos.jsonl
     rm -rf sft
     "$plumb" sft --quiet --threads 1 --data demos.jsonl --tokenizer desk \
-        --channels 128 --positions 512 --epochs 1 --out sft >&2
-    for n in 32 64 128 256 512; do
+        --channels 128 --positions 512 --batch 16 --epochs 1 --out sft >&2
+    for n in 32 64 128 256; do
         awk -v n=$((n / 8)) 'BEGIN { for (i = 0; i < n; i++)
             printf "{\"prompt\":\"hi, order #R%d.\"}\n", i % 9 + 1 }' \
             >prompts.jsonl
@@ -88,7 +89,7 @@ points() {
         done | awk -v n="$n" '{ t[NR] = $1; m = $2 } END {
             print "samples", "prompts_x_samples", n, t[2] - t[1], m, n, 1 }'
     done
-    for mb in 10 20 40 80 160 320; do
+    for mb in 10 20 40 80 160; do
         rm -rf run
         "$build/bench/make_traces" run "$mb"
         echo "traces MB_of_traces $mb $(cost_of "$plumb" diagnose run \
