@@ -16,7 +16,8 @@
  * the usual head sizes as a constant and once for any other.
  */
 #define ROWS 4
-#define KEYS 8
+#define KEYS 16
+#define LANES 8 // sums of a softmax side by side, whatever a vector holds
 #define CHANNELS 16
 #define MASKED (-1e30f)
 
@@ -203,15 +204,15 @@ NN_INLINE void mask_tail(float *a, size_t valid, size_t n)
         a[s] = MASKED;
 }
 
-NN_INLINE float greatest(const float lane[KEYS])
+NN_INLINE float greatest(const float lane[LANES])
 {
     float max = lane[0];
-    for (size_t j = 1; j < KEYS; j++)
+    for (size_t j = 1; j < LANES; j++)
         max = lane[j] > max ? lane[j] : max;
     return max;
 }
 
-NN_INLINE float total(const float lane[KEYS])
+NN_INLINE float total(const float lane[LANES])
 {
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
            ((lane[1] + lane[5]) + (lane[3] + lane[7]));
@@ -219,20 +220,20 @@ NN_INLINE float total(const float lane[KEYS])
 
 /*
  * Scores a[r,0..n-1] of R rows become exp(a scale - max[r]); sum and max come
- * back.  n is a multiple of KEYS.
+ * back.  n is a multiple of LANES.
  */
 NN_INLINE void softmax_rows(float *restrict a, size_t T_tile, size_t R,
                             size_t n, float scale, float *restrict sum,
                             float *restrict max)
 {
-    float lane[ROWS][KEYS];
+    float lane[ROWS][LANES];
     for (size_t r = 0; r < R; r++)
-        for (size_t j = 0; j < KEYS; j++)
+        for (size_t j = 0; j < LANES; j++)
             lane[r][j] = MASKED;
-    for (size_t s = 0; s < n; s += KEYS) {
+    for (size_t s = 0; s < n; s += LANES) {
         for (size_t r = 0; r < R; r++) {
 #pragma omp simd
-            for (size_t j = 0; j < KEYS; j++) {
+            for (size_t j = 0; j < LANES; j++) {
                 float x = a[r * T_tile + s + j];
                 lane[r][j] = x > lane[r][j] ? x : lane[r][j];
             }
@@ -242,11 +243,11 @@ NN_INLINE void softmax_rows(float *restrict a, size_t T_tile, size_t R,
         max[r] = greatest(lane[r]) * scale;
         memset(lane[r], 0, sizeof lane[r]);
     }
-    for (size_t s = 0; s < n; s += KEYS) {
+    for (size_t s = 0; s < n; s += LANES) {
         for (size_t r = 0; r < R; r++) {
             float *a_s = a + r * T_tile + s;
 #pragma omp simd
-            for (size_t j = 0; j < KEYS; j++) {
+            for (size_t j = 0; j < LANES; j++) {
                 float e = fastmath_exp(a_s[j] * scale - max[r]);
                 a_s[j] = e;
                 lane[r][j] += e;
