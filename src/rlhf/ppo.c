@@ -188,16 +188,16 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
     return OK;
 }
 
-double ppo_ratio_gate(const struct ppo *p)
+double ppo_ratio_gate(const struct ppo *p, double least)
 {
     double gate = p->config->ratio_gate;
-    return p->policy.rounded != NULL ? fmax(gate, PPO_GATE_BF16) : gate;
+    return p->policy.rounded != NULL ? fmax(gate, least) : gate;
 }
 
 static enum status check_ratio(const struct ppo *p, struct err *err)
 {
     double error = rollout_ratio_error(&p->rollout);
-    double gate = ppo_ratio_gate(p);
+    double gate = ppo_ratio_gate(p, PPO_GATE_BF16_SAMPLER);
     const struct ppo_config *c = p->config;
     if (error <= gate)
         return OK;

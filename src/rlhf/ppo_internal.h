@@ -74,13 +74,16 @@ struct ppo_update_report {
 
 /*
  * What two computations of a token's ratio may differ by: the option's, and
- * where products are in bfloat16 no less than PPO_GATE_BF16.  There a number
- * near the middle between two bfloat16s is rounded to either by sums in another
- * order, so that sampling, a pack of other sequences and the update agree to
- * its 2^-9 and not to a float's 2^-24.
+ * where products are in bfloat16 no less than `least`.  There a number near the
+ * middle between two bfloat16s is rounded to either by sums in another order,
+ * so that a pack of other sequences and the update agree to its 2^-9 and not to
+ * a float's 2^-24; and a sampler that multiplies floats is as far from them as
+ * the roundings of all layers move a logit of some ten nats.  Over 60
+ * iterations of the demo the largest of all tokens were 0.023 and 0.15.
  */
 #define PPO_GATE_BF16 0.1
-double ppo_ratio_gate(const struct ppo *p);
+#define PPO_GATE_BF16_SAMPLER 0.5
+double ppo_ratio_gate(const struct ppo *p, double least);
 
 /* How many tokens responses may have in iteration `step`, from 0. */
 size_t ppo_max_new(const struct ppo_config *c, int64_t step);
