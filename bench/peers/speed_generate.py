@@ -23,7 +23,8 @@ def main():
     kind, folder = sys.argv[1], sys.argv[2]
     rest = sys.argv[3:] + [None] * 4
     speed.threads(int(rest[0] or 2))
-    attention, cache, runs = rest[1] or "sdpa", rest[2], int(rest[3] or 3)
+    attention, cache, runs = rest[1] or "sdpa", rest[2] or "static", int(
+        rest[3] or 3)
     torch.manual_seed(1)
     model = AutoModelForCausalLM.from_pretrained(
         folder, attn_implementation=attention,
