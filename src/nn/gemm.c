@@ -6,33 +6,47 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "base/parallel.h"
+#include "nn/gemm_internal.h"
 #include "nn/skinny.h"
+
+bool gemm_is_done(float *C, size_t ldc, size_t M, size_t N, size_t K,
+                  bool accumulate)
+{
+    assert(team_inside());
+    if (M == 0 || N == 0)
+        return true;
+    if (K > 0)
+        return false;
+    for (size_t m = 0; m < M && !accumulate; m++)
+        memset(C + m * ldc, 0, N * sizeof *C);
+    return true;
+}
+
+enum status gemm_told(dnnl_status_t s, size_t M, size_t N, size_t K,
+                      struct err *err)
+{
+    if (s == dnnl_success)
+        return OK;
+    assert(s == dnnl_out_of_memory);
+    return err_set(err, ERR_MEMORY,
+                   "no memory for the product of a %zu x %zu and a %zu x %zu "
+                   "matrix",
+                   M, K, K, N);
+}
 
 enum status gemm_part(const struct gemm_part *p, struct err *err)
 {
     char op_a = p->form == GEMM_TN ? 'T' : 'N';
     char op_b = p->form == GEMM_NT ? 'T' : 'N';
 
-    assert(team_inside());
-    if (p->M == 0 || p->N == 0)
+    if (gemm_is_done(p->C, p->ldc, p->M, p->N, p->K, p->accumulate))
         return OK;
-    if (p->K == 0) {
-        for (size_t m = 0; m < p->M && !p->accumulate; m++)
-            memset(p->C + m * p->ldc, 0, p->N * sizeof *p->C);
-        return OK;
-    }
-    dnnl_status_t s = dnnl_sgemm(
-        op_a, op_b, (dnnl_dim_t)p->M, (dnnl_dim_t)p->N, (dnnl_dim_t)p->K,
-        p->alpha, p->A, (dnnl_dim_t)p->lda, p->B, (dnnl_dim_t)p->ldb,
-        p->accumulate ? 1.0f : 0.0f, p->C, (dnnl_dim_t)p->ldc);
-    if (s == dnnl_success)
-        return OK;
-    /* Every other answer means wrong arguments: a bug here. */
-    assert(s == dnnl_out_of_memory);
-    return err_set(err, ERR_MEMORY,
-                   "no memory for the product of a %zu x %zu and a %zu x %zu "
-                   "matrix",
-                   p->M, p->K, p->K, p->N);
+    return gemm_told(dnnl_sgemm(op_a, op_b, (dnnl_dim_t)p->M, (dnnl_dim_t)p->N,
+                                (dnnl_dim_t)p->K, p->alpha, p->A,
+                                (dnnl_dim_t)p->lda, p->B, (dnnl_dim_t)p->ldb,
+                                p->accumulate ? 1.0f : 0.0f, p->C,
+                                (dnnl_dim_t)p->ldc),
+                     p->M, p->N, p->K, err);
 }
 
 enum status gemm_nt(float *C, const float *A, const float *B, size_t M,

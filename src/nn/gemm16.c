@@ -1,11 +1,10 @@
 #include "nn/gemm16.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include <oneapi/dnnl/dnnl.h>
 
-#include "base/parallel.h"
+#include "nn/gemm_internal.h"
 #include "nn/tensor.h"
 
 bool gemm16_pays(void)
@@ -144,22 +143,9 @@ enum status gemm16(const struct gemm16 *p, struct err *err)
 {
     struct parts x = {.engine = NULL};
 
-    assert(team_inside());
-    if (p->M == 0 || p->N == 0)
+    if (gemm_is_done(p->C, p->ldc, p->M, p->N, p->K, p->accumulate))
         return OK;
-    if (p->K == 0) {
-        for (size_t m = 0; m < p->M && !p->accumulate; m++)
-            memset(p->C + m * p->ldc, 0, p->N * sizeof *p->C);
-        return OK;
-    }
     dnnl_status_t s = run(&x, p);
     release(&x);
-    if (s == dnnl_success)
-        return OK;
-    /* Every other answer means wrong arguments: a bug here. */
-    assert(s == dnnl_out_of_memory);
-    return err_set(err, ERR_MEMORY,
-                   "no memory for the product of a %zu x %zu and a %zu x %zu "
-                   "matrix",
-                   p->M, p->K, p->K, p->N);
+    return gemm_told(s, p->M, p->N, p->K, err);
 }
