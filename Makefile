@@ -88,9 +88,7 @@ exam: build
 
 bench: build
 	@cmake --build --preset release --target versus bench_step bench_limit \
-		make_traces -j $(JOBS)
-	@cmake --build --preset release --target bench_generate -j $(JOBS) \
-		2> /dev/null > /dev/null || true
+		bench_generate make_traces -j $(JOBS)
 	bench/run.sh $(RELEASE)
 
 bench-growth: build
