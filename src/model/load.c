@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "io/half.h"
+#include "nn/gemm16.h"
 
 /* Values converted at a time where they do not go straight to their place. */
 #define PIECE ((size_t)1 << 18)
@@ -282,8 +283,8 @@ static enum status read_frozen(struct model *m, const struct plan *p,
         return weights_bf16(m->narrow + f->offset, p->w, s->view, err);
     TRY(MEM_NEW(whole, n, err));
     enum status status = read_rows(whole, p->w, s, err);
-    for (size_t i = 0; status == OK && i < n; i++)
-        m->narrow[f->offset + i] = half_bf16_of_float(whole[i]);
+    if (status == OK)
+        gemm16_round(m->narrow + f->offset, whole, n);
     mem_free(whole);
     return status;
 }

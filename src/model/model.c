@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "io/half.h"
 #include "nn/gemm16.h"
 
 /* Positions in a model's rotary table.  Models are made for up to a million
@@ -288,8 +287,7 @@ enum status model_freeze(struct model *m, struct err *err)
         size_t n = view.rows * view.cols;
 
         if (params_is_product(view.kind))
-            for (size_t k = 0; k < n; k++)
-                frozen.narrow[view.offset + k] = half_bf16_of_float(from[k]);
+            gemm16_round(frozen.narrow + view.offset, from, n);
         else
             memcpy(frozen.rest + params_rest_offset(c, view.kind, view.layer),
                    from, n * sizeof *from);

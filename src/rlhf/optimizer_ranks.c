@@ -3,8 +3,9 @@
 
 #include "base/comm.h"
 #include "base/mem.h"
-#include "io/half.h"
 #include "nn/adamw.h"
+#include "nn/gemm16.h"
+#include "nn/weight.h"
 #include "rlhf/optimizer_internal.h"
 #include "rlhf/reduce.h"
 
@@ -237,8 +238,7 @@ static void round_blocks(struct flight *f, struct optimizer_ranks *x,
         const float *from = x->out[k].data;
         uint16_t *to = f->out + k * x->longest;
         size_t n = x->out[k].bytes / sizeof *from;
-        for (size_t i = 0; i < n; i++)
-            to[i] = half_bf16_of_float(from[i]);
+        gemm16_round(to, from, n);
         x->out[k].data = to;
         x->out[k].bytes = n * sizeof *to;
     }
@@ -253,9 +253,7 @@ static void widen_blocks(const struct flight *f,
                          const struct optimizer_ranks *x, size_t n)
 {
     for (size_t k = 0; k < f->n_in; k++)
-        for (size_t i = 0; i < n; i++)
-            f->room[k * x->longest + i] =
-                half_bf16_to_float(f->in[k * x->longest + i]);
+        weight_widen(f->room + k * x->longest, f->in + k * x->longest, n);
 }
 
 /* Send each rank this one's tops of its part, and receive theirs. */
