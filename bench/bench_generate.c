@@ -41,21 +41,6 @@ struct work {
     size_t n;
 };
 
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *x, const void *y)
-{
-    double d = *(const double *)x - *(const double *)y;
-
-    return (d > 0) - (d < 0);
-}
-
 static bool parse(struct load *l, int argc, char **argv)
 {
     const struct {
@@ -121,9 +106,9 @@ static double run(struct work *w, const struct model *m, const struct load *l,
 
     for (size_t i = 0; i < w->n; i++)
         rng_init(&w->job[i].rng, 1, RNG_TEST, 0, (uint32_t)i);
-    begin = seconds_now();
+    begin = measure_seconds();
     measure_must(generate_run(w->job, w->n, m, &s, context, &err), &err);
-    return seconds_now() - begin;
+    return measure_seconds() - begin;
 }
 
 /* ---- against the forward pass of training -------------------------------- */
@@ -216,12 +201,10 @@ int main(int argc, char **argv)
     make(&w, &l, m.config.V);
     for (size_t i = 0; i <= l.runs; i++)
         seconds[i > 0 ? i - 1 : 0] = run(&w, &m, &l, &context);
-    qsort(seconds, l.runs, sizeof *seconds, ascending);
     (void)printf("formats %s\n", formats);
     (void)printf("tokens %zu\n", w.n * l.new);
     if (l.check)
         (void)printf("error %.3g\n", check(&w, &m, &context));
-    (void)printf("seconds %.6f\n",
-                 0.5 * (seconds[(l.runs - 1) / 2] + seconds[l.runs / 2]));
+    (void)printf("seconds %.6f\n", measure_median(seconds, l.runs));
     return 0;
 }

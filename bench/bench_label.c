@@ -72,23 +72,10 @@ static int64_t wall_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Sorts what it is given. */
 static void print_times(const char *name, double *took, size_t n)
 {
-    qsort(took, n, sizeof *took, ascending);
+    measure_sort(took, n);
     printf("%-24s median %7.1f ms   99%% %7.1f ms   most %7.1f ms\n", name,
            1e3 * took[n / 2], 1e3 * took[n * 99 / 100], 1e3 * took[n - 1]);
 }
@@ -233,12 +220,12 @@ static void time_disk(const struct bench *b, const char *name)
     if (fd < 0)
         fail("cannot write there");
     for (size_t i = 0; i < SYNCS; i++) {
-        double from = now();
+        double from = measure_seconds();
         if (pwrite(fd, block, sizeof block, (off_t)(i * sizeof block)) !=
                 (ssize_t)sizeof block ||
             fdatasync(fd) != 0)
             fail("cannot write there");
-        took[i] = now() - from;
+        took[i] = measure_seconds() - from;
     }
     (void)close(fd);
     (void)unlink(path);

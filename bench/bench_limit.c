@@ -43,14 +43,6 @@ static struct {
     float *x[THREADS_MAX]; // four arrays
 } work;
 
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static enum status multiply(void *ctx, size_t item, size_t worker,
                             struct err *err)
 {
@@ -94,9 +86,9 @@ static double best(struct team *team, team_fn fn)
     struct err err;
 
     for (int i = 0; i < ROUNDS; i++) {
-        double begin = seconds_now();
+        double begin = measure_seconds();
         measure_must(team_run(team, team_size(team), fn, NULL, &err), &err);
-        double seconds = seconds_now() - begin;
+        double seconds = measure_seconds() - begin;
         least = seconds < least ? seconds : least;
     }
     return least;

@@ -49,14 +49,6 @@ struct step {
     int32_t token[SEQUENCES][TOKENS + 1];
 };
 
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void mean_loss(void *ctx, size_t first, size_t n)
 {
     float *dlogp = ctx;
@@ -108,19 +100,6 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
 }
 
-static int ascending(const void *x, const void *y)
-{
-    double d = *(const double *)x - *(const double *)y;
-
-    return (d > 0) - (d < 0);
-}
-
-static double median(double *x, size_t n)
-{
-    qsort(x, n, sizeof *x, ascending);
-    return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
-}
-
 static void make(struct step *s, bool is_rounded, size_t workers, size_t steps)
 {
     const struct optimizer_config adam = {.lr = 1e-4,
@@ -170,24 +149,24 @@ int main(int argc, char **argv)
     make(&s, is_rounded, workers, steps + 1);
     measure_must(team_create(&context.team, workers, &err), &err);
     for (size_t i = 0; i <= steps; i++) {
-        double begin = seconds_now(), between;
+        double begin = measure_seconds(), between;
         struct optimizer_report report;
 
         (void)gemm_clock_take();
         measure_must(team_run(context.team, SHARDS, run_shard, &s, &err), &err);
-        between = seconds_now();
+        between = measure_seconds();
         products += i == 0 ? 0 : gemm_clock_take();
         measure_must(
             optimizer_step(&report, &s.optimizer, &s.model, &context, &err),
             &err);
         if (i > 0) {
-            total[i - 1] = seconds_now() - begin;
+            total[i - 1] = measure_seconds() - begin;
             passes[i - 1] = between - begin;
         }
     }
     (void)printf("formats %s\n", is_rounded ? "bf16" : "f32");
-    (void)printf("passes %.6f\n", median(passes, steps));
+    (void)printf("passes %.6f\n", measure_median(passes, steps));
     (void)printf("products %.6f\n", products / (double)steps);
-    (void)printf("seconds %.6f\n", median(total, steps));
+    (void)printf("seconds %.6f\n", measure_median(total, steps));
     return 0;
 }

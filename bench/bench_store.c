@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "measure.h"
 #include "store/assign.h"
 #include "store/judges.h"
 #include "store/votes.h"
@@ -53,13 +54,6 @@ struct worker {
     double *took; // [turns] seconds of each vote
     unsigned start;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void need(enum status status, const struct err *err)
 {
@@ -179,23 +173,16 @@ static void *work(void *arg)
     struct bench *b = w->b;
     struct turn t = {.b = b, .judge = w->judge};
     rest(b->pause * w->start / JUDGES); // not all at once
-    double begun = now();
-    while (now() - begun < b->seconds && w->turns < TURNS_MAX) {
+    double begun = measure_seconds();
+    while (measure_seconds() - begun < b->seconds && w->turns < TURNS_MAX) {
         (void)snprintf(t.key, sizeof t.key, "k%zu", w->turns);
         run(b->writer, b->db, lease, &t);
-        double from = now();
+        double from = measure_seconds();
         run(b->writer, b->db, cast, &t);
-        w->took[w->turns++] = now() - from;
-        rest(begun + b->pause * (double)w->turns - now());
+        w->took[w->turns++] = measure_seconds() - from;
+        rest(begun + b->pause * (double)w->turns - measure_seconds());
     }
     return NULL;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* Run n judges; votes a second.  `name` NULL: without latencies. */
@@ -204,7 +191,7 @@ static double measure(struct bench *b, size_t n, const char *name)
     static struct worker w[JUDGES];
     static double took[JUDGES * TURNS_MAX / 10];
     size_t total = 0;
-    double from = now();
+    double from = measure_seconds();
     for (size_t i = 0; i < n; i++) {
         w[i] = (struct worker){.b = b,
                                .judge = b->judge[i],
@@ -221,8 +208,8 @@ static double measure(struct bench *b, size_t n, const char *name)
                 took[total++] = w[i].took[k];
         free(w[i].took);
     }
-    double rate = (double)total / (now() - from);
-    qsort(took, total, sizeof *took, ascending);
+    double rate = (double)total / (measure_seconds() - from);
+    measure_sort(took, total);
     printf("%-16s %8.1f votes/s   vote: median %6.1f ms, 99%% %6.1f ms, most "
            "%6.1f ms\n",
            name, rate, 1e3 * took[total / 2], 1e3 * took[total * 99 / 100],

@@ -29,6 +29,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "measure.h"
 #include "serve/watch.h"
 
 #define REPEATS_MAX 99
@@ -105,13 +106,6 @@ enum {
 
 static char dir[FILE_PATH_MAX];
 
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void must(enum status status, const struct err *err)
 {
     if (status == OK)
@@ -176,7 +170,7 @@ static double open_all(size_t *bytes, long runs)
     struct watch *w;
     struct buf out;
     struct json_writer j;
-    double began = now();
+    double began = measure_seconds();
     const struct watch_config c = {.path = dir};
     const struct watch_ask ask = {.metric = drawn,
                                   .n_metric = DRAWN,
@@ -190,7 +184,7 @@ static double open_all(size_t *bytes, long runs)
     watch_write(&j, w, true);
     must(watch_write_series(&j, w, &ask, &err), &err);
     must(buf_status(&out, &err), &err);
-    double took = now() - began;
+    double took = measure_seconds() - began;
     *bytes = out.len;
     if (watch_count(w) != (size_t)runs)
         exit(1);
@@ -277,10 +271,10 @@ static void measure_behind(long steps)
     for (long i = 0; i < BEHIND; i++) {
         const struct timespec t = {0, 37000000 + i * 5000000};
         (void)nanosleep(&t, NULL);
-        double began = now();
+        double began = measure_seconds();
         append(0, steps + 1 + i, steps + 1 + i);
         wait_for(fd, steps + 1 + i);
-        took[i] = now() - began;
+        took[i] = measure_seconds() - began;
     }
     close(fd);
     watch_close(w);

@@ -15,10 +15,28 @@ double measure_now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+double measure_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static int ascending(const void *x, const void *y)
 {
     double d = *(const double *)x - *(const double *)y;
     return (d > 0.0) - (d < 0.0);
+}
+
+void measure_sort(double *x, size_t n)
+{
+    qsort(x, n, sizeof *x, ascending);
+}
+
+double measure_median(double *x, size_t n)
+{
+    measure_sort(x, n);
+    return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
 double measure_ns(void (*fn)(void), int calls, int repeats)
@@ -32,7 +50,7 @@ double measure_ns(void (*fn)(void), int calls, int repeats)
             fn();
         t[i] = (measure_now_ns() - start) / calls;
     }
-    qsort(t, (size_t)repeats, sizeof t[0], ascending);
+    measure_sort(t, (size_t)repeats);
     return t[repeats / 2];
 }
 

@@ -48,6 +48,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "measure.h"
 
 extern char **environ;
 
@@ -79,29 +80,14 @@ struct spread {
     double min, median, max;
 };
 
-static int ascending(const void *x, const void *y)
-{
-    double d = *(const double *)x - *(const double *)y;
-
-    return (d > 0) - (d < 0);
-}
-
 static struct spread spread_of(const double *x, int n)
 {
     double sorted[PAIRS_MAX];
 
     memcpy(sorted, x, (size_t)n * sizeof *x);
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    measure_sort(sorted, (size_t)n);
     return (struct spread){
         sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]), sorted[n - 1]};
-}
-
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Multiplications that wait for each other: what they take depends on the
@@ -122,7 +108,7 @@ static double time_loop(void)
     double result[THREADS_MAX];
     size_t n =
         team_processors() < THREADS_MAX ? team_processors() : THREADS_MAX;
-    double begin = seconds_now();
+    double begin = measure_seconds();
     size_t started = 0;
 
     while (started < n &&
@@ -130,7 +116,7 @@ static double time_loop(void)
         started++;
     for (size_t i = 0; i < started; i++)
         (void)pthread_join(thread[i], NULL);
-    return seconds_now() - begin;
+    return measure_seconds() - begin;
 }
 
 static double calibrate(void)

@@ -20,31 +20,11 @@
 
 #include "base/comm.h"
 #include "base/mem.h"
+#include "measure.h"
 
 #define ROUNDS 21
 #define MESSAGES 64
 #define BLOCK ((size_t)4 << 20) // the optimiser's largest
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *x, const void *y)
-{
-    double d = *(const double *)x - *(const double *)y;
-
-    return (d > 0) - (d < 0);
-}
-
-static double median(double *x)
-{
-    qsort(x, ROUNDS, sizeof *x, ascending);
-    return x[ROUNDS / 2];
-}
 
 static double time_meeting(struct comm *c)
 {
@@ -52,13 +32,13 @@ static double time_meeting(struct comm *c)
     struct err err;
 
     for (size_t i = 0; i < ROUNDS; i++) {
-        double began = now();
+        double began = measure_seconds();
 
         if (comm_agree(c, OK, &err) != OK)
             exit(1);
-        t[i] = now() - began;
+        t[i] = measure_seconds() - began;
     }
-    return median(t);
+    return measure_median(t, ROUNDS);
 }
 
 /* n bytes each way, in blocks. */
@@ -79,13 +59,13 @@ static double time_exchange(struct comm *c, struct comm_exchange *x, char *out,
     for (size_t i = 0; i < ROUNDS; i++) {
         if (comm_agree(c, OK, &err) != OK)
             exit(1);
-        double began = now();
+        double began = measure_seconds();
 
         comm_exchange_begin(x, give, k, take, k);
         comm_exchange_end(x);
-        t[i] = now() - began;
+        t[i] = measure_seconds() - began;
     }
-    return median(t);
+    return measure_median(t, ROUNDS);
 }
 
 static int measure(struct comm *c)
