@@ -203,20 +203,35 @@ static enum status update(struct update *u, const struct context *context,
     return team_run(context->team, o->n_slice, round_slice, u, err);
 }
 
+/* Whose backward pass it is. */
+struct watch {
+    struct optimizer *optimizer;
+    const struct model *model;
+    size_t shard;
+};
+
 static void on_layer(void *ctx, size_t layer)
 {
-    const struct optimizer_watch *w = ctx;
+    const struct watch *w = ctx;
     optimizer_final(w->optimizer, w->shard,
                     params_offset(&w->model->config, PARAM_NORM1, layer));
 }
 
-void optimizer_watch(struct activations *a, struct optimizer_watch *watch)
+enum status optimizer_backward(struct optimizer *o, size_t shard,
+                               struct activations *a, const struct model *m,
+                               const struct pack *pack, const float *dhidden,
+                               struct arena *arena, struct err *err)
 {
+    struct watch watch = {o, m, shard};
     /* An adapter's parameters are in another order, and few. */
-    if (watch->optimizer->behind == NULL || watch->model->lora != NULL)
-        return;
-    a->on_layer = on_layer;
-    a->on_layer_ctx = watch;
+    if (o->behind != NULL && m->lora == NULL) {
+        a->on_layer = on_layer;
+        a->on_layer_ctx = &watch;
+    }
+    TRY(transformer_backward(optimizer_grad(o, shard), a, m, pack, dhidden,
+                             arena, err));
+    optimizer_final(o, shard, 0);
+    return OK;
 }
 
 static enum status reduce(struct optimizer *o, const struct context *context,

@@ -68,13 +68,12 @@ float *optimizer_grad(const struct optimizer *o, size_t shard);
 void optimizer_begin(struct optimizer *o);
 void optimizer_final(struct optimizer *o, size_t shard, size_t from);
 
-/* The same by a backward pass, layer by layer; `watch` lives as long as it. */
-struct optimizer_watch {
-    struct optimizer *optimizer;
-    const struct model *model;
-    size_t shard;
-};
-void optimizer_watch(struct activations *a, struct optimizer_watch *watch);
+/* A shard's transformer_backward() into its buffer, which says so layer by
+ * layer; nothing is added to that buffer afterwards. */
+enum status optimizer_backward(struct optimizer *o, size_t shard,
+                               struct activations *a, const struct model *m,
+                               const struct pack *pack, const float *dhidden,
+                               struct arena *arena, struct err *err) MUST_CHECK;
 
 /* What an update did, for the record. */
 struct optimizer_report {

@@ -232,19 +232,6 @@ static enum status policy_loss(float *dhidden, const struct shard *s,
     return OK;
 }
 
-/* Back through a trunk, whose gradients travel from where they are final. */
-static enum status back(struct shard *s, struct optimizer *o,
-                        const struct model *m, const float *dhidden,
-                        struct arena *arena, struct err *err)
-{
-    struct optimizer_watch watch = {o, m, s->index};
-    optimizer_watch(&s->a, &watch);
-    TRY(transformer_backward(optimizer_grad(o, s->index), &s->a, m,
-                             &s->rows.pack, dhidden, arena, err));
-    optimizer_final(o, s->index, 0);
-    return OK;
-}
-
 /* Gradients of the policy's losses over one shard, and of the value head's
  * where it sits on the policy's trunk. */
 static enum status policy_shard(struct shard *s, const struct minibatch *b,
@@ -263,7 +250,8 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
         TRY(value_loss(dhidden, s, b, stats, arena, err));
     if (p->config->value_trunk)
         optimizer_final(&p->value_optimizer, s->index, 0);
-    return back(s, &p->policy_optimizer, m, dhidden, arena, err);
+    return optimizer_backward(&p->policy_optimizer, s->index, &s->a, m,
+                              &s->rows.pack, dhidden, arena, err);
 }
 
 /* Gradients of the value loss over one shard, from a trunk of its own. */
@@ -278,7 +266,8 @@ static enum status value_shard(struct shard *s, const struct minibatch *b,
     TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
     memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
     TRY(value_loss(dhidden, s, b, stats, arena, err));
-    return back(s, &b->p->value_optimizer, m, dhidden, arena, err);
+    return optimizer_backward(&b->p->value_optimizer, s->index, &s->a, m,
+                              &s->rows.pack, dhidden, arena, err);
 }
 
 /* Even items are a shard's policy part, odd ones its value part. */

@@ -162,13 +162,8 @@ static enum status one_head(struct work *w, struct reward_training *r,
         return OK;
     head_score_backward(w->dhidden, grad, m, w->a.hidden, w->row, w->dout,
                         w->n);
-    struct optimizer *o = &r->trainer.optimizer;
-    struct optimizer_watch watch = {o, m, shard};
-    optimizer_watch(&w->a, &watch);
-    TRY(transformer_backward(grad, &w->a, m, &w->b.pack, w->dhidden, w->arena,
-                             err));
-    optimizer_final(o, shard, 0);
-    return OK;
+    return optimizer_backward(&r->trainer.optimizer, shard, &w->a, m,
+                              &w->b.pack, w->dhidden, w->arena, err);
 }
 
 /* Two heads: what they say of the responses, to the batch's arrays. */

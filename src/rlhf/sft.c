@@ -132,12 +132,8 @@ static enum status run_pack(struct sft *s, size_t shard,
     TRY(lmhead_train(drows, model_lmhead_grad(m, grad), &head, hidden, t.token,
                      t.n, &training, scratch, err));
     batch_scatter_add(dhidden, drows, t.row, t.n, C);
-    struct optimizer *o = &s->trainer.optimizer;
-    struct optimizer_watch watch = {o, m, shard};
-    optimizer_watch(&a, &watch);
-    TRY(transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err));
-    optimizer_final(o, shard, 0);
-    return OK;
+    return optimizer_backward(&s->trainer.optimizer, shard, &a, m, &b.pack,
+                              dhidden, arena, err);
 }
 
 static enum status run_shard(void *ctx, size_t shard, size_t worker,
