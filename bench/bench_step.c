@@ -71,7 +71,7 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     struct batch b;
     float *logp, *dlogp, *dhidden, *scratch;
     int32_t *target;
-    float *grad = optimizer_grad(&s->optimizer, shard);
+    float *grad;
 
     batch_shard(&first, &last, SEQUENCES, SHARDS, shard);
     N = (last - first) * TOKENS;
@@ -95,9 +95,11 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     memset(dhidden, 0, N * C * sizeof *dhidden);
     struct lmhead_training training = {
         .logp = logp, .dlogp = dlogp, .loss = mean_loss, .ctx = dlogp};
+    TRY(optimizer_grad(&grad, &s->optimizer, shard, err));
     TRY(lmhead_train(dhidden, model_lmhead_grad(m, grad), &head, a.hidden,
                      target, N, &training, scratch, err));
-    return transformer_backward(grad, &a, m, &b.pack, dhidden, arena, err);
+    return optimizer_backward(&s->optimizer, shard, &a, m, &b.pack, dhidden,
+                              arena, err);
 }
 
 static void make(struct step *s, bool is_rounded, size_t workers, size_t steps)
@@ -118,7 +120,7 @@ static void make(struct step *s, bool is_rounded, size_t workers, size_t steps)
     if (is_rounded)
         measure_must(model_round(&s->model, &err), &err);
     measure_must(optimizer_create(&s->optimizer, &s->model, &adam,
-                                  (int64_t)steps, SHARDS, NULL, &err),
+                                  (int64_t)steps, SHARDS, NULL, NULL, &err),
                  &err);
     measure_must(workspace_create(&s->workspace, workers, &err), &err);
     for (size_t i = 0; i < SEQUENCES; i++)

@@ -45,22 +45,23 @@ static enum status own_all(struct optimizer *o, struct err *err)
     return OK;
 }
 
-/* Gradient buffers of the own shards. */
-static enum status place_shards(struct optimizer *o, struct err *err)
+/* Gradients of the own shards. */
+static enum status place_shards(struct optimizer *o, struct gradient_pool *pool,
+                                struct err *err)
 {
-    size_t n_grad;
     comm_own(&o->first_shard, &o->last_shard, o->comm, o->shards);
-    TRY(mem_multiply(&n_grad, o->n, o->last_shard - o->first_shard, err));
-    TRY(MEM_NEW(o->grad, n_grad, err));
-    TRY(MEM_NEW(o->shard, o->shards, err));
-    for (size_t i = o->first_shard; i < o->last_shard; i++)
-        o->shard[i] = o->grad + (i - o->first_shard) * o->n;
-    return OK;
+    if (pool == NULL) {
+        TRY(gradient_pool_create(&o->pool, o->n, err));
+        pool = o->pool;
+    }
+    return gradients_create(&o->gradients, pool, o->n, o->shards,
+                            o->first_shard, o->last_shard, err);
 }
 
 enum status optimizer_create(struct optimizer *out, const struct model *m,
                              const struct optimizer_config *c, int64_t total,
-                             size_t shards, struct comm *comm, struct err *err)
+                             size_t shards, struct gradient_pool *pool,
+                             struct comm *comm, struct err *err)
 {
     enum status status = OK;
     struct optimizer o = {.config = *c,
@@ -69,7 +70,7 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
                           .comm = comm,
                           .n = model_trainable_count(m)};
     assert(shards >= comm_size(comm));
-    TRY_DONE(place_shards(&o, err));
+    TRY_DONE(place_shards(&o, pool, err));
     o.n_slice = cut_slices(NULL, m);
     TRY_DONE(MEM_NEW(o.slice, o.n_slice, err));
     cut_slices(o.slice, m);
@@ -78,6 +79,7 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
         TRY_DONE(optimizer_ranks_create(&o, err));
     if (comm_is_threaded(comm) && o.ranks != NULL)
         TRY_DONE(optimizer_behind_create(&o, err));
+    o.gradients->is_watched = o.behind != NULL;
     TRY_DONE(MEM_NEW(o.m, o.n_held, err));
     TRY_DONE(MEM_NEW(o.v, o.n_held, err));
     *out = o;
@@ -93,18 +95,34 @@ void optimizer_free(struct optimizer *o)
     optimizer_ranks_free(o);
     mem_free(o->m);
     mem_free(o->v);
-    mem_free(o->grad);
-    mem_free(o->shard);
+    gradients_free(o->gradients);
+    gradient_pool_free(o->pool);
     mem_free(o->slice);
     mem_free(o->own);
     mem_free(o->part);
     memset(o, 0, sizeof *o);
 }
 
-float *optimizer_grad(const struct optimizer *o, size_t shard)
+enum status optimizer_grad(float **out, struct optimizer *o, size_t shard,
+                           struct err *err)
 {
-    assert(o->shard[shard] != NULL);
-    return o->shard[shard];
+    return gradients_open(out, o->gradients, shard, err);
+}
+
+void optimizer_final(struct optimizer *o, size_t shard, size_t from)
+{
+    if (from == 0)
+        gradients_close(o->gradients, shard);
+    if (o->behind != NULL)
+        optimizer_behind_mark(o, shard, from);
+}
+
+enum status optimizer_skip(struct optimizer *o, size_t shard, struct err *err)
+{
+    float *grad;
+    TRY(optimizer_grad(&grad, o, shard, err));
+    optimizer_final(o, shard, 0);
+    return OK;
 }
 
 struct checkpoint_array optimizer_array(const struct optimizer *o,
@@ -119,7 +137,7 @@ struct checkpoint_array optimizer_array(const struct optimizer *o,
 
 float *optimizer_sum(const struct optimizer *o)
 {
-    return o->shard[o->first_shard];
+    return o->gradients->shard[o->first_shard];
 }
 
 /* Sum the shards of one slice into shard 0 and square it. */
@@ -130,8 +148,8 @@ static enum status reduce_slice(void *ctx, size_t item, size_t worker,
     struct optimizer_slice *s = &o->slice[item];
     (void)worker;
     (void)err;
-    reduce_all(o->shard, s->offset, s->n, o->shards);
-    s->square = adamw_square_sum(o->grad + s->offset, s->n);
+    reduce_all(o->gradients->shard, s->offset, s->n, o->shards);
+    s->square = adamw_square_sum(optimizer_sum(o) + s->offset, s->n);
     return OK;
 }
 
@@ -162,8 +180,7 @@ static enum status clear_slice(void *ctx, size_t item, size_t worker,
     const struct optimizer_slice *s = &o->slice[item];
     (void)worker;
     (void)err;
-    for (size_t i = o->first_shard; i < o->last_shard; i++)
-        memset(o->shard[i] + s->offset, 0, s->n * sizeof *o->grad);
+    gradients_clear(o->gradients, s->offset, s->n);
     return OK;
 }
 
@@ -228,8 +245,9 @@ enum status optimizer_backward(struct optimizer *o, size_t shard,
         a->on_layer = on_layer;
         a->on_layer_ctx = &watch;
     }
-    TRY(transformer_backward(optimizer_grad(o, shard), a, m, pack, dhidden,
-                             arena, err));
+    float *grad;
+    TRY(optimizer_grad(&grad, o, shard, err));
+    TRY(transformer_backward(grad, a, m, pack, dhidden, arena, err));
     optimizer_final(o, shard, 0);
     return OK;
 }
@@ -237,6 +255,7 @@ enum status optimizer_backward(struct optimizer *o, size_t shard,
 static enum status reduce(struct optimizer *o, const struct context *context,
                           struct err *err)
 {
+    TRY(gradients_settle(o->gradients, err));
     if (o->ranks == NULL)
         return team_run(context->team, o->n_slice, reduce_slice, o, err);
     return optimizer_ranks_reduce(o, context, err);
@@ -282,6 +301,7 @@ enum status optimizer_step(struct optimizer_report *report, struct optimizer *o,
                       c->clip > 0 && norm > c->clip ? c->clip / norm : 1.0},
     };
     TRY(update(&u, context, err));
+    gradients_return(o->gradients);
     if (report != NULL)
         *report = (struct optimizer_report){.grad_norm = norm, .lr = lr};
     return OK;
@@ -295,10 +315,12 @@ static bool is_finite(const float *x, size_t n)
 static bool is_grad_finite(const struct optimizer *o,
                            const struct param_view *view)
 {
+    float *const *shard = o->gradients->shard;
     bool is_good = true;
     for (size_t i = o->first_shard; i < o->last_shard; i++)
-        is_good &=
-            is_finite(o->shard[i] + view->offset, view->rows * view->cols);
+        if (shard[i] != NULL)
+            is_good &=
+                is_finite(shard[i] + view->offset, view->rows * view->cols);
     return is_good;
 }
 

@@ -1,19 +1,20 @@
 /*
  * optimizer.h - one model's gradients, moments and update.
  *
- * A batch is cut into `shards` pieces; each has a gradient buffer of its own,
- * filled by whichever worker takes it.  optimizer_step() sums the buffers in
- * a fixed tree (0+1, 2+3, ..., then 0+2, ...), clips by the global norm and
- * applies AdamW, slice by slice over the team.  Nothing depends on how many
- * workers there are, nor on how many ranks: each has the buffers of its own
- * shards (comm_own of `shards`) and the moments of the parameters that it
- * updates; the parameters are everybody's (rlhf/optimizer_internal.h).
+ * A batch is cut into `shards` pieces, whose gradients are made by whichever
+ * worker takes them (rlhf/gradients.h).  optimizer_step() sums them in a fixed
+ * tree (0+1, 2+3, ..., then 0+2, ...), clips by the global norm and applies
+ * AdamW, slice by slice over the team.  Nothing depends on how many workers
+ * there are, nor on how many ranks: each has the gradients of its own shards
+ * (comm_own of `shards`) and the moments of the parameters that it updates;
+ * the parameters are everybody's (rlhf/optimizer_internal.h).
  */
 #ifndef PLUMB_RLHF_OPTIMIZER_H
 #define PLUMB_RLHF_OPTIMIZER_H
 
 #include "model/checkpoint.h"
 #include "model/transformer.h"
+#include "rlhf/gradients.h"
 #include "rlhf/stage.h"
 
 struct optimizer_ranks;
@@ -28,8 +29,8 @@ struct optimizer {
     size_t first_shard, last_shard; // this rank's: first..last-1
     float *m, *v;                   // moments [n_held]
     size_t n_held;                  // n on one process
-    float *grad;                    // [own shards, n], all zero between steps
-    float **shard;                  // [shards] into grad; NULL: another rank's
+    struct gradients *gradients;    // of its own shards
+    struct gradient_pool *pool;     // its own, or NULL
     struct optimizer_slice *slice;
     size_t n_slice;
     size_t *own; // [n_own] slices that this rank updates
@@ -44,32 +45,40 @@ struct optimizer {
     size_t n_part;
 };
 
-/* `shards` is no less than the ranks of `comm`. */
+/* `shards` is no less than the ranks of `comm`; `pool` is one for gradients of
+ * this model's size, or NULL for one of its own. */
 enum status optimizer_create(struct optimizer *out, const struct model *m,
                              const struct optimizer_config *c, int64_t total,
-                             size_t shards, struct comm *comm,
-                             struct err *err) MUST_CHECK;
+                             size_t shards, struct gradient_pool *pool,
+                             struct comm *comm, struct err *err) MUST_CHECK;
 void optimizer_free(struct optimizer *o);
 
 /* One of its moments (m or v) as a checkpoint keeps it. */
 struct checkpoint_array optimizer_array(const struct optimizer *o,
                                         const char *name, float *moment);
 
-/* The gradient buffer of one of this rank's shards, to be added into. */
-float *optimizer_grad(const struct optimizer *o, size_t shard);
+/* The gradient of one of this rank's shards, to be added into until its
+ * optimizer_final() of 0 (gradients_open). */
+enum status optimizer_grad(float **out, struct optimizer *o, size_t shard,
+                           struct err *err) MUST_CHECK;
 
 /*
  * With several ranks gradients may travel while others are still being made:
  * from optimizer_begin() to optimizer_step() a thread of the optimiser's own
- * sums what is final and exchanges it.  Each of the rank's shards says so, from
- * its worker: parameters from number `from` on get nothing more.  Without
- * optimizer_begin(), and on one process, all is done by optimizer_step().
+ * sums what is final and exchanges it.  Each of the rank's shards, which is
+ * open (optimizer_grad), says so from its worker: parameters from number `from`
+ * on get nothing more.  Without optimizer_begin(), and on one process, all is
+ * done by optimizer_step().
  */
 void optimizer_begin(struct optimizer *o);
 void optimizer_final(struct optimizer *o, size_t shard, size_t from);
 
-/* A shard's transformer_backward() into its buffer, which says so layer by
- * layer; nothing is added to that buffer afterwards. */
+/* A shard to which this batch adds nothing. */
+enum status optimizer_skip(struct optimizer *o, size_t shard,
+                           struct err *err) MUST_CHECK;
+
+/* A shard's transformer_backward() into its gradient, which says so layer by
+ * layer; nothing is added to it afterwards. */
 enum status optimizer_backward(struct optimizer *o, size_t shard,
                                struct activations *a, const struct model *m,
                                const struct pack *pack, const float *dhidden,

@@ -149,11 +149,9 @@ void optimizer_begin(struct optimizer *o)
     pthread_mutex_unlock(&b->lock);
 }
 
-void optimizer_final(struct optimizer *o, size_t shard, size_t from)
+void optimizer_behind_mark(struct optimizer *o, size_t shard, size_t from)
 {
     struct optimizer_behind *b = o->behind;
-    if (b == NULL)
-        return;
     pthread_mutex_lock(&b->lock);
     b->mark[shard - o->first_shard] = from;
     pthread_cond_broadcast(&b->changed);

@@ -59,6 +59,9 @@ bool optimizer_ranks_is_over(const struct optimizer *o);
 enum status optimizer_behind_create(struct optimizer *o,
                                     struct err *err) MUST_CHECK;
 
+/* A shard's gradient from number `from` on is final. */
+void optimizer_behind_mark(struct optimizer *o, size_t shard, size_t from);
+
 /* Make it stop where it is; false: no pass had begun. */
 bool optimizer_behind_take(struct optimizer *o);
 

@@ -160,7 +160,7 @@ enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
     struct optimizer_ranks *x;
     TRY(MEM_NEW(x, 1, err));
     o->ranks = x;
-    x->share = (struct reduce_share){.shards = o->shards,
+    x->share = (struct reduce_share){.shards = o->gradients->shards,
                                      .ranks = comm_size(o->comm),
                                      .rank = comm_rank(o->comm)};
     TRY(find_tops(x, err));
@@ -206,7 +206,7 @@ static enum status sum_inside(void *ctx, size_t item, size_t worker,
     const struct optimizer_slice *s = &o->slice[first + item];
     (void)worker;
     (void)err;
-    reduce_inside(o->shard, s->offset, s->n, &x->share);
+    reduce_inside(o->gradients->shard, s->offset, s->n, &x->share);
     return OK;
 }
 
@@ -265,7 +265,8 @@ static void begin_round(struct optimizer_ranks *x, size_t round)
     size_t own = o->part[first + me + 1] - o->part[first + me];
     size_t n_out = 0, n_in = 0;
     for (size_t t = x->first_top[me]; t < x->first_top[me + 1]; t++)
-        f->shard[x->top[t]] = o->shard[x->top[t]] + o->part[first + me];
+        f->shard[x->top[t]] =
+            o->gradients->shard[x->top[t]] + o->part[first + me];
     for (size_t r = 0; r < x->share.ranks; r++) {
         size_t part = first + r, n = o->part[part + 1] - o->part[part];
         if (r == me)
@@ -273,7 +274,8 @@ static void begin_round(struct optimizer_ranks *x, size_t round)
         for (size_t t = x->first_top[me]; n > 0 && t < x->first_top[me + 1];
              t++)
             x->out[n_out++] = (struct comm_block){
-                r, o->shard[x->top[t]] + o->part[part], n * sizeof(float)};
+                r, o->gradients->shard[x->top[t]] + o->part[part],
+                n * sizeof(float)};
         for (size_t t = x->first_top[r]; own > 0 && t < x->first_top[r + 1];
              t++, n_in++) {
             f->shard[x->top[t]] = f->room + n_in * x->longest;

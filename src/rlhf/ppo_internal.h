@@ -31,6 +31,7 @@ struct ppo {
     struct ensemble reward; // the first is the one that evaluations score with
     char base[FILE_PATH_MAX]; // where the policy was read from
     struct optimizer policy_optimizer, value_optimizer;
+    struct gradient_pool *gradients; // of both, or NULL
     struct workspace workspace;
     struct rollout rollout;
     struct score_scale scale;     // of the score_raw of reference samples

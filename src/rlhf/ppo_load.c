@@ -122,6 +122,18 @@ enum status ppo_load(struct ppo *p, struct err *err)
     return OK;
 }
 
+/* Policy and value model are trained one after the other, with the same
+ * buffers where they are of a size. */
+static enum status share_gradients(struct ppo *p, struct err *err)
+{
+    size_t policy = model_trainable_count(&p->policy);
+    size_t value = model_trainable_count(&p->value);
+    if (p->config->value_trunk)
+        return OK;
+    return gradient_pool_create(&p->gradients, value > policy ? value : policy,
+                                err);
+}
+
 enum status ppo_prepare(struct ppo *p, struct err *err)
 {
     const struct ppo_config *c = p->config;
@@ -135,10 +147,11 @@ enum status ppo_prepare(struct ppo *p, struct err *err)
     policy.warmup *= c->epochs * c->minibatches;
     value.warmup = policy.warmup;
     policy.reduce = value.reduce = stage->reduce;
+    TRY(share_gradients(p, err));
     TRY(optimizer_create(&p->policy_optimizer, &p->policy, &policy, updates,
-                         stage->shards, p->context->comm, err));
+                         stage->shards, p->gradients, p->context->comm, err));
     TRY(optimizer_create(&p->value_optimizer, &p->value, &value, updates,
-                         stage->shards, p->context->comm, err));
+                         stage->shards, p->gradients, p->context->comm, err));
     TRY(workspace_create(&p->workspace, team_size(p->context->team), err));
     return rollout_create(&p->rollout, n, (size_t)c->max_new, err);
 }
@@ -150,6 +163,7 @@ void ppo_close(struct ppo *p)
     workspace_free(&p->workspace);
     optimizer_free(&p->value_optimizer);
     optimizer_free(&p->policy_optimizer);
+    gradient_pool_free(p->gradients);
     model_free(&p->policy);
     model_free(&p->reference);
     model_free(&p->previous);

@@ -84,7 +84,8 @@ static void forget(struct optimizer *o)
 {
     memset(o->m, 0, o->n * sizeof *o->m);
     memset(o->v, 0, o->n * sizeof *o->v);
-    memset(o->grad, 0, o->n * o->shards * sizeof *o->grad);
+    gradients_clear(o->gradients, 0, o->n);
+    gradients_return(o->gradients);
     o->t = 0;
 }
 

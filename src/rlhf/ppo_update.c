@@ -147,15 +147,16 @@ static enum status value_loss(float *dhidden, const struct shard *s,
 {
     struct ppo *p = b->p;
     struct value_rows x;
-    float *value, *dvalue;
+    float *value, *dvalue, *grad;
     TRY(gather_value(&x, b, s->first, s->last, &s->rows, arena, err));
     TRY(ARENA_NEW(arena, value, x.n, err));
     TRY(ARENA_NEW(arena, dvalue, x.n, err));
     head_score_forward(value, &p->value, s->a.hidden, x.row, x.n);
     ppo_value_loss(dvalue, stats, value, x.old, x.ret, x.weight, x.n,
                    &p->config->loss);
-    head_score_backward(dhidden, optimizer_grad(&p->value_optimizer, s->index),
-                        &p->value, s->a.hidden, x.row, dvalue, x.n);
+    TRY(optimizer_grad(&grad, &p->value_optimizer, s->index, err));
+    head_score_backward(dhidden, grad, &p->value, s->a.hidden, x.row, dvalue,
+                        x.n);
     return OK;
 }
 
@@ -199,7 +200,7 @@ static enum status policy_loss(float *dhidden, const struct shard *s,
     struct policy_rows x;
     size_t C = m->config.C;
     float *hidden, *drows, *logp, *entropy = NULL, *dlogp, *dentropy = NULL;
-    float *scratch;
+    float *scratch, *grad;
     TRY(gather_policy(&x, b, s->first, s->last, &s->rows, arena, err));
     TRY(ARENA_NEW(arena, hidden, x.n * C, err));
     TRY(ARENA_NEW(arena, drows, x.n * C, err));
@@ -225,7 +226,7 @@ static enum status policy_loss(float *dhidden, const struct shard *s,
                                        .dentropy = dentropy,
                                        .loss = add_losses,
                                        .ctx = &loss};
-    float *grad = optimizer_grad(&p->policy_optimizer, s->index);
+    TRY(optimizer_grad(&grad, &p->policy_optimizer, s->index, err));
     TRY(lmhead_train(drows, model_lmhead_grad(m, grad), &head, hidden, x.target,
                      x.n, &training, scratch, err));
     batch_scatter_add(dhidden, drows, x.row, x.n, C);
@@ -246,10 +247,10 @@ static enum status policy_shard(struct shard *s, const struct minibatch *b,
     TRY(ARENA_NEW(arena, dhidden, s->rows.pack.N * C, err));
     memset(dhidden, 0, s->rows.pack.N * C * sizeof *dhidden);
     TRY(policy_loss(dhidden, s, b, stats, arena, err));
-    if (p->config->value_trunk && !p->config->value_freeze)
+    if (p->config->value_trunk && !p->config->value_freeze) {
         TRY(value_loss(dhidden, s, b, stats, arena, err));
-    if (p->config->value_trunk)
         optimizer_final(&p->value_optimizer, s->index, 0);
+    }
     return optimizer_backward(&p->policy_optimizer, s->index, &s->a, m,
                               &s->rows.pack, dhidden, arena, err);
 }
@@ -270,6 +271,17 @@ static enum status value_shard(struct shard *s, const struct minibatch *b,
                               &s->rows.pack, dhidden, arena, err);
 }
 
+/* A shard without responses. */
+static enum status skip_shard(struct ppo *p, size_t shard, bool is_value,
+                              struct err *err)
+{
+    if (is_value)
+        return optimizer_skip(&p->value_optimizer, shard, err);
+    if (p->config->value_trunk && !p->config->value_freeze)
+        TRY(optimizer_skip(&p->value_optimizer, shard, err));
+    return optimizer_skip(&p->policy_optimizer, shard, err);
+}
+
 /* Even items are a shard's policy part, odd ones its value part. */
 static enum status run_item(void *ctx, size_t item, size_t worker,
                             struct err *err)
@@ -283,13 +295,10 @@ static enum status run_item(void *ctx, size_t item, size_t worker,
     bool has_trunk = !p->config->value_freeze && !p->config->value_trunk;
     *stats = (struct ppo_stats){.tokens = 0};
     batch_shard(&s.first, &s.last, b->n, p->stage->shards, s.index);
-    if (s.first == s.last) {
-        optimizer_final(&p->policy_optimizer, s.index, 0);
-        optimizer_final(&p->value_optimizer, s.index, 0);
-        return OK;
-    }
     if (is_value && !has_trunk)
         return OK;
+    if (s.first == s.last)
+        return skip_shard(p, s.index, is_value, err);
     return is_value ? value_shard(&s, b, stats, arena, err)
                     : policy_shard(&s, b, stats, arena, err);
 }

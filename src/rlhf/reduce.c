@@ -23,7 +23,8 @@ static bool is_inside(size_t i, size_t stride, const struct reduce_share *share)
 static void add(float *const *shard, size_t to, size_t from, size_t at,
                 size_t n)
 {
-    add_into(shard[to] + at, shard[from] + at, n);
+    if (shard[from] != NULL)
+        add_into(shard[to] + at, shard[from] + at, n);
 }
 
 void reduce_all(float *const *shard, size_t at, size_t n, size_t shards)

@@ -31,7 +31,8 @@ struct reduce_share {
 };
 
 /* The whole tree: shard[i][at..at+n-1] for all i; the sum is then in shard 0
- * and the others are not what they were. */
+ * and the others are not what they were.  Here and below a shard of NULL has
+ * been added where the tree adds it (rlhf/gradients.h). */
 void reduce_all(float *const *shard, size_t at, size_t n, size_t shards);
 
 /* The part of the tree that lies inside a rank's shards; shard[] of others is

@@ -150,7 +150,7 @@ static enum status one_head(struct work *w, struct reward_training *r,
                             struct err *err)
 {
     struct model *m = &r->trainer.model;
-    float *grad = optimizer_grad(&r->trainer.optimizer, shard);
+    float *grad;
     size_t at = 0;
     head_score_forward(w->out, m, w->a.hidden, w->row, w->n);
     for (size_t i = w->first; i < w->last; i++) {
@@ -160,6 +160,7 @@ static enum status one_head(struct work *w, struct reward_training *r,
     }
     if (r->pass == REWARD_MEASURE)
         return OK;
+    TRY(optimizer_grad(&grad, &r->trainer.optimizer, shard, err));
     head_score_backward(w->dhidden, grad, m, w->a.hidden, w->row, w->dout,
                         w->n);
     return optimizer_backward(&r->trainer.optimizer, shard, &w->a, m,
@@ -185,8 +186,9 @@ static enum status back_heads(struct work *w, struct reward_training *r,
 {
     struct reward_heads *h = &r->heads;
     const struct model *m = &r->trainer.model;
-    float *grad = optimizer_grad(&r->trainer.optimizer, shard);
+    float *grad;
     size_t at = h->at[w->first];
+    TRY(optimizer_grad(&grad, &r->trainer.optimizer, shard, err));
     for (size_t s = 0; s < w->n; s++)
         w->dout[s] = (float)h->dquality[at + s];
     head_score_backward(w->dhidden, grad, m, w->a.hidden, w->row, w->dout,
@@ -195,8 +197,14 @@ static enum status back_heads(struct work *w, struct reward_training *r,
         w->dout[s] = (float)h->dlength[at + s];
     head_rows_backward(w->dhidden, h->grad + shard * h->C, h->w, w->a.hidden,
                        w->row, w->dout, w->n, h->C);
-    return transformer_backward(grad, &w->a, m, &w->b.pack, w->dhidden,
-                                w->arena, err);
+    return optimizer_backward(&r->trainer.optimizer, shard, &w->a, m,
+                              &w->b.pack, w->dhidden, w->arena, err);
+}
+
+/* Does it make gradients? */
+static bool is_backward(enum reward_pass pass)
+{
+    return pass == REWARD_TRAIN || pass == REWARD_BACK;
 }
 
 static enum status run_shard(void *ctx, size_t shard, size_t worker,
@@ -208,10 +216,8 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     r->tally[shard] =
         (struct reward_tally){.score_min = HUGE_VAL, .score_max = -HUGE_VAL};
     batch_shard(&w.first, &w.last, r->n_item, o->shards, shard);
-    if (w.first == w.last) {
-        optimizer_final(o, shard, 0);
-        return OK;
-    }
+    if (w.first == w.last)
+        return is_backward(r->pass) ? optimizer_skip(o, shard, err) : OK;
     TRY(forward(&w, r, err));
     switch (r->pass) {
     case REWARD_READ:
@@ -303,7 +309,7 @@ static enum status run_pass(struct reward_training *r, enum reward_pass pass,
                             struct err *err)
 {
     r->pass = pass;
-    if (pass == REWARD_TRAIN)
+    if (is_backward(pass))
         optimizer_begin(&r->trainer.optimizer);
     TRY(context_deal(r->trainer.context, r->trainer.optimizer.shards, run_shard,
                      r, err));
@@ -397,8 +403,11 @@ static enum status train_two(struct reward_tally *sum,
     float *dweight;
     TRY(ARENA_NEW(arena, dweight, m->config.C, err));
     memset(dweight, 0, m->config.C * sizeof *dweight);
-    if (o->first_shard == 0)
-        dweight = model_score_grad(m, optimizer_grad(o, 0));
+    if (o->first_shard == 0) {
+        float *grad;
+        TRY(optimizer_grad(&grad, o, 0, err));
+        dweight = model_score_grad(m, grad);
+    }
     sum->loss += reward_heads_loss(&r->heads, dweight, model_score(m),
                                    r->n_item, &c->heads);
     TRY(run_pass(r, REWARD_BACK, err));

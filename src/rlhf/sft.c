@@ -121,8 +121,8 @@ static enum status run_pack(struct sft *s, size_t shard,
         return OK;
     }
 
-    float *grad = optimizer_grad(&s->trainer.optimizer, shard);
-    float *drows, *dhidden;
+    float *grad, *drows, *dhidden;
+    TRY(optimizer_grad(&grad, &s->trainer.optimizer, shard, err));
     TRY(ARENA_NEW(arena, drows, t.n * C, err));
     TRY(ARENA_NEW(arena, dhidden, b.pack.N * C, err));
     memset(drows, 0, t.n * C * sizeof *drows);
@@ -146,10 +146,10 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     batch_shard(&first, &last, s->n_item, s->trainer.optimizer.shards, shard);
     s->loss[shard] = 0;
     s->reply_tokens[shard] = 0;
-    if (first == last) {
-        optimizer_final(&s->trainer.optimizer, shard, 0);
+    if (first == last && s->is_training)
+        return optimizer_skip(&s->trainer.optimizer, shard, err);
+    if (first == last)
         return OK;
-    }
     TRY(ARENA_NEW(arena, seq, last - first, err));
     for (size_t i = first; i < last; i++)
         seq[i - first] = s->corpus.seq[s->item[i]];

@@ -210,7 +210,7 @@ enum status trainer_open_with(struct trainer *t, const struct stage *stage,
     if (base != NULL)
         TRY_DONE(file_join(t->base, "", base, err));
     TRY_DONE(optimizer_create(&t->optimizer, &t->model, &adam, total,
-                              stage->shards, context->comm, err));
+                              stage->shards, NULL, context->comm, err));
     TRY_DONE(workspace_create(&t->workspace, team_size(context->team), err));
     TRY_DONE(trainer_open_run(&t->run, stage, err));
     if (t->run.checkpoint >= 0)
