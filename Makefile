@@ -89,6 +89,11 @@ exam: build
 bench: build
 	@cmake --build --preset release --target versus bench_step bench_limit \
 		bench_generate make_traces -j $(JOBS)
+	@if tools/setup.sh mpi; then \
+	    cmake --preset mpi --log-level=WARNING > /dev/null && \
+	    cmake --build --preset mpi --target plumb versus bench_comm wire \
+	        scaling -j $(JOBS); \
+	fi
 	bench/run.sh $(RELEASE)
 
 bench-growth: build

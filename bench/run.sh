@@ -13,6 +13,7 @@
 #   HH       Anthropic's helpful-base as .jsonl.gz; without, invented pairs
 #   LLMC     a clone of llm.c, where it cannot be fetched
 #   MB       megabytes of traces to diagnose (1000)
+#   MPI      a build of the preset mpi (build/mpi)
 #
 # A row that cannot be measured is there too, without ratios and with the
 # reason.
@@ -29,7 +30,7 @@ export OMP_NUM_THREADS="$threads"
 
 all='step-llmc step-torch step-limit generate-transformers generate-llama
 ppo-f32 ppo-fast ppo-demo reward demo memory-full memory-lora diagnose
-diagnose-memory'
+diagnose-memory ranks'
 rows=${ROWS:-$all}
 for row in $rows; do
     echo " $(echo "$all" | tr '\n' ' ') " | grep -q " $row " || {
@@ -191,33 +192,52 @@ ppo() {
     row "$name" "TRL 1.9.0" "$@" -- \
         bench/ours.sh steps "$formats" 1 "$plumb" ppo --model "$work/smol" \
         --reward-model "$work/rm" --prompts "$work/prompts.jsonl" \
-        --chat none --iterations 3 --batch 32 --max-new 48 --epochs 2 \
+        --chat none --iterations 2 --batch 32 --max-new 48 --epochs 2 \
         --minibatches 2 --shards 2 --score-norm none --save-every 0 \
         --lr 1e-5 --lr-value 1e-5 --lora-rank "$lora" --threads "$threads" -- \
         "$python" bench/peers/speed_ppo.py "$formats" "$work/smol" \
         "$work/rm.hf" "$work/prompts.jsonl" 32 48 2 2 --lora "$lora" \
-        --threads "$threads"
+        --threads "$threads" --iterations 2
+}
+
+ppo_fast="PPO iteration, SmolLM2-135M, fastest"
+memory_full="peak memory of PPO, SmolLM2-135M"
+
+# Is this row one more figure of the runs of ppo-f32?
+is_along() {
+    case " $(echo "$rows" | tr '\n' ' ') " in
+    *" ppo-f32 "*) return 0 ;;
+    esac
+    return 1
 }
 
 row_ppo_f32() {
     lora=0
-    ppo "PPO iteration, SmolLM2-135M" f32 --target 4
+    also=
+    [ "$fast" != f32 ] || also=yes
+    ppo "PPO iteration, SmolLM2-135M" f32 --target 4 \
+        ${also:+--also "$ppo_fast" seconds 2.5} \
+        --also "$memory_full" peak_mib 0.75
 }
 
 row_ppo_fast() {
     lora=0
-    ppo "PPO iteration, SmolLM2-135M, fastest" "$fast" --target 2.5
+    if [ "$fast" != f32 ] || ! is_along; then
+        ppo "$ppo_fast" "$fast" --target 2.5
+    fi
 }
 
+# Memory hardly differs from run to run.
 row_memory_full() {
     lora=0
-    ppo "peak memory of PPO, SmolLM2-135M" f32 --figure peak_mib --less \
+    is_along || PAIRS=1 ppo "$memory_full" f32 --figure peak_mib --less \
         --target 0.75
 }
 
 row_memory_lora() {
     lora=16
-    ppo "peak memory of PPO, LoRA 16" f32 --figure peak_mib --less --target 0.5
+    PAIRS=1 ppo "peak memory of PPO, LoRA 16" f32 --figure peak_mib --less \
+        --target 0.5
 }
 
 row_ppo_demo() {
@@ -287,6 +307,17 @@ row_diagnose_memory() {
         --threads "$threads" --out "$work/diagnosis.json"
 }
 
+# Two ranks against one, then two hosts and the extrapolation in words.
+row_ranks() {
+    mpi=${MPI:-build/mpi}
+    if [ -x "$mpi/bench/versus" ] && command -v mpirun >/dev/null; then
+        bench/mpi/run.sh "$mpi" "$PWD/$json"
+    else
+        absent "training, 2 ranks x 1 thread" "1 rank x 2 threads" \
+            "no build with MPI (cmake --preset mpi)"
+    fi
+}
+
 mkdir -p "$work"
 rm -f "$json"
 for row in $rows; do
@@ -306,6 +337,7 @@ for row in $rows; do
     memory-lora) row_memory_lora ;;
     diagnose) row_diagnose ;;
     diagnose-memory) row_diagnose_memory ;;
+    ranks) row_ranks ;;
     esac
 done
 "$build/bench/versus" --table "$json"

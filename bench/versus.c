@@ -16,8 +16,10 @@
  *                       at most X
  *     --absent WHY      nothing is run: a row without ratios that says why
  *     --table FILE      nothing is run: print the rows of the file
+ *     --also NAME KEY X one row more, of another figure of the same runs;
+ *                       memory is wanted at most X, all else at least
  *     --pairs N         5
- *     --json FILE       append the row to a list of rows
+ *     --json FILE       append the rows to a list of rows
  *
  * A program tells its figures on lines "KEY NUMBER" of standard output, and
  * with "formats TEXT" which number formats it used; what it needs to get ready
@@ -26,9 +28,11 @@
  * program it ran and waited for ever had, in MiB.
  *
  * Machines are shared.  Before, between and after the runs a fixed loop is
- * timed on every processor at once, LOOPS times, whose median counts; when the
- * slowest exceeds the fastest by more than NOISE_MAX, the figures are printed
- * and no ratio is.  Memory does not depend on it.
+ * timed on every processor at once, LOOPS times, whose median counts.  A pair
+ * next to a time that exceeds the fastest of all by more than NOISE_MAX does
+ * not count and is measured again, at most as often as pairs are wanted.  When
+ * there are then too few, the figures are printed and no ratio is.  Memory
+ * does not depend on it.
  *
  * Exit status: 0 measured, 1 a program failed, 2 usage, 3 too noisy.
  */
@@ -44,51 +48,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "measure.h"
+#include "versus.h"
 
 extern char **environ;
 
-#define PAIRS_MAX 99
 #define NOISE_MAX 1.30
 #define THREADS_MAX 64
 /* Of the calibration loop; about 30 ms on a core of 2020. */
 #define LOOP_STEPS 16000000
 #define LOOPS 5
-#define LIST_MAX ((size_t)1 << 24)
-#define PEAK "peak_mib"
-
-struct program {
-    char **argv;
-    char formats[64];
-    double figure[PAIRS_MAX];
-};
-
-struct options {
-    const char *name, *against, *key, *json, *absent, *table;
-    double target; // NAN: none
-    bool less, absolute;
-    int pairs;
-    int argc;
-    char **argv; // the whole command
-};
-
-struct spread {
-    double min, median, max;
-};
-
-static struct spread spread_of(const double *x, int n)
-{
-    double sorted[PAIRS_MAX];
-
-    memcpy(sorted, x, (size_t)n * sizeof *x);
-    measure_sort(sorted, (size_t)n);
-    return (struct spread){
-        sorted[0], 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]), sorted[n - 1]};
-}
 
 /* Multiplications that wait for each other: what they take depends on the
  * clock rate and on who else is on the core. */
@@ -128,31 +99,50 @@ static double calibrate(void)
     return spread_of(seconds, LOOPS).median;
 }
 
-/* "KEY NUMBER" and "formats TEXT" of one line. */
-static void take_line(struct program *p, double *figure, const char *key,
+/* "KEY NUMBER" of every row's figure and "formats TEXT" of one line. */
+static void take_line(struct program *p, int pair, const struct options *o,
                       char *line)
 {
-    size_t len = strlen(key);
-
     line[strcspn(line, "\n")] = '\0';
-    if (strncmp(line, key, len) == 0 && line[len] == ' ')
-        *figure = strtod(line + len, NULL);
-    else if (strncmp(line, "formats ", 8) == 0)
+    for (int r = 0; r < o->rows; r++) {
+        size_t len = strlen(o->row[r].key);
+        if (strncmp(line, o->row[r].key, len) == 0 && line[len] == ' ')
+            p->figure[r][pair] = strtod(line + len, NULL);
+    }
+    if (strncmp(line, "formats ", 8) == 0)
         (void)snprintf(p->formats, sizeof p->formats, "%.63s", line + 8);
 }
 
-/* Run it once; NAN when it fails or tells no such figure. */
-static double run_once(struct program *p, const char *key)
+/* All figures of a run that ended well? */
+static bool has_figures(struct program *p, int pair, const struct options *o,
+                        double peak_mib)
+{
+    for (int r = 0; r < o->rows; r++) {
+        double *figure = &p->figure[r][pair];
+        if (strcmp(o->row[r].key, PEAK) == 0)
+            *figure = peak_mib;
+        if (*figure > 0)
+            continue;
+        (void)fprintf(stderr, "versus: %s: no figure \"%s\"\n", p->argv[0],
+                      o->row[r].key);
+        return false;
+    }
+    return true;
+}
+
+/* Run it once; false when it fails or does not tell its figures. */
+static bool run_once(struct program *p, int pair, const struct options *o)
 {
     int fd[2], state = 0;
-    double figure = NAN;
     char line[4096];
     pid_t pid;
     struct rusage usage;
     posix_spawn_file_actions_t actions;
 
+    for (int r = 0; r < o->rows; r++)
+        p->figure[r][pair] = 0;
     if (pipe(fd) != 0 || posix_spawn_file_actions_init(&actions) != 0)
-        return NAN;
+        return false;
     (void)posix_spawn_file_actions_adddup2(&actions, fd[1], STDOUT_FILENO);
     (void)posix_spawn_file_actions_addclose(&actions, fd[0]);
     (void)posix_spawn_file_actions_addclose(&actions, fd[1]);
@@ -162,255 +152,84 @@ static double run_once(struct program *p, const char *key)
     (void)close(fd[1]);
     FILE *in = fdopen(fd[0], "r");
     while (failed == 0 && in != NULL && fgets(line, sizeof line, in) != NULL)
-        take_line(p, &figure, key, line);
+        take_line(p, pair, o, line);
     if (in != NULL)
         (void)fclose(in);
     if (failed == 0 && wait4(pid, &state, 0, &usage) != pid)
         failed = 1;
-    if (failed == 0 && strcmp(key, PEAK) == 0)
-        figure = (double)usage.ru_maxrss / 1024;
-    if (failed != 0 || !WIFEXITED(state) || WEXITSTATUS(state) != 0 ||
-        !(figure > 0)) {
-        (void)fprintf(stderr, "versus: %s: no figure \"%s\"\n", p->argv[0],
-                      key);
-        return NAN;
-    }
-    return figure;
+    if (failed == 0 && WIFEXITED(state) && WEXITSTATUS(state) == 0)
+        return has_figures(p, pair, o, (double)usage.ru_maxrss / 1024);
+    (void)fprintf(stderr, "versus: %s failed\n", p->argv[0]);
+    return false;
 }
 
-/* All pairs; the calibration loop's slowest time over its fastest. */
-static int run_pairs(double *noise, struct program side[2],
+/* One pair, with the loop timed around both runs: *last is the time before it
+ * and becomes that after it.  False: a program failed. */
+static bool run_pair(double *last, double *slowest, double *fastest, int pair,
+                     struct program side[2], const struct options *o)
+{
+    *slowest = *last;
+    for (int i = 0; i < (o->absolute ? 1 : 2); i++) {
+        if (!run_once(&side[i], pair, o))
+            return false;
+        (void)fprintf(stderr, "versus: %s, pair %d: %s %s %.4g\n",
+                      o->row[0].name, pair + 1, i == 0 ? "ours" : "theirs",
+                      o->row[0].key, side[i].figure[0][pair]);
+        *last = calibrate();
+        *fastest = fmin(*fastest, *last);
+        *slowest = fmax(*slowest, *last);
+    }
+    return true;
+}
+
+/* How many of n pairs count; they come first afterwards when that is wanted,
+ * with the slowest loop beside them. */
+static int count_pairs(double *slowest, struct program side[2],
+                       double *pair_slowest, int n, double fastest, bool move)
+{
+    int kept = 0;
+    *slowest = fastest;
+    for (int i = 0; i < n; i++) {
+        if (pair_slowest[i] > NOISE_MAX * fastest)
+            continue;
+        *slowest = fmax(*slowest, pair_slowest[i]);
+        for (int k = 0; move && k < 2; k++)
+            for (int r = 0; r < ROWS_MAX; r++)
+                side[k].figure[r][kept] = side[k].figure[r][i];
+        kept++;
+    }
+    return kept;
+}
+
+/* All pairs; 1: a program failed. */
+static int run_pairs(struct trial *out, struct program side[2],
                      const struct options *o)
 {
-    double fastest = calibrate(), slowest = fastest;
+    double pair_slowest[TRIES_MAX], last = calibrate(), fastest = last, slowest;
+    bool memory_only = true;
+    int n = 0, kept = 0;
 
-    for (int i = 0; i < 2 * o->pairs; i++) {
-        struct program *p = &side[i % 2];
-        double figure, t;
-
-        if (p->argv == NULL)
-            continue;
-        figure = run_once(p, o->key);
-
-        if (isnan(figure))
+    for (int r = 0; r < o->rows; r++)
+        memory_only &= strcmp(o->row[r].key, PEAK) == 0;
+    while (kept < o->pairs && n < 2 * o->pairs) {
+        if (!run_pair(&last, &pair_slowest[n], &fastest, n, side, o))
             return 1;
-        p->figure[i / 2] = figure;
-        (void)fprintf(stderr, "versus: %s, pair %d: %s %s %.4g\n", o->name,
-                      i / 2 + 1, i % 2 == 0 ? "ours" : "theirs", o->key,
-                      figure);
-        t = calibrate();
-        fastest = fmin(fastest, t);
-        slowest = fmax(slowest, t);
+        n++;
+        kept = memory_only ? n
+                           : count_pairs(&slowest, side, pair_slowest, n,
+                                         fastest, false);
     }
-    *noise = strcmp(o->key, PEAK) == 0 ? 1 : slowest / fastest;
-    return 0;
-}
-
-/* A word as a shell takes it. */
-static void put_word(struct buf *text, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_./=,:+@%";
-
-    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-        buf_puts(text, word);
-        return;
-    }
-    buf_putc(text, '\'');
-    for (; *word != '\0'; word++)
-        buf_printf(text, *word == '\'' ? "'\\''" : "%c", *word);
-    buf_putc(text, '\'');
-}
-
-/* What measures this row again, in the same folder; the file of rows is left
- * out. */
-static void put_command(struct json_writer *w, const struct options *o)
-{
-    struct buf text;
-
-    buf_init(&text, 65536);
-    for (int i = 0; i < o->argc; i++) {
-        if (strcmp(o->argv[i], "--json") == 0) {
-            i++;
-            continue;
-        }
-        if (i > 0)
-            buf_putc(&text, ' ');
-        put_word(&text, o->argv[i]);
-    }
-    json_field_text(w, "command", buf_text(&text));
-    buf_free(&text);
-}
-
-static void put_spread(struct json_writer *w, const char *key,
-                       const struct program *p, int n)
-{
-    struct spread s = spread_of(p->figure, n);
-
-    json_put_key(w, key);
-    json_open(w, '{');
-    json_field_number(w, "median", s.median);
-    json_field_number(w, "min", s.min);
-    json_field_number(w, "max", s.max);
-    json_field_text(w, "formats", p->formats);
-    json_close(w, '}');
-}
-
-static bool is_met(double ratio, const struct options *o)
-{
-    return o->less || o->absolute ? ratio <= o->target : ratio >= o->target;
-}
-
-/* Why there is no ratio; "" when there is one. */
-static const char *why_none(char out[128], const struct options *o,
-                            double noise)
-{
-    out[0] = '\0';
-    if (o->absent != NULL)
-        (void)snprintf(out, 128, "%.120s", o->absent);
-    else if (noise > NOISE_MAX)
-        (void)snprintf(out, 128,
-                       "the machine's own speed varied by %.0f %% meanwhile",
-                       100 * (noise - 1));
-    return out;
-}
-
-/* The row; a ratio that may not be told is null. */
-static void put_row(struct json_writer *w, const struct options *o,
-                    const struct program side[2], struct spread ratio,
-                    double noise)
-{
-    char why[128];
-    bool is_told = why_none(why, o, noise)[0] == '\0';
-
-    json_open(w, '{');
-    json_field_text(w, "name", o->name);
-    json_field_number(w, "ratio_median", is_told ? ratio.median : NAN);
-    json_field_number(w, "ratio_min", is_told ? ratio.min : NAN);
-    json_field_number(w, "ratio_max", is_told ? ratio.max : NAN);
-    json_field_number(w, "target", o->target);
-    json_put_key(w, "met");
-    if (is_told && !isnan(o->target))
-        json_put_bool(w, is_met(ratio.median, o));
-    else
-        json_put_null(w);
-    json_field_text(w, "against", o->against);
-    put_command(w, o);
-    json_field_text(w, "ratio",
-                    o->absolute ? "ours"
-                    : o->less   ? "ours / theirs"
-                                : "theirs / ours");
-    json_field_text(w, "figure", o->key);
-    if (!is_told)
-        json_field_text(w, "why", why);
-    if (o->absent == NULL) {
-        put_spread(w, "ours", &side[0], o->pairs);
-        if (!o->absolute)
-            put_spread(w, "theirs", &side[1], o->pairs);
-        json_field_int(w, "pairs", o->pairs);
-        json_field_number(w, "noise", noise);
-    }
-    json_close(w, '}');
-}
-
-/* The list in the file with one row more. */
-static enum status append(const struct options *o, const struct program side[2],
-                          struct spread ratio, double noise, struct err *err)
-{
-    enum status status = OK;
-    struct json *old = NULL;
-    struct json_writer w;
-    struct buf text;
-
-    buf_init(&text, LIST_MAX);
-    if (access(o->json, F_OK) == 0)
-        TRY_DONE(json_read(&old, o->json, LIST_MAX, err));
-    json_writer_init(&w, &text, true);
-    json_open(&w, '[');
-    for (size_t i = 0; i < json_size(old); i++)
-        json_put_node(&w, json_at(old, i));
-    put_row(&w, o, side, ratio, noise);
-    json_close(&w, ']');
-    TRY_DONE(buf_status(&text, err));
-    TRY_DONE(file_write(o->json, buf_text(&text), text.len, err));
-done:
-    json_free(old);
-    buf_free(&text);
-    return status;
-}
-
-static void print_row(const struct options *o, const struct program side[2],
-                      struct spread ratio, double noise)
-{
-    char why[128];
-
-    (void)printf("%s: ", o->name);
-    if (o->absent == NULL)
-        (void)printf("%s %.4g (%s)", o->key,
-                     spread_of(side[0].figure, o->pairs).median,
-                     side[0].formats);
-    if (o->absent == NULL && !o->absolute)
-        (void)printf(", %s %.4g (%s)", o->against,
-                     spread_of(side[1].figure, o->pairs).median,
-                     side[1].formats);
-    if (why_none(why, o, noise)[0] != '\0') {
-        (void)printf("; no ratio: %s\n", why);
-        return;
-    }
-    (void)printf("; %.2f [%.2f, %.2f]", ratio.median, ratio.min, ratio.max);
-    if (!isnan(o->target))
-        (void)printf(", target %s %.2f: %s",
-                     o->less || o->absolute ? "<=" : ">=", o->target,
-                     is_met(ratio.median, o) ? "met" : "missed");
-    (void)printf("\n");
-}
-
-/* ---- the table ---------------------------------------------------------- */
-
-static void print_cells(const struct json *row)
-{
-    const struct json *ratio = json_get(row, "ratio_median");
-    const struct json *met = json_get(row, "met");
-    const char *kind = json_text(json_get(row, "ratio"), "");
-    bool is_most = strcmp(kind, "theirs / ours") != 0;
-
-    (void)printf("%-36.36s  %-34.34s", json_text(json_get(row, "name"), ""),
-                 json_text(json_get(row, "against"), ""));
-    if (json_is_number(ratio))
-        (void)printf("  %7.2f [%7.2f, %7.2f]", json_number(ratio, 0),
-                     json_number(json_get(row, "ratio_min"), 0),
-                     json_number(json_get(row, "ratio_max"), 0));
-    else
-        (void)printf("  %7s %18s", "-", "");
-    if (json_is_number(json_get(row, "target")))
-        (void)printf("  %s %6.2f", is_most ? "<=" : ">=",
-                     json_number(json_get(row, "target"), 0));
-    else
-        (void)printf("  %9s", "");
-    (void)printf("  %-6s  %s/%s",
-                 json_is_bool(met) ? json_bool(met, false) ? "met" : "missed"
-                                   : "-",
-                 json_text(json_get(json_get(row, "ours"), "formats"), "-"),
-                 json_text(json_get(json_get(row, "theirs"), "formats"), "-"));
-    if (json_get(row, "why") != NULL)
-        (void)printf("  %s", json_text(json_get(row, "why"), ""));
-    (void)printf("\n");
-}
-
-static int print_table(const char *path)
-{
-    struct json *list;
-    struct err err;
-
-    if (json_read(&list, path, LIST_MAX, &err) != OK) {
-        (void)fprintf(stderr, "versus: %s\n", err.text);
-        return 1;
-    }
-    (void)printf("%-36s  %-34s  %7s [%7s, %7s]  %9s  %-6s  %s\n", "work",
-                 "against", "ratio", "min", "max", "target", "", "formats");
-    for (size_t i = 0; i < json_size(list); i++)
-        print_cells(json_at(list, i));
-    json_free(list);
+    *out = (struct trial){.pairs = n, .noise = 1};
+    if (memory_only)
+        return 0;
+    out->is_noisy = kept < o->pairs;
+    for (int i = 0; out->is_noisy && i < n; i++)
+        out->noise = fmax(out->noise, pair_slowest[i] / fastest);
+    if (out->is_noisy)
+        return 0;
+    out->pairs = count_pairs(&slowest, side, pair_slowest, n, fastest, true);
+    out->noise = slowest / fastest;
+    out->discarded = n - out->pairs;
     return 0;
 }
 
@@ -428,8 +247,8 @@ static const char **place_of(struct options *o, const char *name)
 {
     static const char *const names[] = {"--name", "--against", "--figure",
                                         "--json", "--absent",  "--table"};
-    const char **const place[] = {&o->name, &o->against, &o->key,
-                                  &o->json, &o->absent,  &o->table};
+    const char **const place[] = {&o->row[0].name, &o->against, &o->row[0].key,
+                                  &o->json,        &o->absent,  &o->table};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
@@ -437,13 +256,28 @@ static const char **place_of(struct options *o, const char *name)
     return NULL;
 }
 
-/* One option; how many words it has, 0 when it is none. */
-static int parse_option(struct options *o, const char *name, const char *value)
+/* --also NAME KEY X. */
+static int parse_also(struct options *o, char **word, int n)
 {
+    if (n < 4 || o->rows == ROWS_MAX)
+        return 0;
+    o->row[o->rows++] = (struct row){.name = word[1],
+                                     .key = word[2],
+                                     .target = strtod(word[3], NULL),
+                                     .less = strcmp(word[2], PEAK) == 0};
+    return 4;
+}
+
+/* One option of n words left; how many it has, 0 when it is none. */
+static int parse_option(struct options *o, char **word, int n)
+{
+    const char *name = word[0], *value = n > 1 ? word[1] : NULL;
     const char **place = place_of(o, name);
 
+    if (strcmp(name, "--also") == 0)
+        return parse_also(o, word, n);
     if (strcmp(name, "--less") == 0) {
-        o->less = true;
+        o->row[0].less = true;
         return 1;
     }
     if (strcmp(name, "--absolute") == 0) {
@@ -455,7 +289,7 @@ static int parse_option(struct options *o, const char *name, const char *value)
     if (place != NULL)
         *place = value;
     else if (strcmp(name, "--target") == 0)
-        o->target = strtod(value, NULL);
+        o->row[0].target = strtod(value, NULL);
     else if (strcmp(name, "--pairs") == 0)
         o->pairs = (int)strtol(value, NULL, 10);
     else
@@ -470,7 +304,7 @@ static int parse(struct options *o, struct program side[2], int argc,
     int i = 1;
 
     while (i < argc && strcmp(argv[i], "--") != 0) {
-        int words = parse_option(o, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        int words = parse_option(o, argv + i, argc - i);
         if (words == 0)
             return usage(argv[i]);
         i += words;
@@ -493,49 +327,42 @@ static int parse(struct options *o, struct program side[2], int argc,
     return 0;
 }
 
-static void find_ratios(double ratio[PAIRS_MAX], const struct options *o,
-                        const struct program side[2])
-{
-    for (int i = 0; i < o->pairs; i++) {
-        double ours = side[0].figure[i], theirs = side[1].figure[i];
-
-        ratio[i] = o->absolute ? ours : o->less ? ours / theirs : theirs / ours;
-    }
-}
-
 int main(int argc, char **argv)
 {
-    struct options o = {.name = "unnamed",
-                        .against = "theirs",
-                        .key = "seconds",
-                        .target = NAN,
-                        .pairs = 5,
-                        .argc = argc};
+    struct options o = {
+        .against = "theirs",
+        .row[0] = {.name = "unnamed", .key = "seconds", .target = NAN},
+        .rows = 1,
+        .pairs = 5,
+        .argc = argc};
     static struct program side[2];
-    double ratio[PAIRS_MAX] = {0}, noise = 1;
+    struct trial trial = {.noise = 1};
     struct err err;
-    struct spread s;
     int code = 1;
 
     /* The words of the whole command, before one of them becomes NULL. */
-    o.argv = mem_calloc((size_t)argc + 1, sizeof *o.argv);
-    if (o.argv != NULL) {
-        memcpy(o.argv, argv, (size_t)argc * sizeof *argv);
-        code = parse(&o, side, argc, argv);
-    }
-    if (code == 0 && o.table != NULL)
-        return print_table(o.table);
-    if (code == 0 && o.absent == NULL)
-        code = run_pairs(&noise, side, &o);
-    if (code != 0)
-        return code;
-    find_ratios(ratio, &o, side);
-    s = spread_of(ratio, o.pairs);
-    print_row(&o, side, s, noise);
-    if (o.json != NULL && append(&o, side, s, noise, &err) != OK) {
-        (void)fprintf(stderr, "versus: %s\n", err.text);
+    o.argv = mem_calloc((size_t)argc, sizeof *o.argv);
+    if (o.argv == NULL)
         return 1;
+    memcpy(o.argv, argv, (size_t)argc * sizeof *argv);
+    code = parse(&o, side, argc, argv);
+    if (code == 0 && o.table != NULL) {
+        code = print_table(o.table);
+        goto done;
     }
+    if (code == 0 && o.absent == NULL)
+        code = run_pairs(&trial, side, &o);
+    if (code != 0)
+        goto done;
+    for (int r = 0; r < o.rows; r++)
+        print_row(&o, r, side, &trial);
+    if (o.json != NULL && append_rows(&o, side, &trial, &err) != OK) {
+        (void)fprintf(stderr, "versus: %s\n", err.text);
+        code = 1;
+    } else if (trial.is_noisy) {
+        code = 3;
+    }
+done:
     mem_free(o.argv);
-    return noise > NOISE_MAX ? 3 : 0;
+    return code;
 }

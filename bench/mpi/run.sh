@@ -11,6 +11,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 json=${2:+--json $2}
+pairs=${PAIRS:+--pairs $PAIRS}
 plumb=$build/plumb
 bench=$build/bench
 work=$(mktemp -d)
@@ -39,14 +40,14 @@ two="mpirun -n 2 --bind-to none $plumb"
 set -- sft --data demos.jsonl --model sft --epochs 1 --log-every 1 --quiet
 # shellcheck disable=SC2086 # lists of words
 "$bench/versus" --name "SFT, demo's model, 2 ranks" \
-    --against '1 rank x 2 threads' --target 0.9 $json -- \
+    --against '1 rank x 2 threads' --target 0.9 $json $pairs -- \
     sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
     sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || true
 set -- ppo --model sft --reward-model reward --prompts prompts.jsonl \
     --iterations 8 --batch 64 --norm-prompts 64 --quiet
 # shellcheck disable=SC2086
 "$bench/versus" --name "PPO iteration, demo's model, 2 ranks" \
-    --against '1 rank x 2 threads' --target 0.9 $json -- \
+    --against '1 rank x 2 threads' --target 0.9 $json $pairs -- \
     sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
     sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || true
 
