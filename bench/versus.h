@@ -53,7 +53,7 @@ struct spread spread_of(const double *x, int n);
 
 /* Print a row of what was measured, and append all to the file that the
  * options name. */
-void print_row(const struct options *o, int row, const struct program side[2],
+void print_row(const struct options *o, int i, const struct program side[2],
                const struct trial *t);
 enum status append_rows(const struct options *o, const struct program side[2],
                         const struct trial *t, struct err *err);
