@@ -35,15 +35,6 @@ typedef float v16 __attribute__((vector_size(64)));
 typedef uint32_t bits16 __attribute__((vector_size(64)));
 typedef uint16_t half16 __attribute__((vector_size(32)));
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define AT_V3 __attribute__((target("avx2,fma")))
-#define AT_V4                                                                  \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
-#else
-#define AT_V3
-#define AT_V4
-#endif
-
 enum rowwise_level rowwise_level(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -236,9 +227,10 @@ NN_INLINE void block_of_kind(float *restrict z, const float *restrict turned,
 #define V3_COLUMNS ((size_t)6)
 #define PLAIN_COLUMNS ((size_t)2)
 
-AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
-                           struct weight w, size_t first, size_t N, size_t K,
-                           size_t lanes, bool next)
+ROWWISE_AT_V4 static void block_v4(float *restrict z,
+                                   const float *restrict turned,
+                                   struct weight w, size_t first, size_t N,
+                                   size_t K, size_t lanes, bool next)
 {
     if (lanes == 32)
         block_of_kind(z, turned, w, first, N, K, 2, V4_COLUMNS, next);
@@ -246,9 +238,10 @@ AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
         block_of_kind(z, turned, w, first, N, K, 1, V4_HALF_COLUMNS, next);
 }
 
-AT_V3 static void block_v3(float *restrict z, const float *restrict turned,
-                           struct weight w, size_t first, size_t N, size_t K,
-                           bool next)
+ROWWISE_AT_V3 static void block_v3(float *restrict z,
+                                   const float *restrict turned,
+                                   struct weight w, size_t first, size_t N,
+                                   size_t K, bool next)
 {
     block_of_kind(z, turned, w, first, N, K, 1, V3_COLUMNS, next);
 }
@@ -325,13 +318,15 @@ NN_INLINE void packed_block(float *restrict z, const float *restrict turned,
     from->ahead = tiles.ahead;
 }
 
-AT_V4 static void pack_v4(float *packed, struct weight w, size_t at, size_t K)
+ROWWISE_AT_V4 static void pack_v4(float *packed, struct weight w, size_t at,
+                                  size_t K)
 {
     pack(packed, w, at, K, V4_COLUMNS);
 }
 
-AT_V4 static void packed_v4(float *z, const float *turned, struct source *from,
-                            const char *end, size_t K)
+ROWWISE_AT_V4 static void packed_v4(float *z, const float *turned,
+                                    struct source *from, const char *end,
+                                    size_t K)
 {
     packed_block(z, turned, from, end, K, 2, V4_COLUMNS);
 }
@@ -356,14 +351,17 @@ AT_V4 static void packed_v4(float *z, const float *turned, struct source *from,
 NN_INLINE void transpose16(v16 r[16])
 {
     UNROLL
-    for (size_t i = 0; i < 16; i += 2)
-        SWAP(i, i + 1, 1);
+    for (size_t i = 0; i < 16; i++)
+        if ((i & 1) == 0)
+            SWAP(i, i + 1, 1);
     UNROLL
-    for (size_t i = 0; i < 16; i += i % 4 == 1 ? 3 : 1)
-        SWAP(i, i + 2, 2);
+    for (size_t i = 0; i < 16; i++)
+        if ((i & 2) == 0)
+            SWAP(i, i + 2, 2);
     UNROLL
-    for (size_t i = 0; i < 16; i += i % 8 == 3 ? 5 : 1)
-        SWAP(i, i + 4, 4);
+    for (size_t i = 0; i < 16; i++)
+        if ((i & 4) == 0)
+            SWAP(i, i + 4, 4);
     UNROLL
     for (size_t i = 0; i < 8; i++)
         SWAP(i, i + 8, 8);
@@ -437,14 +435,16 @@ NN_INLINE void put_all(float *restrict y, size_t ldy, const float *restrict z,
         }
 }
 
-AT_V4 static void turn_v4(float *restrict turned, const float *restrict x,
-                          size_t ldx, size_t M, size_t K, size_t lanes)
+ROWWISE_AT_V4 static void turn_v4(float *restrict turned,
+                                  const float *restrict x, size_t ldx, size_t M,
+                                  size_t K, size_t lanes)
 {
     turn_all(turned, x, ldx, M, K, lanes);
 }
 
-AT_V4 static void put_v4(float *restrict y, size_t ldy, const float *restrict z,
-                         size_t M, size_t N, size_t lanes, bool accumulate)
+ROWWISE_AT_V4 static void put_v4(float *restrict y, size_t ldy,
+                                 const float *restrict z, size_t M, size_t N,
+                                 size_t lanes, bool accumulate)
 {
     put_all(y, ldy, z, M, N, lanes, accumulate);
 }

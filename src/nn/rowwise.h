@@ -37,6 +37,16 @@ enum rowwise_level {
     ROWWISE_V4, // and with AVX-512
 };
 
+/* What a function is compiled for that is called at a level only. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define ROWWISE_AT_V3 __attribute__((target("avx2,fma")))
+#define ROWWISE_AT_V4                                                          \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define ROWWISE_AT_V3
+#define ROWWISE_AT_V4
+#endif
+
 /* The best level this processor has. */
 enum rowwise_level rowwise_level(void);
 
