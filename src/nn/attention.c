@@ -4,460 +4,448 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/fastmath.h"
+#include "nn/attention_kernels.h"
+#include "nn/ops.h"
 
 /*
- * Query rows are worked off ROWS at a time, so that every key and value loaded
- * serves all of them; keys and channels in tiles, for which the sums stay in
- * registers.  Scores of keys behind a row's own position (the rest of its last
- * tile) are set to MASKED, whose exponential is exactly 0.
+ * Queries are worked off in blocks of ROWS, keys in chunks of KEYS, so that
+ * the scores of a block and a chunk stay in the first level of cache and its
+ * keys in the second.  Within, everything goes a stripe of rows at a time
+ * (nn/attention_kernels.h) and leaves out the keys that none of them sees.
  *
- * The helpers are inlined into the two public functions, once for each of
- * the usual head sizes as a constant and once for any other.
+ * The forward pass meets the greatest score of a row chunk by chunk: what has
+ * been summed up by then is scaled down when a greater one comes.
  */
-#define ROWS 4
-#define KEYS 16
-#define LANES 8 // sums of a softmax side by side, whatever a vector holds
-#define CHANNELS 16
-#define MASKED (-1e30f)
+#define ROWS ((size_t)48)
+#define KEYS ((size_t)96)
+/* Keys that are not packed: each would not be read often enough. */
+#define FEW ((size_t)256)
+
+static_assert(ROWS % STRIPE == 0 && KEYS % STRIPE == 0, "whole stripes");
+static_assert(KEYS % PANEL == 0, "whole panels");
+
+/* Rows where they lie, `ld` floats apart, or packed. */
+struct rows {
+    const float *x;
+    size_t ld;
+};
 
 /* One key/value head of one sequence, and scratch to work in.  Its keys are
  * `before` rows of the parent and then its own T. */
-struct view {
-    const float *query; // first row; rows are `stride` apart
-    size_t stride;
-    const float *key, *value; // first row; rows are `kv_stride` apart
-    size_t kv_stride;
+struct work {
+    enum rowwise_level level;
+    const struct attention_kernels *k;
+    size_t D, width; // width: D up to whole panels
     size_t T, before;
-    size_t back;      // from the parent's first row to the own one, in floats
-    size_t n, n_tile; // n = before + T; n_tile: up to a multiple of KEYS
-    float scale;      // 1 / sqrt(D)
-    float *key_t;     // [D,n_tile] transposed keys, zero behind n
-    float *value_t;   // [D,n_tile]
-    float *p;         // [ROWS,n_tile]
-    float *ds;        // [ROWS,n_tile]
-    float *joined;    // [4,n,D] used where there is a parent
+    size_t n;               // before + T
+    size_t back;            // from the parent's first row to the own one
+    size_t stride;          // of the rows of qkv
+    float scale;            // 1 / sqrt(D)
+    float *key_t, *value_t; // panels [n/PANEL,D,PANEL], zero behind n
+    struct rows key, value; // [n,width], zero behind D
+    float *dkey, *dvalue;   // [n,width]
+    float *sum;             // [ROWS,width] what comes out
+    /* For what needs to be packed. */
+    float *packed_key, *packed_value;  // [n,width]
+    float *packed_query, *packed_dout; // [ROWS,width]
+    float *p, *ds;                     // [ROWS,KEYS]
 };
 
-static size_t tiled(size_t T)
+/* Queries t..t+rows-1 and keys s..s+keys-1. */
+struct block {
+    size_t t, rows, s, keys;
+};
+
+static size_t least(size_t a, size_t b)
 {
-    return (T + KEYS - 1) / KEYS * KEYS;
+    return a < b ? a : b;
+}
+
+static size_t whole(size_t n)
+{
+    return (n + PANEL - 1) / PANEL * PANEL;
+}
+
+/* Rows of a packed matrix: its last stripe may reach behind n. */
+static size_t packed_rows(size_t n)
+{
+    return whole(n) + PANEL;
 }
 
 size_t attention_scratch(size_t T, size_t D)
 {
-    return tiled(T) * (6 * D + 2 * ROWS);
+    size_t width = whole(D);
+
+    return 2 * whole(T) * D + 4 * packed_rows(T) * width + 3 * ROWS * width +
+           2 * ROWS * KEYS;
 }
 
-/* Sequence i, key/value head g; query is its first query head. */
-static struct view view_of(const float *qkv, const struct pack *pack, size_t i,
-                           size_t g, size_t H, size_t G, size_t D,
-                           float *scratch)
+static float *carve(float **scratch, size_t n)
 {
-    size_t stride = (H + 2 * G) * D;
-    size_t own = pack->start[i], first;
-    const float *row = qkv + own * stride;
-    struct view a = {.stride = stride, .kv_stride = stride};
-    a.T = pack->start[i + 1] - own;
-    a.before = pack_before(&first, pack, i);
-    a.back = (own - first) * stride;
-    a.n = a.before + a.T;
-    a.n_tile = tiled(a.n);
-    a.query = row + g * (H / G) * D;
-    a.key = row + (H + g) * D;
-    a.value = row + (H + G + g) * D;
-    a.scale = (float)(1.0 / sqrt((double)D));
-    a.key_t = scratch;
-    a.value_t = a.key_t + D * a.n_tile;
-    a.p = a.value_t + D * a.n_tile;
-    a.ds = a.p + ROWS * a.n_tile;
-    a.joined = a.ds + ROWS * a.n_tile;
-    return a;
+    float *part = *scratch;
+
+    *scratch += n;
+    return part;
 }
 
-/* out[n,D] = the parent's rows of x and then the own ones, whose first is
- * x[0]; where there is no parent, nothing needs to be moved. */
-NN_INLINE void join(float *restrict out, const float *restrict x,
-                    const struct view *a, size_t D)
+/* Sequence i; nothing is packed yet. */
+static struct work work_of(const struct pack *pack, size_t i, size_t stride,
+                           size_t D, float *scratch)
 {
-    for (size_t r = 0; r < a->before; r++)
-        memcpy(out + r * D, x - a->back + r * a->stride, D * sizeof *out);
-    out += a->before * D;
-    for (size_t r = 0; r < a->T; r++)
-        memcpy(out + r * D, x + r * a->stride, D * sizeof *out);
+    size_t own = pack->start[i], first, rows, width = whole(D);
+    struct work w = {.level = rowwise_level(), .D = D, .width = width};
+
+    w.k = attention_kernels(w.level);
+    w.T = pack->start[i + 1] - own;
+    w.before = pack_before(&first, pack, i);
+    w.n = w.before + w.T;
+    w.back = (own - first) * stride;
+    w.stride = stride;
+    w.scale = (float)(1.0 / sqrt((double)D));
+    rows = packed_rows(w.n);
+    w.key_t = carve(&scratch, whole(w.n) * D);
+    w.value_t = carve(&scratch, whole(w.n) * D);
+    w.packed_key = carve(&scratch, rows * width);
+    w.packed_value = carve(&scratch, rows * width);
+    w.dkey = carve(&scratch, rows * width);
+    w.dvalue = carve(&scratch, rows * width);
+    w.packed_query = carve(&scratch, ROWS * width);
+    w.packed_dout = carve(&scratch, ROWS * width);
+    w.sum = carve(&scratch, ROWS * width);
+    w.p = carve(&scratch, ROWS * KEYS);
+    w.ds = carve(&scratch, ROWS * KEYS);
+    return w;
 }
 
-/* join() backwards: adds the gradient of what it made. */
-NN_INLINE void join_backward(float *restrict dx, const float *restrict dout,
-                             const struct view *a, size_t D)
+/* ---- packing ------------------------------------------------------------- */
+
+/* The parent's rows of x and then the own ones, whose first is x[0]: where they
+ * lie, if they are few and need no company, else packed. */
+static struct rows join(float *packed, const float *x, const struct work *w)
 {
-    for (size_t r = 0; r < a->n; r++) {
-        float *dx_r = r < a->before ? dx - a->back + r * a->stride
-                                    : dx + (r - a->before) * a->stride;
-#pragma omp simd
-        for (size_t d = 0; d < D; d++)
-            dx_r[d] += dout[r * D + d];
+    size_t width = w->width;
+
+    if (w->before == 0 && w->D == width && w->n <= FEW)
+        return (struct rows){x, w->stride};
+    if (w->before > 0)
+        w->k->copy(packed, width, x - w->back, w->stride, w->before, w->D,
+                   width);
+    w->k->copy(packed + w->before * width, width, x, w->stride, w->T, w->D,
+               width);
+    return (struct rows){packed, width};
+}
+
+/* join() backwards: the own rows of dx are set, the parent's added to. */
+static void join_backward(float *dx, const float *dout, const struct work *w)
+{
+    for (size_t r = 0; r < w->before; r++)
+        add_into(dx - w->back + r * w->stride, dout + r * w->width, w->D);
+    w->k->copy(dx, w->stride, dout + w->before * w->width, w->width, w->T, w->D,
+               w->D);
+}
+
+static void turn(float *out, const struct rows *x, const struct work *w)
+{
+    for (size_t s = 0; s < w->n; s += PANEL)
+        rowwise_turn(out + s * w->D, x->x + s * x->ld, x->ld,
+                     least(w->n - s, PANEL), w->D, PANEL, w->level);
+}
+
+/* Whether a block's rows can be worked on where they lie: whole stripes of
+ * whole panels. */
+static bool is_whole(const struct work *w, const struct block *b)
+{
+    return w->D == w->width && b->rows % STRIPE == 0;
+}
+
+/* Rows t.. of x for a block: where they lie, or packed with zeros behind. */
+static struct rows take(float *packed, const float *x, size_t stride,
+                        const struct work *w, const struct block *b)
+{
+    size_t end = (b->rows + STRIPE - 1) / STRIPE * STRIPE;
+
+    x += b->t * stride;
+    if (is_whole(w, b))
+        return (struct rows){x, stride};
+    w->k->copy(packed, w->width, x, stride, b->rows, w->D, w->width);
+    memset(packed + b->rows * w->width, 0,
+           (end - b->rows) * w->width * sizeof *packed);
+    return (struct rows){packed, w->width};
+}
+
+/* The next chunk of keys of which the block sees some. */
+static bool next_chunk(struct block *b, const struct work *w)
+{
+    b->s += b->keys;
+    b->keys = least(w->before + b->t + b->rows - b->s, KEYS);
+    return b->keys > 0;
+}
+
+/* How many keys of the chunk the stripe sees that begins with row r. */
+static size_t stripe_sees(const struct work *w, const struct block *b, size_t r)
+{
+    size_t end = w->before + b->t + least(r + STRIPE, b->rows);
+
+    return end < b->s ? 0 : least(end - b->s, b->keys);
+}
+
+/* The stripe itself; rows see one key more than stand before them. */
+static struct stripe stripe_of(const struct work *w, const struct block *b,
+                               size_t r, size_t n)
+{
+    return (struct stripe){
+        w->p + r * KEYS, KEYS, n,
+        (ptrdiff_t)(w->before + b->t + r + 1) - (ptrdiff_t)b->s, w->scale};
+}
+
+/* ---- products ------------------------------------------------------------ */
+
+/* score[r,s] = x[r,:] . y[s,:], where y_t has the panels of y. */
+static void scores(float *score, const struct rows *x, const float *y_t,
+                   const struct work *w, const struct block *b)
+{
+    struct tile tile = {.ldc = KEYS,
+                        .lda = x->ld,
+                        .b = y_t + b->s * w->D,
+                        .ldb = PANEL,
+                        .panel = PANEL * w->D,
+                        .K = w->D};
+
+    for (size_t r = 0; r < b->rows; r += STRIPE) {
+        tile.c = score + r * KEYS;
+        tile.a = x->x + r * x->ld;
+        tile.N = whole(stripe_sees(w, b, r));
+        w->k->product(&tile);
     }
 }
 
-/* out[D,T_tile] = transpose of T rows of x, zero behind T. */
-NN_INLINE void transpose(float *restrict out, const float *restrict x,
-                         size_t stride, size_t T, size_t T_tile, size_t D)
+/* out[r,:] = sum over the chunk of weight[r,s] x[s,:], added to that of the
+ * chunks before; rows of out are ldo floats apart. */
+static void weigh(float *out, size_t ldo, const float *weight,
+                  const struct rows *x, const struct work *w,
+                  const struct block *b)
 {
-    for (size_t d = 0; d < D; d++) {
-        float *out_d = out + d * T_tile;
-        for (size_t s = 0; s < T; s++)
-            out_d[s] = x[s * stride + d];
-        for (size_t s = T; s < T_tile; s++)
-            out_d[s] = 0.0f;
+    struct tile tile = {.ldc = ldo,
+                        .lda = KEYS,
+                        .b = x->x + b->s * x->ld,
+                        .ldb = x->ld,
+                        .panel = PANEL,
+                        .N = w->width,
+                        .accumulate = b->s > 0};
+
+    for (size_t r = 0; r < b->rows; r += STRIPE) {
+        tile.c = out + r * ldo;
+        tile.a = weight + r * KEYS;
+        tile.K = stripe_sees(w, b, r);
+        if (tile.K > 0)
+            w->k->product(&tile);
     }
 }
 
-/*
- * out[r,s] = x[r,:] . y_t[:,s] for s < n, a multiple of KEYS.  Rows from
- * `rows` on repeat the last one, so that the loops have known lengths.
- */
-NN_INLINE void dot_rows(float *restrict out, const float *restrict x,
-                        size_t stride, size_t rows, const float *restrict y_t,
-                        size_t T_tile, size_t n, size_t D)
+/* dx[s,:] += sum over the block of weight[r,s] dy[r,:], which begins with the
+ * first row that sees a key. */
+static void spread(float *dx, const float *weight, const struct rows *dy,
+                   const struct work *w, const struct block *b)
 {
-    const float *x_row[ROWS];
-    for (size_t r = 0; r < ROWS; r++)
-        x_row[r] = x + (r < rows ? r : rows - 1) * stride;
-    for (size_t s = 0; s < n; s += KEYS) {
-        float sum[ROWS][KEYS] = {{0}};
-        for (size_t d = 0; d < D; d++) {
-            const float *y = y_t + d * T_tile + s;
-            for (size_t r = 0; r < ROWS; r++) {
-                float x_rd = x_row[r][d];
-#pragma omp simd
-                for (size_t j = 0; j < KEYS; j++)
-                    sum[r][j] += x_rd * y[j];
-            }
-        }
-        for (size_t r = 0; r < ROWS; r++)
-            memcpy(out + r * T_tile + s, sum[r], sizeof sum[r]);
+    size_t first = w->before + b->t;
+    struct tile tile = {.ldc = w->width,
+                        .lda = KEYS,
+                        .turned = true,
+                        .ldb = dy->ld,
+                        .panel = PANEL,
+                        .N = w->width,
+                        .accumulate = true};
+
+    for (size_t s = 0; s < b->keys; s += STRIPE) {
+        size_t r = b->s + s < first ? 0 : b->s + s - first;
+
+        tile.c = dx + (b->s + s) * w->width;
+        tile.a = weight + r * KEYS + s;
+        tile.b = dy->x + r * dy->ld;
+        tile.K = b->rows - r;
+        w->k->product(&tile);
     }
 }
 
-/* One tile of weighted_rows(): `width` channels from the d-th on. */
-NN_INLINE void weighted_tile(float *restrict out, size_t out_stride,
-                             size_t rows, const float *restrict weight,
-                             size_t T_tile, const float *restrict x,
-                             size_t stride, size_t n, size_t width)
+/* ---- forward ------------------------------------------------------------- */
+
+static void soften(struct softmax *row, const struct work *w,
+                   const struct block *b)
 {
-    float sum[ROWS][CHANNELS] = {{0}};
-    for (size_t s = 0; s < n; s++) {
-        const float *x_s = x + s * stride;
-        for (size_t r = 0; r < ROWS; r++) {
-            float w = weight[r * T_tile + s];
-#pragma omp simd
-            for (size_t j = 0; j < width; j++)
-                sum[r][j] += w * x_s[j];
-        }
+    for (size_t r = 0; r < b->rows; r += STRIPE) {
+        size_t n = whole(stripe_sees(w, b, r));
+        struct stripe s = stripe_of(w, b, r, n);
+
+        if (n > 0)
+            w->k->soften(row + r / STRIPE, w->sum + r * w->width,
+                         b->s > 0 ? w->width : 0, &s);
     }
-    for (size_t r = 0; r < rows; r++)
-        memcpy(out + r * out_stride, sum[r], width * sizeof(float));
-}
-
-/* out[r,:] = sum over s < n of weight[r,s] x[s,:], for r < rows. */
-NN_INLINE void weighted_rows(float *restrict out, size_t out_stride,
-                             size_t rows, const float *restrict weight,
-                             size_t T_tile, const float *restrict x,
-                             size_t stride, size_t n, size_t D)
-{
-    size_t d = 0;
-    for (; d + CHANNELS <= D; d += CHANNELS)
-        weighted_tile(out + d, out_stride, rows, weight, T_tile, x + d, stride,
-                      n, CHANNELS);
-    if (d < D)
-        weighted_tile(out + d, out_stride, rows, weight, T_tile, x + d, stride,
-                      n, D - d);
-}
-
-/* dx[s,:] += sum over r < ROWS of weight[r,s] dy[r,:], for s < n; dy rows
- * from `rows` on repeat the last one and have weight zero. */
-NN_INLINE void spread_rows(float *restrict dx, size_t stride,
-                           const float *restrict weight, size_t T_tile,
-                           const float *restrict dy, size_t dy_stride,
-                           size_t rows, size_t n, size_t D)
-{
-    const float *y[ROWS];
-    for (size_t r = 0; r < ROWS; r++)
-        y[r] = dy + (r < rows ? r : rows - 1) * dy_stride;
-    for (size_t s = 0; s < n; s++) {
-        float *dx_s = dx + s * stride;
-        const float *w = weight + s;
-        float w0 = w[0], w1 = w[T_tile];
-        float w2 = w[2 * T_tile], w3 = w[3 * T_tile];
-#pragma omp simd
-        for (size_t d = 0; d < D; d++)
-            dx_s[d] +=
-                (w0 * y[0][d] + w1 * y[1][d]) + (w2 * y[2][d] + w3 * y[3][d]);
-    }
-}
-
-/* Scores behind a row's own position: the rest of its last tile. */
-NN_INLINE void mask_tail(float *a, size_t valid, size_t n)
-{
-    for (size_t s = valid; s < n; s++)
-        a[s] = MASKED;
-}
-
-NN_INLINE float greatest(const float lane[LANES])
-{
-    float max = lane[0];
-    for (size_t j = 1; j < LANES; j++)
-        max = lane[j] > max ? lane[j] : max;
-    return max;
-}
-
-NN_INLINE float total(const float lane[LANES])
-{
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
-           ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
-/*
- * Scores a[r,0..n-1] of R rows become exp(a scale - max[r]); sum and max come
- * back.  n is a multiple of LANES.
- */
-NN_INLINE void softmax_rows(float *restrict a, size_t T_tile, size_t R,
-                            size_t n, float scale, float *restrict sum,
-                            float *restrict max)
-{
-    float lane[ROWS][LANES];
-    for (size_t r = 0; r < R; r++)
-        for (size_t j = 0; j < LANES; j++)
-            lane[r][j] = MASKED;
-    for (size_t s = 0; s < n; s += LANES) {
-        for (size_t r = 0; r < R; r++) {
-#pragma omp simd
-            for (size_t j = 0; j < LANES; j++) {
-                float x = a[r * T_tile + s + j];
-                lane[r][j] = x > lane[r][j] ? x : lane[r][j];
-            }
-        }
-    }
-    for (size_t r = 0; r < R; r++) {
-        max[r] = greatest(lane[r]) * scale;
-        memset(lane[r], 0, sizeof lane[r]);
-    }
-    for (size_t s = 0; s < n; s += LANES) {
-        for (size_t r = 0; r < R; r++) {
-            float *a_s = a + r * T_tile + s;
-#pragma omp simd
-            for (size_t j = 0; j < LANES; j++) {
-                float e = fastmath_exp(a_s[j] * scale - max[r]);
-                a_s[j] = e;
-                lane[r][j] += e;
-            }
-        }
-    }
-    for (size_t r = 0; r < R; r++)
-        sum[r] = total(lane[r]);
 }
 
 /* All rows of one query head; rows of out are H*D apart, of lse H. */
-NN_INLINE void forward_head(float *restrict out, float *restrict lse,
-                            const struct view *a, size_t H, size_t D)
+static void forward_head(float *out, float *lse, const float *query,
+                         const struct work *w, size_t H)
 {
-    for (size_t t = 0; t < a->T; t += ROWS) {
-        size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
-        size_t seen = a->before + t + rows, n = tiled(seen);
-        dot_rows(a->p, a->query + t * a->stride, a->stride, rows, a->key_t,
-                 a->n_tile, n, D);
-        for (size_t r = 0; r < ROWS; r++)
-            mask_tail(a->p + r * a->n_tile,
-                      a->before + t + (r < rows ? r : 0) + 1, n);
-        float sum[ROWS], max[ROWS];
-        softmax_rows(a->p, a->n_tile, ROWS, n, a->scale, sum, max);
-        for (size_t r = 0; lse != NULL && r < rows; r++)
-            lse[(t + r) * H] = max[r] + logf(sum[r]);
-        float *out_t = out + t * H * D;
-        weighted_rows(out_t, H * D, rows, a->p, a->n_tile, a->value,
-                      a->kv_stride, seen, D);
-        for (size_t r = 0; r < rows; r++) {
-            float inverse = 1.0f / sum[r];
-#pragma omp simd
-            for (size_t d = 0; d < D; d++)
-                out_t[r * H * D + d] *= inverse;
+    struct softmax row[ROWS / STRIPE];
+    size_t stride = H * w->D;
+
+    for (size_t t = 0; t < w->T; t += ROWS) {
+        struct block b = {.t = t, .rows = least(w->T - t, ROWS)};
+
+        struct rows q = take(w->packed_query, query, w->stride, w, &b);
+
+        while (next_chunk(&b, w)) {
+            scores(w->p, &q, w->key_t, w, &b);
+            soften(row, w, &b);
+            weigh(w->sum, w->width, w->p, &w->value, w, &b);
         }
+        for (size_t r = 0; r < b.rows; r += STRIPE)
+            w->k->finish(out + (t + r) * stride, stride,
+                         lse == NULL ? NULL : lse + (t + r) * H, H,
+                         w->sum + r * w->width, w->width,
+                         least(b.rows - r, STRIPE), w->D, row + r / STRIPE);
     }
 }
 
-/* Keys and values of a child are joined with its parent's. */
-NN_INLINE void join_view(struct view *a, size_t D)
-{
-    if (a->before == 0)
-        return;
-    float *key = a->joined, *value = key + a->n * D;
-    join(key, a->key, a, D);
-    join(value, a->value, a, D);
-    a->key = key;
-    a->value = value;
-    a->kv_stride = D;
-}
-
-NN_INLINE void forward(float *restrict out, float *restrict lse,
+void attention_forward(float *restrict out, float *restrict lse,
                        const float *restrict qkv, const struct pack *pack,
                        size_t H, size_t G, size_t D, float *restrict scratch)
 {
+    size_t stride = (H + 2 * G) * D, heads = H / G;
+
+    assert(G > 0 && H % G == 0);
     for (size_t i = 0; i < pack->n_seq; i++) {
         size_t first = pack->start[i];
-        for (size_t g = 0; g < G; g++) {
-            struct view a = view_of(qkv, pack, i, g, H, G, D, scratch);
-            join_view(&a, D);
-            transpose(a.key_t, a.key, a.kv_stride, a.n, a.n_tile, D);
-            for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
-                forward_head(out + first * H * D + h * D,
-                             lse == NULL ? NULL : lse + first * H + h, &a, H,
-                             D);
-                a.query += D;
-            }
+        struct work w = work_of(pack, i, stride, D, scratch);
+
+        for (size_t g = 0; g < G && w.T > 0; g++) {
+            const float *row = qkv + first * stride;
+
+            w.key = join(w.packed_key, row + (H + g) * D, &w);
+            w.value = join(w.packed_value, row + (H + G + g) * D, &w);
+            turn(w.key_t, &w.key, &w);
+            for (size_t h = g * heads; h < (g + 1) * heads; h++)
+                forward_head(out + (first * H + h) * D,
+                             lse == NULL ? NULL : lse + first * H + h,
+                             row + h * D, &w, H);
         }
     }
 }
 
-NN_CLONES void attention_forward(float *restrict out, float *restrict lse,
-                                 const float *restrict qkv,
-                                 const struct pack *pack, size_t H, size_t G,
-                                 size_t D, float *restrict scratch)
-{
-    assert(G > 0 && H % G == 0);
-    if (D == 16)
-        forward(out, lse, qkv, pack, H, G, 16, scratch);
-    else if (D == 64)
-        forward(out, lse, qkv, pack, H, G, 64, scratch);
-    else
-        forward(out, lse, qkv, pack, H, G, D, scratch);
-}
+/* ---- backward ------------------------------------------------------------ */
 
-/* Where the gradients of one head go, and what they come from. */
+/* Where the gradients of one query head go, and what they come from. */
 struct gradient {
     float *dquery;           // first row; rows as far apart as qkv's
-    float *dkey, *dvalue;    // first row; rows as far apart as the view's
-    const float *dout, *out; // first row; rows H*D apart
-    const float *lse;        // rows H apart
+    const float *query;      // first row; likewise
+    const float *dout, *out; // first row; rows `stride` apart
+    size_t stride;
+    const float *lse; // rows H apart
+    size_t H;
 };
 
-/*
- * Scores a[0..n-1] become p = exp(a scale - lse), and
- *     dp[s] = dout . value[s]      becomes
- *     ds[s] = p[s] (dp[s] - delta) scale,   delta = sum_s p dp = dout . out
- */
-NN_INLINE void softmax_backward_row(float *restrict a, float *restrict ds,
-                                    size_t n, float scale, float lse,
-                                    float delta)
+/* Of the rows of a block; zero behind them. */
+struct known {
+    float lse[ROWS];
+    float delta[ROWS]; // sum_s p dp = dout . out
+};
+
+static void know(struct known *k, const struct gradient *d,
+                 const struct work *w, const struct block *b)
 {
-    for (size_t s = 0; s < n; s += KEYS) {
-#pragma omp simd
-        for (size_t j = 0; j < KEYS; j++) {
-            float p = fastmath_exp(a[s + j] * scale - lse);
-            a[s + j] = p;
-            ds[s + j] = p * (ds[s + j] - delta) * scale;
-        }
+    size_t at = b->t * d->stride;
+
+    w->k->dots(k->delta, d->dout + at, d->stride, d->out + at, d->stride,
+               b->rows, w->D);
+    for (size_t r = 0; r < b->rows; r++)
+        k->lse[r] = d->lse[(b->t + r) * d->H];
+    for (size_t r = b->rows; r < ROWS; r++)
+        k->lse[r] = k->delta[r] = 0.0f;
+}
+
+/* As far as spread() reads, there are zeros for keys that nobody sees. */
+static void soften_backward(const struct known *known, const struct work *w,
+                            const struct block *b)
+{
+    for (size_t r = 0; r < b->rows; r += STRIPE) {
+        size_t n = stripe_sees(w, b, r);
+        struct stripe s =
+            stripe_of(w, b, r, least(whole(n + STRIPE - 1), KEYS));
+
+        if (n > 0)
+            w->k->soften_backward(w->ds + r * KEYS, known->lse + r,
+                                  known->delta + r, &s);
     }
 }
 
-NN_INLINE void backward_head(const struct gradient *d, const struct view *a,
-                             size_t H, size_t D)
+static void backward_head(const struct gradient *d, const struct work *w)
 {
-    size_t n_tile = a->n_tile, HD = H * D;
-    for (size_t t = 0; t < a->T; t += ROWS) {
-        size_t rows = a->T - t < ROWS ? a->T - t : ROWS;
-        size_t seen = a->before + t + rows, n = tiled(seen);
-        const float *query = a->query + t * a->stride;
-        const float *dout = d->dout + t * HD;
-        const float *out = d->out + t * HD;
-        dot_rows(a->p, query, a->stride, rows, a->key_t, n_tile, n, D);
-        dot_rows(a->ds, dout, HD, rows, a->value_t, n_tile, n, D);
-        for (size_t r = 0; r < rows; r++) {
-            float delta = 0.0f;
-#pragma omp simd reduction(+ : delta)
-            for (size_t c = 0; c < D; c++)
-                delta += dout[r * HD + c] * out[r * HD + c];
-            mask_tail(a->p + r * n_tile, a->before + t + r + 1, n);
-            softmax_backward_row(a->p + r * n_tile, a->ds + r * n_tile, n,
-                                 a->scale, d->lse[(t + r) * H], delta);
+    for (size_t t = 0; t < w->T; t += ROWS) {
+        struct block b = {.t = t, .rows = least(w->T - t, ROWS)};
+        struct known known;
+        struct rows q = take(w->packed_query, d->query, w->stride, w, &b);
+        struct rows dout = take(w->packed_dout, d->dout, d->stride, w, &b);
+        float *dquery = d->dquery + t * w->stride;
+        bool is_direct = is_whole(w, &b);
+        float *sum = is_direct ? dquery : w->sum;
+        size_t ld = is_direct ? w->stride : w->width;
+
+        know(&known, d, w, &b);
+        while (next_chunk(&b, w)) {
+            scores(w->p, &q, w->key_t, w, &b);
+            scores(w->ds, &dout, w->value_t, w, &b);
+            soften_backward(&known, w, &b);
+            /* a = q . k */
+            weigh(sum, ld, w->ds, &w->key, w, &b);
+            spread(w->dkey, w->ds, &q, w, &b);
+            /* out = p v */
+            spread(w->dvalue, w->p, &dout, w, &b);
         }
-        for (size_t r = rows; r < ROWS; r++) {
-            memset(a->p + r * n_tile, 0, n * sizeof(float));
-            memset(a->ds + r * n_tile, 0, n * sizeof(float));
-        }
-        /* a = q . k */
-        weighted_rows(d->dquery + t * a->stride, a->stride, rows, a->ds, n_tile,
-                      a->key, a->kv_stride, seen, D);
-        spread_rows(d->dkey, a->kv_stride, a->ds, n_tile, query, a->stride,
-                    rows, seen, D);
-        /* out = p v */
-        spread_rows(d->dvalue, a->kv_stride, a->p, n_tile, dout, HD, rows, seen,
-                    D);
+        if (!is_direct)
+            w->k->copy(dquery, w->stride, sum, ld, b.rows, w->D, w->D);
     }
 }
 
 /* One key/value head of sequence i with all its query heads. */
-NN_INLINE void backward_group(float *restrict dqkv, const float *restrict dout,
-                              const float *restrict out,
-                              const float *restrict lse,
-                              const struct pack *pack, size_t i, size_t g,
-                              size_t H, size_t G, size_t D, struct view *a)
+static void backward_group(float *restrict dqkv, const float *restrict dout,
+                           const float *restrict out, const float *restrict lse,
+                           const float *restrict qkv, size_t first, size_t g,
+                           size_t H, size_t G, struct work *w)
 {
-    size_t first = pack->start[i];
-    float *drow = dqkv + first * a->stride;
-    float *dkey = drow + (H + g) * D, *dvalue = drow + (H + G + g) * D;
-    struct gradient d = {.dkey = dkey, .dvalue = dvalue};
-    join_view(a, D);
-    transpose(a->key_t, a->key, a->kv_stride, a->n, a->n_tile, D);
-    transpose(a->value_t, a->value, a->kv_stride, a->n, a->n_tile, D);
-    if (a->before > 0) {
-        d.dkey = a->joined + 2 * a->n * D;
-        d.dvalue = d.dkey + a->n * D;
-        memset(d.dkey, 0, 2 * a->n * D * sizeof(float));
+    size_t D = w->D, heads = H / G;
+    const float *row = qkv + first * w->stride;
+    float *drow = dqkv + first * w->stride;
+
+    w->key = join(w->packed_key, row + (H + g) * D, w);
+    w->value = join(w->packed_value, row + (H + G + g) * D, w);
+    turn(w->key_t, &w->key, w);
+    turn(w->value_t, &w->value, w);
+    memset(w->dkey, 0, w->n * w->width * sizeof(float));
+    memset(w->dvalue, 0, w->n * w->width * sizeof(float));
+    for (size_t h = g * heads; h < (g + 1) * heads; h++) {
+        size_t at = (first * H + h) * D;
+
+        backward_head(&(struct gradient){drow + h * D, row + h * D, dout + at,
+                                         out + at, H * D, lse + first * H + h,
+                                         H},
+                      w);
     }
-    for (size_t h = g * (H / G); h < (g + 1) * (H / G); h++) {
-        d.dquery = drow + h * D;
-        d.dout = dout + (first * H + h) * D;
-        d.out = out + (first * H + h) * D;
-        d.lse = lse + first * H + h;
-        backward_head(&d, a, H, D);
-        a->query += D;
-    }
-    if (a->before > 0) {
-        join_backward(dkey, d.dkey, a, D);
-        join_backward(dvalue, d.dvalue, a, D);
-    }
+    /* A parent's rows come before those of its children, which add to them. */
+    join_backward(drow + (H + g) * D, w->dkey, w);
+    join_backward(drow + (H + G + g) * D, w->dvalue, w);
 }
 
-NN_INLINE void backward(float *restrict dqkv, const float *restrict dout,
+void attention_backward(float *restrict dqkv, const float *restrict dout,
                         const float *restrict out, const float *restrict lse,
                         const float *restrict qkv, const struct pack *pack,
                         size_t H, size_t G, size_t D, float *restrict scratch)
 {
-    size_t stride = (H + 2 * G) * D;
-    for (size_t i = 0; i < pack->n_seq; i++) {
-        size_t first = pack->start[i], T = pack->start[i + 1] - first;
-        /* A parent's rows come before those of its children, which add to
-         * them. */
-        memset(dqkv + first * stride, 0, T * stride * sizeof *dqkv);
-        for (size_t g = 0; g < G; g++) {
-            struct view a = view_of(qkv, pack, i, g, H, G, D, scratch);
-            backward_group(dqkv, dout, out, lse, pack, i, g, H, G, D, &a);
-        }
-    }
-}
-
-NN_CLONES void
-attention_backward(float *restrict dqkv, const float *restrict dout,
-                   const float *restrict out, const float *restrict lse,
-                   const float *restrict qkv, const struct pack *pack, size_t H,
-                   size_t G, size_t D, float *restrict scratch)
-{
     assert(G > 0 && H % G == 0);
-    if (D == 16)
-        backward(dqkv, dout, out, lse, qkv, pack, H, G, 16, scratch);
-    else if (D == 64)
-        backward(dqkv, dout, out, lse, qkv, pack, H, G, 64, scratch);
-    else
-        backward(dqkv, dout, out, lse, qkv, pack, H, G, D, scratch);
+    for (size_t i = 0; i < pack->n_seq; i++) {
+        struct work w = work_of(pack, i, (H + 2 * G) * D, D, scratch);
+
+        for (size_t g = 0; g < G && w.T > 0; g++)
+            backward_group(dqkv, dout, out, lse, qkv, pack->start[i], g, H, G,
+                           &w);
+    }
 }
