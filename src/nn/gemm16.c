@@ -4,8 +4,10 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "base/mem.h"
 #include "nn/gemm_internal.h"
 #include "nn/tensor.h"
+#include "nn/weight.h"
 
 bool gemm16_pays(void)
 {
@@ -139,6 +141,51 @@ static dnnl_status_t run(struct parts *x, const struct gemm16 *p)
     return dnnl_stream_wait(x->stream);
 }
 
+/* A factor of `rows` rows of `cols` as floats without gaps. */
+static enum status widen_factor(float **out, const uint16_t *in, size_t rows,
+                                size_t cols, size_t ld, struct err *err)
+{
+    size_t n;
+
+    TRY(mem_multiply(&n, rows, cols, err));
+    TRY(MEM_NEW(*out, n, err));
+    for (size_t r = 0; r < rows; r++)
+        weight_widen(*out + r * cols, in + r * ld, cols);
+    return OK;
+}
+
+/* The same product where oneDNN has none of bfloat16s, as on some processors
+ * other than x86-64's. */
+static enum status widened(const struct gemm16 *p, struct err *err)
+{
+    enum status status = OK;
+    bool a_turned = p->form == GEMM_TN, b_turned = p->form == GEMM_NT;
+    size_t cols_a = a_turned ? p->M : p->K, cols_b = b_turned ? p->K : p->N;
+    float *a = NULL, *b = NULL;
+
+    TRY_DONE(
+        widen_factor(&a, p->A, a_turned ? p->K : p->M, cols_a, p->lda, err));
+    TRY_DONE(
+        widen_factor(&b, p->B, b_turned ? p->N : p->K, cols_b, p->ldb, err));
+    TRY_DONE(gemm_part(&(struct gemm_part){.form = p->form,
+                                           .C = p->C,
+                                           .A = a,
+                                           .B = b,
+                                           .ldc = p->ldc,
+                                           .lda = cols_a,
+                                           .ldb = cols_b,
+                                           .M = p->M,
+                                           .N = p->N,
+                                           .K = p->K,
+                                           .alpha = 1,
+                                           .accumulate = p->accumulate},
+                       err));
+done:
+    mem_free(a);
+    mem_free(b);
+    return status;
+}
+
 enum status gemm16(const struct gemm16 *p, struct err *err)
 {
     struct parts x = {.engine = NULL};
@@ -147,5 +194,7 @@ enum status gemm16(const struct gemm16 *p, struct err *err)
         return OK;
     dnnl_status_t s = run(&x, p);
     release(&x);
+    if (s == dnnl_unimplemented)
+        return widened(p, err);
     return gemm_told(s, p->M, p->N, p->K, err);
 }

@@ -9,7 +9,8 @@
  * of factors that were floats (unit roundoff 2^-9 each, and float sums in any
  * order).  A core with AVX512-BF16 or AMX does two to sixteen such products
  * where it does one of floats; gemm16_pays() is where that is so.  Elsewhere
- * oneDNN computes the same with float instructions, slower than gemm.h.
+ * oneDNN computes the same with float instructions, slower than gemm.h; where
+ * it has no such product at all, the factors are widened and gemm.h's is made.
  *
  * Run inside one worker, as nn/gemm.h says.  Fails only with ERR_MEMORY.
  */

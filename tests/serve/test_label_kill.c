@@ -71,7 +71,7 @@ static void rest(long us)
 static bool vote_and_kill(struct hall *h, const struct person *p, int64_t a,
                           const char *key, long us, pid_t child)
 {
-    char body[200], text[800];
+    char body[400], text[1200];
     (void)snprintf(body, sizeof body,
                    "{\"key\":\"%s\",\"act\":\"vote\",\"overall\":\"A\","
                    "\"shown_at\":%lld}",
@@ -96,7 +96,7 @@ static bool vote_and_kill(struct hall *h, const struct person *p, int64_t a,
 static void vote_again(struct hall *h, const struct person *p, int64_t a,
                        const char *key, bool was_told)
 {
-    char body[200];
+    char body[400];
     (void)snprintf(body, sizeof body,
                    "{\"key\":\"%s\",\"act\":\"vote\",\"overall\":\"A\","
                    "\"shown_at\":%lld}",
