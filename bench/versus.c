@@ -59,7 +59,7 @@ extern char **environ;
 #define THREADS_MAX 64
 /* Of the calibration loop; about 30 ms on a core of 2020. */
 #define LOOP_STEPS 16000000
-#define LOOPS 5
+#define LOOPS 15
 
 /* Multiplications that wait for each other: what they take depends on the
  * clock rate and on who else is on the core. */
