@@ -6,6 +6,8 @@
 #     ours.sh steps FORMATS SKIP plumb STAGE OPTION ...
 #         the median of the seconds from one row of timing.jsonl to the next,
 #         from row SKIP on; the run goes to a folder of its own
+#     ours.sh all FORMATS plumb STAGE OPTION ...
+#         the seconds of all rows of timing.jsonl together
 #     ours.sh whole FORMATS COMMAND ...
 #         seconds from start to end
 set -eu
@@ -28,6 +30,17 @@ steps)
         sort -g | awk '{ x[NR] = $1 } END { printf "seconds %.6f\n",
             (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
     ;;
+all)
+    formats=$2
+    shift 2
+    run=$(mktemp -d "${TMPDIR:-/tmp}/plumb-bench.XXXXXX")
+    trap 'rm -rf "$run"' EXIT
+    trap 'exit 1' HUP INT TERM
+    "$@" --quiet --out "$run/run" >&2
+    echo "formats $formats"
+    sed 's/.*"seconds":\([0-9.e+]*\).*/\1/' "$run/run/timing.jsonl" |
+        awk '{ sum += $1 } END { printf "seconds %.6f\n", sum }'
+    ;;
 whole)
     formats=$2
     shift 2
@@ -38,7 +51,7 @@ whole)
     echo "$begin $end" | awk '{ printf "seconds %.3f\n", $2 - $1 }'
     ;;
 *)
-    echo "usage: ours.sh steps|whole FORMATS ...; see its head" >&2
+    echo "usage: ours.sh steps|all|whole FORMATS ...; see its head" >&2
     exit 2
     ;;
 esac

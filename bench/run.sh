@@ -190,14 +190,14 @@ ppo() {
     fi
     need_reward
     row "$name" "TRL 1.9.0" "$@" -- \
-        bench/ours.sh steps "$formats" 1 "$plumb" ppo --model "$work/smol" \
+        bench/ours.sh all "$formats" "$plumb" ppo --model "$work/smol" \
         --reward-model "$work/rm" --prompts "$work/prompts.jsonl" \
-        --chat none --iterations 2 --batch 32 --max-new 48 --epochs 2 \
+        --chat none --iterations 1 --batch 32 --max-new 48 --epochs 2 \
         --minibatches 2 --shards 2 --score-norm none --save-every 0 \
         --lr 1e-5 --lr-value 1e-5 --lora-rank "$lora" --threads "$threads" -- \
         "$python" bench/peers/speed_ppo.py "$formats" "$work/smol" \
         "$work/rm.hf" "$work/prompts.jsonl" 32 48 2 2 --lora "$lora" \
-        --threads "$threads" --iterations 2
+        --threads "$threads" --iterations 1
 }
 
 ppo_fast="PPO iteration, SmolLM2-135M, fastest"
@@ -271,9 +271,9 @@ row_reward() {
     fi
     need_inputs
     row "$name ($(cat "$work/pairs.from"))" "TRL 1.9.0" --target 1.5 -- \
-        bench/ours.sh steps "$fast" 1 "$plumb" reward --model "$work/smol" \
-        --data "$work/pairs.jsonl" --chat hh --epochs 3 --batch 8 \
-        --log-every 8 --holdout 0 --max-tokens 512 --shards 2 --save-every 0 \
+        bench/ours.sh all "$fast" "$plumb" reward --model "$work/smol" \
+        --data "$work/pairs.jsonl" --chat hh --epochs 1 --batch 8 \
+        --log-every 1 --holdout 0 --max-tokens 512 --shards 2 --save-every 0 \
         --threads "$threads" -- \
         "$python" bench/peers/speed_reward.py "$fast" "$work/smol" \
         "$work/pairs.jsonl" "$threads"

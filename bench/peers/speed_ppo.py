@@ -2,7 +2,7 @@
 """PPO iterations in TRL: sampling, reference, value and reward models, and the
 epochs of updates, as `plumb ppo` does them: the same prompts, lengths, epochs
 and minibatches, value and reward models of the policy's size.  The figure is
-the median over all iterations but the first.
+the median over all iterations but the first, or the only one.
 
 What differs: TRL pads to the longest and computes in the padding, samples on
 where a response ended until all have, keeps the logits of all tokens and
