@@ -1,4 +1,4 @@
-#include "nn/rowwise.h"
+#include "nn/rowwise_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -331,144 +331,6 @@ ROWWISE_AT_V4 static void packed_v4(float *z, const float *turned,
     packed_block(z, turned, from, end, K, 2, V4_COLUMNS);
 }
 
-/* One exchange of a transposition: lanes of a and b, b rows further down,
- * across the diagonal of blocks of the size that the indices tell. */
-#define SWAP(i, j, ...)                                                        \
-    do {                                                                       \
-        v16 one = __builtin_shufflevector(r[i], r[j], LOW_##__VA_ARGS__);      \
-        r[j] = __builtin_shufflevector(r[i], r[j], HIGH_##__VA_ARGS__);        \
-        r[i] = one;                                                            \
-    } while (0)
-#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
-#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
-#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
-#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
-#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
-#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
-#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
-#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-
-NN_INLINE void transpose16(v16 r[16])
-{
-    UNROLL
-    for (size_t i = 0; i < 16; i++)
-        if ((i & 1) == 0)
-            SWAP(i, i + 1, 1);
-    UNROLL
-    for (size_t i = 0; i < 16; i++)
-        if ((i & 2) == 0)
-            SWAP(i, i + 2, 2);
-    UNROLL
-    for (size_t i = 0; i < 16; i++)
-        if ((i & 4) == 0)
-            SWAP(i, i + 4, 4);
-    UNROLL
-    for (size_t i = 0; i < 8; i++)
-        SWAP(i, i + 8, 8);
-}
-
-/* 16 columns of rowwise_turn() for 16 lanes, of which M are rows. */
-NN_INLINE void turn16(float *restrict turned, const float *restrict x,
-                      size_t ldx, size_t M, size_t lanes)
-{
-    v16 r[16];
-
-    for (size_t m = 0; m < 16; m++) {
-        r[m] = (v16){0};
-        if (m < M)
-            memcpy(&r[m], x + m * ldx, sizeof r[m]);
-    }
-    transpose16(r);
-    for (size_t k = 0; k < 16; k++)
-        memcpy(turned + k * lanes, &r[k], sizeof r[k]);
-}
-
-NN_INLINE void turn_all(float *restrict turned, const float *restrict x,
-                        size_t ldx, size_t M, size_t K, size_t lanes)
-{
-    size_t k = 0;
-
-    for (; k + 16 <= K; k += 16)
-        for (size_t m = 0; m < lanes; m += 16)
-            turn16(turned + k * lanes + m, x + m * ldx + k, ldx,
-                   M < m ? 0 : M - m, lanes);
-    for (; k < K; k++)
-        for (size_t m = 0; m < lanes; m++)
-            turned[k * lanes + m] = m < M ? x[m * ldx + k] : 0.0f;
-}
-
-/* y[m,c] = z[c,m] (+ y[m,c]) for M <= 16 rows and 16 columns. */
-NN_INLINE void put16(float *restrict y, size_t ldy, const float *restrict z,
-                     size_t M, size_t lanes, bool accumulate)
-{
-    v16 r[16];
-
-    for (size_t c = 0; c < 16; c++)
-        memcpy(&r[c], z + c * lanes, sizeof r[c]);
-    transpose16(r);
-    for (size_t m = 0; m < M; m++) {
-        v16 old = {0};
-
-        if (accumulate) {
-            memcpy(&old, y + m * ldy, sizeof old);
-            r[m] = old + r[m];
-        }
-        memcpy(y + m * ldy, &r[m], sizeof r[m]);
-    }
-}
-
-/* The same for M rows and N columns. */
-NN_INLINE void put_all(float *restrict y, size_t ldy, const float *restrict z,
-                       size_t M, size_t N, size_t lanes, bool accumulate)
-{
-    size_t c = 0;
-
-    for (; c + 16 <= N; c += 16)
-        for (size_t m = 0; m < M; m += 16)
-            put16(y + m * ldy + c, ldy, z + c * lanes + m,
-                  M - m < 16 ? M - m : 16, lanes, accumulate);
-    for (; c < N; c++)
-        for (size_t m = 0; m < M; m++) {
-            float *y_mc = y + m * ldy + c;
-
-            *y_mc = accumulate ? *y_mc + z[c * lanes + m] : z[c * lanes + m];
-        }
-}
-
-ROWWISE_AT_V4 static void turn_v4(float *restrict turned,
-                                  const float *restrict x, size_t ldx, size_t M,
-                                  size_t K, size_t lanes)
-{
-    turn_all(turned, x, ldx, M, K, lanes);
-}
-
-ROWWISE_AT_V4 static void put_v4(float *restrict y, size_t ldy,
-                                 const float *restrict z, size_t M, size_t N,
-                                 size_t lanes, bool accumulate)
-{
-    put_all(y, ldy, z, M, N, lanes, accumulate);
-}
-
-void rowwise_turn(float *restrict turned, const float *restrict x, size_t ldx,
-                  size_t M, size_t K, size_t lanes, enum rowwise_level level)
-{
-    assert(M <= lanes);
-    if (level == ROWWISE_V4)
-        turn_v4(turned, x, ldx, M, K, lanes);
-    else
-        turn_all(turned, x, ldx, M, K, lanes);
-}
-
-static void put_back(float *restrict y, size_t ldy, const float *restrict z,
-                     size_t M, size_t N, size_t lanes, bool accumulate,
-                     enum rowwise_level level)
-{
-    if (level == ROWWISE_V4)
-        put_v4(y, ldy, z, M, N, lanes, accumulate);
-    else
-        put_all(y, ldy, z, M, N, lanes, accumulate);
-}
-
 /* Rows whose turned form is worked off together: whole blocks. */
 static size_t chunk_rows(size_t K)
 {
@@ -502,8 +364,8 @@ static void step_block(const struct at_step *s, size_t m, size_t lanes,
     const struct rowwise_product *p = s->p;
     size_t rows = s->M - m < lanes ? s->M - m : lanes;
 
-    put_back(p->y + (s->m0 + m) * p->ldy + s->n, p->ldy, z, rows, s->N, lanes,
-             p->accumulate, s->level);
+    rowwise_put_back(p->y + (s->m0 + m) * p->ldy + s->n, p->ldy, z, rows, s->N,
+                     lanes, p->accumulate, s->level);
 }
 
 /* Blocks are few: each reads the weights as they lie. */
