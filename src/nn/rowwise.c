@@ -35,6 +35,15 @@ typedef float v16 __attribute__((vector_size(64)));
 typedef uint32_t bits16 __attribute__((vector_size(64)));
 typedef uint16_t half16 __attribute__((vector_size(32)));
 
+/* As ROWWISE_AT_V4; but gcc would widen bfloat16s in halves of a vector. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define AT_V4                                                                  \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,"       \
+                          "prefer-vector-width=512")))
+#else
+#define AT_V4 ROWWISE_AT_V4
+#endif
+
 enum rowwise_level rowwise_level(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -87,11 +96,12 @@ NN_INLINE void fetch_all(float *restrict panel, const struct weight *w,
 }
 
 /* Two lines of cache from what lies ahead; one row of sums after the other
- * asks for some, since a burst would keep the loads of the sums waiting. */
+ * asks for some, since a burst would keep the loads of the sums waiting.  The
+ * other line of a pair the processor brings by itself: what is asked for takes
+ * one of the few places where a load waits for memory. */
 NN_INLINE const char *look_ahead(const char *ahead)
 {
     PREFETCH(ahead);
-    PREFETCH(ahead + 64);
     return ahead + 128;
 }
 
@@ -227,10 +237,9 @@ NN_INLINE void block_of_kind(float *restrict z, const float *restrict turned,
 #define V3_COLUMNS ((size_t)6)
 #define PLAIN_COLUMNS ((size_t)2)
 
-ROWWISE_AT_V4 static void block_v4(float *restrict z,
-                                   const float *restrict turned,
-                                   struct weight w, size_t first, size_t N,
-                                   size_t K, size_t lanes, bool next)
+AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
+                           struct weight w, size_t first, size_t N, size_t K,
+                           size_t lanes, bool next)
 {
     if (lanes == 32)
         block_of_kind(z, turned, w, first, N, K, 2, V4_COLUMNS, next);
@@ -318,15 +327,13 @@ NN_INLINE void packed_block(float *restrict z, const float *restrict turned,
     from->ahead = tiles.ahead;
 }
 
-ROWWISE_AT_V4 static void pack_v4(float *packed, struct weight w, size_t at,
-                                  size_t K)
+AT_V4 static void pack_v4(float *packed, struct weight w, size_t at, size_t K)
 {
     pack(packed, w, at, K, V4_COLUMNS);
 }
 
-ROWWISE_AT_V4 static void packed_v4(float *z, const float *turned,
-                                    struct source *from, const char *end,
-                                    size_t K)
+AT_V4 static void packed_v4(float *z, const float *turned, struct source *from,
+                            const char *end, size_t K)
 {
     packed_block(z, turned, from, end, K, 2, V4_COLUMNS);
 }
