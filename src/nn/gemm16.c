@@ -1,5 +1,6 @@
 #include "nn/gemm16.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include <oneapi/dnnl/dnnl.h>
@@ -48,10 +49,26 @@ const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N)
     return (const uint16_t *)(const void *)x;
 }
 
-/* What oneDNN holds for one product. */
-struct parts {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
+/* ---- what oneDNN made for a product -------------------------------------- */
+
+/*
+ * Asking oneDNN for a product takes as long as a small one does, so each thread
+ * keeps what the last KEPT different ones were made of: a pass through a model
+ * has the same few shapes in every layer.  They are a thread's own, since a
+ * primitive finds its scratch where the thread that made it put it, and go with
+ * it.
+ */
+#define KEPT 64
+
+struct shape {
+    enum gemm_form form;
+    bool accumulate;
+    size_t M, N, K, lda, ldb, ldc;
+};
+
+struct made {
+    struct shape shape;
+    uint64_t used; // when: 0 is never
     dnnl_post_ops_t post;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t desc;
@@ -59,7 +76,20 @@ struct parts {
     dnnl_memory_t memory[3];
 };
 
-static void release(struct parts *x)
+struct kept {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    uint64_t now;
+    struct made made[KEPT];
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool has_key;
+/* The key alone would do; this is where leak checkers look. */
+static _Thread_local struct kept *mine;
+
+static void unmake(struct made *x)
 {
     for (size_t i = 0; i < 3; i++)
         if (x->memory[i] != NULL)
@@ -72,10 +102,59 @@ static void release(struct parts *x)
         dnnl_primitive_attr_destroy(x->attr);
     if (x->post != NULL)
         dnnl_post_ops_destroy(x->post);
+    *x = (struct made){.used = 0};
+}
+
+static void release(void *kept)
+{
+    struct kept *x = kept;
+
+    for (size_t i = 0; i < KEPT; i++)
+        unmake(&x->made[i]);
     if (x->stream != NULL)
         dnnl_stream_destroy(x->stream);
     if (x->engine != NULL)
         dnnl_engine_destroy(x->engine);
+    mem_free(x);
+    mine = NULL;
+}
+
+static void make_key(void)
+{
+    has_key = pthread_key_create(&key, release) == 0;
+}
+
+#define DO(call)                                                               \
+    do {                                                                       \
+        if ((s = (call)) != dnnl_success)                                      \
+            return s;                                                          \
+    } while (0)
+
+/* What this thread keeps; the first time it is made. */
+static dnnl_status_t kept_of_thread(struct kept **out)
+{
+    struct err err;
+    dnnl_status_t s;
+
+    pthread_once(&once, make_key);
+    if (mine == NULL) {
+        struct kept *x;
+
+        if (!has_key || MEM_NEW(x, 1, &err) != OK)
+            return dnnl_out_of_memory;
+        if (pthread_setspecific(key, x) != 0) {
+            mem_free(x);
+            return dnnl_out_of_memory;
+        }
+        mine = x;
+    }
+    if (mine->engine == NULL)
+        DO(dnnl_engine_create(&mine->engine, dnnl_cpu, 0));
+    if (mine->stream == NULL)
+        DO(dnnl_stream_create(&mine->stream, mine->engine,
+                              dnnl_stream_default_flags));
+    *out = mine;
+    return dnnl_success;
 }
 
 /* A matrix [rows,cols] that is stored in rows of length ld as it is, or the
@@ -92,29 +171,16 @@ static dnnl_status_t shape_of(dnnl_memory_desc_t *out, size_t rows, size_t cols,
                                             is_transposed ? turned : plain);
 }
 
-#define DO(call)                                                               \
-    do {                                                                       \
-        if ((s = (call)) != dnnl_success)                                      \
-            return s;                                                          \
-    } while (0)
-
-/* oneDNN keeps what it generates for a shape, so that asking again costs
- * microseconds. */
-static dnnl_status_t prepare(struct parts *x, const struct gemm16 *p)
+static dnnl_status_t make(struct made *x, const struct shape *p,
+                          dnnl_engine_t engine)
 {
     dnnl_memory_desc_t shape[3];
     dnnl_matmul_desc_t matmul;
     dnnl_status_t s;
-    union {
-        const uint16_t *in;
-        void *out;
-    } factor[2] = {{p->A}, {p->B}};
 
     DO(shape_of(&shape[0], p->M, p->K, p->lda, p->form == GEMM_TN, dnnl_bf16));
     DO(shape_of(&shape[1], p->K, p->N, p->ldb, p->form == GEMM_NT, dnnl_bf16));
     DO(shape_of(&shape[2], p->M, p->N, p->ldc, false, dnnl_f32));
-    DO(dnnl_engine_create(&x->engine, dnnl_cpu, 0));
-    DO(dnnl_stream_create(&x->stream, x->engine, dnnl_stream_default_flags));
     DO(dnnl_primitive_attr_create(&x->attr));
     if (p->accumulate) {
         DO(dnnl_post_ops_create(&x->post));
@@ -122,23 +188,78 @@ static dnnl_status_t prepare(struct parts *x, const struct gemm16 *p)
         DO(dnnl_primitive_attr_set_post_ops(x->attr, x->post));
     }
     DO(dnnl_matmul_desc_init(&matmul, &shape[0], &shape[1], NULL, &shape[2]));
-    DO(dnnl_primitive_desc_create(&x->desc, &matmul, x->attr, x->engine, NULL));
+    DO(dnnl_primitive_desc_create(&x->desc, &matmul, x->attr, engine, NULL));
     DO(dnnl_primitive_create(&x->primitive, x->desc));
-    DO(dnnl_memory_create(&x->memory[0], &shape[0], x->engine, factor[0].out));
-    DO(dnnl_memory_create(&x->memory[1], &shape[1], x->engine, factor[1].out));
-    return dnnl_memory_create(&x->memory[2], &shape[2], x->engine, p->C);
+    for (size_t i = 0; i < 3; i++)
+        DO(dnnl_memory_create(&x->memory[i], &shape[i], engine,
+                              DNNL_MEMORY_NONE));
+    return dnnl_success;
 }
 
-static dnnl_status_t run(struct parts *x, const struct gemm16 *p)
+static bool is_same(const struct shape *a, const struct shape *b)
 {
+    return a->form == b->form && a->accumulate == b->accumulate &&
+           a->M == b->M && a->N == b->N && a->K == b->K && a->lda == b->lda &&
+           a->ldb == b->ldb && a->ldc == b->ldc;
+}
+
+/* The one of that shape, or the one whose turn it is to make room. */
+static struct made *find(struct kept *x, const struct shape *shape)
+{
+    struct made *oldest = &x->made[0];
+
+    for (size_t i = 0; i < KEPT; i++) {
+        struct made *m = &x->made[i];
+
+        if (m->used > 0 && is_same(&m->shape, shape))
+            return m;
+        if (m->used < oldest->used)
+            oldest = m;
+    }
+    return oldest;
+}
+
+static dnnl_status_t find_or_make(struct made **out, struct kept *x,
+                                  const struct shape *shape)
+{
+    struct made *m = find(x, shape);
+
+    if (m->used == 0 || !is_same(&m->shape, shape)) {
+        unmake(m);
+        dnnl_status_t s = make(m, shape, x->engine);
+        if (s != dnnl_success) {
+            unmake(m);
+            return s;
+        }
+        m->shape = *shape;
+    }
+    m->used = ++x->now;
+    *out = m;
+    return dnnl_success;
+}
+
+static dnnl_status_t run(const struct gemm16 *p)
+{
+    const struct shape shape = {p->form, p->accumulate, p->M,   p->N,
+                                p->K,    p->lda,        p->ldb, p->ldc};
+    union {
+        const uint16_t *in;
+        void *out;
+    } factor[2] = {{p->A}, {p->B}};
+    struct kept *kept;
+    struct made *m;
     dnnl_status_t s;
 
-    DO(prepare(x, p));
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, x->memory[0]},
-                                    {DNNL_ARG_WEIGHTS, x->memory[1]},
-                                    {DNNL_ARG_DST, x->memory[2]}};
-    DO(dnnl_primitive_execute(x->primitive, x->stream, 3, args));
-    return dnnl_stream_wait(x->stream);
+    DO(kept_of_thread(&kept));
+    DO(find_or_make(&m, kept, &shape));
+    DO(dnnl_memory_set_data_handle(m->memory[0], factor[0].out));
+    DO(dnnl_memory_set_data_handle(m->memory[1], factor[1].out));
+    DO(dnnl_memory_set_data_handle(m->memory[2], p->C));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, m->memory[0]},
+                                    {DNNL_ARG_WEIGHTS, m->memory[1]},
+                                    {DNNL_ARG_DST, m->memory[2]}};
+    DO(dnnl_primitive_execute(m->primitive, kept->stream, 3, args));
+    return dnnl_stream_wait(kept->stream);
 }
 
 /* A factor of `rows` rows of `cols` as floats without gaps. */
@@ -188,12 +309,9 @@ done:
 
 enum status gemm16(const struct gemm16 *p, struct err *err)
 {
-    struct parts x = {.engine = NULL};
-
     if (gemm_is_done(p->C, p->ldc, p->M, p->N, p->K, p->accumulate))
         return OK;
-    dnnl_status_t s = run(&x, p);
-    release(&x);
+    dnnl_status_t s = run(p);
     if (s == dnnl_unimplemented)
         return widened(p, err);
     return gemm_told(s, p->M, p->N, p->K, err);

@@ -12,7 +12,8 @@
  * oneDNN computes the same with float instructions, slower than gemm.h; where
  * it has no such product at all, the factors are widened and gemm.h's is made.
  *
- * Run inside one worker, as nn/gemm.h says.  Fails only with ERR_MEMORY.
+ * Run inside one worker, as nn/gemm.h says.  Fails only with ERR_MEMORY.  Each
+ * thread keeps what the library made for its last 64 shapes until it ends.
  */
 #ifndef PLUMB_NN_GEMM16_H
 #define PLUMB_NN_GEMM16_H

@@ -111,6 +111,30 @@ static void test_against_loops(void **state)
     }
 }
 
+static enum status run_own(void *ctx, size_t item, size_t worker,
+                           struct err *err)
+{
+    return run((struct product *)ctx + item, 0, worker, err);
+}
+
+/* More shapes than a thread keeps, each met again with other numbers in other
+ * places, by two threads of which one ends each time. */
+static void test_kept(void **state)
+{
+    (void)state;
+    static struct product x[2];
+    for (size_t i = 0; i < 300; i++) {
+        size_t M = 1 + i * 7 % (i < 200 ? 70 : 3);
+        for (size_t j = 0; j < 2; j++)
+            product_new(&x[j], GEMM_NT, i % 2 == 0, M, 5 + j, 3 + i % 4);
+        on_team(2, 2, run_own, x);
+        for (size_t j = 0; j < 2; j++) {
+            check(&x[j]);
+            array_free(&x[j].C);
+        }
+    }
+}
+
 static float float_of(uint32_t bits)
 {
     float x;
@@ -171,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_loops),
+        cmocka_unit_test(test_kept),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_rows),
     };
