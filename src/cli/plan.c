@@ -231,11 +231,22 @@ static size_t own_shards(const struct options *o)
     return ((size_t)o->v.common.shards + ranks - 1) / ranks;
 }
 
-/* Both moments, of which a rank has its part, and its shards' gradients. */
-static double optimizer(double trainable, const struct options *o)
+/* Both moments, of which a rank has its part. */
+static double moments(double trainable, const struct options *o)
 {
-    return 4 * trainable *
-           (2 / (double)comm_size(o->comm) + (double)own_shards(o));
+    return 4 * trainable * 2 / (double)comm_size(o->comm);
+}
+
+/* Gradient buffers of the rank's shards of one model, or of two that share
+ * them (rlhf/gradients.h).  Among ranks nobody clears the first's way. */
+static double buffers(size_t models, const struct options *o,
+                      const struct context *context)
+{
+    size_t shards = own_shards(o), few = team_size(context->team);
+    for (size_t n = 1; n < shards; n *= 2)
+        few++;
+    few = comm_size(o->comm) > 1 ? models * few : few + models - 1;
+    return (double)(few < models * shards ? few : models * shards);
 }
 
 /* What goes on at a time. */
@@ -294,7 +305,9 @@ static void plan_passes(struct plan *p, const struct material *m,
     p->rate = t->rate;
     p->seconds = p->tokens / p->rate;
     p->memory_bytes = LIBRARIES + weights(&m->shape, m->precision) + adapter +
-                      optimizer(t->trainable, o) + folding(m) + 4 * m->tokens +
+                      moments(t->trainable, o) +
+                      4 * t->trainable * buffers(1, o, context) + folding(m) +
+                      4 * m->tokens +
                       busy(o, context) * pass(&m->shape, t->row_bytes, shard);
 }
 
@@ -394,6 +407,16 @@ static double all_weights(const struct material *m, const struct trial *t,
     return 2 * policy + reference + x->rewards + 4 * x->value_trainable;
 }
 
+/* A value model with a trunk of its own takes the policy's buffers. */
+static double gradients(const struct trial *t, const struct company *x,
+                        const struct options *o, const struct context *context)
+{
+    if (x->has_value)
+        return 4 * fmax(t->trainable, x->value_trainable) *
+               buffers(2, o, context);
+    return 4 * (t->trainable + x->value_trainable) * buffers(1, o, context);
+}
+
 /* Keys and values of the replies that are drawn, or a group of them under two
  * models, whichever is more; the updates come on top. */
 static double work_memory(const struct material *m, const struct trial *t,
@@ -451,8 +474,9 @@ static enum status plan_ppo(struct plan *p, const struct options *o,
     p->rate = t.rate;
     p->seconds = work * (double)c->iterations / p->rate;
     p->memory_bytes = LIBRARIES + all_weights(&m, &t, &x, c) +
-                      optimizer(t.trainable + x.value_trainable, o) +
-                      folding(&m) + 4 * m.tokens +
+                      moments(t.trainable + x.value_trainable, o) +
+                      gradients(&t, &x, o, context) + folding(&m) +
+                      4 * m.tokens +
                       work_memory(&m, &t, &x, prompt, c, o, context);
     return OK;
 }
