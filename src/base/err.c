@@ -94,3 +94,30 @@ const char *err_name(enum status code)
     }
     return "unknown status";
 }
+
+int err_exit_code(enum status code)
+{
+    switch (code) {
+    case OK:
+        return 0;
+    case ERR_ARG:
+        return 2;
+    case ERR_FOUND:
+        return 3;
+    case ERR_FORMAT:
+    case ERR_MISMATCH:
+    case ERR_LIMIT:
+        return 4;
+    case ERR_MISSING:
+        return 5;
+    case ERR_STOPPED:
+        return 130;
+    case ERR_MEMORY:
+    case ERR_IO:
+    case ERR_NUMERIC:
+    case ERR_BUSY:
+    case ERR_FULL:
+        return 1;
+    }
+    return 1;
+}

@@ -14,7 +14,7 @@
  * Rules.  The caller owns `struct err`, usually on its stack, so that running
  * out of memory can be reported and threads never share one.  On failure no
  * half-built thing remains and out-parameters are untouched; on success the
- * err is untouched.  Only src/cli prints errors and picks exit codes.
+ * err is untouched.  Only src/cli prints errors and ends a process.
  */
 #ifndef PLUMB_BASE_ERR_H
 #define PLUMB_BASE_ERR_H
@@ -72,6 +72,20 @@ enum status err_context(struct err *err, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 /* The name of a status in words: "out of memory", "corrupt data", ... */
 const char *err_name(enum status code);
+
+/*
+ * The number by which the outside knows a status, as a process's exit code and
+ * as the C library's result (plumb.h):
+ *
+ *     0    done
+ *     1    failed
+ *     2    wrong usage or configuration
+ *     3    what was to be told of was found
+ *     4    corrupt or mismatched data
+ *     5    something needed is missing
+ *     130  asked to stop (the program has 128 and the signal's number)
+ */
+int err_exit_code(enum status code);
 
 /* Return from the calling function unless the call succeeded. */
 #define TRY(call)                                                              \

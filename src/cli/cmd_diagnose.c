@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "cli/command.h"
-#include "cli/diagnosing.h"
 #include "cli/terminal.h"
+#include "report/diagnosing.h"
 #include "report/essay_page.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)

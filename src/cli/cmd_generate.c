@@ -1,11 +1,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/best_of.h"
 #include "cli/command.h"
 #include "cli/ids_text.h"
 #include "cli/session.h"
-#include "cli/speaker.h"
+#include "rlhf/best_of.h"
+#include "rlhf/speaker.h"
 
 #define TEXT_MAX ((size_t)1 << 32)
 

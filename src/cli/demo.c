@@ -4,11 +4,11 @@
 
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/diagnosing.h"
 #include "cli/probing.h"
-#include "cli/speaker.h"
 #include "eval/heldout.h"
+#include "report/diagnosing.h"
 #include "report/report.h"
+#include "rlhf/speaker.h"
 #include "world/desk.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "cli/ids_text.h"
 #include "cli/session.h"
-#include "cli/speaker.h"
 #include "rlhf/batch.h"
+#include "rlhf/speaker.h"
 
 /* One forward pass, inside a worker. */
 struct pass {

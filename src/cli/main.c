@@ -16,56 +16,47 @@
 #define TRAINING (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_DEMO)
 #define ANY (~0U)
 
-/* What a failure means to a shell, and what to try next: `hint`, with the
- * command's name before it when it starts with a blank, for the commands that
- * can do it. */
-static const struct outcome {
+/* What to try next after a failure: `hint`, with the command's name before it
+ * when it starts with a blank, for the commands that can do it. */
+static const struct advice {
     enum status status;
-    int code;
-    const char *hint;
     unsigned commands; // enum option_command bits
-} outcomes[] = {
-    {OK, 0, NULL, 0},
-    {ERR_MEMORY, 1, " with a smaller batch", TRAINING},
-    {ERR_IO, 1, NULL, 0},
-    {ERR_FORMAT, 4, NULL, 0},
-    {ERR_MISMATCH, 4, NULL, 0},
-    {ERR_ARG, 2, " --help", ANY},
-    {ERR_LIMIT, 4, NULL, 0},
-    {ERR_NUMERIC, 1, " with a lower learning rate", TRAINING},
-    {ERR_MISSING, 5, NULL, 0},
-    {ERR_BUSY, 1, "another --out, or wait for that process",
-     ~(unsigned)(FOR_LABEL | FOR_WATCH)},
-    {ERR_STOPPED, 128, "the same command with --resume", TRAINING},
-    {ERR_FOUND, 3, NULL, 0},
-    {ERR_FULL, 1, NULL, 0},
+    const char *hint;
+} advices[] = {
+    {ERR_MEMORY, TRAINING, " with a smaller batch"},
+    {ERR_ARG, ANY, " --help"},
+    {ERR_NUMERIC, TRAINING, " with a lower learning rate"},
+    {ERR_BUSY, ~(unsigned)(FOR_LABEL | FOR_WATCH),
+     "another --out, or wait for that process"},
+    {ERR_STOPPED, TRAINING, "the same command with --resume"},
 };
 
-static const struct outcome *find_outcome(enum status status)
+/* The advice on a status that a command can follow, or NULL. */
+static const char *find_advice(enum status status,
+                               const struct command *command)
 {
-    size_t n = sizeof outcomes / sizeof outcomes[0];
+    size_t n = sizeof advices / sizeof advices[0];
     for (size_t i = 0; i < n; i++) {
-        if (outcomes[i].status == status)
-            return &outcomes[i];
+        if (advices[i].status == status && (advices[i].commands & command->bit))
+            return advices[i].hint;
     }
-    return &outcomes[1];
+    return NULL;
 }
 
 /* What to try next: a message on something absent may end in the command
  * that gets it, which then is cut off the message. */
-static void find_hint(char hint[ERR_TEXT_MAX], struct err *err,
-                      const struct outcome *outcome,
-                      const struct command *command)
+static void find_hint(char hint[ERR_TEXT_MAX], enum status status,
+                      struct err *err, const struct command *command)
 {
     static const char get[] = "; hf download ";
     char *end = strstr(err->text, get);
-    if (end && outcome->status == ERR_MISSING) {
+    const char *advice = find_advice(status, command);
+    if (end && status == ERR_MISSING) {
         snprintf(hint, ERR_TEXT_MAX, "%s", end + 2);
         *end = '\0';
-    } else if (outcome->hint && (outcome->commands & command->bit)) {
-        snprintf(hint, ERR_TEXT_MAX, "%s%s%s",
-                 outcome->hint[0] == ' ' ? "plumb " : "",
-                 outcome->hint[0] == ' ' ? command->name : "", outcome->hint);
+    } else if (advice) {
+        snprintf(hint, ERR_TEXT_MAX, "%s%s%s", advice[0] == ' ' ? "plumb " : "",
+                 advice[0] == ' ' ? command->name : "", advice);
     }
 }
 
@@ -74,17 +65,16 @@ static void find_hint(char hint[ERR_TEXT_MAX], struct err *err,
 static int finish(enum status status, struct err *err,
                   const struct command *command, const struct comm *comm)
 {
-    const struct outcome *outcome = find_outcome(status);
     if (status == OK)
         return 0;
     char hint[ERR_TEXT_MAX] = "";
-    find_hint(hint, err, outcome, command);
+    find_hint(hint, status, err, command);
     if (comm_rank(comm) == 0)
         terminal_error(err->text[0] ? err->text : err_name(status),
                        *hint ? hint : NULL);
     if (status == ERR_STOPPED)
         return 128 + (*stop_flag() ? (int)*stop_flag() : SIGINT);
-    return outcome->code;
+    return err_exit_code(status);
 }
 
 static enum status print_help(const struct command *command, struct err *err)
@@ -164,7 +154,7 @@ static int run_rank(int argc, char **argv, struct comm *comm)
     if (command_need(&command, name, &err) != OK) {
         if (comm_rank(comm) == 0)
             terminal_error(err.text, "plumb help");
-        return find_outcome(ERR_ARG)->code;
+        return err_exit_code(ERR_ARG);
     }
     stop_install();
     enum status status;
@@ -181,10 +171,10 @@ int main(int argc, char **argv)
     struct err err = {OK, ""};
     struct comm *comm;
     if (!hold_standard_files())
-        return find_outcome(ERR_IO)->code;
+        return err_exit_code(ERR_IO);
     if (comm_open(&comm, &err) != OK) {
         terminal_error(err.text, NULL);
-        return find_outcome(err.code)->code;
+        return err_exit_code(err.code);
     }
     return comm_close(comm, run_rank(argc, argv, comm));
 }

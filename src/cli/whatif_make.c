@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/speaker.h"
 #include "cli/whatif_value.h"
 #include "model/checkpoint.h"
+#include "rlhf/speaker.h"
 #include "world/desk.h"
 
 #define CANDIDATES_MAX ((size_t)1 << 32)

@@ -103,6 +103,21 @@ static void test_try(void **state)
     assert_int_equal(cleaned, 12);
 }
 
+/* Every status that is not success says so to the outside too. */
+static void test_exit_codes(void **state)
+{
+    (void)state;
+    assert_int_equal(err_exit_code(OK), 0);
+    for (int code = ERR_MEMORY; code <= ERR_FULL; code++)
+        assert_int_not_equal(err_exit_code((enum status)code), 0);
+    assert_int_equal(err_exit_code(ERR_ARG), 2);
+    assert_int_equal(err_exit_code(ERR_FOUND), 3);
+    assert_int_equal(err_exit_code(ERR_MISMATCH), 4);
+    assert_int_equal(err_exit_code(ERR_MISSING), 5);
+    assert_int_equal(err_exit_code(ERR_STOPPED), 130);
+    assert_int_equal(err_exit_code((enum status)1000), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_names_differ),
         cmocka_unit_test(test_try),
         cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_exit_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,6 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/record.h"
-#include "cli/speaker.h"
 #include "io/chat_install.h"
 #include "io/dataset.h"
 #include "io/gguf_write.h"
@@ -32,6 +31,7 @@
 #include "model/checkpoint.h"
 #include "model/export_gguf.h"
 #include "rlhf/reward_reader.h"
+#include "rlhf/speaker.h"
 #include "world/desk.h"
 
 /* Runs of a scenario at most: beyond the first EVERY_ONE allocations only some

@@ -1,4 +1,4 @@
-#include "cli/diagnosing.h"
+#include "report/diagnosing.h"
 
 #include "base/file.h"
 #include "report/report.h"

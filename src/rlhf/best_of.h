@@ -8,11 +8,11 @@
  *     TRY(best_of_choose(reply, &b, prompts, context, err));
  *     best_of_close(&b);
  */
-#ifndef PLUMB_CLI_BEST_OF_H
-#define PLUMB_CLI_BEST_OF_H
+#ifndef PLUMB_RLHF_BEST_OF_H
+#define PLUMB_RLHF_BEST_OF_H
 
-#include "cli/speaker.h"
 #include "rlhf/reward_reader.h"
+#include "rlhf/speaker.h"
 
 struct best_of {
     struct reward_reader reader;

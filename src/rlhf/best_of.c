@@ -1,4 +1,4 @@
-#include "cli/best_of.h"
+#include "rlhf/best_of.h"
 
 #include <assert.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * diagnosing.h - from a project's files to diagnosis.json and report.html, for
  * the command of its own and for the demo.
  */
-#ifndef PLUMB_CLI_DIAGNOSING_H
-#define PLUMB_CLI_DIAGNOSING_H
+#ifndef PLUMB_REPORT_DIAGNOSING_H
+#define PLUMB_REPORT_DIAGNOSING_H
 
 #include "diagnose/diagnose.h"
 

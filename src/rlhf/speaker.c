@@ -1,12 +1,12 @@
-#include "cli/speaker.h"
+#include "rlhf/speaker.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/best_of.h"
 #include "io/run.h"
 #include "model/checkpoint.h"
+#include "rlhf/best_of.h"
 
 #define REPLY_MAX ((size_t)1 << 20) // bytes of a reply's text
 #define EXTRA_MAX ((size_t)8 << 20)

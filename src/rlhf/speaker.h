@@ -1,8 +1,8 @@
 /*
  * speaker.h - a model with its tokenizer, and its replies to prompts.
  */
-#ifndef PLUMB_CLI_SPEAKER_H
-#define PLUMB_CLI_SPEAKER_H
+#ifndef PLUMB_RLHF_SPEAKER_H
+#define PLUMB_RLHF_SPEAKER_H
 
 #include "base/context.h"
 #include "base/file.h"
@@ -40,7 +40,7 @@ struct speaker_reply {
 };
 void speaker_free_reply(struct speaker_reply *r);
 
-struct best_of; // cli/best_of.h
+struct best_of; // rlhf/best_of.h
 
 /* How replies are drawn. */
 struct draw {
