@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -54,9 +55,15 @@ static void *hook_alloc(size_t size)
     return mem_small(size);
 }
 
+/* Jansson's allocator is the whole process's.  A program around this library
+ * that has given it one of its own keeps it. */
 static void hook(void)
 {
-    json_set_alloc_funcs(hook_alloc, mem_free);
+    json_malloc_t alloc;
+    json_free_t release;
+    json_get_alloc_funcs(&alloc, &release);
+    if (alloc == malloc && release == free)
+        json_set_alloc_funcs(hook_alloc, mem_free);
 }
 
 /* ---- reading ------------------------------------------------------------ */

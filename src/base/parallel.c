@@ -1,6 +1,7 @@
 #include "base/parallel.h"
 
 #include <assert.h>
+#include <locale.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -88,6 +89,9 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct team *t = w->team;
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain != (locale_t)0)
+        uselocale(plain);
     omp_set_num_threads(1);
     uint64_t seen = 0;
     pthread_mutex_lock(&t->lock);
@@ -104,6 +108,9 @@ static void *worker_main(void *arg)
             pthread_cond_signal(&t->end);
     }
     pthread_mutex_unlock(&t->lock);
+    uselocale(LC_GLOBAL_LOCALE);
+    if (plain != (locale_t)0)
+        freelocale(plain);
     return NULL;
 }
 

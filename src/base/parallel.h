@@ -8,7 +8,8 @@
  *
  * A worker (the calling thread included) tells GNU's OpenMP runtime to use
  * one thread, so that libdnnl called from an item stays on that core and
- * gives the same bits whatever the team's size.
+ * gives the same bits whatever the team's size.  Started threads are in the "C"
+ * locale and receive no signals, whatever the program around does with both.
  */
 #ifndef PLUMB_BASE_PARALLEL_H
 #define PLUMB_BASE_PARALLEL_H
