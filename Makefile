@@ -12,7 +12,8 @@ PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .PHONY: help build demo story check check-mpi exam real real-quick real-full bench \
-	bench-growth bench-parts bench-scenarios acceptance install format tidy fuzz clean
+	bench-growth bench-parts bench-scenarios acceptance install uninstall \
+	format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, diagnose it'
@@ -32,7 +33,8 @@ help:
 	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
 	@echo 'make acceptance       published results in small, each with its figure and'
 	@echo '                      its criterion (docs/acceptance.md; an hour)'
-	@echo 'make install          to $(PREFIX) (PREFIX=...)'
+	@echo 'make install          program, C library, manual, to $(PREFIX)'
+	@echo '                      (PREFIX=..., DESTDIR=...; uninstall takes it away)'
 	@echo 'make format tidy fuzz clean'
 
 build:
@@ -123,9 +125,15 @@ acceptance:
 	@cmake --build --preset release -j $(JOBS)
 	bench/acceptance/run.sh $(RELEASE)
 
+# DESTDIR, which is not part of any path that is written into a file, stands
+# before PREFIX: docs/install.md.
 install: build
-	@cmake --build --preset release --target man
-	cmake --install $(RELEASE) --prefix $(PREFIX)
+	@cmake --build --preset release --target pack -j $(JOBS)
+	DESTDIR=$(DESTDIR) cmake --install $(RELEASE) --strip --prefix $(PREFIX)
+
+uninstall:
+	@cmake -DBUILD=$(RELEASE) -DPREFIX=$(PREFIX) -DDESTDIR=$(DESTDIR) \
+		-P cmake/uninstall.cmake
 
 format:
 	@tools/setup.sh check

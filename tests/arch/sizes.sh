@@ -4,7 +4,7 @@
 # comments).
 set -eu
 cd "$1"
-find src include tests bench -name '*.[ch]' -print 2>/dev/null | sort |
+find src include tests bench examples -name '*.[ch]' -print 2>/dev/null | sort |
     xargs awk '
         function end_file() {
             if (name != "" && lines > 600) {
