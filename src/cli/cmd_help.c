@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/terminal.h"
 
@@ -35,5 +36,17 @@ enum status cmd_man(struct options *o, struct err *err)
     struct buf text;
     buf_init(&text, TEXT_MAX);
     help_man(&text, command);
+    return print(&text, err);
+}
+
+enum status cmd_completion(struct options *o, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    enum status status = completion_write(&text, o->operand[0], err);
+    if (status != OK) {
+        buf_free(&text);
+        return status;
+    }
     return print(&text, err);
 }

@@ -64,6 +64,7 @@ enum status cmd_inspect(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_import(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_help(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_man(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_completion(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_version(struct options *o, struct err *err) MUST_CHECK;
 
 #endif

@@ -164,6 +164,13 @@ const struct command command_table[] = {
     {"man", FOR_PLAIN, "[COMMAND]", 0, 1, "print a manual page (mdoc)",
      "The pages that installation puts where man(1) finds them.",
      "plumb man ppo | mandoc -l", cmd_man},
+    {"completion", FOR_PLAIN, "bash|zsh|fish", 1, 1,
+     "print completion for a shell",
+     "A script that completes commands, flags, choices, keys and files, made "
+     "from the tables that everything else is made from.  Installation puts it "
+     "where the shells find it; without one, a line in the shell's start file "
+     "reads it.",
+     "source <(plumb completion bash)", cmd_completion},
     {"version", FOR_PLAIN, "", 0, 0, "print the version",
      "With --json also the compiler.", "plumb version", cmd_version},
 };

@@ -7,6 +7,7 @@
 
 #define COLUMN 26 // where descriptions start
 #define WIDTH 79
+#define LITERAL 60     // columns of a command line in a manual page
 #define UNBOUNDED 1e12 // an upper limit from here on tells nobody anything
 
 const struct help_exit help_exits[] = {
@@ -36,18 +37,6 @@ static void wrap(struct buf *out, const char *text, size_t at, size_t indent)
         text += n + strspn(text + n, " ");
     }
     buf_putc(out, '\n');
-}
-
-/* "--max-new": the shortest flag of a row in a command. */
-static void flag_name(char out[64], const struct option *row, unsigned command)
-{
-    const char *name =
-        options_is_own(row, command) ? options_short_key(row) : row->key;
-    snprintf(out, 64, "%s", name);
-    for (char *c = out; *c; c++) {
-        if (*c == '_')
-            *c = '-';
-    }
 }
 
 static const char *type_name(const struct option *row)
@@ -102,9 +91,9 @@ static void describe(struct buf *out, const struct option *row,
 static void help_row(struct buf *out, const struct option *row,
                      unsigned command)
 {
-    char flag[64], head[160];
+    char flag[OPTION_FLAG_MAX], head[160];
     struct buf facts;
-    flag_name(flag, row, command);
+    options_flag(flag, row, command);
     int n = snprintf(head, sizeof head, "  %c%c%s--%s %s",
                      row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
                      row->letter ? ", " : "  ", flag, type_name(row));
@@ -153,37 +142,73 @@ void help_command(struct buf *out, const struct command *c)
 
 /* ---- manual pages ------------------------------------------------------- */
 
-/* Text that troff takes literally. */
+/* A word that troff takes literally; as the first of a line it may not look
+ * like a request. */
+static void man_word(struct buf *out, const char *word, size_t len,
+                     bool is_first)
+{
+    if (is_first && (*word == '.' || *word == '\''))
+        buf_puts(out, "\\&");
+    for (size_t i = 0; i < len; i++) {
+        if (word[i] == '\\')
+            buf_puts(out, "\\e");
+        else if (word[i] == '-')
+            buf_puts(out, "\\-");
+        else
+            buf_putc(out, word[i]);
+    }
+}
+
+/* Text in lines of less than WIDTH, a new sentence on a new one, as mdoc wants
+ * it. */
 static void man_text(struct buf *out, const char *text)
 {
-    bool is_start = true;
-    for (; *text; text++) {
-        if (is_start && (*text == '.' || *text == '\''))
-            buf_puts(out, "\\&");
-        if (*text == '\\')
-            buf_puts(out, "\\e");
-        else if (*text == '-')
-            buf_puts(out, "\\-");
-        else if (text[0] == ' ' && text[1] == ' ')
-            continue;
-        else
-            buf_putc(out, *text);
-        is_start = *text == '\n';
-        /* mdoc wants a new sentence on a new line. */
-        if (text[0] == '.' && text[1] == ' ') {
+    size_t start = out->len;
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        size_t was = out->len;
+        bool is_first = was == start;
+        if (!is_first)
+            buf_putc(out, ' ');
+        man_word(out, text, len, is_first);
+        if (!is_first && out->len - start >= WIDTH && out->code == OK) {
+            out->len = was; // too long: it begins the next line
             buf_putc(out, '\n');
-            text += strspn(text + 1, " ");
-            is_start = true;
+            start = out->len;
+            man_word(out, text, len, true);
+        }
+        bool is_end = len > 0 && text[len - 1] == '.';
+        text += len + strspn(text + len, " ");
+        if (is_end && *text) {
+            buf_putc(out, '\n');
+            start = out->len;
         }
     }
     buf_putc(out, '\n');
 }
 
+/* A command line as it is typed, continued before a flag where it is long. */
+static void man_example(struct buf *out, const char *line)
+{
+    const char *flag;
+    while (strlen(line) > LITERAL && (flag = strstr(line, " --")) != NULL) {
+        const char *next;
+        while ((next = strstr(flag + 1, " --")) != NULL &&
+               next < line + LITERAL)
+            flag = next;
+        man_word(out, line, (size_t)(flag - line), true);
+        buf_puts(out, " \\e\n    ");
+        line = flag + 1;
+    }
+    man_word(out, line, strlen(line), true);
+    buf_putc(out, '\n');
+}
+
 static void man_row(struct buf *out, const struct option *row, unsigned command)
 {
-    char flag[64];
+    char flag[OPTION_FLAG_MAX];
     struct buf facts;
-    flag_name(flag, row, command);
+    options_flag(flag, row, command);
     buf_puts(out, ".It ");
     if (row->letter)
         buf_printf(out, "Fl %c , ", row->letter);
@@ -255,7 +280,7 @@ static void man_command(struct buf *out, const struct command *c)
     man_exits(out);
     /* Not .Dl, which takes quotation marks for its own. */
     buf_puts(out, ".Sh EXAMPLES\n.Bd -literal -offset indent\n");
-    man_text(out, c->example);
+    man_example(out, c->example);
     buf_puts(out, ".Ed\n.Sh SEE ALSO\n.Xr plumb 1\n");
 }
 

@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HASH_SUFFIX "_sha256"
@@ -69,6 +70,18 @@ bool options_is_own(const struct option *row, unsigned command)
             return true;
     }
     return false;
+}
+
+void options_flag(char out[OPTION_FLAG_MAX], const struct option *row,
+                  unsigned command)
+{
+    const char *name =
+        options_is_own(row, command) ? options_short_key(row) : row->key;
+    snprintf(out, OPTION_FLAG_MAX, "%s", name);
+    for (char *c = out; *c; c++) {
+        if (*c == '_')
+            *c = '-';
+    }
 }
 
 /* Equal when '-' and '_' are the same. */

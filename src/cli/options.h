@@ -142,6 +142,12 @@ const char *options_short_key(const struct option *row);
 /* Can the command's flag leave the section out? */
 bool options_is_own(const struct option *row, unsigned command);
 
+/* "max-new", "sft.lr": the shortest flag of a row in a command, without its
+ * dashes. */
+#define OPTION_FLAG_MAX 64
+void options_flag(char out[OPTION_FLAG_MAX], const struct option *row,
+                  unsigned command);
+
 /* The key (or flag, for a command) most like `name`, or NULL when none is
  * near.  Damerau-Levenshtein distance of at most a third of the length. */
 const char *options_nearest(const char *name, size_t len, unsigned command,

@@ -1,9 +1,11 @@
 #!/bin/sh
-# install.sh SOURCE_DIR BUILD_DIR - what `cmake --install` leaves is enough to
-# build the example with pkg-config, and the example says what the program says.
+# install.sh SOURCE_DIR BUILD_DIR CC [FLAG...] - what `cmake --install` leaves
+# is enough to build the example with pkg-config, and the example says what the
+# program says.
 set -eu
 source=$1
 build=$2
+shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -18,8 +20,13 @@ holds() {
 prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >"$work/installed"
 for file in bin/plumb include/plumb.h share/man/man1/plumb.1 \
-    share/man/man1/plumb-ppo.1; do
+    share/bash-completion/completions/plumb share/zsh/site-functions/_plumb \
+    share/fish/vendor_completions.d/plumb.fish share/doc/plumb/LICENSE \
+    share/doc/plumb/examples/api.c; do
     holds test -s "$prefix/$file"
+done
+for command in $("$prefix/bin/plumb" help --json | jq -r '.commands[].name'); do
+    holds test -s "$prefix/share/man/man1/plumb-$command.1"
 done
 pc=$(find "$prefix" -name plumb.pc)
 libdir=$(dirname "$(dirname "$pc")")
@@ -73,8 +80,6 @@ shape='--channels 8 --layers 1 --heads 2 --kv-heads 1 --feed-forward 8'
 
 PKG_CONFIG_PATH=$(dirname "$pc")
 export PKG_CONFIG_PATH
-sanitized=$(nm -D "$so" | grep -q __asan_init &&
-    echo '-fsanitize=address,undefined') || sanitized=
 prompt='where is order #Q4?'
 
 # says NAME: build/NAME tells the program's replies, scores and verdict.
@@ -96,12 +101,12 @@ says() {
     holds [ "$(tail -1 "$1.out")" = "$verdict" ]
 }
 
-# shellcheck disable=SC2046,SC2086 # lists of words
-cc -Wall -Wextra -Werror $sanitized "$source/examples/api.c" \
+# shellcheck disable=SC2046 # a list of words
+"$@" -Wall -Wextra -Werror "$source/examples/api.c" \
     $(pkg-config --cflags --libs plumb) -o dynamic
 says dynamic
-# shellcheck disable=SC2046,SC2086 # lists of words
-cc $sanitized "$source/examples/api.c" $(pkg-config --cflags plumb) \
+# shellcheck disable=SC2046 # a list of words
+"$@" "$source/examples/api.c" $(pkg-config --cflags plumb) \
     "$libdir/libplumb.a" $(pkg-config --static --libs-only-l plumb |
         sed 's/-lplumb//') -o static
 says static

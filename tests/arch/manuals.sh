@@ -9,7 +9,10 @@ trap 'rm -rf "$work"' EXIT
 bad=0
 
 lint() {
-    if ! mandoc -Tlint -Wwarning "$1" >"$work/lint" || [ -s "$work/lint" ]; then
+    # Pages that are not installed, such as each other, are not to be found.
+    mandoc -Tlint -Wstyle "$1" 2>/dev/null |
+        grep -v 'referenced manual not found' >"$work/lint" || true
+    if [ -s "$work/lint" ]; then
         echo "$1:"
         cat "$work/lint"
         bad=1
