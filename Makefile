@@ -13,7 +13,7 @@ SOURCES = $(shell git ls-files '*.c' '*.h')
 
 .PHONY: help build demo story check check-mpi exam real real-quick real-full bench \
 	bench-growth bench-parts bench-scenarios acceptance install uninstall \
-	format tidy fuzz clean
+	dist distcheck deb format tidy fuzz clean
 
 help:
 	@echo 'make demo             build, run the whole loop, diagnose it'
@@ -35,6 +35,9 @@ help:
 	@echo '                      its criterion (docs/acceptance.md; an hour)'
 	@echo 'make install          program, C library, manual, to $(PREFIX)'
 	@echo '                      (PREFIX=..., DESTDIR=...; uninstall takes it away)'
+	@echo 'make dist             tarballs of source and binaries, in build/dist'
+	@echo '                      (distcheck builds the former)'
+	@echo 'make deb              Debian packages, in build/deb'
 	@echo 'make format tidy fuzz clean'
 
 build:
@@ -130,6 +133,17 @@ acceptance:
 install: build
 	@cmake --build --preset release --target pack -j $(JOBS)
 	DESTDIR=$(DESTDIR) cmake --install $(RELEASE) --strip --prefix $(PREFIX)
+
+# A release: docs/install.md.
+dist: build
+	@cmake --build --preset release --target pack -j $(JOBS)
+	@tools/dist.sh source
+	@tools/dist.sh binary $(RELEASE)
+distcheck:
+	@tools/setup.sh build
+	@JOBS=$(JOBS) tools/dist.sh check
+deb:
+	@tools/deb.sh $(JOBS)
 
 uninstall:
 	@cmake -DBUILD=$(RELEASE) -DPREFIX=$(PREFIX) -DDESTDIR=$(DESTDIR) \
