@@ -62,6 +62,7 @@ enum status cmd_export(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_tokenize(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_inspect(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_import(struct options *o, struct err *err) MUST_CHECK;
+enum status cmd_lint(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_help(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_man(struct options *o, struct err *err) MUST_CHECK;
 enum status cmd_completion(struct options *o, struct err *err) MUST_CHECK;

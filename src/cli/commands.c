@@ -157,6 +157,19 @@ const struct command command_table[] = {
      "plumb import questions.csv.gz --prompt-column text --take 500 "
      "--out prompts.jsonl",
      cmd_import},
+    {"lint", FOR_LINT, "CONFIG...", 1, OPTION_OPERANDS,
+     "warn of settings of other trainers whose penalty cannot work",
+     "Reads configurations of TRL, OpenRLHF and verl (JSON, YAML, a command "
+     "line or the script it stands in, Hydra overrides; - for standard input) "
+     "and says before any run which settings cannot do what they are for: an "
+     "estimator of the KL whose gradient is none where it stands, a "
+     "coefficient that nothing reads, a controller too slow for the planned "
+     "steps, normalisers that change the price of a nat, an EOS that is never "
+     "learned.  Each finding has its evidence and the one-line fix in that "
+     "trainer's own flag.  What is not set has the default of the version "
+     "that is named.  Exit status 3 means that one is an error.  With --json "
+     "one object a file.",
+     "plumb lint run_ppo.sh", cmd_lint},
     {"help", FOR_PLAIN, "[COMMAND]", 0, 1, "what the commands do",
      "Without a command: the list of commands.  With --json: every option "
      "of every command.",

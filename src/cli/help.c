@@ -14,6 +14,7 @@ const struct help_exit help_exits[] = {
     {0, "done"},
     {1, "failed"},
     {2, "wrong usage or configuration"},
+    {3, "what one asked to be told of was found"},
     {4, "corrupt or mismatched data"},
     {5, "something needed is missing"},
     {130, "stopped by SIGINT after a checkpoint (143: by SIGTERM)"},

@@ -55,6 +55,7 @@ static const struct {
     {FOR_EXPORT, "export."},     {FOR_PROBE, "probe."},
     {FOR_DIAGNOSE, "diagnose."}, {FOR_WHATIF, "whatif."},
     {FOR_LABEL, "label."},       {FOR_WATCH, "watch."},
+    {FOR_LINT, "lint."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

@@ -62,7 +62,8 @@
     (FOR_WORK | FOR_SCORE | FOR_INSPECT | FOR_PROBE | FOR_DIAGNOSE |           \
      FOR_WHATIF | FOR_LABEL)
 #define FOR_ALL                                                                \
-    (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN | FOR_WATCH)
+    (FOR_TEAM | FOR_TOKENIZE | FOR_IMPORT | FOR_EXPORT | FOR_PLAIN |           \
+     FOR_WATCH | FOR_LINT)
 #define FOR_WRITING                                                            \
     (FOR_WORK | FOR_SCORE | FOR_IMPORT | FOR_EXPORT | FOR_DIAGNOSE | FOR_LABEL)
 #define RECORDED OPTION_RECORDED

@@ -549,6 +549,12 @@ static const struct option last[] = {
         "records left out, from the first in that order", FOR_IMPORT, 0),
     INT("import.take", import.take, "0", 0, MANY,
         "records written at most; 0: all", FOR_IMPORT, 0),
+
+    CHOICE("lint.trainer", lint.trainer, "auto",
+           "auto|trl-ppo|trl-ppo-classic|trl-grpo|trl-rloo|trl-rloo-classic|"
+           "trl-dpo|openrlhf|openrlhf-flat|openrlhf-dpo|verl",
+           "whose settings they are; auto tells it from their names", FOR_LINT,
+           0),
 };
 
 #define PARTS 5

@@ -137,6 +137,11 @@ struct demo_values {
     bool quick;
 };
 
+/* plumb lint */
+struct lint_values {
+    int trainer; // 0: told from the settings; else enum lint_trainer + 1
+};
+
 /* plumb watch */
 struct watch_values {
     int64_t port, pairs;
@@ -190,6 +195,7 @@ struct option_values {
     struct import_values import;
     struct label_values label;
     struct watch_values watch;
+    struct lint_values lint;
 };
 
 #endif

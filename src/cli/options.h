@@ -69,6 +69,7 @@ enum option_command {
     FOR_WHATIF = 32768,
     FOR_LABEL = 65536,
     FOR_WATCH = 131072,
+    FOR_LINT = 262144,
 };
 
 /* The commands that read records. */
