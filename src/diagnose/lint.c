@@ -21,8 +21,8 @@ void lint_offline(struct lint_case *c)
     if (is_offline(c->out->trainer))
         lint_add(c, LINT_NOTE, &none, "",
                  "this trainer draws no responses and has no KL in its reward "
-                 "(the beta of DPO is the inverse of a temperature of its "
-                 "loss); there is no penalty to look at");
+                 "(the beta of DPO is a part of its loss); there is no penalty "
+                 "to look at");
 }
 
 void lint_guessed(struct lint_case *c)

@@ -137,9 +137,9 @@ void lint_control_unstable(struct lint_case *c)
                  "the horizon must be above 0: the controller divides by it");
     else if (g >= 1)
         lint_add(c, LINT_ERROR, &horizon, fix,
-                 "one batch of %.0f episodes changes the coefficient by a "
-                 "factor of up to 1 - 0.2 * %.0f / %g = %.3g: it reaches 0, "
-                 "where it stays, or changes its sign",
+                 "one batch of %.0f episodes can multiply the coefficient by "
+                 "1 - 0.2 * %.0f / %g = %.3g: it reaches 0, where it stays, or "
+                 "changes its sign",
                  plan.episodes, plan.episodes, horizon.number, 1 - g);
 }
 

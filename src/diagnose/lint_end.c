@@ -157,9 +157,9 @@ void lint_end_suppressed(struct lint_case *c)
         if (lint_is_given(&v) && lint_is_number(&v) && v.number > 0)
             lint_add(c, LINT_WARNING, &v, "leave it out",
                      "EOS is suppressed for the first %g tokens, but "
-                     "log-probabilities are those of the whole softmax: tokens "
-                     "are drawn that the policy gave to EOS, k1 goes negative, "
-                     "and a negative KL is a bonus",
+                     "log-probabilities are those of the whole softmax: what "
+                     "the policy gave to EOS is missing from them, k1 may go "
+                     "negative, and a negative KL is a bonus",
                      v.number);
     }
 }

@@ -92,8 +92,8 @@ static void find_openrlhf(struct lint_case *c)
     c->loss.is_on = as_where(&c->loss.use);
     c->reward.is_on = opposite(c->loss.is_on);
     if (lint_is_true(&old)) {
-        c->reward.estimator = old;
-        c->reward.kind = LINT_K3;
+        c->reward.estimator = c->loss.estimator = old;
+        c->reward.kind = c->loss.kind = LINT_K3;
     }
 }
 

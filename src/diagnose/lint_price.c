@@ -53,8 +53,9 @@ void lint_price_none(struct lint_case *c)
     else if (at.state == LINT_NONE || lint_is_openrlhf(c))
         at = c->reward.coef;
     lint_add(c, LINT_WARNING, &at, on_fix(c),
-             "there is no KL penalty%s: %s.  That is a choice where a program "
-             "checks the answer, and reward hacking where a model scores it",
+             "there is no KL penalty%s: %s.  Where a program checks the answer "
+             "that is a choice; where a model scores it, nothing holds the "
+             "policy near the text that this model knows",
              lint_is_given(&at) ? "" : " by default", unmeasured(c));
 }
 
@@ -63,29 +64,34 @@ static bool is_number_given(const struct lint_value *v)
     return lint_is_given(v) && lint_is_number(v) && v->number != 0;
 }
 
-/* verl has two coefficients, each read only where its switch is on. */
+/* A coefficient beside a switch that is off.  Where the switch stands there as
+ * well, off is what was asked for and the coefficient is left over; where it
+ * does not, somebody took the coefficient for enough. */
+static void unread(struct lint_case *c, const struct lint_penalty *p,
+                   const struct lint_penalty *other, enum lint_setting use,
+                   const char *once)
+{
+    bool is_said = lint_is_given(&p->use);
+    bool has_other = lint_is_on(other) || other->is_on == LINT_MAYBE;
+    if (!is_number_given(&p->coef) || p->is_on != LINT_NO)
+        return;
+    bool is_error = !is_said && !has_other && *once == '\0';
+    lint_add(c, is_error ? LINT_ERROR : LINT_WARNING, &p->coef,
+             lint_flag(c, use, "True"),
+             "nothing reads this coefficient while %s is False%s%s",
+             lint_key_of(c->out->trainer, use)->key,
+             is_said ? "" : ", which it is by default", is_said ? "" : once);
+}
+
+/* verl has two, each read only where its switch is on. */
 void lint_price_unread(struct lint_case *c)
 {
-    const char *was = "";
     if (c->out->trainer != LINT_VERL)
         return;
-    bool has_other = lint_is_on(&c->loss) || c->loss.is_on == LINT_MAYBE;
-    if (is_number_given(&c->reward.coef) && c->reward.is_on == LINT_NO) {
-        bool is_said = lint_is_given(&c->reward.use);
-        if (!is_said)
-            was = " (up to verl 0.3 it was, unless use_kl_loss was on)";
-        lint_add(c, has_other || !is_said ? LINT_WARNING : LINT_ERROR,
-                 &c->reward.coef, lint_flag(c, LINT_USE_REWARD, "True"),
-                 "nothing reads this coefficient while "
-                 "algorithm.use_kl_in_reward is False%s",
-                 was);
-    }
-    has_other = lint_is_on(&c->reward) || c->reward.is_on == LINT_MAYBE;
-    if (is_number_given(&c->loss.coef) && c->loss.is_on == LINT_NO)
-        lint_add(c, has_other ? LINT_WARNING : LINT_ERROR, &c->loss.coef,
-                 lint_flag(c, LINT_USE_LOSS, "True"),
-                 "nothing reads this coefficient while "
-                 "actor_rollout_ref.actor.use_kl_loss is False");
+    unread(c, &c->reward, &c->loss, LINT_USE_REWARD,
+           " since verl 0.4 (before, KL was in the reward unless use_kl_loss "
+           "was on)");
+    unread(c, &c->loss, &c->reward, LINT_USE_LOSS, "");
 }
 
 static void negative(struct lint_case *c, const struct lint_penalty *p)
@@ -139,14 +145,15 @@ void lint_price_low(struct lint_case *c)
     double rest = 1 / (2 * p->coef.number * p->coef.number);
     if (rest <= LOOSE)
         return;
-    lint_add(c, LINT_NOTE, &p->coef,
-             lint_print(c, "to hold about 10 nats: a coefficient of 0.22 times "
-                           "the deviation of scores within a prompt"),
-             "at scores with a standard deviation of 1 within a prompt the "
-             "optimum under %g lies at about %.3g nats a response (deviation^2 "
-             "/ (2 coefficient^2)): the price does not bind, and KL will rise "
-             "for as long as one trains",
-             p->coef.number, rest);
+    lint_add(
+        c, LINT_NOTE, &p->coef,
+        lint_print(c, "to hold about 10 nats: a coefficient of 0.22 times "
+                      "the deviation of scores within a prompt"),
+        "at scores with a standard deviation of 1 within a prompt the "
+        "optimum under %g lies at about %.3g nats a response (deviation^2 "
+        "/ (2 coefficient^2)): the price hardly binds, and a KL that rises "
+        "for as long as one trains is what to expect",
+        p->coef.number, rest);
 }
 
 void lint_price_reference_moves(struct lint_case *c)

@@ -107,13 +107,16 @@ static double bound(const char *text)
 void lint_scale_clip(struct lint_case *c)
 {
     struct lint_value clip = lint_get(c, LINT_SCORE_CLIP);
-    double most = lint_is_given(&clip) ? bound(clip.text) : (double)NAN;
+    const char *usual = lint_key_of(c->out->trainer, LINT_SCORE_CLIP)->fallback;
+    bool is_usual = usual != NULL && lint_is_text(&clip, usual);
+    double most =
+        lint_is_given(&clip) && !is_usual ? bound(clip.text) : (double)NAN;
     if (!lint_is_on(&c->reward) || !lint_is_number(&c->reward.coef) ||
         !(most > 0) || !(c->reward.coef.number > 0))
         return;
     lint_add(c, LINT_NOTE, &clip, "",
              "scores beyond %g look alike, the KL is charged in full: the "
-             "whole range of scores is worth %.3g nats at %g a nat, and a "
+             "whole range of scores is worth %.4g nats at %g a nat, and a "
              "score that is often at the bound teaches nothing",
              most, 2 * most / c->reward.coef.number, c->reward.coef.number);
 }

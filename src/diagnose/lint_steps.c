@@ -5,16 +5,16 @@
 
 #include "diagnose/lint_internal.h"
 
-/* A sampler that cuts tokens off, while log-probabilities are those of the
- * whole softmax. */
+/* A sampler that cuts tokens off or weighs them anew, while log-probabilities
+ * are those of the whole softmax. */
 static void cut(struct lint_case *c, const struct lint_value *v, bool is_cut,
                 const char *off)
 {
     if (is_cut)
         lint_add(c, LINT_WARNING, v, off,
-                 "tokens are drawn from a part of the distribution and their "
-                 "log-probabilities taken from all of it: ratio and KL are of "
-                 "another policy than the one that spoke, and k1 may go "
+                 "tokens are drawn from a changed distribution and their "
+                 "log-probabilities taken from the unchanged one: ratio and KL "
+                 "are of another policy than the one that spoke, and k1 may go "
                  "negative");
 }
 
@@ -112,7 +112,10 @@ void lint_steps_clip(struct lint_case *c)
     struct lint_value v = widest(c);
     struct lint_value loss = lint_get(c, LINT_AGGREGATION);
     struct lint_plan plan = lint_find_plan(c);
-    bool is_other = lint_is_text(&loss, "cispo"); // no bound of the ratio there
+    /* Losses whose clip is not on the ratio of a token. */
+    struct lint_value mode = lint_find(c, "loss_mode");
+    bool is_other = lint_is_text(&loss, "cispo") ||
+                    (lint_is_given(&mode) && !lint_is_text(&mode, "vanilla"));
     if (!lint_is_number(&v) || v.number <= WIDE || !(plan.steps > 1) ||
         is_other)
         return;

@@ -329,7 +329,7 @@ static enum status settle(struct lint_case *c, const struct choice *x,
                           enum lint_trainer wanted, const char *name,
                           struct err *err)
 {
-    const double least = wanted == LINT_AUTO ? 3 : 1;
+    const double least = wanted == LINT_AUTO ? 5 : 1;
     if (x->best == LINT_TRAINERS || x->score < least)
         return err_set(err, ERR_FORMAT,
                        wanted == LINT_AUTO

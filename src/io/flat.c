@@ -144,26 +144,33 @@ static bool is_yaml_line(const char *line, size_t n)
            (i + 1 == n || line[i + 1] == ' ' || line[i + 1] == '\r');
 }
 
-/* "--flag", "... --flag", "a.b=c", or a line that a backslash continues. */
-static bool is_command_line(const char *line, size_t n)
+/* A word "--flag" or "a.b=c". */
+static bool is_setting_word(const char *word, size_t n)
 {
     size_t i = 0;
-    while (i < n && (line[i] == ' ' || line[i] == '\t'))
+    while (i < n && (is_word_byte(word[i]) || word[i] == '+'))
         i++;
-    if (i + 2 < n && line[i] == '#' && line[i + 1] == '!')
+    bool is_flag = i > 2 && word[0] == '-' && word[1] == '-' && word[2] != '-';
+    return is_flag || (i > 0 && i < n && word[i] == '=');
+}
+
+/* "#!", a word that is a setting, or a backslash at the end. */
+static bool is_command_line(const char *line, size_t n)
+{
+    if (n >= 2 && line[0] == '#' && line[1] == '!')
         return true;
     if (n > 0 && line[n - 1] == '\\')
         return true;
-    for (size_t j = i; j + 2 < n; j++) {
-        bool is_start = j == i || line[j - 1] == ' ';
-        if (is_start && line[j] == '-' && line[j + 1] == '-' &&
-            is_word_byte(line[j + 2]) && line[j + 2] != '-')
+    for (size_t i = 0; i < n;) {
+        while (i < n && strchr(" \t\r", line[i]) != NULL)
+            i++;
+        size_t start = i;
+        while (i < n && strchr(" \t\r", line[i]) == NULL)
+            i++;
+        if (is_setting_word(line + start, i - start))
             return true;
     }
-    size_t start = i;
-    while (i < n && (is_word_byte(line[i]) || line[i] == '+'))
-        i++;
-    return i > start && i + 1 < n && line[i] == '=';
+    return false;
 }
 
 /* Lines of a command against lines of YAML. */
