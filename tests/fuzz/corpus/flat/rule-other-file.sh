@@ -1,0 +1,1 @@
+trl grpo --config recipe.yaml --beta 0.04
