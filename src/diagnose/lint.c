@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "diagnose/lint_internal.h"
 
-/* ---- what cannot be decided ------------------------------------------------ */
+/* ---- what cannot be decided --------------------------------------------- */
 
 static bool is_offline(enum lint_trainer t)
 {
@@ -75,7 +75,7 @@ void lint_undecided(struct lint_case *c)
              n > 1 ? lint_print(c, ", and of %zu more settings,", n - 1) : "");
 }
 
-/* ---- the table -------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 #define IDENTITY                                                               \
     "exact by enumeration (src/rlhf/kl.h); Tang and Munos 2506.09477, Shah "   \
@@ -213,7 +213,7 @@ struct lint_rule_text lint_rule(size_t i)
     return rows[i].text;
 }
 
-/* ---- applying it ------------------------------------------------------------ */
+/* ---- applying it -------------------------------------------------------- */
 
 void lint_add(struct lint_case *c, enum lint_severity severity,
               const struct lint_value *at, const char *fix, const char *fmt,

@@ -45,7 +45,10 @@ static void put_visible(struct buf *out, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        buf_putc(out, c < 32 || c == 127 ? '?' : text[i]);
+        if (c < 32 || c == 127)
+            buf_putc(out, '?');
+        else
+            buf_putc(out, text[i]);
     }
 }
 

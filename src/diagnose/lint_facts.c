@@ -10,7 +10,7 @@ bool lint_is_openrlhf(const struct lint_case *c)
            c->out->trainer == LINT_OPENRLHF_FLAT;
 }
 
-/* ---- the penalty ----------------------------------------------------------- */
+/* ---- the penalty -------------------------------------------------------- */
 
 static enum lint_estimator kind_of(const struct lint_value *v)
 {
@@ -135,7 +135,7 @@ bool lint_is_on(const struct lint_penalty *p)
     return p->is_on == LINT_YES && !is_zero;
 }
 
-/* ---- the plan -------------------------------------------------------------- */
+/* ---- the plan ----------------------------------------------------------- */
 
 static double value(const struct lint_value *v)
 {
@@ -236,7 +236,7 @@ struct lint_plan lint_find_plan(const struct lint_case *c)
     return c->out->trainer == LINT_VERL ? plan_verl(c) : plan_trl(c);
 }
 
-/* ---- advantages ------------------------------------------------------------ */
+/* ---- advantages --------------------------------------------------------- */
 
 static const char *std_verl(const struct lint_case *c, struct lint_value *at)
 {

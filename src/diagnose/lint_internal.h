@@ -124,7 +124,7 @@ struct lint_case {
     struct err *err;
 };
 
-/* ---- lint_settings.c ------------------------------------------------------ */
+/* ---- lint_settings.c ---------------------------------------------------- */
 
 struct lint_key {
     const char *key;      // NULL: the trainer has none
@@ -133,14 +133,14 @@ struct lint_key {
 
 const struct lint_key *lint_key_of(enum lint_trainer t, enum lint_setting s);
 
-/* ---- lint_trainer.c ------------------------------------------------------- */
+/* ---- lint_trainer.c ----------------------------------------------------- */
 
 /* Fill in entry, prefix, words, other and out->trainer. */
 enum status lint_choose(struct lint_case *c, const struct flat *f,
                         enum lint_trainer trainer, const char *name,
                         struct err *err) MUST_CHECK;
 
-/* ---- lint_value.c --------------------------------------------------------- */
+/* ---- lint_value.c ------------------------------------------------------- */
 
 struct lint_value lint_get(const struct lint_case *c, enum lint_setting s);
 
@@ -168,7 +168,7 @@ void lint_add(struct lint_case *c, enum lint_severity severity,
               const struct lint_value *at, const char *fix, const char *fmt,
               ...) ERR_PRINTF(5, 6);
 
-/* ---- lint_facts.c --------------------------------------------------------- */
+/* ---- lint_facts.c ------------------------------------------------------- */
 
 /* In either of its spellings. */
 bool lint_is_openrlhf(const struct lint_case *c);
@@ -193,7 +193,7 @@ struct lint_plan lint_find_plan(const struct lint_case *c);
  * not by a standard deviation, or unknown; else in words. */
 const char *lint_std_norm(const struct lint_case *c, struct lint_value *at);
 
-/* ---- the rules ------------------------------------------------------------ */
+/* ---- the rules ---------------------------------------------------------- */
 
 typedef void (*lint_rule_fn)(struct lint_case *c);
 

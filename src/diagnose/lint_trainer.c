@@ -186,7 +186,7 @@ const char *lint_assumed(enum lint_trainer t)
     return who[t].assumed;
 }
 
-/* ---- one command ----------------------------------------------------------- */
+/* ---- one command -------------------------------------------------------- */
 
 /* The entries of a command.  Weights & Biases puts "value" into every key. */
 static enum status take_entries(struct lint_case *c, const struct flat *f,
@@ -290,7 +290,7 @@ static double fit_words(const char *words, enum lint_trainer t)
     return 0;
 }
 
-/* ---- which command, which trainer ------------------------------------------ */
+/* ---- which command, which trainer --------------------------------------- */
 
 struct choice {
     struct fit fit[LINT_TRAINERS];

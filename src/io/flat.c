@@ -10,7 +10,7 @@
 #include "io/flat_internal.h"
 #include "io/stream.h"
 
-/* ---- the list ------------------------------------------------------------ */
+/* ---- the list ----------------------------------------------------------- */
 
 static bool enter(struct flat_path *p, const char *name, size_t len)
 {
@@ -110,7 +110,7 @@ void flat_free(struct flat *f)
     *f = (struct flat){.n = 0};
 }
 
-/* ---- which syntax --------------------------------------------------------- */
+/* ---- which syntax ------------------------------------------------------- */
 
 static bool ends_with_any(const char *name, const char *const *ends)
 {
@@ -206,7 +206,7 @@ static enum flat_syntax choose(const char *text, size_t len, const char *name)
     return ends_with_any(name, command) ? FLAT_COMMAND : vote(text, len);
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /* No NUL bytes and valid UTF-8: the first line where that is not so. */
 static enum status check_bytes(const char *text, size_t len, const char *name,

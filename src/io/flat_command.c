@@ -44,7 +44,7 @@ static void fail(struct shell *s, enum status status, const char *what)
             err_set(s->err, status, "%.200s:%zu: %s", s->name, s->line, what);
 }
 
-/* ---- words ---------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 static bool is_name_byte(char c, bool is_first)
 {
@@ -193,7 +193,7 @@ static void put(struct shell *s, char c)
     s->is_begun = true;
 }
 
-/* ---- what is put in the place of $... ------------------------------------- */
+/* ---- what is put in the place of $... ----------------------------------- */
 
 static void unknown(struct shell *s)
 {
@@ -322,7 +322,9 @@ static void skip_command(struct shell *s)
 /* Behind a '$'. */
 static void expand(struct shell *s, bool is_quoted)
 {
-    char c = s->at < s->end ? *s->at : '\0';
+    char c = '\0';
+    if (s->at < s->end)
+        c = *s->at;
     if (c == '{') {
         s->at++;
         expand_braces(s, is_quoted);
@@ -353,7 +355,7 @@ static void skip_backticks(struct shell *s)
     unknown(s);
 }
 
-/* ---- characters ----------------------------------------------------------- */
+/* ---- characters --------------------------------------------------------- */
 
 static void read_quoted(struct shell *s, char quote)
 {

@@ -43,7 +43,7 @@ enum status flat_yaml(struct flat *f, const char *text, size_t len,
 enum status flat_command(struct flat *f, const char *text, size_t len,
                          const char *name, struct err *err) MUST_CHECK;
 
-/* ---- a command's words, between the shell's rules and the settings ------- */
+/* ---- a command's words, between the shell's rules and the settings ------ */
 
 struct flat_word {
     const char *text; // "" and more

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/record.h"
+#include "diagnose/lint.h"
 #include "io/chat_install.h"
 #include "io/dataset.h"
 #include "io/gguf_write.h"
@@ -471,6 +472,19 @@ done:
     return status;
 }
 
+/* Another trainer's script, through all rules. */
+static enum status lints(struct err *err)
+{
+    struct flat f;
+    struct lint l;
+    TRY(flat_read(&f, TEST_DATA "/lint/healthy/openrlhf.sh", err));
+    enum status status = lint_run(&l, &f, LINT_AUTO, "f", err);
+    flat_free(&f);
+    if (status == OK)
+        lint_free(&l);
+    return status;
+}
+
 #define SCENARIO(name, product)                                                \
     static void test_##name(void **state)                                      \
     {                                                                          \
@@ -493,6 +507,7 @@ SCENARIO(reader, NULL)
 SCENARIO(install, NULL)
 SCENARIO(record, NULL)
 SCENARIO(exports, "export.gguf")
+SCENARIO(lints, NULL)
 
 int main(void)
 {
@@ -505,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_ppo),        cmocka_unit_test(test_reader),
         cmocka_unit_test(test_rollouts),   cmocka_unit_test(test_rollouts),
         cmocka_unit_test(test_install),    cmocka_unit_test(test_exports),
+        cmocka_unit_test(test_lints),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
