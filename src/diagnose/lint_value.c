@@ -121,8 +121,11 @@ bool lint_is_false(const struct lint_value *v)
     return lint_is_known(v) && (v->text == NULL || is_any(v, word));
 }
 
-static const char *keep(struct lint_case *c, struct arena *arena,
-                        const char *fmt, va_list args)
+static const char *keep(struct lint_case *c, const char *fmt, va_list args)
+    ERR_PRINTF(2, 0);
+
+/* Text of the findings' arena. */
+static const char *keep(struct lint_case *c, const char *fmt, va_list args)
 {
     struct buf text;
     char *copy = NULL;
@@ -131,7 +134,7 @@ static const char *keep(struct lint_case *c, struct arena *arena,
     if (c->status == OK)
         c->status = buf_status(&text, c->err);
     if (c->status == OK)
-        c->status = ARENA_NEW(arena, copy, text.len + 1, c->err);
+        c->status = ARENA_NEW(&c->out->text, copy, text.len + 1, c->err);
     if (c->status == OK)
         memcpy(copy, buf_text(&text), text.len + 1);
     buf_free(&text);
@@ -142,7 +145,7 @@ const char *lint_print(struct lint_case *c, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    const char *text = keep(c, &c->out->text, fmt, args);
+    const char *text = keep(c, fmt, args);
     va_end(args);
     return text;
 }
