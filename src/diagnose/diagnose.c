@@ -58,8 +58,9 @@ static void contradict(struct diagnosis *d, const char *what, double configured,
 
 static void find_contradictions(struct diagnosis *d, const struct evidence *e)
 {
-    double beta[2] = {INFINITY, -INFINITY}, hot[2] = {INFINITY, -INFINITY};
-    double n[2] = {INFINITY, -INFINITY};
+    double beta[2] = {(double)INFINITY, -(double)INFINITY},
+           hot[2] = {(double)INFINITY, -(double)INFINITY};
+    double n[2] = {(double)INFINITY, -(double)INFINITY};
     const char *control = evidence_text(e, "ppo", "ppo.kl_control");
     for (size_t i = 0; i < e->n_step; i++) {
         const struct evidence_step *s = &e->step[i];

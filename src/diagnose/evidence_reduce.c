@@ -261,10 +261,10 @@ static enum status begin_step(struct reducing *x, int64_t step, struct err *err)
     }
     part->step[part->n_step++] = (struct evidence_step){
         .step = step,
-        .beta_low = INFINITY,
-        .beta_high = -INFINITY,
-        .temperature_low = INFINITY,
-        .temperature_high = -INFINITY,
+        .beta_low = (double)INFINITY,
+        .beta_high = -(double)INFINITY,
+        .temperature_low = (double)INFINITY,
+        .temperature_high = -(double)INFINITY,
     };
     x->first = part->n_rollout;
     for (size_t b = 0; b < x->g->bins; b++)

@@ -253,23 +253,25 @@ static struct finding judge_penalty(const struct evidence *e)
     const struct json *doc = e->probe[PROBE_RELAXATION].json;
     const struct json *run = json_get(doc, "run");
     const char *class = json_text(json_get(doc, "class"), NULL);
-    double twin = json_number(json_get(json_get(doc, "twin"), "ratio"), NAN);
+    double twin =
+        json_number(json_get(json_get(doc, "twin"), "ratio"), (double)NAN);
     char text[64];
     if (class == NULL) {
         finding_lack(&f, "the zero-reward relaxation was not run: plumb probe");
         return f;
     }
     f.e = (struct estimate){
-        json_number(json_get(run, "ratio"), NAN),
-        json_number(json_get(run, "low"), NAN),
-        json_number(json_get(run, "high"), NAN),
+        json_number(json_get(run, "ratio"), (double)NAN),
+        json_number(json_get(run, "low"), (double)NAN),
+        json_number(json_get(run, "high"), (double)NAN),
         (size_t)json_int(json_get(json_get(doc, "share"), "n"), 1)};
     f.null = 1;
     finding_add_number(&f, "twin", twin, f.e.n);
-    finding_add_number(&f, "beta",
-                       json_number(json_get(doc, "beta"), NAN) *
-                           json_number(json_get(doc, "beta_scale"), NAN),
-                       f.e.n);
+    finding_add_number(
+        &f, "beta",
+        json_number(json_get(doc, "beta"), (double)NAN) *
+            json_number(json_get(doc, "beta_scale"), (double)NAN),
+        f.e.n);
     if (strcmp(class, "acts") == 0)
         f.verdict = VERDICT_SUPPORTED;
     else if (strcmp(class, "weak") == 0 || strcmp(class, "inert") == 0 ||

@@ -321,8 +321,9 @@ static void say_missing(struct remedy *r, const char *reason)
     for (int m = 0; m < REMEDY_MEASURES; m++) {
         if (isfinite(r->effect[m].predicted.estimate) || at >= sizeof list)
             continue;
-        int n = snprintf(list + at, sizeof list - at, "%s%s",
-                         at > 0 ? ", " : "", remedies_measure_name(m));
+        int n =
+            snprintf(list + at, sizeof list - at, "%s%s", at > 0 ? ", " : "",
+                     remedies_measure_name((enum remedy_measure)m));
         at += n > 0 ? (size_t)n : 0;
     }
     if (at == 0)

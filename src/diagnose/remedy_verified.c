@@ -57,7 +57,7 @@ static struct estimate read_effect(const struct json *change,
 static struct estimate read_cost(const struct json *change)
 {
     const struct json *seeds = json_get(change, "seeds");
-    double sum = 0, low = INFINITY, high = -INFINITY;
+    double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
     size_t n = 0;
     for (size_t i = 0; i < json_size(seeds); i++) {
         const struct json *seed = json_at(seeds, i);

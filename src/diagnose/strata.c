@@ -215,7 +215,7 @@ static enum status judge_stratum(struct stratum *s, struct table_of_prompts *t,
     c[STRATUM_LESS_DIRECT].p = paired(t->in, n);
     c[STRATUM_KL].p = (double)NAN;
     for (size_t m = 0; m < STRATUM_MEASURES; m++)
-        c[m].differs_p = compare(t, m, tag);
+        c[m].differs_p = compare(t, (enum stratum_measure)m, tag);
     return OK;
 }
 
@@ -335,7 +335,7 @@ void strata_write(struct json_writer *w, const struct strata *s)
         json_field_int(w, "prompts", (int64_t)s->item[i].prompts);
         json_field_bool(w, "lead", true);
         for (size_t m = 0; m < STRATUM_MEASURES; m++) {
-            json_put_key(w, strata_measure(m));
+            json_put_key(w, strata_measure((enum stratum_measure)m));
             write_cell(w, &s->item[i].cell[m]);
         }
         json_close(w, '}');
