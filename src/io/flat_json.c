@@ -145,9 +145,9 @@ static void read_value(struct json_reader *r, unsigned depth)
 enum status flat_json(struct flat *f, const char *text, size_t len,
                       const char *name, struct err *err)
 {
-    struct json_reader r = {
-        .f = f, .counted = text, .line = 1, .status = OK, .err = err};
+    struct json_reader r = {.f = f, .line = 1, .status = OK, .err = err};
     scan_init(&r.scan, text, len);
+    r.counted = r.scan.text; // which is not `text` where there is none
     if (scan_peek(&r.scan) == SCAN_OBJECT)
         read_value(&r, 0);
     else
@@ -160,7 +160,7 @@ enum status flat_json(struct flat *f, const char *text, size_t len,
     char place[256];
     size_t at_line = 1;
     const char *at = r.scan.fault != NULL ? r.scan.fault : r.scan.at;
-    for (const char *c = text; c < at; c++)
+    for (const char *c = r.scan.text; c < at; c++)
         at_line += *c == '\n';
     snprintf(place, sizeof place, "%.200s:%zu", name, at_line);
     return scan_end(&r.scan, place, err);

@@ -161,6 +161,7 @@ static void test_refused(void **state)
         {"f", "{\"a\":\n 1} 2", "f:2: byte"},
         {"f", "{\"a\": \"\\u0000\"}", "f:1"},
         {"f.json", "[1]", "an object is wanted"},
+        {"f.json", "", "f.json:1: byte 0: an object is wanted"},
         {"f.yaml", "a: *x\n", "f.yaml:1: aliases"},
         {"f.yaml", "a: &x 1\nb:\n  <<: *x\n", "f.yaml:3: aliases"},
         {"f.yaml", "a: 1\n---\nb: 2\n", "f.yaml:2: a second document"},
