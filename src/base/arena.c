@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -58,6 +59,17 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     if (a->used > a->peak)
         a->peak = a->used;
     return p;
+}
+
+enum status arena_text(const char **out, struct arena *a, const char *text,
+                       size_t len, struct err *err)
+{
+    char *copy;
+    TRY(ARENA_NEW(a, copy, len + 1, err));
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *out = copy;
+    return OK;
 }
 
 static void free_blocks(struct arena *a)

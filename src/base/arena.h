@@ -31,6 +31,10 @@ struct arena {
 /* n objects of `size` bytes aligned to MEM_ALIGN, or NULL; not zeroed. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
 
+/* A copy of `len` bytes of text with a NUL behind them. */
+enum status arena_text(const char **out, struct arena *a, const char *text,
+                       size_t len, struct err *err) MUST_CHECK;
+
 /* Forget everything handed out; keeps memory for the next step. */
 void arena_reset(struct arena *a);
 

@@ -53,12 +53,7 @@ static const void *member_const(const struct options *o,
 enum status options_copy(struct options *o, const char **out, const char *text,
                          size_t len, struct err *err)
 {
-    char *copy;
-    TRY(ARENA_NEW(&o->text, copy, len + 1, err));
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *out = copy;
-    return OK;
+    return arena_text(out, &o->text, text, len, err);
 }
 
 const char *options_text(const struct options *o, const struct option *row)

@@ -268,12 +268,11 @@ static enum status fit_keys(struct fit *best, struct lint_case *c,
         }
     }
     for (size_t p = 0; p < prefixes.n; p++) {
-        size_t len = strlen(prefixes.text[p]);
         if (score[p] <= best->score)
             continue;
-        char *copy;
-        TRY_DONE(ARENA_NEW(&c->scratch, copy, len + 1, err));
-        memcpy(copy, prefixes.text[p], len + 1);
+        const char *copy;
+        TRY_DONE(arena_text(&copy, &c->scratch, prefixes.text[p],
+                            strlen(prefixes.text[p]), err));
         *best = (struct fit){score[p], copy};
     }
 done:

@@ -45,17 +45,6 @@ void flat_path_leave(struct flat_path *p, size_t before)
     p->text[before] = '\0';
 }
 
-enum status flat_copy(struct flat *f, const char **out, const char *text,
-                      size_t len, struct err *err)
-{
-    char *copy;
-    TRY(ARENA_NEW(&f->text, copy, len + 1, err));
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *out = copy;
-    return OK;
-}
-
 bool flat_is_reference(const char *text)
 {
     return strstr(text, "${") != NULL || strcmp(text, "???") == 0;
@@ -72,9 +61,9 @@ enum status flat_add(struct flat *f, const char *key, const char *text,
         TRY(flat_add_group(f, "", line, err));
     if (text != NULL && len > FLAT_TEXT_MAX)
         e.is_unknown = true;
-    TRY(flat_copy(f, &e.key, key, strlen(key), err));
+    TRY(arena_text(&e.key, &f->text, key, strlen(key), err));
     if (text != NULL && !e.is_unknown)
-        TRY(flat_copy(f, &e.text, text, len, err));
+        TRY(arena_text(&e.text, &f->text, text, len, err));
     e.group = f->n_groups - 1;
     TRY(MEM_ROOM(f->entry, f->n, f->room, err));
     f->entry[f->n++] = e;
@@ -85,7 +74,7 @@ enum status flat_add_group(struct flat *f, const char *words, size_t line,
                            struct err *err)
 {
     struct flat_group g = {.line = line};
-    TRY(flat_copy(f, &g.words, words, strlen(words), err));
+    TRY(arena_text(&g.words, &f->text, words, strlen(words), err));
     TRY(MEM_ROOM(f->group, f->n_groups, f->room_groups, err));
     f->group[f->n_groups++] = g;
     return OK;

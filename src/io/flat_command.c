@@ -80,7 +80,7 @@ static void push(struct shell *s, struct variable *v, const char *text,
         fail(s, ERR_LIMIT, "too many words");
         return;
     }
-    s->status = flat_copy(s->f, &w.text, text, len, s->err);
+    s->status = arena_text(&w.text, &s->f->text, text, len, s->err);
     if (s->status == OK)
         s->status = MEM_ROOM(v->word, v->n, v->room, s->err);
     if (s->status == OK)

@@ -19,10 +19,6 @@ bool flat_path_enter(struct flat_path *p, const char *name, size_t len,
 bool flat_path_index(struct flat_path *p, size_t i, size_t *before);
 void flat_path_leave(struct flat_path *p, size_t before);
 
-/* A copy that lives as long as the list. */
-enum status flat_copy(struct flat *f, const char **out, const char *text,
-                      size_t len, struct err *err) MUST_CHECK;
-
 /* Append a setting of the last group; text NULL is null.  What is too long to
  * be a setting becomes unknown.  ERR_LIMIT when there are too many. */
 enum status flat_add(struct flat *f, const char *key, const char *text,

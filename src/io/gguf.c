@@ -300,12 +300,7 @@ static enum status read_name(struct tensor_view *t, struct gguf *g,
     if (memchr(text->data, '\0', text->len) != NULL)
         return err_set(err, ERR_FORMAT, PLACE ": name has a NUL in it",
                        PLACE_OF(r));
-    char *name;
-    TRY(ARENA_NEW(&g->names, name, text->len + 1, err));
-    memcpy(name, text->data, text->len);
-    name[text->len] = '\0';
-    t->name = name;
-    return OK;
+    return arena_text(&t->name, &g->names, text->data, text->len, err);
 }
 
 static enum status read_dims(struct tensor_view *t, struct reader *r,

@@ -278,7 +278,6 @@ static enum status lay_out(const char **out, struct arena *a, const char *text,
 {
     struct json *node;
     struct buf line;
-    char *copy;
     if (text == NULL) {
         *out = NULL;
         return OK;
@@ -289,9 +288,7 @@ static enum status lay_out(const char **out, struct arena *a, const char *text,
     json_free(node);
     enum status status = buf_status(&line, err);
     if (status == OK)
-        status = ARENA_NEW(a, copy, line.len + 1, err);
-    if (status == OK)
-        *out = memcpy(copy, buf_text(&line), line.len + 1);
+        status = arena_text(out, a, buf_text(&line), line.len, err);
     buf_free(&line);
     return status;
 }

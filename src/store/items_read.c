@@ -140,7 +140,6 @@ static enum status copy_json(const char **out, const struct query *q,
     const char *text;
     struct json *node = NULL;
     struct buf line;
-    char *copy;
     TRY(query_copy(&text, q, column, a, err));
     if (text == NULL) {
         *out = NULL;
@@ -152,11 +151,7 @@ static enum status copy_json(const char **out, const struct query *q,
     json_free(node);
     enum status status = buf_status(&line, err);
     if (status == OK)
-        status = ARENA_NEW(a, copy, line.len + 1, err);
-    if (status == OK) {
-        memcpy(copy, buf_text(&line), line.len + 1);
-        *out = copy;
-    }
+        status = arena_text(out, a, buf_text(&line), line.len, err);
     buf_free(&line);
     return status;
 }

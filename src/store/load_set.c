@@ -19,18 +19,13 @@ static enum status bad(struct err *err, const char *what)
 static enum status keep(const char **out, struct load_set *s, const char *text,
                         size_t len, struct err *err)
 {
-    char *copy;
     if (len > PROJECT_TEXT_MAX)
         return err_set(err, ERR_LIMIT, "a text of %zu bytes, %d at most", len,
                        PROJECT_TEXT_MAX);
     if (s->texts.used + len > LOAD_TEXT_MAX)
         return err_set(err, ERR_LIMIT, "more than %zu bytes of texts in a file",
                        LOAD_TEXT_MAX);
-    TRY(ARENA_NEW(&s->texts, copy, len + 1, err));
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *out = copy;
-    return OK;
+    return arena_text(out, &s->texts, text, len, err);
 }
 
 static enum status keep_buf(const char **out, struct load_set *s,

@@ -156,7 +156,6 @@ done:
 enum status query_copy(const char **out, const struct query *q, int column,
                        struct arena *a, struct err *err)
 {
-    char *copy;
     if (query_is_null(q, column)) {
         *out = NULL;
         return OK;
@@ -164,9 +163,5 @@ enum status query_copy(const char **out, const struct query *q, int column,
     const char *text = query_text(q, column);
     if (text == NULL)
         return err_set(err, ERR_MEMORY, "out of memory: a text");
-    size_t len = strlen(text);
-    TRY(ARENA_NEW(a, copy, len + 1, err));
-    memcpy(copy, text, len + 1);
-    *out = copy;
-    return OK;
+    return arena_text(out, a, text, strlen(text), err);
 }

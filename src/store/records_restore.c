@@ -42,7 +42,6 @@ static enum status text_of(const char **out, struct restoring *r,
                            const struct json *node, struct err *err)
 {
     struct buf text;
-    char *copy = NULL;
     *out = NULL;
     if (node == NULL)
         return OK;
@@ -50,9 +49,7 @@ static enum status text_of(const char **out, struct restoring *r,
     json_dump(&text, node);
     enum status status = buf_status(&text, err);
     if (status == OK)
-        status = ARENA_NEW(&r->arena, copy, text.len + 1, err);
-    if (status == OK)
-        *out = memcpy(copy, buf_text(&text), text.len + 1);
+        status = arena_text(out, &r->arena, buf_text(&text), text.len, err);
     buf_free(&text);
     return status;
 }

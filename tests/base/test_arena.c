@@ -78,11 +78,26 @@ static void test_failures(void **state)
     arena_free(&a);
 }
 
+static void test_text(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct err err = {0};
+    const char *copy = NULL, *none = NULL;
+    assert_int_equal(arena_text(&copy, &a, "four words", 4, &err), OK);
+    assert_string_equal(copy, "four");
+    assert_int_equal(arena_text(&none, &a, "", 0, &err), OK);
+    assert_string_equal(none, "");
+    assert_string_equal(copy, "four");
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_and_steady_loop),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
