@@ -3,12 +3,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/yaml_source.h"
 
 #define FILE_MAX ((size_t)1 << 20)
 #define DEPTH_MAX 4
@@ -22,8 +22,7 @@ struct seen {
 };
 
 struct reader {
-    yaml_parser_t parser;
-    const char *name;
+    struct yaml_source source;
     settings_fn fn;
     void *ctx;
     struct arena arena;
@@ -34,15 +33,13 @@ struct reader {
 static void place(char out[ORIGIN_MAX], const struct reader *r,
                   yaml_mark_t mark)
 {
-    snprintf(out, ORIGIN_MAX, "%.250s:%zu", r->name, mark.line + 1);
+    snprintf(out, ORIGIN_MAX, "%.250s:%zu", r->source.name, mark.line + 1);
 }
 
 static enum status refuse(const struct reader *r, const yaml_event_t *event,
                           const char *what, struct err *err)
 {
-    char at[ORIGIN_MAX];
-    place(at, r, event->start_mark);
-    return err_set(err, ERR_ARG, "%s: %s", at, what);
+    return yaml_source_refuse(&r->source, event, what, err);
 }
 
 /* Is the scalar plain text, without anchor, tag and NUL bytes? */
@@ -53,10 +50,7 @@ static enum status check_scalar(const struct reader *r,
         return refuse(r, event, "anchors are not supported", err);
     if (event->data.scalar.tag)
         return refuse(r, event, "tags are not supported", err);
-    if (strlen((const char *)event->data.scalar.value) !=
-        event->data.scalar.length)
-        return refuse(r, event, "a NUL byte in a value", err);
-    return OK;
+    return yaml_source_check(&r->source, event, err);
 }
 
 static enum status check_mapping(const struct reader *r,
@@ -67,19 +61,6 @@ static enum status check_mapping(const struct reader *r,
     if (event->data.mapping_start.tag)
         return refuse(r, event, "tags are not supported", err);
     return OK;
-}
-
-/* The next event; the caller deletes it. */
-static enum status next(struct reader *r, yaml_event_t *event, struct err *err)
-{
-    if (yaml_parser_parse(&r->parser, event))
-        return OK;
-    const yaml_parser_t *p = &r->parser;
-    if (p->error == YAML_MEMORY_ERROR)
-        return err_set(err, ERR_MEMORY, "out of memory reading %s", r->name);
-    return err_set(err, ERR_ARG, "%.250s:%zu: not YAML: %s", r->name,
-                   p->problem_mark.line + 1,
-                   p->problem ? p->problem : "cannot be read");
 }
 
 static enum status note_key(struct reader *r, const char *path,
@@ -93,10 +74,9 @@ static enum status note_key(struct reader *r, const char *path,
         }
     }
     struct seen *seen;
-    char *copy;
+    const char *copy;
     TRY(ARENA_NEW(&r->arena, seen, 1, err));
-    TRY(ARENA_NEW(&r->arena, copy, strlen(path) + 1, err));
-    memcpy(copy, path, strlen(path) + 1);
+    TRY(arena_text(&copy, &r->arena, path, strlen(path), err));
     *seen = (struct seen){copy, r->seen};
     r->seen = seen;
     return OK;
@@ -108,19 +88,10 @@ static enum status join_key(char out[KEY_MAX], const struct reader *r,
                             struct err *err)
 {
     int n = snprintf(out, KEY_MAX, "%s%s%s", prefix, *prefix ? "." : "",
-                     (const char *)event->data.scalar.value);
+                     yaml_source_text(event));
     if (n < 0 || n >= KEY_MAX)
         return refuse(r, event, "a key is too long", err);
     return OK;
-}
-
-/* A plain scalar null, ~ or nothing at all. */
-static bool is_null(const yaml_event_t *event)
-{
-    const char *text = (const char *)event->data.scalar.value;
-    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (*text == '\0' || strcmp(text, "~") == 0 ||
-            strcmp(text, "null") == 0);
 }
 
 static enum status deliver(struct reader *r, const char *path,
@@ -129,9 +100,10 @@ static enum status deliver(struct reader *r, const char *path,
     TRY(check_scalar(r, event, err));
     char at[ORIGIN_MAX];
     place(at, r, event->start_mark);
-    const char *text = (const char *)event->data.scalar.value;
+    const char *text = yaml_source_text(event);
     r->delivered++;
-    return r->fn(r->ctx, path, is_null(event) ? NULL : text, at, err);
+    return r->fn(r->ctx, path, yaml_source_is_null(event) ? NULL : text, at,
+                 err);
 }
 
 static enum status read_mapping(struct reader *r, const char *prefix, int depth,
@@ -160,7 +132,7 @@ static enum status read_value(struct reader *r, const char *path, int depth,
                               struct err *err)
 {
     yaml_event_t event;
-    TRY(next(r, &event, err));
+    TRY(yaml_source_next(&r->source, &event, err));
     enum status status = OK;
     switch ((int)event.type) {
     case YAML_SCALAR_EVENT:
@@ -186,7 +158,7 @@ static enum status read_mapping(struct reader *r, const char *prefix, int depth,
     for (;;) {
         yaml_event_t event;
         char path[KEY_MAX];
-        TRY(next(r, &event, err));
+        TRY(yaml_source_next(&r->source, &event, err));
         if (event.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&event);
             return OK;
@@ -207,23 +179,16 @@ static enum status read_mapping(struct reader *r, const char *prefix, int depth,
 }
 
 /* What a document may be: one mapping, or nothing. */
-static enum status read_root(struct reader *r, const yaml_event_t *event,
-                             int *documents, struct err *err)
+static enum status read_root(void *ctx, const yaml_event_t *event,
+                             struct err *err)
 {
+    struct reader *r = ctx;
     switch ((int)event->type) {
-    case YAML_STREAM_START_EVENT:
-    case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT:
-        return OK;
-    case YAML_DOCUMENT_START_EVENT:
-        if (++*documents > 1)
-            return refuse(r, event, "a second document", err);
-        return OK;
     case YAML_MAPPING_START_EVENT:
         TRY(check_mapping(r, event, err));
         return read_mapping(r, "", 1, err);
     case YAML_SCALAR_EVENT:
-        if (is_null(event))
+        if (yaml_source_is_null(event))
             return check_scalar(r, event, err);
         return refuse(r, event, "lines of 'key: value' are wanted", err);
     default:
@@ -234,23 +199,10 @@ static enum status read_root(struct reader *r, const yaml_event_t *event,
 enum status settings_parse(const char *text, size_t len, const char *name,
                            settings_fn fn, void *ctx, struct err *err)
 {
-    struct reader r = {.name = name, .fn = fn, .ctx = ctx};
-    if (!yaml_parser_initialize(&r.parser))
-        return err_set(err, ERR_MEMORY, "out of memory reading %s", name);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
-    enum status status = OK;
-    int documents = 0;
-    bool is_end = false;
-    while (status == OK && !is_end) {
-        yaml_event_t event;
-        status = next(&r, &event, err);
-        if (status != OK)
-            break;
-        is_end = event.type == YAML_STREAM_END_EVENT;
-        status = read_root(&r, &event, &documents, err);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&r.parser);
+    struct reader r = {
+        .source = {.name = name, .code = ERR_ARG}, .fn = fn, .ctx = ctx};
+    enum status status =
+        yaml_source_read(&r.source, text, len, read_root, &r, err);
     arena_free(&r.arena);
     return status;
 }
