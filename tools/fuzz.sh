@@ -11,6 +11,6 @@ for fuzzer in build/fuzz/tests/fuzz/fuzz_*; do
     work=build/fuzz/corpus/$name
     mkdir -p "$work"
     echo "$name for $seconds s"
-    "$fuzzer" -max_total_time="$seconds" -print_final_stats=0 "$work" \
-        "tests/fuzz/corpus/${name#fuzz_}"
+    xargs -d '\n' -a "$fuzzer.folders" "$fuzzer" \
+        -max_total_time="$seconds" -print_final_stats=0 "$work"
 done

@@ -2,7 +2,7 @@
  * replay.c - run a fuzz target over every file of its corpus, so that what a
  * fuzzer once found stays fixed, with any compiler.
  *
- *     replay_jsonl tests/fuzz/corpus/jsonl
+ *     replay_flat tests/fuzz/corpus/flat [ANOTHER FOLDER OF INPUTS ...]
  */
 #include <stdio.h>
 
@@ -33,17 +33,20 @@ int main(int argc, char **argv)
 {
     struct err err = {0};
     size_t n = 0;
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
+    if (argc < 2) {
+        (void)fprintf(stderr, "usage: %s CORPUS ...\n", argv[0]);
         return 2;
     }
     /* The empty input belongs to every corpus. */
     (void)LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
-    if (replay(argv[1], &n, &err) != OK || n == 0) {
-        (void)fprintf(stderr, "%s: %s\n", argv[1],
-                      err.code != OK ? err.text : "the corpus is empty");
-        return 1;
+    size_t all = 0;
+    for (int i = 1; i < argc; i++, all += n) {
+        if (replay(argv[i], &n, &err) != OK || n == 0) {
+            (void)fprintf(stderr, "%s: %s\n", argv[i],
+                          err.code != OK ? err.text : "the corpus is empty");
+            return 1;
+        }
     }
-    printf("%zu inputs\n", n);
+    printf("%zu inputs\n", all);
     return 0;
 }

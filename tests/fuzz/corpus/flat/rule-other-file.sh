@@ -1,1 +1,0 @@
-trl grpo --config recipe.yaml --beta 0.04

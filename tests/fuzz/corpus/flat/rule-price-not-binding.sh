@@ -1,5 +1,0 @@
-python3 -m verl.trainer.main_ppo \
-    actor_rollout_ref.model.path=m \
-    data.train_batch_size=512 \
-    algorithm.use_kl_in_reward=True \
-    algorithm.kl_ctrl.kl_coef=0.001
