@@ -16,15 +16,20 @@ now() {
     date +%s.%N
 }
 
-case ${1:-} in
-steps)
-    formats=$2 skip=$3
-    shift 3
+# The command, into a folder of its own: $run/run.
+run_stage() {
     run=$(mktemp -d "${TMPDIR:-/tmp}/plumb-bench.XXXXXX")
     trap 'rm -rf "$run"' EXIT
     trap 'exit 1' HUP INT TERM
     "$@" --quiet --out "$run/run" >&2
     echo "formats $formats"
+}
+
+case ${1:-} in
+steps)
+    formats=$2 skip=$3
+    shift 3
+    run_stage "$@"
     sed 's/.*"time":\([0-9.e+]*\).*/\1/' "$run/run/timing.jsonl" |
         awk -v skip="$skip" 'NR > skip { print $1 - before } { before = $1 }' |
         sort -g | awk '{ x[NR] = $1 } END { printf "seconds %.6f\n",
@@ -33,11 +38,7 @@ steps)
 all)
     formats=$2
     shift 2
-    run=$(mktemp -d "${TMPDIR:-/tmp}/plumb-bench.XXXXXX")
-    trap 'rm -rf "$run"' EXIT
-    trap 'exit 1' HUP INT TERM
-    "$@" --quiet --out "$run/run" >&2
-    echo "formats $formats"
+    run_stage "$@"
     sed 's/.*"seconds":\([0-9.e+]*\).*/\1/' "$run/run/timing.jsonl" |
         awk '{ sum += $1 } END { printf "seconds %.6f\n", sum }'
     ;;

@@ -185,18 +185,21 @@ static bool run_pair(double *last, double *slowest, double *fastest, int pair,
     return true;
 }
 
-/* How many of n pairs count; they come first afterwards when that is wanted,
- * with the slowest loop beside them. */
-static int count_pairs(double *slowest, struct program side[2],
-                       double *pair_slowest, int n, double fastest, bool move)
+static bool is_quiet(double slowest, double fastest)
+{
+    return slowest <= NOISE_MAX * fastest;
+}
+
+/* Pairs that count come first, the others are gone; how many there are. */
+static int keep_quiet(struct program side[2], double *slowest, int n,
+                      double fastest)
 {
     int kept = 0;
-    *slowest = fastest;
     for (int i = 0; i < n; i++) {
-        if (pair_slowest[i] > NOISE_MAX * fastest)
+        if (!is_quiet(slowest[i], fastest))
             continue;
-        *slowest = fmax(*slowest, pair_slowest[i]);
-        for (int k = 0; move && k < 2; k++)
+        slowest[kept] = slowest[i];
+        for (int k = 0; k < 2; k++)
             for (int r = 0; r < ROWS_MAX; r++)
                 side[k].figure[r][kept] = side[k].figure[r][i];
         kept++;
@@ -208,31 +211,29 @@ static int count_pairs(double *slowest, struct program side[2],
 static int run_pairs(struct trial *out, struct program side[2],
                      const struct options *o)
 {
-    double pair_slowest[TRIES_MAX], last = calibrate(), fastest = last, slowest;
+    double slowest[TRIES_MAX], last = calibrate(), fastest = last;
     bool memory_only = true;
-    int n = 0, kept = 0;
+    int n = 0, quiet = 0;
 
     for (int r = 0; r < o->rows; r++)
         memory_only &= strcmp(o->row[r].key, PEAK) == 0;
-    while (kept < o->pairs && n < 2 * o->pairs) {
-        if (!run_pair(&last, &pair_slowest[n], &fastest, n, side, o))
+    while (quiet < o->pairs && n < 2 * o->pairs) {
+        if (!run_pair(&last, &slowest[n], &fastest, n, side, o))
             return 1;
         n++;
-        kept = memory_only ? n
-                           : count_pairs(&slowest, side, pair_slowest, n,
-                                         fastest, false);
+        quiet = 0; // a new fastest time may have made others slow
+        for (int i = 0; i < n; i++)
+            quiet += memory_only || is_quiet(slowest[i], fastest) ? 1 : 0;
     }
     *out = (struct trial){.pairs = n, .noise = 1};
     if (memory_only)
         return 0;
-    out->is_noisy = kept < o->pairs;
-    for (int i = 0; out->is_noisy && i < n; i++)
-        out->noise = fmax(out->noise, pair_slowest[i] / fastest);
-    if (out->is_noisy)
-        return 0;
-    out->pairs = count_pairs(&slowest, side, pair_slowest, n, fastest, true);
-    out->noise = slowest / fastest;
+    out->is_noisy = quiet < o->pairs;
+    if (!out->is_noisy)
+        out->pairs = keep_quiet(side, slowest, n, fastest);
     out->discarded = n - out->pairs;
+    for (int i = 0; i < out->pairs; i++)
+        out->noise = fmax(out->noise, slowest[i] / fastest);
     return 0;
 }
 
