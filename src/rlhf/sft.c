@@ -146,10 +146,10 @@ static enum status run_shard(void *ctx, size_t shard, size_t worker,
     batch_shard(&first, &last, s->n_item, s->trainer.optimizer.shards, shard);
     s->loss[shard] = 0;
     s->reply_tokens[shard] = 0;
-    if (first == last && s->is_training)
-        return optimizer_skip(&s->trainer.optimizer, shard, err);
     if (first == last)
-        return OK;
+        return s->is_training
+                   ? optimizer_skip(&s->trainer.optimizer, shard, err)
+                   : OK;
     TRY(ARENA_NEW(arena, seq, last - first, err));
     for (size_t i = first; i < last; i++)
         seq[i - first] = s->corpus.seq[s->item[i]];

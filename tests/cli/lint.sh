@@ -89,20 +89,18 @@ hostile() {
 }
 truncate -s 1000000000 long.txt # NUL bytes, 10^9 of them
 hostile long.txt
-head -c 2000000 /dev/zero | tr '\0' 'a' >letters.txt
-hostile letters.txt
-head -c 1000000 /dev/zero | tr '\0' '[' >open.yaml
-hostile open.yaml
-head -c 1000000 /dev/zero | tr '\0' '{' >open.json
-hostile open.json
-head -c 1000000 /dev/zero | tr '\0' '"' >quotes.sh
-hostile quotes.sh
-head -c 1000000 /dev/zero | tr '\0' '$' >dollars.sh
-hostile dollars.sh
-head -c 1000000 /dev/zero | tr '\0' '?' >keys.yaml
-hostile keys.yaml
-head -c 900000 /dev/zero | tr '\0' '&' >ends.sh
-hostile ends.sh
+# One character, again and again.
+filled() {
+    head -c "$2" /dev/zero | tr '\0' "$1" >"$3"
+    hostile "$3"
+}
+filled a 2000000 letters.txt
+filled '[' 1000000 open.yaml
+filled '{' 1000000 open.json
+filled '"' 1000000 quotes.sh
+filled '$' 1000000 dollars.sh
+filled '?' 1000000 keys.yaml
+filled '&' 900000 ends.sh
 yes 'kl_coef: 1' | head -90000 >many.yaml
 hostile many.yaml
 yes -- '--kl_coef 1' | head -80000 >many.sh
