@@ -181,13 +181,9 @@ enum status call_check_text(const char *text, const char *what, size_t i,
 {
     if (text == NULL)
         return err_set(err, ERR_ARG, "%s %zu is NULL", what, i);
-    size_t len = strlen(text);
-    for (size_t at = 0; at < len;) {
-        size_t n = utf8_length(text + at, len - at, NULL);
-        if (n == 0)
-            return err_set(err, ERR_FORMAT, "%s %zu: byte %zu is no UTF-8",
-                           what, i, at);
-        at += n;
-    }
+    size_t len = strlen(text), valid = utf8_valid(text, len);
+    if (valid < len)
+        return err_set(err, ERR_FORMAT, "%s %zu: byte %zu is no UTF-8", what, i,
+                       valid);
     return OK;
 }

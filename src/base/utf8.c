@@ -33,6 +33,14 @@ size_t utf8_length(const char *text, size_t len, size_t *bad)
     return 0;
 }
 
+size_t utf8_valid(const char *text, size_t len)
+{
+    size_t at = 0;
+    for (size_t n = 1; at < len && n > 0; at += n)
+        n = utf8_length(text + at, len - at, NULL);
+    return at;
+}
+
 size_t utf8_count(const char *text, size_t len)
 {
     size_t count = 0;

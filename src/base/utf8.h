@@ -19,6 +19,9 @@
  */
 size_t utf8_length(const char *text, size_t len, size_t *bad);
 
+/* Bytes of the longest beginning of a text that is UTF-8: `len` when all is. */
+size_t utf8_valid(const char *text, size_t len);
+
 /* Characters of a text; a byte that begins none counts as one. */
 size_t utf8_count(const char *text, size_t len);
 

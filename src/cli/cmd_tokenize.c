@@ -33,12 +33,9 @@ struct work {
 
 static enum status check_utf8(const char *text, size_t len, struct err *err)
 {
-    for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(text + i, len - i, NULL);
-        if (n == 0)
-            return err_set(err, ERR_FORMAT, "byte %zu is not UTF-8", i + 1);
-        i += n;
-    }
+    size_t valid = utf8_valid(text, len);
+    if (valid < len)
+        return err_set(err, ERR_FORMAT, "byte %zu is not UTF-8", valid + 1);
     return OK;
 }
 

@@ -48,13 +48,9 @@ static enum status end_field(struct parser *p, struct err *err)
 
 static enum status check_text(const struct parser *p, struct err *err)
 {
-    const char *text = p->text.data;
-    for (size_t at = 0, n; at < p->text.len; at += n) {
-        n = utf8_length(text + at, p->text.len - at, NULL);
-        if (n == 0)
-            return err_set(err, ERR_FORMAT, "%s:%zu: the row is not UTF-8",
-                           p->name, p->row_line);
-    }
+    if (utf8_valid(p->text.data, p->text.len) < p->text.len)
+        return err_set(err, ERR_FORMAT, "%s:%zu: the row is not UTF-8", p->name,
+                       p->row_line);
     return OK;
 }
 

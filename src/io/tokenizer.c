@@ -417,13 +417,10 @@ static enum status check_text(const char *text, size_t len, struct err *err)
     if (len > TEXT_MAX)
         return err_set(err, ERR_LIMIT, "text of %zu bytes, at most %zu", len,
                        TEXT_MAX);
-    for (size_t i = 0; i < len;) {
-        size_t n = utf8_length(text + i, len - i, NULL);
-        if (n == 0)
-            return err_set(err, ERR_FORMAT,
-                           "text is not valid UTF-8 at byte %zu", i);
-        i += n;
-    }
+    size_t valid = utf8_valid(text, len);
+    if (valid < len)
+        return err_set(err, ERR_FORMAT, "text is not valid UTF-8 at byte %zu",
+                       valid);
     return OK;
 }
 

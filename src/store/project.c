@@ -120,11 +120,9 @@ enum status project_check_text(const char *text, size_t max, const char *what,
     if (len > max)
         return err_set(err, ERR_ARG, "%s: %zu bytes, %zu are allowed", what,
                        len, max);
-    for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_length(text + i, len - i, NULL);
-        if (n == 0)
-            return err_set(err, ERR_ARG, "%s: not UTF-8 at byte %zu", what, i);
-    }
+    size_t valid = utf8_valid(text, len);
+    if (valid < len)
+        return err_set(err, ERR_ARG, "%s: not UTF-8 at byte %zu", what, valid);
     return OK;
 }
 

@@ -75,11 +75,23 @@ static void test_mistakes(void **state)
     }
 }
 
+static void test_valid(void **state)
+{
+    (void)state;
+    assert_int_equal(utf8_valid("", 0), 0);
+    assert_int_equal(utf8_valid("a\xC3\xA4z", 4), 4);
+    assert_int_equal(utf8_valid("a\xC3\xA4z", 2), 1); // cut short
+    assert_int_equal(utf8_valid("ab\xFFz", 4), 2);
+    assert_int_equal(utf8_valid("\x80", 1), 0);
+    assert_int_equal(utf8_valid("a\0b", 3), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_number),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
