@@ -56,10 +56,13 @@ story: build
 
 # The same story on real input: recipes/support-smollm2/README.md.
 real: build
+	@tools/setup.sh check
 	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh
 real-quick: build
+	@tools/setup.sh check
 	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh quick
 real-full: build
+	@tools/setup.sh check
 	PLUMB=$(PLUMB) recipes/support-smollm2/run.sh full
 
 check:

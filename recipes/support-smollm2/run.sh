@@ -2,7 +2,9 @@
 # run.sh [quick|full] - a support assistant from real data: SmolLM2-135M is
 # fine-tuned on customer-support replies, a reward model learns from people's
 # rankings, PPO maximises it on customers' questions with a KL penalty to the
-# fine-tuned model, and a second reward model, of other pairs, judges.
+# fine-tuned model, and a second reward model, of other pairs, judges.  Then
+# the models are probed, the run is diagnosed, both changes that the diagnosis
+# asks for are tried, and a blind spot-check for people is made ready.
 #
 #   PLUMB   the program                     (default build/release/plumb)
 #   MODEL   a model Plumb reads             (default: tools/get-smollm2.sh)
@@ -32,14 +34,19 @@ quick)
     sft='--epochs 1 --batch 8'
     reward='--epochs 1 --batch 6'
     ppo='--iterations 2 --batch 8 --max-new 24 --norm-prompts 8'
-    eval='--n-prompts 8 --samples 1 --max-new 24'
+    eval='--n-prompts 8 --samples 2 --max-new 24'
+    probe='--n-prompts 4 --training-prompts 8 --demos 8 --push-prompts 4
+        --push-samples 2 --probes edits,pairs,prefixes,reference,push'
+    shown=16
     ;;
 normal)
-    demos=1000 pairs=1545 held=2001 questions=800 evaluated=64
+    demos=1000 pairs=1545 held=2001 questions=800 evaluated=160
     sft='--epochs 1 --batch 8'
     reward='--epochs 1 --batch 8'
     ppo='--iterations 24 --batch 32 --max-new 64 --norm-prompts 64'
-    eval='--n-prompts 64 --samples 2 --max-new 64'
+    eval='--n-prompts 160 --samples 2 --max-new 64'
+    probe='--n-prompts 64 --training-prompts 128 --demos 200 --push-prompts 32'
+    shown=320
     ;;
 full)
     demos=4000 pairs=1545 held=2001 questions=4000 evaluated=256
@@ -47,6 +54,7 @@ full)
     reward='--epochs 2 --batch 8'
     ppo='--iterations 100 --batch 64 --max-new 96 --norm-prompts 256'
     eval='--n-prompts 256 --samples 4 --max-new 96'
+    probe= shown=512
     ;;
 *)
     echo "usage: run.sh [quick|full]" >&2
@@ -65,11 +73,17 @@ if [ -n "$missing" ]; then
     exit 5
 fi
 
+command -v jq >/dev/null || {
+    echo 'real: jq is needed to read which changes the diagnosis asks for' >&2
+    exit 5
+}
+
 model=${MODEL:-}
 [ -n "$model" ] || model=$("$here/../../tools/get-smollm2.sh")
 
 # What an earlier run left, and nothing else that may stand there.
-for part in data sft reward gold ppo eval report.html times.txt; do
+for part in data sft reward gold ppo eval probes human whatif diagnosis.json \
+    changes.txt report.html times.txt; do
     rm -rf "${out:?}/$part"
 done
 mkdir -p "$out/data"
@@ -115,8 +129,32 @@ prepare() {
     take "$out/data/pairs.jsonl" heldout.jsonl $((all - held)) "$held"
 }
 
+# A stage with its settings; bf16 where the processor multiplies it.
 run() {
-    "$plumb" "$@" -c "$here/$1.yaml"
+    "$plumb" "$@" -c "$here/$1.yaml" --compute auto
+}
+
+# Two changes to try, as plumb whatif takes them: those that the diagnosis asks
+# for, and where it asks for fewer (of what only people can do, it names none) a
+# dearer KL and a price of length, the first that anybody would try.
+choose_changes() {
+    {
+        jq -r '.remedies[] | .name // empty | select(. != "")' \
+            "$out/diagnosis.json"
+        echo beta=0.2
+        echo length-penalty=0.005
+    } | awk '{ key = $0; sub(/=.*/, "", key) } !seen[key]++' | head -2 \
+        >"$out/changes.txt"
+    echo "changes to try: $(tr '\n' ' ' <"$out/changes.txt")" >&2
+}
+
+# What they do, one seed each, and the diagnosis again, which then knows it.
+try_changes() {
+    set --
+    while read -r change; do
+        set -- "$@" --change "$change"
+    done <"$out/changes.txt"
+    "$plumb" whatif "$out" "$@" --compute auto
 }
 
 step data prepare
@@ -131,7 +169,16 @@ step data prepare
     step ppo run ppo --model "$out/sft" --reward-model "$out/reward" \
         --prompts "$out/data/prompts.jsonl" $ppo --out "$out/ppo"
     step eval "$plumb" eval "$out" --gold-model "$out/gold" \
-        --prompts "$out/data/asked.jsonl" $eval
+        --prompts "$out/data/asked.jsonl" $eval --compute auto
+    step probes "$plumb" probe "$out" --compute auto $probe
 }
+step diagnosis "$plumb" diagnose "$out"
+choose_changes
+step whatif try_changes
+# People may judge: `plumb label plumb-real/human/spotcheck.db` serves the page.
+mkdir -p "$out/human"
+step spotcheck "$plumb" label load "$out/human/spotcheck.db" "$out" \
+    --pool spot-check --task spotcheck --pairs "$shown" --seed 1
+step again "$plumb" diagnose "$out"
 echo "report: $out/report.html" >&2
 cat "$out/times.txt"
