@@ -81,7 +81,7 @@
 const struct attention_kernels *attention_kernels(enum rowwise_level level)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
-    if (level == ROWWISE_V4)
+    if (level >= ROWWISE_V4)
         return &kernels_v4;
     if (level == ROWWISE_V3)
         return &kernels_v3;

@@ -21,13 +21,8 @@ bool gemm16_pays(void)
 NN_CLONES void gemm16_round(uint16_t *restrict out, const float *restrict in,
                             size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits, nearest;
-        memcpy(&bits, &in[i], sizeof bits);
-        nearest = bits + 0x7fff + (bits >> 16 & 1);
-        nearest = (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : nearest;
-        out[i] = (uint16_t)(nearest >> 16);
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = gemm16_nearest(in[i]);
 }
 
 const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N)

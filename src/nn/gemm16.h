@@ -19,8 +19,10 @@
 #define PLUMB_NN_GEMM16_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "nn/gemm.h"
+#include "nn/tensor.h"
 
 /* Has this processor instructions for it? */
 bool gemm16_pays(void);
@@ -37,7 +39,17 @@ struct gemm16 {
 };
 enum status gemm16(const struct gemm16 *p, struct err *err) MUST_CHECK;
 
-/* n floats as bfloat16: to nearest, ties to even; NaN stays NaN. */
+/* A float as bfloat16: to nearest, ties to even; NaN stays NaN. */
+NN_INLINE uint16_t gemm16_nearest(float x)
+{
+    uint32_t bits, nearest;
+    memcpy(&bits, &x, sizeof bits);
+    nearest = bits + 0x7fff + (bits >> 16 & 1);
+    nearest = (bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : nearest;
+    return (uint16_t)(nearest >> 16);
+}
+
+/* n of them. */
 void gemm16_round(uint16_t *restrict out, const float *restrict in, size_t n);
 
 /* The same in place, row by row of x [M,N]: row m's bfloat16s fill the first

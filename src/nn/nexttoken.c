@@ -105,7 +105,7 @@ void nexttoken_forward(struct nexttoken *t, const float *hidden, size_t M,
 
     t->lanes = rowwise_lanes(level, M);
     assert(M <= t->lanes);
-    rowwise_turn(t->turned, hidden, C, M, C, t->lanes, level);
+    rowwise_turn_for(t->turned, hidden, C, M, C, t->lanes, head->weight, level);
     for (size_t v = 0; v < V; v += NEXTTOKEN_BLOCK) {
         size_t n = block_rows(V, v);
 

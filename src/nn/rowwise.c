@@ -3,21 +3,28 @@
 #include <assert.h>
 #include <string.h>
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
+
+#include "nn/gemm16.h"
+
 /*
  * This file alone is compiled with -ffp-contract=fast: a product added to a
  * sum is one fused operation where the level has such.
  *
- * A tile is COLUMNS rows of W against all lanes of a block; its sums stay in
- * registers, 24 of the 32 that AVX-512 has.  Its part of W is copied (and
- * widened) LINE floats of each row at a time to where it stays in the first
- * level of cache: rows that are a power of two apart would evict each other
- * there.
+ * A row of W is read as words of 32 bits: a float, or where there is an
+ * instruction that multiplies and adds them two bfloat16s.  Everything but that
+ * instruction is the same for both (nn/rowwise_level.h).
  */
 #define LINE ((size_t)16)
-#define COLUMNS_MAX 24
-/* Products added up in one go; what they come to is added to the whole, so
- * that a long sum loses little to rounding.  A multiple of LINE. */
+/* Words whose products are added up in one go; what they come to is added to
+ * the whole, so that a long sum loses little to rounding.  A multiple of LINE.
+ */
 #define PART ((size_t)192)
+/* Rows of W between two turns to the next block of rows of x: whole tiles at
+ * every level, and whole vectors of y. */
+#define STEP ((size_t)48)
 
 /* Bytes of turned rows while the weights go by once: 256 rows of 1536, which
  * stay in the second and third level of cache. */
@@ -31,17 +38,22 @@
 #define UNROLL
 #endif
 
-typedef float v16 __attribute__((vector_size(64)));
-typedef uint32_t bits16 __attribute__((vector_size(64)));
-typedef uint16_t half16 __attribute__((vector_size(32)));
-
 /* As ROWWISE_AT_V4; but gcc would widen bfloat16s in halves of a vector. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define AT_V4                                                                  \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,"       \
-                          "prefer-vector-width=512")))
+#define WHOLE_VECTORS ",prefer-vector-width=512"
 #else
-#define AT_V4 ROWWISE_AT_V4
+#define WHOLE_VECTORS
+#endif
+#define V4_FEATURES "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+static bool has_v4(void)
+{
+    return __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 enum rowwise_level rowwise_level(void)
@@ -49,12 +61,9 @@ enum rowwise_level rowwise_level(void)
 #if defined(__x86_64__) && defined(__GNUC__)
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
         return ROWWISE_PLAIN;
-    if (__builtin_cpu_supports("avx512f") &&
-        __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return ROWWISE_V4;
-    return ROWWISE_V3;
+    if (!has_v4())
+        return ROWWISE_V3;
+    return __builtin_cpu_supports("avx512bf16") ? ROWWISE_BF16 : ROWWISE_V4;
 #else
     return ROWWISE_PLAIN;
 #endif
@@ -62,37 +71,29 @@ enum rowwise_level rowwise_level(void)
 
 size_t rowwise_lanes(enum rowwise_level level, size_t M)
 {
-    return level == ROWWISE_V4 && M > 16 ? 32 : 16;
+    return level >= ROWWISE_V4 && M > 16 ? 32 : 16;
 }
 
-/* `n` of a row's weights, a line at most, as floats. */
-NN_INLINE void fetch(float *restrict line, const struct weight *w, size_t at,
-                     size_t n)
-{
-    half16 narrow = {0};
-    bits16 wide;
+/* ---- what all levels share ----------------------------------------------- */
 
-    if (w->f32 != NULL) {
-        memcpy(line, w->f32 + at, n * sizeof *line);
-        return;
-    }
-    memcpy(&narrow, w->bf16 + at, n * sizeof *w->bf16);
-    wide = __builtin_convertvector(narrow, bits16) << 16;
-    memcpy(line, &wide, sizeof wide);
+/* A matrix as it is read; in bfloat16 if f32 is NULL. */
+struct stored {
+    const float *f32;
+    const uint16_t *bf16;
+};
+
+static struct stored stored_of(struct weight w)
+{
+    if (w.rounded != NULL)
+        return (struct stored){.bf16 = w.rounded};
+    assert((w.f32 == NULL) != (w.bf16 == NULL));
+    return (struct stored){.f32 = w.f32, .bf16 = w.bf16};
 }
 
-NN_INLINE void fetch_all(float *restrict panel, const struct weight *w,
-                         size_t at, size_t n, size_t K, size_t columns)
+NN_INLINE const char *stored_at(const struct stored *w, size_t at)
 {
-    /* Copies of known length. */
-    if (n == LINE) {
-        UNROLL
-        for (size_t c = 0; c < columns; c++)
-            fetch(panel + c * LINE, w, at + c * K, LINE);
-        return;
-    }
-    for (size_t c = 0; c < columns; c++)
-        fetch(panel + c * LINE, w, at + c * K, n);
+    return w->f32 != NULL ? (const char *)(w->f32 + at)
+                          : (const char *)(w->bf16 + at);
 }
 
 /* Two lines of cache from what lies ahead; one row of sums after the other
@@ -108,235 +109,134 @@ NN_INLINE const char *look_ahead(const char *ahead)
 /* What a tile reads: rows of W from number `at` on as they lie, or as pack()
  * left them, and memory it asks for meanwhile. */
 struct source {
-    const struct weight *w;
+    const struct stored *w;
     size_t at;
-    const float *packed; // [lines,columns,LINE], or NULL
+    const float *packed; // [lines,columns,LINE] words, or NULL
     const char *ahead;   // or NULL
     size_t asking;       // pairs of lines of cache that a line asks for
 };
+
+/* As many of these as tiles of so many columns read meanwhile. */
+NN_INLINE size_t asking_of(const struct stored *w, size_t columns, size_t per)
+{
+    return columns * per / (w->f32 != NULL ? 2U : 4U);
+}
 
 /* A tile at work. */
 struct walk {
     struct source from;
     size_t K;
     const float *turned;
-    float (*panel)[COLUMNS_MAX * LINE]; // [2]
+    float *panel; // [2,columns,LINE] words
 };
 
-/* Add one line of the columns to their sums; the next one is fetched. */
-NN_INLINE void line_sums(v16 *restrict sum, struct walk *x, size_t line,
-                         size_t V, size_t columns, bool is_packed)
+/* Words of a step's rows as pack() leaves them. */
+static size_t packed_floats(size_t K, size_t per)
 {
-    size_t depth = x->K - line < LINE ? x->K - line : LINE;
-    size_t asking = x->from.ahead == NULL ? 0 : x->from.asking;
-    const float *p =
-        is_packed ? x->from.packed + line * columns : x->panel[line / LINE % 2];
-
-    if (!is_packed && line + LINE < x->K) {
-        size_t rest = x->K - line - LINE;
-
-        fetch_all(x->panel[(line / LINE + 1) % 2], x->from.w,
-                  x->from.at + line + LINE, rest < LINE ? rest : LINE, x->K,
-                  columns);
-    }
-    for (size_t k = 0; k < depth; k++) {
-        v16 a, b;
-
-        if (k < asking)
-            x->from.ahead = look_ahead(x->from.ahead);
-        memcpy(&a, x->turned, sizeof a);
-        memcpy(&b, x->turned + (V - 1) * LINE, sizeof b);
-        UNROLL
-        for (size_t c = 0; c < columns; c++) {
-            float w_ck = p[c * LINE + k];
-
-            sum[c * V] += a * w_ck;
-            if (V == 2)
-                sum[c * V + 1] += b * w_ck;
-        }
-        x->turned += V * LINE;
-    }
+    return (K + per * LINE - 1) / (per * LINE) * LINE * STEP;
 }
 
-/* z[c,:] for `columns` rows of W; V vectors of lanes. */
-NN_INLINE void tile(float *restrict z, const float *restrict turned,
-                    const struct source *from, size_t K, size_t V,
-                    size_t columns, bool is_packed)
+/* What differs between levels.  Words lie in arrays of floats, and only moves
+ * touch them as such. */
+struct kernels {
+    /* rowwise_block() */
+    void (*block)(float *restrict z, const float *restrict turned,
+                  const struct stored *w, size_t first, size_t N, size_t K,
+                  size_t lanes, bool next);
+    /* STEP rows in the order of tiles, and a full block on them; of levels with
+     * blocks of 32 lanes. */
+    void (*pack)(float *restrict packed, const struct stored *w, size_t at,
+                 size_t K);
+    void (*packed)(float *restrict z, const float *restrict turned,
+                   struct source *from, const char *end, size_t K);
+    size_t per;          // numbers of a word
+    size_t columns_wide; // of a tile of such a block
+};
+
+/* ---- the levels ---------------------------------------------------------- */
+
+#define LEVEL(name) name##_plain
+#define AT_LEVEL
+#define VECTOR 4
+#define COLUMNS 2
+#define COLUMNS_WIDE 0
+#define IS_PAIRED 0
+#define MULTIPLY_ADD(sum, a, w) ((sum) += (a) * (w))
+#include "nn/rowwise_level.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* 12 of 16 registers are sums. */
+#define LEVEL(name) name##_v3
+#define AT_LEVEL ROWWISE_AT_V3
+#define VECTOR 8
+#define COLUMNS 6
+#define COLUMNS_WIDE 0
+#define IS_PAIRED 0
+#define MULTIPLY_ADD(sum, a, w) ((sum) += (a) * (w))
+#include "nn/rowwise_level.h"
+
+/* 24 of 32. */
+#define LEVEL(name) name##_v4
+#define AT_LEVEL __attribute__((target(V4_FEATURES WHOLE_VECTORS)))
+#define VECTOR 16
+#define COLUMNS 24
+#define COLUMNS_WIDE 12
+#define IS_PAIRED 0
+#define MULTIPLY_ADD(sum, a, w) ((sum) += (a) * (w))
+#include "nn/rowwise_level.h"
+
+#define LEVEL(name) name##_bf16
+#define AT_LEVEL                                                               \
+    __attribute__((target(V4_FEATURES ",avx512bf16" WHOLE_VECTORS)))
+#define VECTOR 16
+#define COLUMNS 24
+#define COLUMNS_WIDE 12
+#define IS_PAIRED 1
+#define MULTIPLY_ADD(sum, a, w)                                                \
+    ((sum) =                                                                   \
+         _mm512_dpbf16_ps((sum), (__m512bh)(a), (__m512bh)_mm512_set1_ps(w)))
+#include "nn/rowwise_level.h"
+#endif
+
+static const struct kernels *kernels_of(struct weight w,
+                                        enum rowwise_level level)
 {
-    _Alignas(64) float panel[2][COLUMNS_MAX * LINE];
-    struct walk x = {*from, K, turned, panel};
-    v16 sum[COLUMNS_MAX], old;
-
-    if (!is_packed)
-        fetch_all(panel[0], from->w, from->at, K < LINE ? K : LINE, K, columns);
-    for (size_t k = 0; k < K || k == 0; k += PART) {
-        size_t end = K - k < PART ? K : k + PART;
-
-        UNROLL
-        for (size_t c = 0; c < columns * V; c++)
-            sum[c] = (v16){0};
-        for (size_t line = k; line < end; line += LINE)
-            line_sums(sum, &x, line, V, columns, is_packed);
-        UNROLL
-        for (size_t c = 0; c < columns * V; c++) {
-            if (k > 0) {
-                memcpy(&old, z + c * LINE, sizeof old);
-                sum[c] = old + sum[c];
-            }
-            memcpy(z + c * LINE, &sum[c], sizeof sum[c]);
-        }
-    }
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (level == ROWWISE_BF16 && w.rounded != NULL)
+        return &kernels_bf16;
+    if (level >= ROWWISE_V4)
+        return &kernels_v4;
+    if (level == ROWWISE_V3)
+        return &kernels_v3;
+#endif
+    (void)w, (void)level;
+    return &kernels_plain;
 }
 
-static const char *bytes_at(struct weight w, size_t at)
+void rowwise_turn_for(float *restrict turned, const float *restrict x,
+                      size_t ldx, size_t M, size_t K, size_t lanes,
+                      struct weight w, enum rowwise_level level)
 {
-    return w.f32 != NULL ? (const char *)(w.f32 + at)
-                         : (const char *)(w.bf16 + at);
-}
-
-/* A run of rows of W: tiles of `columns` and then single rows. */
-NN_INLINE void block(float *restrict z, const float *restrict turned,
-                     struct weight w, size_t first, size_t N, size_t K,
-                     size_t V, size_t columns, bool next)
-{
-    /* As much is asked for as is read. */
-    struct source from = {.w = &w, .asking = columns / (w.f32 != NULL ? 2 : 4)};
-    size_t n = 0;
-
-    for (; n + columns <= N; n += columns) {
-        from.at = (first + n) * K;
-        from.ahead = next || n + 2 * columns <= N
-                         ? bytes_at(w, from.at + columns * K)
-                         : NULL;
-        tile(z + n * V * LINE, turned, &from, K, V, columns, false);
-    }
-    from.ahead = NULL;
-    for (; n < N; n++) {
-        from.at = (first + n) * K;
-        tile(z + n * V * LINE, turned, &from, K, V, 1, false);
-    }
-}
-
-/* Each kind of weight gets loops of its own. */
-NN_INLINE void block_of_kind(float *restrict z, const float *restrict turned,
-                             struct weight w, size_t first, size_t N, size_t K,
-                             size_t V, size_t columns, bool next)
-{
-    struct weight wide = {.f32 = w.f32};
-    struct weight narrow = {.bf16 = w.bf16};
-
-    if (w.f32 != NULL)
-        block(z, turned, wide, first, N, K, V, columns, next);
+    rowwise_turn(turned, x, ldx, M, K, lanes, level);
+    if (w.rounded == NULL)
+        return;
+    if (kernels_of(w, level)->per == 2)
+        rowwise_pair(turned, K, lanes);
     else
-        block(z, turned, narrow, first, N, K, V, columns, next);
-}
-
-/* Columns of a tile of a full block, and of one of AVX-512's half as wide. */
-#define V4_COLUMNS ((size_t)12)
-#define V4_HALF_COLUMNS ((size_t)24)
-#define V3_COLUMNS ((size_t)6)
-#define PLAIN_COLUMNS ((size_t)2)
-
-AT_V4 static void block_v4(float *restrict z, const float *restrict turned,
-                           struct weight w, size_t first, size_t N, size_t K,
-                           size_t lanes, bool next)
-{
-    if (lanes == 32)
-        block_of_kind(z, turned, w, first, N, K, 2, V4_COLUMNS, next);
-    else
-        block_of_kind(z, turned, w, first, N, K, 1, V4_HALF_COLUMNS, next);
-}
-
-ROWWISE_AT_V3 static void block_v3(float *restrict z,
-                                   const float *restrict turned,
-                                   struct weight w, size_t first, size_t N,
-                                   size_t K, bool next)
-{
-    block_of_kind(z, turned, w, first, N, K, 1, V3_COLUMNS, next);
-}
-
-static void block_plain(float *restrict z, const float *restrict turned,
-                        struct weight w, size_t first, size_t N, size_t K,
-                        bool next)
-{
-    block_of_kind(z, turned, w, first, N, K, 1, PLAIN_COLUMNS, next);
+        rowwise_round(turned, K * lanes);
 }
 
 void rowwise_block(float *restrict z, const float *restrict turned,
                    struct weight w, size_t first, size_t N, size_t K,
                    size_t lanes, bool next, enum rowwise_level level)
 {
-    assert((w.f32 == NULL) != (w.bf16 == NULL));
-    assert(lanes == 16 || (lanes == 32 && level == ROWWISE_V4));
-    if (level == ROWWISE_V4)
-        block_v4(z, turned, w, first, N, K, lanes, next);
-    else if (level == ROWWISE_V3)
-        block_v3(z, turned, w, first, N, K, next);
-    else
-        block_plain(z, turned, w, first, N, K, next);
+    const struct stored stored = stored_of(w);
+
+    assert(lanes == 16 || (lanes == 32 && level >= ROWWISE_V4));
+    kernels_of(w, level)->block(z, turned, &stored, first, N, K, lanes, next);
 }
 
 /* ---- several blocks ------------------------------------------------------ */
-
-/* Rows of W between two turns to the next block of rows of x: whole tiles at
- * every level, and whole vectors of y. */
-#define STEP ((size_t)48)
-
-/* Floats of a step's rows as pack() leaves them. */
-static size_t packed_floats(size_t K)
-{
-    return (K + LINE - 1) / LINE * LINE * STEP;
-}
-
-/* STEP rows of W from number `at` on, tile by tile and line by line, so that
- * all blocks but one read them as they need them. */
-NN_INLINE void pack(float *restrict packed, struct weight w, size_t at,
-                    size_t K, size_t columns)
-{
-    struct weight wide = {.f32 = w.f32};
-    struct weight narrow = {.bf16 = w.bf16};
-
-    for (size_t c = 0; c < STEP; c += columns, at += columns * K)
-        for (size_t line = 0; line < K; line += LINE) {
-            size_t n = K - line < LINE ? K - line : LINE;
-
-            if (w.f32 != NULL)
-                fetch_all(packed, &wide, at + line, n, K, columns);
-            else
-                fetch_all(packed, &narrow, at + line, n, K, columns);
-            packed += columns * LINE;
-        }
-}
-
-/* rowwise_block() of a full block on packed rows.  `from` tells where they are
- * and what to ask for up to `end`; it moves on. */
-NN_INLINE void packed_block(float *restrict z, const float *restrict turned,
-                            struct source *from, const char *end, size_t K,
-                            size_t V, size_t columns)
-{
-    struct source tiles = *from;
-
-    for (size_t c = 0; c < STEP; c += columns) {
-        tile(z + c * V * LINE, turned, &tiles, K, V, columns, true);
-        tiles.packed += packed_floats(K) / STEP * columns;
-        if (tiles.ahead == NULL)
-            continue;
-        tiles.ahead += K / LINE * tiles.asking * 128;
-        tiles.ahead = tiles.ahead < end ? tiles.ahead : NULL;
-    }
-    from->ahead = tiles.ahead;
-}
-
-AT_V4 static void pack_v4(float *packed, struct weight w, size_t at, size_t K)
-{
-    pack(packed, w, at, K, V4_COLUMNS);
-}
-
-AT_V4 static void packed_v4(float *z, const float *turned, struct source *from,
-                            const char *end, size_t K)
-{
-    packed_block(z, turned, from, end, K, 2, V4_COLUMNS);
-}
 
 /* Rows whose turned form is worked off together: whole blocks. */
 static size_t chunk_rows(size_t K)
@@ -352,7 +252,7 @@ size_t rowwise_scratch(size_t M, size_t K)
     size_t rows = (M + ROWWISE_LANES - 1) / ROWWISE_LANES * ROWWISE_LANES;
     size_t most = chunk_rows(K);
 
-    return (rows < most ? rows : most) * K + packed_floats(K);
+    return (rows < most ? rows : most) * K + packed_floats(K, 1);
 }
 
 /* One step for all blocks of M rows: columns n..n+N-1 of y, whose row m0 is
@@ -395,18 +295,20 @@ static void step_packed(const struct at_step *s)
 {
     _Alignas(64) float z[STEP * ROWWISE_LANES];
     const struct rowwise_product *p = s->p;
+    const struct stored w = stored_of(p->w);
+    const struct kernels *kernels = kernels_of(p->w, s->level);
     size_t K = p->K, blocks = s->M / ROWWISE_LANES, m = 0;
-    size_t most = V4_COLUMNS / (p->w.f32 != NULL ? 2U : 4U);
+    size_t most = asking_of(&w, kernels->columns_wide, kernels->per);
     size_t behind = (s->n + STEP) * K;
     bool has_next = s->n + 2 * STEP <= p->N;
-    const char *end = bytes_at(p->w, has_next ? behind + STEP * K : behind);
+    const char *end = stored_at(&w, has_next ? behind + STEP * K : behind);
     struct source from = {.packed = s->packed,
-                          .ahead = has_next ? bytes_at(p->w, behind) : NULL,
+                          .ahead = has_next ? stored_at(&w, behind) : NULL,
                           .asking = (most + blocks - 1) / blocks};
 
-    pack_v4(s->packed, p->w, s->n * K, K);
+    kernels->pack(s->packed, &w, s->n * K, K);
     for (; m + ROWWISE_LANES <= s->M; m += ROWWISE_LANES) {
-        packed_v4(z, s->turned + m * K, &from, end, K);
+        kernels->packed(z, s->turned + m * K, &from, end, K);
         step_block(s, m, ROWWISE_LANES, z);
     }
     step_plainly(s, m);
@@ -421,20 +323,20 @@ static void chunk_nt(const struct rowwise_product *p, size_t m0, size_t M,
                         .m0 = m0,
                         .M = M,
                         .turned = turned,
-                        .packed =
-                            turned + rowwise_scratch(M, K) - packed_floats(K),
+                        .packed = turned + rowwise_scratch(M, K) -
+                                  packed_floats(K, 1),
                         .level = level};
 
     for (size_t m = 0, lanes; m < M; m += lanes) {
         size_t rows = M - m;
 
         lanes = rowwise_lanes(level, rows);
-        rowwise_turn(turned + m * K, p->x + (m0 + m) * p->ldx, p->ldx,
-                     rows < lanes ? rows : lanes, K, lanes, level);
+        rowwise_turn_for(turned + m * K, p->x + (m0 + m) * p->ldx, p->ldx,
+                         rows < lanes ? rows : lanes, K, lanes, p->w, level);
     }
     for (; s.n < p->N; s.n += STEP) {
         s.N = p->N - s.n < STEP ? p->N - s.n : STEP;
-        if (level == ROWWISE_V4 && s.N == STEP && M >= 2 * ROWWISE_LANES)
+        if (level >= ROWWISE_V4 && s.N == STEP && M >= 2 * ROWWISE_LANES)
             step_packed(&s);
         else
             step_plainly(&s, 0);

@@ -33,8 +33,9 @@
 
 enum rowwise_level {
     ROWWISE_PLAIN,
-    ROWWISE_V3, // x86-64 with AVX2 and fused multiplication
-    ROWWISE_V4, // and with AVX-512
+    ROWWISE_V3,   // x86-64 with AVX2 and fused multiplication
+    ROWWISE_V4,   // and with AVX-512
+    ROWWISE_BF16, // and with its instructions for bfloat16
 };
 
 /* What a function is compiled for that is called at a level only. */
@@ -58,6 +59,11 @@ size_t rowwise_lanes(enum rowwise_level level, size_t M);
  * behind M. */
 void rowwise_turn(float *restrict turned, const float *restrict x, size_t ldx,
                   size_t M, size_t K, size_t lanes, enum rowwise_level level);
+
+/* The same in the form that blocks of w read: if w is rounded, x is, too. */
+void rowwise_turn_for(float *restrict turned, const float *restrict x,
+                      size_t ldx, size_t M, size_t K, size_t lanes,
+                      struct weight w, enum rowwise_level level);
 
 /* One block, left turned: z[N,lanes] = W turned for rows first..first+N-1 of W
  * [.,K].  `next` says that the rows behind them are wanted soon. */

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "nn/gemm16.h"
+
 /* Transposition: sixteen by sixteen where registers hold so many, else four by
  * four.  It moves numbers and changes none. */
 #if defined(__GNUC__)
@@ -197,7 +199,7 @@ void rowwise_turn(float *restrict turned, const float *restrict x, size_t ldx,
                   size_t M, size_t K, size_t lanes, enum rowwise_level level)
 {
     assert(M <= lanes);
-    if (level == ROWWISE_V4)
+    if (level >= ROWWISE_V4)
         turn_v4(turned, x, ldx, M, K, lanes);
     else
         turn_plain(turned, x, ldx, M, K, lanes);
@@ -207,8 +209,38 @@ void rowwise_put_back(float *restrict y, size_t ldy, const float *restrict z,
                       size_t M, size_t N, size_t lanes, bool accumulate,
                       enum rowwise_level level)
 {
-    if (level == ROWWISE_V4)
+    if (level >= ROWWISE_V4)
         put_v4(y, ldy, z, M, N, lanes, accumulate);
     else
         put_plain(y, ldy, z, M, N, lanes, accumulate);
+}
+
+/* ---- factors in bfloat16 ------------------------------------------------- */
+
+NN_CLONES void rowwise_round(float *turned, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)gemm16_nearest(turned[i]) << 16;
+
+        memcpy(&turned[i], &bits, sizeof bits);
+    }
+}
+
+/* A word never lies behind the first of the numbers that it is made of. */
+NN_CLONES void rowwise_pair(float *turned, size_t K, size_t lanes)
+{
+    for (size_t k = 0; k < K; k += 2) {
+        const float *one = turned + k * lanes;
+        float *word = turned + k / 2 * lanes;
+
+#pragma omp simd
+        for (size_t i = 0; i < lanes; i++) {
+            uint32_t low = gemm16_nearest(one[i]), high = 0;
+
+            if (k + 1 < K)
+                high = gemm16_nearest(one[lanes + i]);
+            low |= high << 16;
+            memcpy(&word[i], &low, sizeof low);
+        }
+    }
 }

@@ -4,6 +4,7 @@
  */
 #include "nn/compare.h"
 
+#include "nn/gemm16.h"
 #include "nn/rowwise.h"
 #include "nn/rowwise_ref.h"
 
@@ -11,6 +12,14 @@
 static const size_t shapes[][3] = {
     {1, 1, 1},    {1, 5, 16},  {3, 24, 17},   {16, 25, 33},  {17, 23, 15},
     {32, 48, 64}, {33, 13, 7}, {70, 49, 100}, {5, 12, 1000}, {40, 3, 6000}};
+
+/* How weights are kept; both factors of the last are rounded. */
+enum kind {
+    FLOATS,
+    NARROW,
+    ROUNDED,
+    KINDS
+};
 
 struct matrices {
     size_t M, N, K;
@@ -20,8 +29,17 @@ struct matrices {
     float *scratch;
 };
 
-/* Every weight is a bfloat16, so that both kinds have one twin. */
-static struct matrices make(const size_t *shape, struct rng *rng, bool is_bf16)
+static double rounded(float x)
+{
+    uint32_t bits = (uint32_t)gemm16_nearest(x) << 16;
+
+    memcpy(&x, &bits, sizeof x);
+    return (double)x;
+}
+
+/* Every weight is a bfloat16, so that all kinds have one twin. */
+static struct matrices make(const size_t *shape, struct rng *rng,
+                            enum kind kind)
 {
     struct matrices p = {.M = shape[0], .N = shape[1], .K = shape[2]};
 
@@ -40,10 +58,15 @@ static struct matrices make(const size_t *shape, struct rng *rng, bool is_bf16)
         memcpy(&p.w.f[i], &bits, sizeof bits);
         p.w.d[i] = (double)p.w.f[i];
     }
-    if (is_bf16)
+    if (kind == NARROW)
         p.weight.bf16 = p.narrow;
     else
         p.weight.f32 = p.w.f;
+    if (kind != ROUNDED)
+        return p;
+    p.weight.rounded = p.narrow;
+    for (size_t i = 0; i < p.x.n; i++)
+        p.x.d[i] = rounded(p.x.f[i]);
     return p;
 }
 
@@ -70,9 +93,9 @@ static struct rowwise_product product(const struct matrices *p, bool accumulate)
 }
 
 static void check_twin(const size_t *shape, enum rowwise_level level,
-                       bool is_bf16, bool accumulate, struct rng *rng)
+                       enum kind kind, bool accumulate, struct rng *rng)
 {
-    struct matrices p = make(shape, rng, is_bf16);
+    struct matrices p = make(shape, rng, kind);
     struct rowwise_product r = product(&p, accumulate);
 
     rowwise_nt(&r, p.scratch, level);
@@ -89,16 +112,16 @@ static void test_twin(void **state)
     rng_init(&rng, 5, RNG_TEST, 0, 0);
     for (int level = ROWWISE_PLAIN; level <= (int)rowwise_level(); level++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            for (int way = 0; way < 4; way++)
-                check_twin(shapes[i], (enum rowwise_level)level, way & 1,
-                           way & 2, &rng);
+            for (int way = 0; way < 2 * KINDS; way++)
+                check_twin(shapes[i], (enum rowwise_level)level,
+                           (enum kind)(way / 2), way % 2, &rng);
 }
 
 /* Each row alone, and every window of rows, against all at once. */
 static void check_company(const size_t *shape, enum rowwise_level level,
-                          bool is_bf16, struct rng *rng)
+                          enum kind kind, struct rng *rng)
 {
-    struct matrices p = make(shape, rng, is_bf16);
+    struct matrices p = make(shape, rng, kind);
     struct rowwise_product r = product(&p, false);
     float *alone = mem_calloc(p.M * p.N, sizeof *alone);
 
@@ -126,9 +149,9 @@ static void test_company(void **state)
     rng_init(&rng, 6, RNG_TEST, 0, 0);
     for (int level = ROWWISE_PLAIN; level <= (int)rowwise_level(); level++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            for (int is_bf16 = 0; is_bf16 < 2; is_bf16++)
-                check_company(shapes[i], (enum rowwise_level)level, is_bf16,
-                              &rng);
+            for (int kind = 0; kind < KINDS; kind++)
+                check_company(shapes[i], (enum rowwise_level)level,
+                              (enum kind)kind, &rng);
 }
 
 /* Both kinds of one weight give the same bits, and a part of wider matrices
@@ -142,7 +165,7 @@ static void test_parts(void **state)
 
     (void)state;
     rng_init(&rng, 7, RNG_TEST, 0, 0);
-    p = make(shape, &rng, true);
+    p = make(shape, &rng, NARROW);
     struct rowwise_product r = product(&p, false);
     float *part = mem_calloc(p.M * 40, sizeof *part);
 
@@ -164,16 +187,13 @@ static void test_parts(void **state)
 }
 
 /* A block left turned has the bits of the product. */
-static void test_block(void **state)
+static void check_block(enum kind kind, struct rng *rng)
 {
     static const size_t shape[] = {29, 61, 40};
     enum rowwise_level level = rowwise_level();
     struct matrices p;
-    struct rng rng;
 
-    (void)state;
-    rng_init(&rng, 8, RNG_TEST, 0, 0);
-    p = make(shape, &rng, false);
+    p = make(shape, rng, kind);
     struct rowwise_product r = product(&p, false);
     float *turned = mem_calloc(ROWWISE_LANES * p.K, sizeof *turned);
     float *z = mem_calloc(ROWWISE_LANES * p.N, sizeof *z);
@@ -185,7 +205,8 @@ static void test_block(void **state)
 
         lanes = rowwise_lanes(level, rows);
         rows = rows < lanes ? rows : lanes;
-        rowwise_turn(turned, p.x.f + m * p.K, p.K, rows, p.K, lanes, level);
+        rowwise_turn_for(turned, p.x.f + m * p.K, p.K, rows, p.K, lanes,
+                         p.weight, level);
         rowwise_block(z, turned, p.weight, 0, 40, p.K, lanes, true, level);
         rowwise_block(z + 40 * lanes, turned, p.weight, 40, p.N - 40, p.K,
                       lanes, false, level);
@@ -199,13 +220,48 @@ static void test_block(void **state)
     unmake(&p);
 }
 
+static void test_block(void **state)
+{
+    struct rng rng;
+
+    (void)state;
+    rng_init(&rng, 8, RNG_TEST, 0, 0);
+    for (int kind = 0; kind < KINDS; kind++)
+        check_block((enum kind)kind, &rng);
+}
+
+/* What is no number stays none, also where factors are rounded. */
+static void test_no_number(void **state)
+{
+    static const size_t shape[] = {2, 3, 5};
+    static const float strange[] = {NAN, INFINITY};
+
+    (void)state;
+    for (int level = ROWWISE_PLAIN; level <= (int)rowwise_level(); level++)
+        for (size_t i = 0; i < 2 * KINDS; i++) {
+            struct matrices p;
+            struct rng rng;
+
+            rng_init(&rng, 9, RNG_TEST, 0, 0);
+            p = make(shape, &rng, (enum kind)(i / 2));
+            struct rowwise_product r = product(&p, false);
+
+            p.x.f[p.K + 4] = strange[i % 2];
+            rowwise_nt(&r, p.scratch, (enum rowwise_level)level);
+            for (size_t n = 0; n < p.N; n++) {
+                assert_true(isfinite(p.y.f[n]));
+                assert_false(isfinite(p.y.f[p.N + n]));
+            }
+            unmake(&p);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_twin),
-        cmocka_unit_test(test_company),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_block),
+        cmocka_unit_test(test_twin),      cmocka_unit_test(test_company),
+        cmocka_unit_test(test_parts),     cmocka_unit_test(test_block),
+        cmocka_unit_test(test_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
