@@ -13,8 +13,8 @@
  *     --top-k N, --top-p X
  *     --check 1     also the largest |log-prob drawn - log-prob in training|
  *
- * With bf16 the weights are kept in bfloat16; products are in float.  Prints
- * the formats, the median of the seconds of a run and the tokens drawn in one.
+ * With bf16 the weights are kept in bfloat16, and products round their other
+ * factor to it (--compute bf16); sums are in float.  Prints the formats, the median of the seconds of a run and the tokens drawn in one.
  */
 #include <math.h>
 #include <stdio.h>
@@ -193,7 +193,8 @@ int main(int argc, char **argv)
         return 2;
     }
     measure_must(checkpoint_read_as(&m, argv[argc - 1], HEAD_LM,
-                                    is_bf16 ? MODEL_BF16 : MODEL_F32, &err),
+                                    is_bf16 ? MODEL_BF16_BY_BF16 : MODEL_F32,
+                                    &err),
                  &err);
     m.config.eos = -1; // every response is drawn to its full length
     m.config.n_stop = 0;

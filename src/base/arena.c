@@ -26,10 +26,11 @@ static struct arena_block *add_block(struct arena *a, size_t room)
 {
     if (room > SIZE_MAX - MEM_ALIGN)
         return NULL;
-    struct arena_block *b = mem_calloc(MEM_ALIGN + room, 1);
+    struct arena_block *b = mem_raw(MEM_ALIGN + room, 1);
     if (b == NULL)
         return NULL;
     b->room = room;
+    b->used = 0;
     b->next = a->block;
     a->block = b;
     return b;

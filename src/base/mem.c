@@ -18,6 +18,15 @@
 #define HUGE_FROM ((size_t)8 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
 
+/* Under a sanitizer raw memory is NaN, and no index of anything. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STALE 0xff
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define STALE 0xff
+#endif
+#endif
+
 static atomic_long allocations; // since the last mem_fail_at()
 static atomic_long fail_left = -1;
 
@@ -31,7 +40,7 @@ static int must_fail(void)
     return atomic_fetch_sub_explicit(&fail_left, 1, memory_order_relaxed) == 0;
 }
 
-void *mem_calloc(size_t n, size_t size)
+void *mem_raw(size_t n, size_t size)
 {
     if (must_fail())
         return NULL;
@@ -48,7 +57,18 @@ void *mem_calloc(size_t n, size_t size)
     if (bytes >= HUGE_FROM)
         (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
-    memset(p, 0, bytes);
+#ifdef STALE
+    memset(p, STALE, bytes);
+#endif
+    return p;
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+    void *p = mem_raw(n, size);
+
+    if (p != NULL)
+        memset(p, 0, n * size);
     return p;
 }
 

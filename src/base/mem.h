@@ -2,8 +2,8 @@
  * mem.h - the one door to the allocator.
  *
  * Nothing else in the tree calls malloc.  Sizes are multiplied with an
- * overflow check, memory is zeroed and aligned to a cache line, and a test
- * can make the n-th allocation fail (tests/oom).
+ * overflow check, memory is zeroed (but for mem_raw()) and aligned to a cache
+ * line, and a test can make the n-th allocation fail (tests/oom).
  */
 #ifndef PLUMB_BASE_MEM_H
 #define PLUMB_BASE_MEM_H
@@ -21,6 +21,9 @@
  * pages where the system has them.
  */
 void *mem_calloc(size_t n, size_t size);
+
+/* The same, not zeroed: for what is written before it is read. */
+void *mem_raw(size_t n, size_t size);
 
 /* One of many small objects (nodes of a document): neither zeroed nor aligned
  * beyond what any object needs.  NULL when memory is short. */

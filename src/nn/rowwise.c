@@ -97,13 +97,25 @@ NN_INLINE const char *stored_at(const struct stored *w, size_t at)
 }
 
 /* Two lines of cache from what lies ahead; one row of sums after the other
- * asks for some, since a burst would keep the loads of the sums waiting.  The
- * other line of a pair the processor brings by itself: what is asked for takes
- * one of the few places where a load waits for memory. */
-NN_INLINE const char *look_ahead(const char *ahead)
+ * asks for some, since a burst would keep the loads of the sums waiting. */
+NN_INLINE const char *look_ahead(const char *ahead, size_t other)
 {
     PREFETCH(ahead);
+    PREFETCH(ahead + other);
     return ahead + 128;
+}
+
+/* Where the other line of a pair lies that is to be asked for, too.  Intel's
+ * processors bring it by themselves, and what is asked for takes one of the few
+ * places where a load waits for memory: there it is the same line.  On AMD's,
+ * 16 rows take 1.5 times as long without. */
+static size_t other_line(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    return __builtin_cpu_is("intel") ? 0 : 64;
+#else
+    return 64;
+#endif
 }
 
 /* What a tile reads: rows of W from number `at` on as they lie, or as pack()
@@ -114,6 +126,7 @@ struct source {
     const float *packed; // [lines,columns,LINE] words, or NULL
     const char *ahead;   // or NULL
     size_t asking;       // pairs of lines of cache that a line asks for
+    size_t other;        // other_line()
 };
 
 /* As many of these as tiles of so many columns read meanwhile. */
@@ -304,7 +317,8 @@ static void step_packed(const struct at_step *s)
     const char *end = stored_at(&w, has_next ? behind + STEP * K : behind);
     struct source from = {.packed = s->packed,
                           .ahead = has_next ? stored_at(&w, behind) : NULL,
-                          .asking = (most + blocks - 1) / blocks};
+                          .asking = (most + blocks - 1) / blocks,
+                          .other = other_line()};
 
     kernels->pack(s->packed, &w, s->n * K, K);
     for (; m + ROWWISE_LANES <= s->M; m += ROWWISE_LANES) {

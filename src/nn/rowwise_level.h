@@ -101,7 +101,7 @@ INLINE void LEVEL(line_sums)(vec *restrict sum, struct walk *x, size_t line,
         vec a[2 * PARTS];
 
         if (k < asking)
-            x->from.ahead = look_ahead(x->from.ahead);
+            x->from.ahead = look_ahead(x->from.ahead, x->from.other);
         UNROLL
         for (size_t j = 0; j < parts; j++)
             memcpy(&a[j], x->turned + j * VECTOR, sizeof a[j]);
@@ -155,7 +155,8 @@ INLINE void LEVEL(run)(float *restrict z, const float *restrict turned,
                        size_t parts, size_t columns, bool is_narrow, bool next)
 {
     /* As much is asked for as is read. */
-    struct source from = {.w = w, .asking = asking_of(w, columns, PER)};
+    struct source from = {
+        .w = w, .asking = asking_of(w, columns, PER), .other = other_line()};
     size_t n = 0;
 
     for (; n + columns <= N; n += columns) {

@@ -37,9 +37,28 @@ static void test_zeroed_and_aligned(void **state)
     }
 }
 
+/* As the zeroed ones in all but the zeros, which cannot be promised either. */
+static void test_raw(void **state)
+{
+    static const size_t sizes[] = {0, 1, 300, ((size_t)9 << 20) + 5};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *p = mem_raw(sizes[i], 1);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % MEM_ALIGN, 0);
+        memset(p, 0xA5, sizes[i]);
+        mem_free(p);
+    }
+    mem_fail_at(0);
+    assert_null(mem_raw(3, 5));
+    assert_int_equal(mem_count(), 1);
+    mem_fail_at(-1);
+}
+
 static void test_overflow(void **state)
 {
     (void)state;
+    assert_null(mem_raw(SIZE_MAX / 2, 3));
     assert_null(mem_calloc(SIZE_MAX / 2, 3));
     assert_null(mem_calloc(SIZE_MAX, SIZE_MAX));
     size_t product = 5;
@@ -138,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeroed_and_aligned),
+        cmocka_unit_test(test_raw),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_room),

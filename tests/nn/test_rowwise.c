@@ -238,7 +238,7 @@ static void test_no_number(void **state)
 
     (void)state;
     for (int level = ROWWISE_PLAIN; level <= (int)rowwise_level(); level++)
-        for (size_t i = 0; i < 2 * KINDS; i++) {
+        for (size_t i = 0; i < (size_t)2 * KINDS; i++) {
             struct matrices p;
             struct rng rng;
 
@@ -250,7 +250,7 @@ static void test_no_number(void **state)
             rowwise_nt(&r, p.scratch, (enum rowwise_level)level);
             for (size_t n = 0; n < p.N; n++) {
                 assert_true(isfinite(p.y.f[n]));
-                assert_false(isfinite(p.y.f[p.N + n]));
+                assert_true(!isfinite(p.y.f[p.N + n]));
             }
             unmake(&p);
         }
