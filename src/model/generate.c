@@ -98,8 +98,8 @@ static enum status engine_place(struct engine *e, struct arena *arena,
                   nexttoken_floats(e->run->head.V, e->run->head.C, e->n), err));
     nexttoken_place(&e->next, &e->run->head, e->n, room);
     TRY(transformer_step_place(&e->step, m, N, e->n, e->run->T, arena, err));
-    TRY(generate_cache_place(&e->cache, transformer_page_floats(&m->config),
-                             e->n, e->run->T, arena, err));
+    TRY(generate_cache_place(&e->cache, transformer_page_floats(m), e->n,
+                             e->run->T, arena, err));
     for (size_t i = 0; i < e->n; i++) {
         e->slot[i] = (struct slot){.donor = NOBODY};
         TRY(generate_cache_table(&e->slot[i].table, &e->cache, err));
@@ -562,7 +562,7 @@ double generate_bytes(const struct model_config *c, size_t rank, size_t n,
     size_t pages = slots * ((T + PAGED_ROWS - 1) / PAGED_ROWS) + 1;
     double row = (double)(2 * c->C + (c->H + 2 * c->G) * c->D + c->H * c->D +
                           variant_up_width(c) + c->F + rank);
-    double floats = (double)pages * (double)transformer_page_floats(c) +
+    double floats = (double)pages * (double)transformer_page_floats(&shape) +
                     (double)N * row + (double)linear_rows_scratch(&shape, N) +
                     (double)nexttoken_floats(c->V, c->C, slots);
 

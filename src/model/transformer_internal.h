@@ -15,11 +15,11 @@
 #define PLUMB_MODEL_TRANSFORMER_INTERNAL_H
 
 #include "model/transformer.h"
-#include "nn/paged.h"
+#include "nn/paged16.h"
 #include "nn/rowwise.h"
 
-/* A page holds all layers: layer l's part lies at l * paged_floats(G, D). */
-size_t transformer_page_floats(const struct model_config *c);
+/* A page holds all layers; in bfloat16 (nn/paged16.h) where products are. */
+size_t transformer_page_floats(const struct model *m);
 
 /* Rows of one step. */
 struct step_rows {

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "model/linear.h"
@@ -10,9 +11,24 @@ static size_t qkv_width(const struct model_config *c)
     return (c->H + 2 * c->G) * c->D;
 }
 
-size_t transformer_page_floats(const struct model_config *c)
+/* Keys and values are kept as products are computed. */
+static bool keeps_bf16(const struct model *m)
 {
-    return c->L * paged_floats(c->G, c->D);
+    return m->rounded != NULL;
+}
+
+/* Floats of one page of one layer. */
+static size_t layer_floats(const struct model *m)
+{
+    const struct model_config *c = &m->config;
+
+    return keeps_bf16(m) ? paged16_floats(c->G, c->D)
+                         : paged_floats(c->G, c->D);
+}
+
+size_t transformer_page_floats(const struct model *m)
+{
+    return m->config.L * layer_floats(m);
 }
 
 enum status transformer_step_place(struct step *s, const struct model *m,
@@ -29,7 +45,7 @@ enum status transformer_step_place(struct step *s, const struct model *m,
     TRY(ARENA_NEW(arena, out.up, N * variant_up_width(c), err));
     TRY(ARENA_NEW(arena, out.act, N * c->F, err));
     TRY(ARENA_NEW(arena, out.hidden, n_last * c->C, err));
-    TRY(ARENA_NEW(arena, out.scores, paged_scratch(T), err));
+    TRY(ARENA_NEW(arena, out.scores, paged16_scratch(T), err));
     TRY(ARENA_NEW(arena, out.scratch, linear_rows_scratch(m, N), err));
     *s = out;
     return OK;
@@ -45,14 +61,20 @@ static void project(const struct step *s, float *y, const float *x,
 }
 
 static void store(const struct step *s, const struct step_rows *rows,
-                  const struct model_config *c, size_t offset)
+                  const struct model *m, size_t offset)
 {
+    const struct model_config *c = &m->config;
+
     for (size_t n = 0; n < rows->N; n++) {
         size_t t = (size_t)rows->position[n];
         const float *key = s->qkv + n * qkv_width(c) + c->H * c->D;
+        const float *value = key + c->G * c->D;
+        float *page = rows->table[n][t / PAGED_ROWS] + offset;
 
-        paged_store(rows->table[n][t / PAGED_ROWS] + offset, t % PAGED_ROWS,
-                    key, key + c->G * c->D, c->G, c->D);
+        if (keeps_bf16(m))
+            paged16_store(page, t % PAGED_ROWS, key, value, c->G, c->D);
+        else
+            paged_store(page, t % PAGED_ROWS, key, value, c->G, c->D);
     }
 }
 
@@ -77,27 +99,39 @@ static void narrow(const struct step *s, const struct step_rows *rows,
     }
 }
 
+/* Row `n` of the buffers over the positions up to that of row `row`. */
+static void attend(const struct step *s, const struct step_rows *rows,
+                   const struct model *m, size_t offset, size_t n, size_t row)
+{
+    const struct model_config *c = &m->config;
+    size_t len = (size_t)rows->position[row] + 1;
+    float *out = s->attn + n * c->H * c->D;
+    const float *query = s->qkv + n * qkv_width(c);
+
+    if (keeps_bf16(m))
+        paged16_attend(out, query, rows->table[row], offset, len, c->H, c->G,
+                       c->D, s->scores, s->level);
+    else
+        paged_attend(out, query, rows->table[row], offset, len, c->H, c->G,
+                     c->D, s->scores);
+}
+
 static void layer(const struct step *s, const struct model *m,
                   const struct step_rows *rows, size_t l)
 {
     const struct model_config *c = &m->config;
-    size_t offset = l * paged_floats(c->G, c->D);
+    size_t offset = l * layer_floats(m);
     bool is_end = l + 1 == c->L;
     size_t N = is_end ? rows->n_last : rows->N;
 
     variant_norm_forward(s->norm, NULL, s->x, m, PARAM_NORM1, l, rows->N);
     project(s, s->qkv, s->norm, m, PARAM_Q, l, rows->N, false);
     variant_qk_forward(s->qkv, NULL, m, l, rows->position, rows->N);
-    store(s, rows, c, offset);
+    store(s, rows, m, offset);
     if (is_end)
         narrow(s, rows, c);
-    for (size_t n = 0; n < N; n++) {
-        size_t row = row_at(rows, is_end, n);
-
-        paged_attend(s->attn + n * c->H * c->D, s->qkv + n * qkv_width(c),
-                     rows->table[row], offset, (size_t)rows->position[row] + 1,
-                     c->H, c->G, c->D, s->scores);
-    }
+    for (size_t n = 0; n < N; n++)
+        attend(s, rows, m, offset, n, row_at(rows, is_end, n));
     project(s, s->x, s->attn, m, PARAM_O, l, N, true);
 
     variant_norm_forward(s->norm, NULL, s->x, m, PARAM_NORM2, l, N);

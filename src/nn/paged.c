@@ -5,10 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "nn/fastmath.h"
+#include "nn/paged_softmax.h"
 
-/* Scores behind the row's own position; the exponential is exactly 0. */
-#define MASKED (-1e30f)
 /* Sums that run side by side, so that one does not wait for the other. */
 #define CHAINS 4
 /* Channels whose sums stay in registers. */
@@ -64,37 +62,6 @@ NN_INLINE void page_scores(float *restrict score, const float *restrict query,
 #pragma omp simd
     for (size_t i = 0; i < ROWS; i++)
         score[i] = (sum[0][i] + sum[1][i]) + (sum[2][i] + sum[3][i]);
-}
-
-/* Scores become exponentials of their distance to the greatest; their sum. */
-NN_INLINE float exponentials(float *restrict score, size_t len, float scale)
-{
-    size_t n = paged_scratch(len);
-    float lane[ROWS], sum[ROWS] = {0};
-    float max = MASKED, total = 0;
-
-    for (size_t s = len; s < n; s++)
-        score[s] = MASKED;
-    for (size_t i = 0; i < ROWS; i++)
-        lane[i] = MASKED;
-    for (size_t s = 0; s < n; s += ROWS)
-#pragma omp simd
-        for (size_t i = 0; i < ROWS; i++)
-            lane[i] = score[s + i] > lane[i] ? score[s + i] : lane[i];
-    for (size_t i = 0; i < ROWS; i++)
-        max = lane[i] > max ? lane[i] : max;
-    max *= scale;
-    for (size_t s = 0; s < n; s += ROWS)
-#pragma omp simd
-        for (size_t i = 0; i < ROWS; i++) {
-            float e = fastmath_exp(score[s + i] * scale - max);
-
-            score[s + i] = e;
-            sum[i] += e;
-        }
-    for (size_t i = 0; i < ROWS; i++)
-        total += sum[i];
-    return total;
 }
 
 /* Channels d..d+width-1 of a head: out = factor sum_s p[s] value[s]. */
