@@ -140,11 +140,13 @@ static enum status check_settings(const struct options *o, struct err *err)
     struct mix mix;
     struct sft_config sft = o->v.sft;
     enum run_mode mode;
+    struct ppo_config ppo = o->v.ppo;
     sft.tokenizer = "world";
+    ppo.reward_model = "reward";
     TRY(session_mode(&mode, o, err));
     TRY(sft_check(&sft, err));
     TRY(demo_mix(&mix, o, err));
-    return ppo_check(&o->v.ppo, err);
+    return ppo_check(&ppo, err);
 }
 
 enum status cmd_demo(struct options *o, struct err *err)

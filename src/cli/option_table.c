@@ -433,8 +433,8 @@ static const struct option last[] = {
 
     /* generation */
     PATH("generate.model", 'm', generate.model,
-         "model folder, run, GGUF file or ORG/NAME", FOR_GENERATE,
-         OPTION_NEEDED, PARENT_MODEL),
+         "model folder, run, GGUF file or ORG/NAME", FOR_GENERATE, 0,
+         PARENT_MODEL),
     TEXT("generate.prompt", generate.prompt, NULL, "one prompt", FOR_GENERATE,
          0),
     TEXT("generate.prompt_ids", generate.prompt_ids, NULL,
@@ -468,7 +468,7 @@ static const struct option last[] = {
 
     /* scores */
     PATH("score.model", 'm', score.model, "reward model or its run", FOR_SCORE,
-         OPTION_NEEDED, PARENT_REWARD),
+         0, PARENT_REWARD),
     PATH("score.data", 'd', score.data, "records with responses, JSON Lines",
          FOR_SCORE, OPTION_NEEDED, PARENT_FILE),
 
@@ -557,15 +557,16 @@ static const struct option last[] = {
            0),
 };
 
-#define PARTS 5
+#define PARTS 6
 
 static void list_parts(struct option_rows part[PARTS])
 {
     part[0] = (struct option_rows){first, sizeof first / sizeof *first};
     part[1] = option_table_ppo();
-    part[2] = (struct option_rows){last, sizeof last / sizeof *last};
-    part[3] = option_table_label();
-    part[4] = option_table_watch();
+    part[2] = option_table_outside();
+    part[3] = (struct option_rows){last, sizeof last / sizeof *last};
+    part[4] = option_table_label();
+    part[5] = option_table_watch();
 }
 
 size_t option_count(void)

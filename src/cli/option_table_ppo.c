@@ -20,7 +20,7 @@ static const struct option rows[] = {
     PATH("ppo.reward_model", 0, ppo.reward_model,
          "reward model or its run; it may have another tokenizer than the "
          "policy",
-         FOR_PPO, NEEDED, PARENT_REWARD),
+         FOR_PPO, RECORDED, PARENT_REWARD),
     MEMBER(2),
     MEMBER(3),
     MEMBER(4),
@@ -166,7 +166,8 @@ static const struct option rows[] = {
     INT("ppo.norm_prompts", ppo.norm_prompts, "256", 2, 1000000,
         "reference samples that fix the score's scale", FOR_PPO, RECORDED),
     BOOL("ppo.value_init_reward", ppo.value_init_reward, "true",
-         "the value model starts from the reward model, not the policy",
+         "the value model starts from the reward model, not the policy; from "
+         "the policy where a program is in its place",
          FOR_PPO, RECORDED),
     BOOL("ppo.value_trunk", ppo.value_trunk, "false",
          "value head on the policy's own trunk: one pass gives both, and the "

@@ -10,6 +10,7 @@
 
 #include "eval/probe.h"
 #include "io/import_csv.h"
+#include "io/outside.h"
 #include "rlhf/corpus.h"
 #include "rlhf/ppo.h"
 #include "rlhf/reward_model.h"
@@ -173,6 +174,13 @@ struct label_values {
     bool adaptive;
 };
 
+/* Programs in place of models. */
+struct outside_values {
+    struct outside_config reward, policy; // each with what follows
+    int64_t batch;
+    double timeout;
+};
+
 struct option_values {
     struct common_values common;
     struct data_config data;
@@ -196,6 +204,7 @@ struct option_values {
     struct label_values label;
     struct watch_values watch;
     struct lint_values lint;
+    struct outside_values outside;
 };
 
 #endif

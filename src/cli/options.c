@@ -296,11 +296,22 @@ static enum status apply_given(struct options *o, bool choosers_only,
     return OK;
 }
 
+/* What is said once of both programs, and what a stage is given of them. */
+static void complete_outside(struct option_values *v)
+{
+    struct outside_values *outside = &v->outside;
+    outside->reward.batch = outside->policy.batch = outside->batch;
+    outside->reward.timeout = outside->policy.timeout = outside->timeout;
+    v->ppo.reward_command = outside->reward;
+}
+
 enum status options_apply(struct options *o, struct err *err)
 {
     TRY(apply_given(o, true, err));
     TRY(bundle_apply(o, err));
-    return apply_given(o, false, err);
+    TRY(apply_given(o, false, err));
+    complete_outside(&o->v);
+    return OK;
 }
 
 enum status options_check_needed(const struct options *o, unsigned command,

@@ -363,8 +363,11 @@ static enum status find_company(struct company *out, const struct material *m,
     struct company x = {.reference = m->shape, .has_value = !c->value_trunk};
     if (c->reference)
         TRY(read_shape(&x.reference, c->reference, HEAD_LM, err));
-    TRY(read_shape(&x.reward, c->reward_model, HEAD_SCORE, err));
-    x.value = c->value_init_reward && x.has_value ? x.reward : m->shape;
+    bool has_reward = c->reward_model != NULL; // else a program, its own affair
+    if (has_reward)
+        TRY(read_shape(&x.reward, c->reward_model, HEAD_SCORE, err));
+    x.value =
+        c->value_init_reward && x.has_value && has_reward ? x.reward : m->shape;
     x.value.head = HEAD_SCORE;
     x.value_trainable = (double)x.value.C;
     if (x.has_value && m->adapter->rank > 0) {
@@ -377,8 +380,11 @@ static enum status find_company(struct company *out, const struct material *m,
     double own = trunk(&m->shape);
     double value = x.has_value ? trunk(&x.value) / own : 0;
     /* The policy as it is and as it was an iteration ago, and the others. */
-    x.forward = 2 + trunk(&x.reference) / own + trunk(&x.reward) / own + value;
-    x.rewards = weights(&x.reward, m->precision);
+    x.forward = 2 + trunk(&x.reference) / own + value;
+    if (has_reward) {
+        x.forward += trunk(&x.reward) / own;
+        x.rewards = weights(&x.reward, m->precision);
+    }
     for (size_t k = 0; k < ENSEMBLE_MAX - 1; k++) {
         struct model_config more;
         if (c->more_reward_models[k] == NULL)

@@ -6,14 +6,19 @@
 #include "base/mem.h"
 
 enum status best_of_open(struct best_of *out, const struct speaker *s,
-                         const char *reward_model, size_t n, int precision,
+                         const char *reward_model,
+                         const struct outside_config *command, size_t n,
+                         int precision, const struct context *context,
                          struct err *err)
 {
     const struct reward_policy policy = {s->tokenizer, s->chat,
                                          s->model.config.eos};
     *out = (struct best_of){.n = n};
-    return reward_reader_open(&out->reader, reward_model, &policy, precision,
-                              err);
+    return reward_model != NULL
+               ? reward_reader_open(&out->reader, reward_model, &policy,
+                                    precision, err)
+               : reward_reader_open_command(&out->reader, command, &policy,
+                                            context, err);
 }
 
 void best_of_close(struct best_of *b)
@@ -26,6 +31,7 @@ struct given {
     size_t *prompt;
     struct sequence *seq;
     bool *is_eos;
+    const char **text;
     double *score;
 };
 
@@ -34,6 +40,7 @@ static void given_free(struct given *g)
     mem_free(g->prompt);
     mem_free(g->seq);
     mem_free(g->is_eos);
+    mem_free(g->text);
     mem_free(g->score);
 }
 
@@ -45,11 +52,15 @@ static enum status given_make(struct given *g,
     TRY(MEM_NEW(g->prompt, all, err));
     TRY(MEM_NEW(g->seq, all, err));
     TRY(MEM_NEW(g->is_eos, all, err));
+    TRY(MEM_NEW(g->text, all, err));
     TRY(MEM_NEW(g->score, all, err));
     for (size_t i = 0; i < all; i++) {
-        const struct ids *prompt = &ids[i / per_prompt];
         g->prompt[i] = i / per_prompt;
         g->is_eos[i] = reply[i].is_eos;
+        g->text[i] = buf_text(&reply[i].text);
+        if (ids == NULL)
+            continue;
+        const struct ids *prompt = &ids[i / per_prompt];
         g->seq[i] = (struct sequence){prompt->id, prompt->n, reply[i].ids.id,
                                       reply[i].ids.n};
     }
@@ -86,6 +97,7 @@ enum status best_of_choose(struct speaker_reply *reply, const struct best_of *b,
                                          .prompt = g.prompt,
                                          .seq = g.seq,
                                          .is_eos = g.is_eos,
+                                         .text = ids == NULL ? g.text : NULL,
                                          .n = all};
     TRY_DONE(reward_reader_score(g.score, &b->reader, &given, context, err));
     for (size_t i = 0; i < all; i++)

@@ -3,7 +3,8 @@
  * best.
  *
  *     struct best_of b;
- *     TRY(best_of_open(&b, &speaker, "D/reward", 16, precision, err));
+ *     TRY(best_of_open(&b, &speaker, "D/reward", NULL, 16, precision, context,
+ *                      err));
  *     ... speaker_reply() draws keep * b.n replies to each prompt ...
  *     TRY(best_of_choose(reply, &b, prompts, context, err));
  *     best_of_close(&b);
@@ -19,9 +20,12 @@ struct best_of {
     size_t n; // replies of which one is kept
 };
 
-/* The model that run_find_model() finds; it may have another tokenizer. */
+/* The model that run_find_model() finds, which may have another tokenizer, or
+ * with `reward_model` NULL the program `command`. */
 enum status best_of_open(struct best_of *out, const struct speaker *s,
-                         const char *reward_model, size_t n, int precision,
+                         const char *reward_model,
+                         const struct outside_config *command, size_t n,
+                         int precision, const struct context *context,
                          struct err *err) MUST_CHECK;
 void best_of_close(struct best_of *b);
 
@@ -30,7 +34,7 @@ void best_of_close(struct best_of *b);
  * of every b->n in order the highest stays, the first of equals, and the
  * others are freed: reply[i * keep + k] are left.  `record` [n] are the
  * prompts, of which a reward model with another tokenizer reads the text, and
- * `ids` [n] their tokens.  On failure all replies are still there.
+ * `ids` [n] their tokens, NULL where the speaker is a program.  On failure all replies are still there.
  */
 enum status best_of_choose(struct speaker_reply *reply, const struct best_of *b,
                            const struct record *record, const struct ids *ids,

@@ -60,25 +60,36 @@ static enum status encode_reply(struct encoder *e, const struct record *r,
     return OK;
 }
 
+enum status corpus_find_cut(bool cut[DATASET_RESPONSES_MAX],
+                            const struct record *r, struct err *err)
+{
+    struct json *extra;
+    for (size_t k = 0; k < DATASET_RESPONSES_MAX; k++)
+        cut[k] = false;
+    /* Most records do not say how their responses ended. */
+    if (r->extra == NULL || strstr(r->extra, "\"finish\"") == NULL)
+        return OK;
+    TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
+    const struct json *finish = json_get(extra, "finish");
+    for (size_t k = 0; k < r->n_responses || k == 0; k++)
+        cut[k] = is_cut(finish, k);
+    json_free(extra);
+    return OK;
+}
+
 static enum status encode_replies(struct encoder *e, const struct record *r,
                                   struct err *err)
 {
-    enum status status = OK;
-    struct json *extra = NULL;
+    bool cut[DATASET_RESPONSES_MAX];
     e->replies.n = e->n_replies = 0;
     if (e->no_replies)
         return OK;
-    /* Most records do not say how their responses ended. */
-    if (r->extra != NULL && strstr(r->extra, "\"finish\"") != NULL)
-        TRY(json_parse(&extra, r->extra, strlen(r->extra), "its members", err));
-    const struct json *finish = json_get(extra, "finish");
+    TRY(corpus_find_cut(cut, r, err));
     if (r->n_responses == 0 && r->response != NULL)
-        TRY_DONE(encode_reply(e, r, r->response, is_cut(finish, 0), err));
+        return encode_reply(e, r, r->response, cut[0], err);
     for (size_t k = 0; k < r->n_responses; k++)
-        TRY_DONE(encode_reply(e, r, r->responses[k], is_cut(finish, k), err));
-done:
-    json_free(extra);
-    return status;
+        TRY(encode_reply(e, r, r->responses[k], cut[k], err));
+    return OK;
 }
 
 /* Is there nothing of a sequence, so that no state can be read from it? */

@@ -59,6 +59,11 @@ enum status corpus_encode(struct corpus *out, const struct dataset *data,
                           const struct tokenizer *tokenizer, int32_t eos,
                           size_t max_tokens, struct err *err) MUST_CHECK;
 
+/* Which of a record's responses were cut, by its "finish": cut[k] of each, one
+ * where it has `response` alone.  ERR_FORMAT: its members are no JSON. */
+enum status corpus_find_cut(bool cut[DATASET_RESPONSES_MAX],
+                            const struct record *r, struct err *err) MUST_CHECK;
+
 /* What a stage reads. */
 struct corpus_files {
     const char *path;

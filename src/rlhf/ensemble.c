@@ -4,14 +4,19 @@
 #include <string.h>
 
 enum status ensemble_open(struct ensemble *out, const char *const *path,
-                          size_t n, const struct reward_policy *policy,
-                          int precision, struct err *err)
+                          size_t n, const struct outside_config *command,
+                          const struct reward_policy *policy, int precision,
+                          const struct context *context, struct err *err)
 {
     struct ensemble e = {.n = 0};
     assert(n >= 1 && n <= ENSEMBLE_MAX);
     while (e.n < n) {
-        enum status status = reward_reader_open(&e.member[e.n], path[e.n],
-                                                policy, precision, err);
+        struct reward_reader *member = &e.member[e.n];
+        enum status status =
+            path[e.n] != NULL
+                ? reward_reader_open(member, path[e.n], policy, precision, err)
+                : reward_reader_open_command(member, command, policy, context,
+                                             err);
         if (status != OK) {
             ensemble_close(&e);
             return status;

@@ -37,11 +37,15 @@ struct ensemble {
     double lambda; // of mean_minus_sd
 };
 
-/* Open n models; the scales are still to be found.  On failure `out` is
- * untouched. */
+/*
+ * Open n models; the scales are still to be found.  path[0] may be NULL: then
+ * the first is the program `command`.  On failure `out` is untouched.
+ */
 enum status ensemble_open(struct ensemble *out, const char *const *path,
-                          size_t n, const struct reward_policy *policy,
-                          int precision, struct err *err) MUST_CHECK;
+                          size_t n, const struct outside_config *command,
+                          const struct reward_policy *policy, int precision,
+                          const struct context *context,
+                          struct err *err) MUST_CHECK;
 /* Fine on a zeroed struct. */
 void ensemble_close(struct ensemble *e);
 

@@ -23,7 +23,8 @@
 struct ppo_config {
     const char *model;        // policy to start from; also the reference
     const char *reference;    // another reference, or NULL: `model`
-    const char *reward_model; // folder or run, any tokenizer
+    const char *reward_model; // folder or run, any tokenizer; NULL: the next
+    struct outside_config reward_command; // a program in place of the model
     const char *more_reward_models[ENSEMBLE_MAX - 1]; // NULL: none
     int ensemble; // enum ensemble_rule of all of them
     double ensemble_lambda;
@@ -51,7 +52,8 @@ struct ppo_config {
                            // beyond the reference's mean length
     int score_norm;        // enum score_norm
     int64_t norm_prompts;  // reference samples behind it
-    bool value_init_reward; // value trunk from the reward model, else policy
+    bool value_init_reward; // value trunk from the reward model, else policy,
+                            // as where a program is in its place
     bool value_trunk; // value head on the policy's own trunk: one pass gives
                       // both, and the value loss moves the policy's trunk too
     bool value_freeze;

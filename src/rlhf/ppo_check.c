@@ -32,9 +32,26 @@ static enum status check_kl(const struct kl_config *c, struct err *err)
     return OK;
 }
 
+/* What says the score. */
+static enum status check_reward(const struct ppo_config *c, struct err *err)
+{
+    const char *command = c->reward_command.command;
+    if (c->reward_model == NULL && command == NULL)
+        return err_set(err, ERR_ARG,
+                       "ppo.reward_model is not set: reward model or its run; "
+                       "or --reward-command, a program in its place");
+    if (c->reward_model != NULL && command != NULL)
+        return err_set(err, ERR_ARG,
+                       "ppo.reward_model = %s and outside.reward_command = %s: "
+                       "only one of them can say the score",
+                       c->reward_model, command);
+    return OK;
+}
+
 enum status ppo_check(const struct ppo_config *c, struct err *err)
 {
     size_t n;
+    TRY(check_reward(c, err));
     TRY(mem_multiply(&n, (size_t)c->batch, (size_t)c->samples, err));
     if ((size_t)c->minibatches > n)
         return err_set(err, ERR_ARG,

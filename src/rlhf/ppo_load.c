@@ -4,6 +4,12 @@
 #include "rlhf/ppo_internal.h"
 #include "rlhf/trainer.h"
 
+/* Does the value model have the reward model's trunk? */
+static bool starts_from_reward(const struct ppo_config *c)
+{
+    return c->value_init_reward && !c->value_trunk && c->reward_model != NULL;
+}
+
 /* The reward models, which may read another tokenizer's tokens than the policy
  * says; a value model judges the policy's own. */
 static enum status load_reward_model(struct ppo *p, const struct chat *chat,
@@ -17,11 +23,11 @@ static enum status load_reward_model(struct ppo *p, const struct chat *chat,
     for (size_t k = 0; k < ENSEMBLE_MAX - 1; k++)
         if (c->more_reward_models[k] != NULL)
             path[n++] = c->more_reward_models[k];
-    TRY(ensemble_open(&p->reward, path, n, &policy, p->stage->precision, err));
+    TRY(ensemble_open(&p->reward, path, n, &c->reward_command, &policy,
+                      p->stage->precision, p->context, err));
     p->reward.rule = c->ensemble;
     p->reward.lambda = c->ensemble_lambda;
-    if (c->value_init_reward && !c->value_trunk &&
-        !p->reward.member[0].reads_ids)
+    if (starts_from_reward(c) && !p->reward.member[0].reads_ids)
         return err_set(err, ERR_ARG,
                        "%s has another tokenizer or chat template than the "
                        "policy, so the value model cannot start from it; "
@@ -66,12 +72,12 @@ static enum status start_value(struct ppo *p, struct err *err)
 {
     static const struct lora_config head_only = {.rank = 1, .alpha = 1};
     const struct ppo_config *c = p->config;
-    const struct model *from = c->value_init_reward && !c->value_trunk
-                                   ? &p->reward.member[0].model
-                                   : &p->reference;
+    bool is_reward = starts_from_reward(c);
+    const struct model *from =
+        is_reward ? &p->reward.member[0].model : &p->reference;
     if (!c->value_trunk && c->adapter.rank == 0)
-        return model_clone_as_score(
-            &p->value, c->value_init_reward ? from : &p->policy, err);
+        return model_clone_as_score(&p->value, is_reward ? from : &p->policy,
+                                    err);
     TRY(model_share(&p->value, from, HEAD_SCORE, err));
     if (c->value_trunk)
         return model_adapt(&p->value, &head_only, p->stage->seed, err);

@@ -55,8 +55,23 @@ done:
     return status;
 }
 
+enum status reward_reader_open_command(struct reward_reader *out,
+                                       const struct outside_config *command,
+                                       const struct reward_policy *policy,
+                                       const struct context *context,
+                                       struct err *err)
+{
+    struct reward_reader r = {.reads_ids = false};
+    if (policy != NULL)
+        r.policy = *policy;
+    TRY(outside_open(&r.outside, OUTSIDE_REWARD, command, context, err));
+    *out = r;
+    return OK;
+}
+
 void reward_reader_close(struct reward_reader *r)
 {
+    outside_close(r->outside);
     model_free(&r->model);
     tokenizer_free(r->tokenizer);
     memset(r, 0, sizeof *r);
@@ -77,6 +92,12 @@ static enum status make_records(struct record *record,
         record[i].n_responses = 0;
         record[i].extra = replies->is_eos[i] ? NULL : cut;
         record[i].response = NULL;
+        if (replies->text != NULL) {
+            record[i].response = mem_strdup(replies->text[i]);
+            if (record[i].response == NULL)
+                return err_set(err, ERR_MEMORY, "out of memory: a response");
+            continue;
+        }
         TRY(chat_decode(&record[i].response, &r->policy.chat,
                         r->policy.tokenizer, replies->seq[i].response,
                         replies->seq[i].len_response, TEXT_MAX, err));
@@ -92,7 +113,72 @@ enum status reward_reader_encode(struct corpus *out,
                          r->model.config.T_max, err);
 }
 
-/* Decode, encode anew, score. */
+/* ---- a program ----------------------------------------------------------- */
+
+size_t reward_reader_count(const struct record *record, size_t n)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        all += record[i].n_responses > 0 ? record[i].n_responses
+                                         : record[i].response != NULL;
+    return all;
+}
+
+/* The responses of a record as requests; returns how many. */
+static enum status put_requests(struct outside_request *out, size_t *n,
+                                const struct record *r, struct err *err)
+{
+    bool cut[DATASET_RESPONSES_MAX];
+    TRY(corpus_find_cut(cut, r, err));
+    *n = reward_reader_count(r, 1);
+    for (size_t k = 0; k < *n; k++)
+        out[k] = (struct outside_request){
+            .prompt = r->prompt,
+            .dialogue = &r->dialogue,
+            .response = r->n_responses > 0 ? r->responses[k] : r->response,
+            .is_cut = cut[k],
+        };
+    return OK;
+}
+
+enum status reward_reader_ask(double *score, const struct reward_reader *r,
+                              const struct record *record, size_t n,
+                              struct err *err)
+{
+    enum status status = OK;
+    size_t all = reward_reader_count(record, n), some;
+    struct outside_request *request = NULL;
+    struct outside_answer *answer = NULL;
+    TRY_DONE(MEM_NEW(request, all, err));
+    TRY_DONE(MEM_NEW(answer, all, err));
+    for (size_t i = 0, at = 0; i < n; i++, at += some)
+        TRY_DONE(put_requests(request + at, &some, &record[i], err));
+    TRY_DONE(outside_ask(answer, r->outside, request, all, err));
+    for (size_t i = 0; i < all; i++)
+        score[i] = answer[i].score;
+done:
+    mem_free(request);
+    mem_free(answer);
+    return status;
+}
+
+/* ---- texts --------------------------------------------------------------- */
+
+/* Encode anew, score. */
+static enum status score_texts(double *score, const struct reward_reader *r,
+                               const struct dataset *data,
+                               const struct context *context, struct err *err)
+{
+    struct corpus corpus;
+    TRY(reward_reader_encode(&corpus, r, data, err));
+    assert(corpus.n_seq == data->n);
+    enum status status =
+        scorer_score(score, &r->model, corpus.seq, corpus.n_seq, context, err);
+    corpus_free(&corpus);
+    return status;
+}
+
+/* Decode, and let it read the texts. */
 static enum status read_texts(double *score, const struct reward_reader *r,
                               const struct reward_replies *replies,
                               const struct context *context, struct err *err)
@@ -100,15 +186,12 @@ static enum status read_texts(double *score, const struct reward_reader *r,
     static char name[] = "for the reward model";
     enum status status = OK;
     struct dataset data = {.n = replies->n, .path = name};
-    struct corpus corpus = {.n_seq = 0};
     TRY(MEM_NEW(data.record, replies->n, err));
     TRY_DONE(make_records(data.record, r, replies, err));
-    TRY_DONE(reward_reader_encode(&corpus, r, &data, err));
-    assert(corpus.n_seq == replies->n);
-    TRY_DONE(
-        scorer_score(score, &r->model, corpus.seq, corpus.n_seq, context, err));
+    status = r->outside != NULL
+                 ? reward_reader_ask(score, r, data.record, data.n, err)
+                 : score_texts(score, r, &data, context, err);
 done:
-    corpus_free(&corpus);
     for (size_t i = 0; i < replies->n; i++)
         mem_free(data.record[i].response);
     mem_free(data.record);
@@ -119,7 +202,7 @@ enum status reward_reader_score(double *score, const struct reward_reader *r,
                                 const struct reward_replies *replies,
                                 const struct context *context, struct err *err)
 {
-    assert(r->policy.tokenizer != NULL);
+    assert(r->policy.tokenizer != NULL || replies->text != NULL);
     if (!r->reads_ids)
         return read_texts(score, r, replies, context, err);
     for (size_t i = 0; i < replies->n; i++) {

@@ -7,8 +7,9 @@
 #include "io/run.h"
 #include "model/checkpoint.h"
 #include "rlhf/best_of.h"
+#include "rlhf/policy_command.h"
 
-#define REPLY_MAX ((size_t)1 << 20) // bytes of a reply's text
+#define REPLY_MAX ((size_t)8 << 20) // bytes of a reply's text
 #define EXTRA_MAX ((size_t)8 << 20)
 #define CHUNK 256 // prompts generated at a time, a bound on memory
 
@@ -30,8 +31,17 @@ done:
     return status;
 }
 
+enum status speaker_open_command(struct speaker *s,
+                                 const struct outside_config *command,
+                                 const struct context *context, struct err *err)
+{
+    memset(s, 0, sizeof *s);
+    return outside_open(&s->outside, OUTSIDE_POLICY, command, context, err);
+}
+
 void speaker_close(struct speaker *s)
 {
+    outside_close(s->outside);
     tokenizer_free(s->tokenizer);
     model_free(&s->model);
     memset(s, 0, sizeof *s);
@@ -131,22 +141,70 @@ static enum status finish_reply(struct speaker_reply *r,
     return OK;
 }
 
+/* Sample k of prompt i draws from it. */
+static struct rng stream_of(const struct draw *d, size_t i, size_t k)
+{
+    struct rng stream;
+    rng_init(&stream, d->seed, d->purpose, (uint32_t)i, (uint32_t)k);
+    return stream;
+}
+
 size_t speaker_drawn(const struct draw *d)
 {
     return d->samples * (d->best != NULL ? d->best->n : 1);
 }
 
-enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
-                          const struct speaker_prompts *p, const struct draw *d,
-                          struct err *err)
+/* ---- a program in place of the model ------------------------------------- */
+
+static enum status take_answer(struct speaker_reply *r,
+                               struct outside_answer *a, struct err *err)
+{
+    for (size_t t = 0; t < a->n; t++)
+        TRY(ids_push(&r->ids, a->token[t], err));
+    r->logp = a->logp;
+    a->logp = NULL;
+    r->is_eos = !a->is_cut;
+    buf_puts(&r->text, a->response);
+    return buf_status(&r->text, err);
+}
+
+static enum status ask_program(struct speaker_reply *reply,
+                               const struct speaker *s,
+                               const struct speaker_prompts *p,
+                               const struct draw *d, struct err *err)
+{
+    enum status status = OK;
+    size_t drawn = speaker_drawn(d), n = p->n * drawn;
+    struct outside_request *request = NULL;
+    struct outside_answer *answer = NULL;
+    TRY_DONE(MEM_NEW(request, n, err));
+    TRY_DONE(MEM_NEW(answer, n, err));
+    for (size_t j = 0; j < n; j++) {
+        size_t i = j / drawn;
+        request[j] = policy_command_request(
+            &p->record[i], &d->sampling, stream_of(d, p->first + i, j % drawn));
+    }
+    TRY_DONE(outside_ask(answer, s->outside, request, n, err));
+    for (size_t j = 0; j < n && status == OK; j++)
+        status = take_answer(&reply[j], &answer[j], err);
+    for (size_t j = 0; j < n; j++)
+        outside_answer_free(&answer[j]);
+done:
+    mem_free(request);
+    mem_free(answer);
+    return status;
+}
+
+/* ---- both ---------------------------------------------------------------- */
+
+static enum status run_model(struct speaker_reply *reply,
+                             const struct speaker *s,
+                             const struct speaker_prompts *p,
+                             const struct draw *d, struct err *err)
 {
     enum status status = OK;
     size_t max_new = d->sampling.max_new, drawn = speaker_drawn(d);
     struct chunk c;
-    for (size_t i = 0; i < p->n * drawn; i++) {
-        reply[i] = (struct speaker_reply){0};
-        buf_init(&reply[i].text, REPLY_MAX);
-    }
     TRY_DONE(chunk_make(&c, s, p, drawn, max_new, err));
     for (size_t j = 0; j < c.jobs; j++) {
         struct generate_job *job = &c.job[j];
@@ -155,8 +213,7 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
         job->len_prompt = c.prompt[i].n;
         job->token = c.token + j * max_new;
         job->logp = c.logp + j * max_new;
-        rng_init(&job->rng, d->seed, d->purpose, (uint32_t)(p->first + i),
-                 (uint32_t)(j % drawn));
+        job->rng = stream_of(d, p->first + i, j % drawn);
     }
     TRY_DONE(
         generate_run(c.job, c.jobs, &s->model, &d->sampling, d->context, err));
@@ -164,7 +221,21 @@ enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
         TRY_DONE(finish_reply(&reply[j], s, &c.job[j], err));
 done:
     chunk_free(&c);
-    for (size_t i = 0; status != OK && i < p->n * drawn; i++)
+    return status;
+}
+
+enum status speaker_reply(struct speaker_reply *reply, const struct speaker *s,
+                          const struct speaker_prompts *p, const struct draw *d,
+                          struct err *err)
+{
+    size_t n = p->n * speaker_drawn(d);
+    for (size_t i = 0; i < n; i++) {
+        reply[i] = (struct speaker_reply){0};
+        buf_init(&reply[i].text, REPLY_MAX);
+    }
+    enum status status = s->outside != NULL ? ask_program(reply, s, p, d, err)
+                                            : run_model(reply, s, p, d, err);
+    for (size_t i = 0; status != OK && i < n; i++)
         speaker_free_reply(&reply[i]);
     return status;
 }
@@ -234,35 +305,76 @@ done:
     return status;
 }
 
+/* Prompts of a file: as records, and for a model as tokens, too. */
+struct prompt_file {
+    struct dataset data;
+    struct corpus corpus; // not of a program
+};
+
+static void prompt_file_free(struct prompt_file *f)
+{
+    corpus_free(&f->corpus);
+    dataset_free(&f->data);
+}
+
+static enum status prompt_file_load(struct prompt_file *f,
+                                    const struct speaker *s, const char *path,
+                                    const struct data_config *c,
+                                    const struct context *context,
+                                    struct err *err)
+{
+    struct data_config own = *c;
+    const struct corpus_files files = {.path = path, .kind = DATASET_PROMPTS};
+    *f = (struct prompt_file){.data = {.n = 0}};
+    if (s->outside != NULL) {
+        TRY(dataset_load(&f->data, path, DATASET_PROMPTS, &c->dataset, context,
+                         err));
+    } else {
+        own.template = chat_name(s->chat.template);
+        TRY(corpus_load(&f->corpus, &f->data, &files, &own, s->tokenizer,
+                        s->model.config.eos, s->model.config.T_max - 1, context,
+                        err));
+    }
+    if (f->data.n > 0)
+        return OK;
+    prompt_file_free(f);
+    return err_set(err, ERR_FORMAT, "%s: no prompts", path);
+}
+
 /* Records first .. first+n-1 of a file. */
 static enum status reply_chunk(struct buf *out, const struct speaker *s,
-                               const struct dataset *data,
-                               const struct corpus *corpus, size_t n,
+                               const struct prompt_file *f, size_t n,
                                size_t first, const struct draw *d,
                                struct err *err)
 {
     enum status status = OK;
     struct ids ids[CHUNK];
     const char *id[CHUNK];
-    const struct speaker_prompts p = {
-        .ids = ids, .id = id, .file = data->path, .n = n, .first = first};
+    const struct record *record = f->data.record + first;
+    const struct speaker_prompts p = {.ids = ids,
+                                      .record = record,
+                                      .id = id,
+                                      .file = f->data.path,
+                                      .n = n,
+                                      .first = first};
     size_t drawn = n * speaker_drawn(d);
+    bool is_program = s->outside != NULL;
     struct speaker_reply *reply = NULL;
     TRY(MEM_NEW(reply, drawn, err));
-    for (size_t i = 0; i < n; i++) {
-        const struct sequence *seq = &corpus->seq[corpus->first[first + i]];
-        id[i] = data->record[first + i].id;
-        ids[i] = (struct ids){.id = corpus->pool.id +
-                                    (seq->prompt - corpus->pool.id),
+    for (size_t i = 0; i < n && !is_program; i++) {
+        const struct corpus *c = &f->corpus;
+        const struct sequence *seq = &c->seq[c->first[first + i]];
+        id[i] = record[i].id;
+        ids[i] = (struct ids){.id = c->pool.id + (seq->prompt - c->pool.id),
                               .n = seq->len_prompt};
     }
     TRY_DONE(speaker_reply(reply, s, &p, d, err));
     if (d->best != NULL)
-        status = best_of_choose(reply, d->best, data->record + first, ids, n,
-                                d->samples, d->context, err);
+        status = best_of_choose(reply, d->best, record, is_program ? NULL : ids,
+                                n, d->samples, d->context, err);
     for (size_t i = 0; i < n && status == OK; i++)
-        status = put_candidates(out, &data->record[first + i],
-                                reply + i * d->samples, d, err);
+        status =
+            put_candidates(out, &record[i], reply + i * d->samples, d, err);
     for (size_t i = 0; i < drawn; i++)
         speaker_free_reply(&reply[i]);
 done:
@@ -275,28 +387,19 @@ enum status speaker_reply_file(struct buf *out, const struct speaker *s,
                                const struct data_config *c,
                                const struct draw *d, struct err *err)
 {
-    struct dataset data;
-    struct corpus corpus;
+    struct prompt_file f;
     enum status status = OK;
-    struct data_config own = *c;
-    own.template = chat_name(s->chat.template);
-    const struct corpus_files files = {.path = prompts_path,
-                                       .kind = DATASET_PROMPTS};
-    TRY(corpus_load(&corpus, &data, &files, &own, s->tokenizer,
-                    s->model.config.eos, s->model.config.T_max - 1, d->context,
-                    err));
-    if (data.n == 0)
-        TRY_DONE(err_set(err, ERR_FORMAT, "%s: no prompts", prompts_path));
-    for (size_t first = 0; first < data.n; first += CHUNK) {
-        size_t n = data.n - first < CHUNK ? data.n - first : CHUNK;
-        TRY_DONE(reply_chunk(out, s, &data, &corpus, n, first, d, err));
-        context_progress(d->context, (double)(first + n), (double)data.n,
-                         "prompt", NULL);
+    TRY(prompt_file_load(&f, s, prompts_path, c, d->context, err));
+    size_t all = f.data.n;
+    for (size_t first = 0; first < all; first += CHUNK) {
+        size_t n = all - first < CHUNK ? all - first : CHUNK;
+        TRY_DONE(reply_chunk(out, s, &f, n, first, d, err));
+        context_progress(d->context, (double)(first + n), (double)all, "prompt",
+                         NULL);
         if (context_stopped(d->context))
             TRY_DONE(err_set(err, ERR_STOPPED, "stopped; nothing is written"));
     }
 done:
-    corpus_free(&corpus);
-    dataset_free(&data);
+    prompt_file_free(&f);
     return status;
 }
