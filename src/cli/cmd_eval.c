@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/outside_given.h"
 #include "cli/place.h"
 #include "cli/session.h"
 #include "cli/weak_gold.h"
@@ -19,7 +20,14 @@ struct evaluated {
     char prompts[FILE_PATH_MAX];
     char scenario[32]; // of the demo that the project is, or ""
     bool gold_is_disjoint;
+    const char *reward_model; // NULL: a program
+    bool has_other_scale;     // than the run recorded
 };
+
+static const char *first_of(const char *a, const char *b)
+{
+    return a ? a : b;
+}
 
 /* Was the run trained on the support desk's tickets? */
 static enum status is_desk(bool *out, const struct options *run,
@@ -34,9 +42,32 @@ static enum status is_desk(bool *out, const struct options *run,
     return OK;
 }
 
-static const char *first_of(const char *a, const char *b)
+/* Who scores and who replies: what is given, else what the run has. */
+static enum status check_programs(struct evaluated *p, const struct options *o,
+                                  const struct options *run, struct err *err)
 {
-    return a ? a : b;
+    const struct eval_values *e = &o->v.eval;
+    const struct outside_config *policy = &o->v.outside.policy;
+    const char *given = o->v.outside.reward.command;
+    const char *recorded = run->v.ppo.reward_command.command;
+    if (e->reward_model != NULL)
+        TRY(outside_given_one(e->reward_model, "eval.reward_model",
+                              &o->v.outside.reward, "reward", err));
+    if (e->model != NULL)
+        TRY(outside_given_one(e->model, "eval.model", policy, "policy", err));
+    if (policy->command != NULL && e->best_of > 1)
+        return err_set(err, ERR_ARG,
+                       "eval.best_of and --policy-command both stand for the "
+                       "policy");
+    if (given == NULL && e->reward_model == NULL && recorded != NULL)
+        TRY(outside_given_check(o, recorded, p->at.run, err));
+    p->reward_model = given == NULL
+                          ? first_of(e->reward_model, run->v.ppo.reward_model)
+                          : NULL;
+    p->has_other_scale =
+        (given != NULL && (recorded == NULL || strcmp(given, recorded) != 0)) ||
+        (given == NULL && recorded != NULL);
+    return OK;
 }
 
 /* Somebody's own prompts cannot be made up, and weak gold has other pairs. */
@@ -50,11 +81,11 @@ static enum status check(struct evaluated *p, const struct options *o,
     if (!desk)
         return err_set(err, ERR_ARG,
                        "eval.prompts is not set: prompts never trained on");
-    return e->gold_model ? weak_gold_check(&p->gold_is_disjoint,
-                                           first_of(e->reward_model,
-                                                    run->v.ppo.reward_model),
-                                           e->gold_model, err)
-                         : OK;
+    TRY(check_programs(p, o, run, err));
+    return e->gold_model && p->reward_model
+               ? weak_gold_check(&p->gold_is_disjoint, p->reward_model,
+                                 e->gold_model, err)
+               : OK;
 }
 
 /* The prompts the user gave, else fresh tickets never used in training. */
@@ -84,17 +115,23 @@ static struct heldout_config make_config(const struct evaluated *p,
     struct data_config data = o->v.data;
     /* The day that the policy's prompts told in training. */
     data.date = first_of(data.date, run->v.data.date);
+    const struct outside_values *outside = &o->v.outside;
+    bool is_program = outside->policy.command != NULL;
+    const char *reference =
+        first_of(e->reference, first_of(ppo->reference, ppo->model));
     return (struct heldout_config){
         .project = p->at.project,
-        .policy = first_of(e->model, p->at.run),
-        .reference =
-            first_of(e->reference, first_of(ppo->reference, ppo->model)),
-        .reward_model = first_of(e->reward_model, ppo->reward_model),
+        .policy = is_program ? reference : first_of(e->model, p->at.run),
+        .reference = reference,
+        .reward_model = p->reward_model,
+        .reward_command = outside->reward,
+        .policy_command = outside->policy,
+        .has_other_scale = p->has_other_scale,
         .gold_model = e->gold_model,
         .gold_is_disjoint = p->gold_is_disjoint,
         .prompts = p->prompts,
         .start = ppo->model,
-        .run = e->curve && e->best_of < 2 ? p->at.run : NULL,
+        .run = e->curve && e->best_of < 2 && !is_program ? p->at.run : NULL,
         .scenario = *p->scenario ? p->scenario : NULL,
         .n_prompts = e->n_prompts,
         .samples = e->samples,

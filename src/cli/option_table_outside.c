@@ -19,6 +19,10 @@ static const struct option rows[] = {
     REAL("outside.command_timeout", outside.timeout, "600", 0, 1e9,
          "seconds that its next answer is waited for; 0: for ever",
          FOR_SCORES | FOR_REPLIES, 0),
+    PATH("probe.rankings", 0, probe.rankings,
+         "pairs, where a program says the scores: rankings, JSON Lines, all of "
+         "them taken as held out",
+         FOR_PROBE, 0, PARENT_FILE),
 };
 
 struct option_rows option_table_outside(void)

@@ -60,7 +60,7 @@ struct eval_values {
 };
 
 struct probe_values {
-    const char *probes, *prompts, *fillers;
+    const char *probes, *prompts, *fillers, *rankings;
     struct probe_sizes sizes;
 };
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/outside_given.h"
 #include "eval/heldout_files.h"
 #include "io/run.h"
 
@@ -43,7 +44,16 @@ static enum status read_evaluation(struct probing *p, const struct options *o,
     TRY(heldout_files_read_settings(&p->settings, p->at.project, err));
     TRY(read_path(p->policy, p, "policy", err));
     TRY(read_path(p->reference, p, "reference", err));
-    TRY(read_path(p->reward_model, p, "reward_model", err));
+    const char *program =
+        json_text(json_get(p->settings, "reward_command"), NULL);
+    TRY(outside_given_check(o, program, what, err));
+    if (program != NULL)
+        h->reward_command = o->v.outside.reward;
+    else
+        TRY(read_path(p->reward_model, p, "reward_model", err));
+    h->reward_model = program != NULL ? NULL : p->reward_model;
+    p->config.policy_command =
+        json_text(json_get(p->settings, "policy_command"), NULL);
     TRY(find_prompts(p, o, err));
     const struct json *sizes = json_get(p->settings, "settings");
     TRY(json_need_int(&h->n_prompts, sizes, "prompts", 1, 1000000, what, err));
@@ -100,6 +110,16 @@ static const char *first_of(const char *a, const char *b)
     return a ? a : b;
 }
 
+/* The run's own program is started where it is the one that was given. */
+static void allow_program(struct outside_config *recorded,
+                          const struct options *o)
+{
+    const struct outside_config *given = &o->v.outside.reward;
+    bool is_given = recorded->command != NULL && given->command != NULL &&
+                    strcmp(recorded->command, given->command) == 0;
+    *recorded = is_given ? *given : (struct outside_config){.command = NULL};
+}
+
 static enum status fill(struct probing *p, const struct options *o,
                         struct err *err)
 {
@@ -112,8 +132,9 @@ static enum status fill(struct probing *p, const struct options *o,
                                     .data = p->run.v.data};
     TRY(hash_config(c->config_hash, p->at.run, err));
     TRY(read_evaluation(p, o, err));
-    TRY(read_stage(&p->reward, &c->reward_stage, &p->no_reward, p->reward_model,
-                   FOR_REWARD, "reward.data", err));
+    if (c->heldout.reward_model != NULL)
+        TRY(read_stage(&p->reward, &c->reward_stage, &p->no_reward,
+                       p->reward_model, FOR_REWARD, "reward.data", err));
     TRY(read_stage(&p->sft, &c->sft_stage, &p->no_sft, p->reference, FOR_SFT,
                    "sft.data", err));
     c->reward = &p->reward.v.reward;
@@ -121,13 +142,14 @@ static enum status fill(struct probing *p, const struct options *o,
     c->sizes = o->v.probe.sizes;
     c->only = o->v.probe.probes;
     c->fillers = o->v.probe.fillers;
+    c->rankings = o->v.probe.rankings;
+    allow_program(&p->run.v.ppo.reward_command, o);
     c->seed = (uint64_t)o->v.common.seed;
     c->overwrite = o->v.common.overwrite;
     struct heldout_config *h = &c->heldout;
     h->project = p->at.project;
     h->policy = p->policy;
     h->reference = p->reference;
-    h->reward_model = p->reward_model;
     h->prompts = p->prompts;
     h->run = p->at.run;
     h->start = c->ppo->model;

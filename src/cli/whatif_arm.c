@@ -268,12 +268,14 @@ static enum status evaluate(const struct whatif_project *p,
         TRY(whatif_project_join(run, p, a->dir, "policy", err));
     else
         TRY(whatif_project_join(run, p, a->run, NULL, err));
-    TRY(find_reward(reward, &is_own, p, a, err));
     h.project = dir;
     h.policy = run;
     h.best_of = a->best_of;
-    h.reward_model = reward;
-    h.base_model = is_own ? p->reward_model : NULL;
+    if (h.reward_model != NULL) { // else a program, all arms' own
+        TRY(find_reward(reward, &is_own, p, a, err));
+        h.reward_model = reward;
+        h.base_model = is_own ? p->reward_model : NULL;
+    }
     context_stage(&s->context, "eval",
                   "policy and reference on held-out prompts");
     TRY(heldout_sample(&h, &s->context, err));

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/outside_given.h"
 #include "cli/whatif_arm.h"
 #include "eval/heldout_files.h"
 #include "io/run.h"
@@ -54,13 +55,36 @@ static enum status read_sizes(struct heldout_config *h,
     return OK;
 }
 
+/* The reward model that the evaluation scored with, or the run's own program,
+ * which is then the evaluation's, too. */
+static enum status read_scorer(struct whatif_project *p, struct err *err)
+{
+    const char *own = p->ppo.v.ppo.reward_command.command;
+    const char *program =
+        json_text(json_get(p->settings, "reward_command"), NULL);
+    if (json_get(p->settings, "policy_command") != NULL)
+        return err_set(err, ERR_MISMATCH,
+                       "%s/%s is about the replies of a program; `plumb eval "
+                       "%s` evaluates the run's own policy",
+                       p->at.project, what, p->at.project);
+    TRY(outside_given_check(p->o, own, p->at.run, err));
+    if (own == NULL && program == NULL)
+        return read_path(p->reward_model, p, "reward_model", err);
+    if (own == NULL || program == NULL || strcmp(own, program) != 0)
+        return err_set(err, ERR_MISMATCH,
+                       "%s/%s is not scored as the run was; `plumb eval %s` "
+                       "does that",
+                       p->at.project, what, p->at.project);
+    return OK;
+}
+
 static enum status read_evaluation(struct whatif_project *p, struct err *err)
 {
     struct heldout_config *h = &p->heldout;
     TRY(heldout_files_read_settings(&p->settings, p->at.project, err));
     TRY(check_policy(p, err));
     TRY(read_path(p->reference, p, "reference", err));
-    TRY(read_path(p->reward_model, p, "reward_model", err));
+    TRY(read_scorer(p, err));
     TRY(read_path(p->prompts, p, "prompts", err));
     TRY(read_sizes(h, p->settings, err));
     if (json_get(p->settings, "gold_model") != NULL) {
@@ -74,7 +98,9 @@ static enum status read_evaluation(struct whatif_project *p, struct err *err)
                        "%s: the evaluation's prompts are not there",
                        p->prompts);
     h->reference = p->reference;
-    h->reward_model = p->reward_model;
+    h->reward_model =
+        p->ppo.v.ppo.reward_model != NULL ? p->reward_model : NULL;
+    h->reward_command = p->o->v.outside.reward;
     h->prompts = p->prompts;
     h->scenario = json_text(json_get(p->settings, "scenario"), NULL);
     h->temperature = h->top_p = 1;
@@ -92,6 +118,12 @@ static enum status read_reward(struct whatif_project *p, struct err *err)
 {
     char model[FILE_PATH_MAX];
     int64_t step;
+    if (p->ppo.v.ppo.reward_model == NULL) {
+        (void)err_set(&p->no_reward, ERR_MISSING,
+                      "the run's scores are those of a program, which is not "
+                      "trained here");
+        return OK;
+    }
     TRY(run_find_model(model, p->ppo.v.ppo.reward_model, "reward", err));
     enum status status = OK;
     if (!run_of_model(p->reward_dir, &step, model))

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "eval/program.h"
 #include "world/judge.h"
 
 /* A response is at most T_max tokens; no token's text is long. */
@@ -34,6 +35,10 @@ static enum status read_texts(struct draw *d, const struct setup *s,
     struct buf text;
     buf_init(&text, TEXT_MAX);
     for (size_t i = 0; i < d->r.n; i++) {
+        if (d->is_program) {
+            TRY_DONE(judge(d, s, i, err));
+            continue;
+        }
         buf_clear(&text);
         TRY_DONE(tokenizer_decode(s->tokenizer, d->r.seq[i].response,
                                   d->r.seq[i].len_response, true, &text, err));
@@ -52,7 +57,8 @@ done:
 
 static enum status make_room(struct draw *d, size_t n, struct err *err)
 {
-    TRY(MEM_NEW(d->text, n, err));
+    if (!d->is_program)
+        TRY(MEM_NEW(d->text, n, err));
     TRY(MEM_NEW(d->weak_raw, n, err));
     TRY(MEM_NEW(d->weak_gold, n, err));
     TRY(MEM_NEW(d->base_raw, n, err));
@@ -62,12 +68,21 @@ static enum status make_room(struct draw *d, size_t n, struct err *err)
     return MEM_NEW(d->repetition, n, err);
 }
 
+/* The replies as a reward model is given them. */
+static struct reward_replies replies_of(const struct draw *d,
+                                        const struct setup *s)
+{
+    struct reward_replies replies = rollout_replies(&d->r, s->prompts.record);
+    if (d->is_program)
+        replies.text = (const char *const *)d->text;
+    return replies;
+}
+
 /* What the other reward models say, where there are any. */
 static enum status ask_others(struct draw *d, const struct setup *s,
                               const struct context *context, struct err *err)
 {
-    const struct reward_replies replies =
-        rollout_replies(&d->r, s->prompts.record);
+    const struct reward_replies replies = replies_of(d, s);
     for (size_t i = 0; i < d->r.n; i++)
         d->weak_raw[i] = d->base_raw[i] = (double)NAN;
     if (s->has_base)
@@ -144,6 +159,27 @@ enum status draw_best(struct draw *out, const struct setup *s, size_t samples,
     *out = d;
 done:
     rollout_free(&all);
+    if (status != OK)
+        draw_free(&d);
+    return status;
+}
+
+enum status draw_program(struct draw *out, const struct setup *s,
+                         size_t samples, const struct sampling *how,
+                         enum draw_part part, const struct context *context,
+                         struct err *err)
+{
+    enum status status = OK;
+    struct draw d = {.samples = samples, .is_program = true};
+    TRY(program_say(&d.r, &d.text, s, samples, how, part, err));
+    const struct reward_replies replies = replies_of(&d, s);
+    TRY_DONE(
+        reward_reader_score(d.r.score_raw, &s->reward, &replies, context, err));
+    TRY_DONE(make_room(&d, d.r.n, err));
+    TRY_DONE(ask_others(&d, s, context, err));
+    TRY_DONE(read_texts(&d, s, err));
+    *out = d;
+done:
     if (status != OK)
         draw_free(&d);
     return status;

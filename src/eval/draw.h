@@ -23,6 +23,7 @@ struct draw {
     struct rollout r; // tokens, scores; kl, logp, logp_ref if compared
     size_t samples;
     bool is_compared;
+    bool is_program;                        // the texts are what a program said
     char **text;                            // [n]
     double *weak_raw, *weak_gold;           // [n] NaN without a gold model
     double *base_raw;                       // [n] NaN without a base model
@@ -50,6 +51,13 @@ enum status draw_best(struct draw *out, const struct setup *s, size_t samples,
                       size_t best_of, const struct sampling *how,
                       enum draw_part part, const struct context *context,
                       struct err *err) MUST_CHECK;
+
+/* The same of the program that stands for the policy (eval/program.h).  Nothing
+ * is compared. */
+enum status draw_program(struct draw *out, const struct setup *s,
+                         size_t samples, const struct sampling *how,
+                         enum draw_part part, const struct context *context,
+                         struct err *err) MUST_CHECK;
 
 /* log n - (n - 1) / n (Stiennon et al. 2020; a bound where replies can be drawn
  * twice: Beirami et al. 2024). */

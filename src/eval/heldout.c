@@ -38,7 +38,9 @@ static enum status draw_both(struct both *out, const struct setup *s,
     TRY(stopped(context, err));
     say(context, 1, "policy");
     enum draw_part part = is_serving ? DRAW_POLICY_SERVING : DRAW_POLICY;
-    if (s->config->best_of > 1)
+    if (s->program != NULL)
+        TRY(draw_program(&out->policy, s, samples, how, part, context, err));
+    else if (s->config->best_of > 1)
         TRY(draw_best(&out->policy, s, samples, (size_t)s->config->best_of, how,
                       part, context, err));
     else
@@ -121,7 +123,7 @@ enum status heldout_sample(const struct heldout_config *c,
     const struct sampling at_serving = {.temperature = c->temperature,
                                         .top_p = c->top_p,
                                         .max_new = (size_t)c->max_new};
-    TRY(setup_open(&s, c, context, err));
+    TRY(setup_open(&s, c, context, true, err));
     TRY_DONE(draw_both(&training, &s, &at_one, false, context, err));
     if (has_serving(c))
         TRY_DONE(draw_both(&serving, &s, &at_serving, true, context, err));

@@ -16,6 +16,10 @@
  * a curve share one part, so that a curve shows the policy's change and not
  * the luck of the draw.
  *
+ * A program as the policy (eval/program.h) is asked with the seeds of those
+ * streams.  Its replies are texts: they have no log-probabilities, the policy's
+ * rows no logp, logp_ref and kl.
+ *
  * Unit of reward.  Scores are (raw - mean) / sd.  Mean and deviation are those
  * that PPO recorded in the policy's checkpoint when there are any: then these
  * numbers are the ones PPO saw and beta refers to.  A policy from elsewhere
@@ -38,6 +42,7 @@
 #include "base/context.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "io/outside.h"
 #include "rlhf/corpus.h"
 
 #define HELDOUT_WEAK_GOLD                                                      \
@@ -50,20 +55,24 @@ struct heldout_config {
                               // in them are relative to D
     const char *policy;       // model folder or run
     const char *reference;    // model folder or run
-    const char *reward_model; // model folder or run, any tokenizer
-    const char *gold_model;   // weak gold: a second reward model, or NULL
-    bool gold_is_disjoint;    // known to be trained on other pairs
-    const char *base_model;   // another run's reward model whose raw scores are
-                              // wanted beside reward_model's, or NULL
-    const char *prompts;      // JSON Lines; a "ticket" member is judged
-    const char *run;          // PPO run of the curve, or NULL
-    const char *start;        // what that run began with; NULL: the reference
-    const char *scenario;     // recorded, or NULL
-    int64_t n_prompts;        // the first so many of the file
-    int64_t samples;          // replies per prompt and model
-    bool curve_samples;       // keep the replies that a curve draws
-    int64_t best_of;          // above 1: for the policy stands the reference's
-                              // best of so many samples by the reward model
+    const char *reward_model; // model folder or run, any tokenizer; NULL:
+    struct outside_config reward_command; // a program in its place
+    struct outside_config policy_command; // says the policy's replies, or none;
+                                          // `policy` is then the reference
+    bool has_other_scale;   // what the policy's run recorded is of other scores
+    const char *gold_model; // weak gold: a second reward model, or NULL
+    bool gold_is_disjoint;  // known to be trained on other pairs
+    const char *base_model; // another run's reward model whose raw scores are
+                            // wanted beside reward_model's, or NULL
+    const char *prompts;    // JSON Lines; a "ticket" member is judged
+    const char *run;        // PPO run of the curve, or NULL
+    const char *start;      // what that run began with; NULL: the reference
+    const char *scenario;   // recorded, or NULL
+    int64_t n_prompts;      // the first so many of the file
+    int64_t samples;        // replies per prompt and model
+    bool curve_samples;     // keep the replies that a curve draws
+    int64_t best_of;        // above 1: for the policy stands the reference's
+                            // best of so many samples by the reward model
     int64_t max_new;
     double temperature, top_p; // serving settings, evaluated beside 1 and 1
                                // unless they are 1 and 1; 0 is greedy

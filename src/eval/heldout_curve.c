@@ -219,7 +219,8 @@ enum status heldout_curve(const struct heldout_config *c,
     struct curve curve = {.plan = {.seed = c->seed}, .n = (size_t)c->n_prompts};
     size_t points;
     buf_init(&text, (size_t)16 << 20);
-    TRY(setup_open(&s, c, NULL, err)); // heldout_sample() has said it
+    /* heldout_sample() has told of the prompts. */
+    TRY(setup_open(&s, c, context, false, err));
     TRY_DONE(use_recorded_scales(&s, err));
     curve.has_gold = s.has_gold;
     TRY_DONE(point_list(&curve.step, &curve.m, c->run, err));

@@ -92,13 +92,19 @@ static enum status put_settings(struct json_writer *w, const struct setup *s,
     json_field_text(w, "scenario", c->scenario);
     TRY(put_path(w, "policy", c->project,
                  c->best_of > 1 ? s->reference_path : s->policy_path, err));
+    if (s->program != NULL)
+        json_field_text(w, "policy_command", outside_command(s->program));
     if (c->best_of > 1) {
         json_field_int(w, "best_of", c->best_of);
         json_field_number(w, "best_of_kl_bound",
                           draw_best_kl((size_t)c->best_of));
     }
     TRY(put_path(w, "reference", c->project, s->reference_path, err));
-    TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
+    if (s->reward.outside != NULL)
+        json_field_text(w, "reward_command",
+                        outside_command(s->reward.outside));
+    else
+        TRY(put_path(w, "reward_model", c->project, s->reward.path, err));
     if (strcmp(c->prompts, "-") != 0)
         TRY(put_path(w, "prompts", c->project, c->prompts, err));
     else

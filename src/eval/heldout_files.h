@@ -14,7 +14,10 @@
  *
  * with best_of above 1 the policy is the reference, and "best_of" and
  * "best_of_kl_bound" (draw_best_kl(), nats per reply) stand behind it,
- * and with a gold model "gold_model" and "weak_gold_scale".
+ * and with a gold model "gold_model" and "weak_gold_scale".  Where a program
+ * said the scores "reward_command" stands in place of "reward_model"; where one
+ * said the policy's replies, "policy" is the reference and "policy_command"
+ * stands behind it.
  */
 #ifndef PLUMB_EVAL_HELDOUT_FILES_H
 #define PLUMB_EVAL_HELDOUT_FILES_H

@@ -56,7 +56,9 @@ static enum status read_reward(struct sources *s, struct err *err)
     char run[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];
     int64_t step;
-    const char *given = json_text(json_get(s->settings, "reward_model"), "");
+    const char *given = json_text(json_get(s->settings, "reward_model"), NULL);
+    if (given == NULL) // a program
+        return OK;
     TRY(file_join(model, s->project, given, err));
     if (!run_of_model(run, &step, model))
         return OK;
@@ -97,8 +99,9 @@ static enum status read_sources(struct sources *s, struct err *err)
 static void put_settings(struct json_writer *w, const struct sources *s)
 {
     static const char *const key[] = {
-        "seed",      "scenario",     "policy",   "best_of", "best_of_kl_bound",
-        "reference", "reward_model", "settings", "data",    "score_scale"};
+        "seed",           "scenario",         "policy",    "policy_command",
+        "best_of",        "best_of_kl_bound", "reference", "reward_model",
+        "reward_command", "settings",         "data",      "score_scale"};
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         const struct json *node = json_get(s->settings, key[i]);
         if (node == NULL)

@@ -95,7 +95,11 @@ static enum status put_key(struct buf *out, const struct probe *p,
     put(out, "plumb", PLUMB_VERSION);
     TRY(put_model(out, "policy", s->policy_path, err));
     TRY(put_model(out, "reference", s->reference_path, err));
-    TRY(put_model(out, "reward_model", s->reward.path, err));
+    if (s->reward.outside != NULL)
+        put(out, "reward_command", outside_command(s->reward.outside));
+    else
+        TRY(put_model(out, "reward_model", s->reward.path, err));
+    put(out, "policy_command", c->policy_command);
     put(out, "samples", p->samples_hash);
     TRY(put_file(out, "prompts", c->heldout.prompts, err));
     put(out, "run", c->config_hash);
@@ -135,7 +139,7 @@ enum status probe_open(struct probe *out, const struct probe_config *config,
         return err_set(err, ERR_MISSING,
                        "%s: no such file; `plumb eval` draws the samples",
                        out->samples);
-    TRY(setup_open(&out->setup, &config->heldout, NULL, err));
+    TRY(setup_open(&out->setup, &config->heldout, context, false, err));
     out->setup.scale = config->scale;
     TRY_DONE(file_hash(out->samples_hash, out->samples, err));
     TRY_DONE(make_key(out, err));
@@ -158,13 +162,26 @@ static bool is_skip(enum status status)
     return status == ERR_MISSING || status == ERR_MISMATCH;
 }
 
+static enum status check_needs(const struct probe *p,
+                               const struct probe_kind *kind, struct err *err)
+{
+    if (kind->needs == NULL || p->config->policy_command == NULL)
+        return OK;
+    return err_set(err, ERR_MISSING,
+                   "not measurable: the policy is the program '%s', which "
+                   "tells its replies and not %s",
+                   p->config->policy_command, kind->needs);
+}
+
 static enum status run_one(struct probe_result *out, const struct probe *p,
                            const struct probe_kind *kind, struct err *err)
 {
     char inputs[65];
     double began = context_time(p->context);
     out->why = (struct err){.code = OK};
-    enum status status = probe_file_inputs(inputs, p, kind, &out->why);
+    enum status status = check_needs(p, kind, &out->why);
+    if (status == OK)
+        status = probe_file_inputs(inputs, p, kind, &out->why);
     if (status == OK && !p->config->overwrite &&
         probe_file_is_there(p, kind, inputs)) {
         out->state = PROBE_KEPT;

@@ -11,7 +11,8 @@
  *     {"schema":"plumb.probe/1","plumb_version":...,"probe":"pairs",
  *      "inputs":SHA-256,"samples_sha256":of eval/samples.jsonl,"seed":1,
  *      "policy":"ppo/checkpoints/000060",
- *      "reference":...,"reward_model":...,"score_scale":{"mean","sd"},
+ *      "reference":...,"reward_model":... (or "reward_command"),
+ *      "score_scale":{"mean","sd"},
  *      members of the probe, "columns":{"prompt_id":[...],"score":[...]}}
  *
  * Bulk data stands in "columns": arrays of one length, an entry a row.  Scores
@@ -66,13 +67,16 @@ struct probe_config {
     struct score_scale scale;      // the unit it settled on
     const struct ppo_config *ppo;  // of the run
     struct probe_run ppo_run;
-    char config_hash[65]; // of its config.yaml
+    char config_hash[65];       // of its config.yaml
+    const char *policy_command; // recorded: the policy's samples are those of a
+                                // program, which is not asked again; or NULL
     struct probe_stage reward_stage, sft_stage;
     const struct reward_config *reward; // unless reward_stage.missing
     const struct sft_config *sft;       // unless sft_stage.missing
     struct probe_sizes sizes;
-    const char *only;    // names with commas between; NULL: every probe
-    const char *fillers; // file of filler sentences, one a line; or NULL
+    const char *only;     // names with commas between; NULL: every probe
+    const char *rankings; // of `pairs`, where a program says the scores
+    const char *fillers;  // file of filler sentences, one a line; or NULL
     uint64_t seed;
     bool overwrite; // also what is there for the same inputs
 };
@@ -102,6 +106,9 @@ void probe_close(struct probe *p);
 struct probe_kind {
     const char *name; // "pairs": of the file, too
     const char *help; // what it asks, for people
+    /* What it asks of the policy or of its run, which a program in its place
+     * does not tell: the probe is skipped there.  NULL: nothing. */
+    const char *needs;
     /* Append what the result depends on besides p->key: lines of text.  May be
      * NULL. */
     enum status (*inputs)(struct buf *out, const struct probe *p,

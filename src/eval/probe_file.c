@@ -125,7 +125,13 @@ static enum status put_header(struct json_writer *w, const struct probe *p,
     json_field_int(w, "seed", (int64_t)p->config->seed);
     TRY(put_path(w, "policy", p, s->policy_path, err));
     TRY(put_path(w, "reference", p, s->reference_path, err));
-    TRY(put_path(w, "reward_model", p, s->reward.path, err));
+    if (p->config->policy_command != NULL)
+        json_field_text(w, "policy_command", p->config->policy_command);
+    if (s->reward.outside != NULL)
+        json_field_text(w, "reward_command",
+                        outside_command(s->reward.outside));
+    else
+        TRY(put_path(w, "reward_model", p, s->reward.path, err));
     json_put_key(w, "score_scale");
     json_open(w, '{');
     json_field_number(w, "mean", s->scale.mean);

@@ -9,6 +9,10 @@
  *     characters  ...       the features of the whole text (stat/features.h)
  *
  * Every prompt held out, and the first so many trained on.
+ *
+ * A program in place of the reward model has no tokens, and nobody knows what
+ * it was trained on: the rankings are those of probe.rankings, all of them held
+ * out, its scores are of whole texts, and tokens are the policy's.
  */
 #include <string.h>
 
@@ -51,6 +55,17 @@ enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
                                struct err *err)
 {
     const struct probe_stage *s = &p->config->reward_stage;
+    const char *rankings = p->config->rankings;
+    char hash[65];
+    if (p->setup.reward.outside != NULL && rankings == NULL)
+        return err_set(err, ERR_MISSING,
+                       "the scores are those of a program: --rankings FILE "
+                       "names replies that people ranked");
+    if (p->setup.reward.outside != NULL) {
+        TRY(file_hash(hash, rankings, err));
+        buf_printf(out, "rankings %s\n", hash);
+        return OK;
+    }
     if (s->missing != NULL)
         return err_set(err, ERR_MISSING, "%s", s->missing);
     buf_printf(out, "run %s train %lld\n", s->config_hash,
@@ -58,9 +73,26 @@ enum status probe_pairs_inputs(struct buf *out, const struct probe *p,
     return OK;
 }
 
+/* Of a program: what the policy's tokenizer makes of them, cut where it has no
+ * room, since only the tokens are counted. */
+static enum status load_texts(struct rankings *r, const struct probe *p,
+                              struct err *err)
+{
+    const struct setup *s = &p->setup;
+    const struct corpus_files files = {.path = p->config->rankings,
+                                       .kind = DATASET_RANKINGS};
+    struct data_config how = p->config->heldout.data;
+    how.too_long = TOO_LONG_TRUNCATE;
+    return corpus_load(&r->corpus, &r->data, &files, &how, s->tokenizer,
+                       s->policy.config.eos, s->policy.config.T_max, p->context,
+                       err);
+}
+
 static enum status load(struct rankings *r, const struct probe *p,
                         struct err *err)
 {
+    if (p->setup.reward.outside != NULL)
+        return load_texts(r, p, err);
     const struct probe_stage *s = &p->config->reward_stage;
     const struct reward_config *c = p->config->reward;
     const struct reward_reader *reader = &p->setup.reward;
@@ -134,6 +166,16 @@ static void put(struct json_writer *w, const struct rankings *r)
     probe_put_columns(w, column, 6 + FEATURES, r->n_row);
 }
 
+static enum status score(struct rankings *r, const struct probe *p,
+                         struct err *err)
+{
+    const struct reward_reader *reader = &p->setup.reward;
+    if (reader->outside != NULL) // all records, in their order
+        return reward_reader_ask(r->score, reader, r->data.record, r->n, err);
+    return scorer_score(r->score, &reader->model, r->seq, r->n_row, p->context,
+                        err);
+}
+
 enum status probe_pairs(struct json_writer *w, const struct probe *p,
                         struct err *err)
 {
@@ -146,8 +188,7 @@ enum status probe_pairs(struct json_writer *w, const struct probe *p,
         TRY_DONE(describe(&r, r.record[i], at, err));
         at += r.data.record[r.record[i]].n_responses;
     }
-    TRY_DONE(scorer_score(r.score, &p->setup.reward.model, r.seq, r.n_row,
-                          p->context, err));
+    TRY_DONE(score(&r, p, err));
     for (size_t i = 0; i < r.n_row; i++)
         r.row[i].score = (r.score[i] - scale->mean) / scale->sd;
     put(w, &r);

@@ -46,7 +46,12 @@ enum status probe_relaxation_inputs(struct buf *out, const struct probe *p,
                                     struct err *err)
 {
     char hash[65];
-    TRY(file_hash(hash, p->config->ppo->prompts, err));
+    const struct ppo_config *c = p->config->ppo;
+    if (c->reward_model == NULL && c->reward_command.command == NULL)
+        return err_set(err, ERR_MISSING,
+                       "the run's scores are those of a program that is not "
+                       "the evaluation's");
+    TRY(file_hash(hash, c->prompts, err));
     buf_printf(out, "prompts %s n %d iterations %d shards %zu precision %d\n",
                hash, PROMPTS, ITERATIONS, p->config->ppo_run.shards,
                p->config->ppo_run.precision);

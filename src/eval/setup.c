@@ -59,13 +59,20 @@ static enum status open_models(struct setup *s, struct err *err)
                                       err);
 }
 
-static enum status open_judges(struct setup *s, struct err *err)
+static enum status open_judges(struct setup *s, const struct context *context,
+                               struct err *err)
 {
     const struct heldout_config *c = s->config;
     const struct reward_policy policy = {s->tokenizer, s->chat,
                                          s->policy.config.eos};
-    TRY(reward_reader_open(&s->reward, c->reward_model, &policy, c->precision,
-                           err));
+    TRY(c->reward_model != NULL
+            ? reward_reader_open(&s->reward, c->reward_model, &policy,
+                                 c->precision, err)
+            : reward_reader_open_command(&s->reward, &c->reward_command,
+                                         &policy, context, err));
+    if (c->policy_command.command != NULL)
+        TRY(outside_open(&s->program, OUTSIDE_POLICY, &c->policy_command,
+                         context, err));
     if (c->base_model != NULL) {
         TRY(reward_reader_open(&s->base, c->base_model, &policy, c->precision,
                                err));
@@ -156,6 +163,8 @@ static enum status read_scale(struct setup *s, struct err *err)
     char path[FILE_PATH_MAX];
     struct json *json = NULL;
     s->scale = s->gold_scale = (struct score_scale){.mean = 0, .sd = 1};
+    if (s->config->has_other_scale)
+        return OK;
     TRY(find_scale(path, s, err));
     if (!file_exists(path))
         return OK;
@@ -171,7 +180,8 @@ static enum status read_scale(struct setup *s, struct err *err)
 }
 
 enum status setup_open(struct setup *out, const struct heldout_config *config,
-                       const struct context *context, struct err *err)
+                       const struct context *context, bool says,
+                       struct err *err)
 {
     enum status status = OK;
     memset(out, 0, sizeof *out);
@@ -183,8 +193,8 @@ enum status setup_open(struct setup *out, const struct heldout_config *config,
                        (long long)config->n_prompts,
                        (long long)config->samples);
     TRY_DONE(open_models(out, err));
-    TRY_DONE(open_judges(out, err));
-    TRY_DONE(open_prompts(out, context, err));
+    TRY_DONE(open_judges(out, context, err));
+    TRY_DONE(open_prompts(out, says ? context : NULL, err));
     TRY_DONE(open_tickets(out, err));
     TRY_DONE(read_scale(out, err));
 done:
@@ -200,6 +210,7 @@ void setup_close(struct setup *s)
     reward_reader_close(&s->reward);
     reward_reader_close(&s->gold);
     reward_reader_close(&s->base);
+    outside_close(s->program);
     tokenizer_free(s->tokenizer);
     corpus_free(&s->corpus);
     dataset_free(&s->prompts);

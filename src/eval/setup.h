@@ -21,6 +21,8 @@ struct setup {
     struct reward_reader reward;
     struct reward_reader gold; // the weak gold, if has_gold
     struct reward_reader base; // another run's reward model, if has_base
+    struct outside *program;   // that stands for the policy, or NULL; `policy`
+                               // is then the reference
     bool has_gold, has_base;
     struct tokenizer *tokenizer;
     struct chat chat;        // how policy and reference are asked
@@ -35,14 +37,15 @@ struct setup {
 };
 
 /*
- * Load everything, and say with the context (NULL: nobody) what of the
- * prompts' file was skipped or cut.
+ * Load everything, and if it `says` so tell the context what of the prompts'
+ * file was skipped or cut.  The context may be NULL, and outlives the setup
+ * where a program is asked.
  * ERR_MISMATCH when policy and reference do not share a
  * vocabulary, the same tokens they may emit, and the tokenizer; ERR_FORMAT
  * when there are fewer prompts than asked for.
  */
 enum status setup_open(struct setup *out, const struct heldout_config *config,
-                       const struct context *context,
+                       const struct context *context, bool says,
                        struct err *err) MUST_CHECK;
 void setup_close(struct setup *s);
 

@@ -134,17 +134,25 @@ void tables_numbers(struct html *h, const struct inputs *in)
     html_close(h, "section");
 }
 
+/* A model's place, or the program in its place. */
+static const char *source_of(const struct inputs *in, const char *const key[3])
+{
+    const char *program = json_text(json_get(in->heldout, key[2]), NULL);
+    return program != NULL ? program
+                           : json_text(json_get(in->heldout, key[0]), "?");
+}
+
 /* The models' places. */
 static void put_models(struct html *h, const struct inputs *in)
 {
-    static const char *const model[][2] = {{"policy", "policy"},
-                                           {"reference", ", reference"},
-                                           {"reward_model", ", reward model"}};
+    static const char *const model[][3] = {
+        {"policy", "policy", "policy_command"},
+        {"reference", ", reference", ""},
+        {"reward_model", ", reward model", "reward_command"}};
     html_open(h, "p", NULL);
     for (size_t i = 0; i < sizeof model / sizeof *model; i++) {
         html_printf(h, "%s ", model[i][1]);
-        html_element(h, "code", NULL,
-                     json_text(json_get(in->heldout, model[i][0]), "?"));
+        html_element(h, "code", NULL, source_of(in, model[i]));
     }
     if (inputs_weak_gold(in) != NULL) {
         const struct json *weak = json_get(in->heldout, "weak_gold");
