@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
+#include "diagnose/imported.h"
 #include "io/settings.h"
 
 #define CURVE "eval/curve.json"
@@ -52,6 +53,8 @@ static enum status add_loss(struct evidence *e, struct evidence_loss loss,
 {
     if (e->n_loss == EVIDENCE_LOSSES_MAX)
         return OK;
+    if (e->import != NULL)
+        loss.command = "plumb import, of whole files";
     TRY(evidence_keep(&loss.why, e, loss.why, err));
     e->loss[e->n_loss++] = loss;
     return OK;
@@ -81,7 +84,9 @@ enum status evidence_lose(struct evidence *e, const char *what,
                           const char *command, enum status why,
                           const struct err *reason, struct err *err)
 {
-    if (why == OK)
+    /* Of what another trainer does not write, its import says what is missing.
+     */
+    if (why == OK || (why == ERR_MISSING && e->import != NULL))
         return OK;
     if (why == ERR_MEMORY) {
         *err = *reason;
@@ -379,6 +384,8 @@ enum status evidence_number_prompts(struct evidence *e, struct err *err)
         e->reply[i].prompt = e->place[e->reply[i].prompt];
     for (size_t i = 0; i < e->n_vote; i++)
         e->vote[i].prompt = e->place[e->vote[i].prompt];
+    for (size_t i = 0; i < e->n_judged; i++)
+        e->judged[i].prompt = e->place[e->judged[i].prompt];
     for (size_t i = 0; i < e->n_token; i++)
         e->token_prompt[i] = e->place[e->token_prompt[i]];
     return OK;
@@ -435,6 +442,7 @@ static enum status find_project(struct evidence *e, const char *path,
 static enum status read_all(struct evidence *e, const char *human,
                             struct team *team, struct err *err)
 {
+    TRY(imported_read(e, err));
     TRY(read_settings(e, "ppo", "ppo/config.yaml", "plumb ppo", err));
     TRY(read_settings(e, "reward", "reward/config.yaml", "plumb reward", err));
     TRY(read_settings(e, "sft", "sft/config.yaml", "plumb sft", err));
@@ -443,9 +451,11 @@ static enum status read_all(struct evidence *e, const char *human,
     TRY(read_metrics(e, err));
     TRY(read_replies(e, err));
     TRY(evidence_read_people(e, human, err));
+    TRY(evidence_read_judges(e, err));
     TRY(read_checkpoints(e, err));
     TRY(read_rollouts(e, team, err));
     TRY(read_probes(e, err));
+    evidence_settle_lengths(e);
     return evidence_number_prompts(e, err);
 }
 
@@ -466,7 +476,7 @@ enum status evidence_read_with(struct evidence *out, const char *path,
     TRY_DONE(find_project(e, path, err));
     TRY_DONE(read_all(e, human, team, err));
     if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
-        e->metrics.n == 0)
+        e->n_judged == 0 && e->metrics.n == 0)
         status = err_set(err, ERR_MISSING,
                          "%s: no metrics, rollouts, held-out replies or votes "
                          "to diagnose; it wants a project, with ppo/ and eval/ "
@@ -484,6 +494,8 @@ void evidence_free(struct evidence *e)
     mem_free(e->place);
     mem_free(e->reply);
     mem_free(e->vote);
+    mem_free(e->judged);
+    imported_free(e->import);
     mem_free(e->spot);
     mem_free(e->rollout);
     mem_free(e->step);

@@ -2,6 +2,9 @@
  * evidence.h - everything a diagnosis may look at, read once: the files of a
  * project, never a model.
  *
+ *     import.json                           of a run that another trainer
+ *                                           made: which, and what its files
+ *                                           are (diagnose/imported.h)
  *     ppo/config.yaml (and sft/, reward/)   what was asked for
  *     ppo/metrics.jsonl                     the training log
  *     ppo/rollouts/                         every response that was trained on
@@ -12,6 +15,8 @@
  *     human/X.db                            them: of all databases, when
  *                                           there is one that holds some
  *                                           (store/human.h)
+ *     judge/NAME.jsonl                      votes of a model, in the same form:
+ *                                           never counted among people's
  *     human/checkpoints/000010.jsonl        votes on the policy of iteration
  *     eval/checkpoints/000010.jsonl         10, and the replies they are about
  *     reward/eval/heldout.json              the reward model's own accuracy
@@ -33,6 +38,9 @@
  * Memory.  Of a held-out reply and of a vote all numbers are kept, of a
  * rollout's response a fixed few (its tokens are reduced while they stream by),
  * so a gigabyte of rollouts takes some tens of megabytes.
+ *
+ * Lengths.  Where another trainer's rows do not all have their tokens, all of
+ * them are counted in words: two units are never mixed.
  *
  * Prompts are numbered bytewise by id: the order of rows in a file never shows
  * in a result.
@@ -57,10 +65,11 @@ struct evidence_reply {
     size_t tag;    // the prompt's stratum, SIZE_MAX without
     uint64_t hash; // of its text
     int64_t sample;
-    bool is_policy; // else the reference's
-    bool is_eos;    // ended by itself
+    bool is_policy;      // else the reference's
+    bool is_eos;         // ended by itself
+    bool is_end_unknown; // is_eos says nothing
     double score, score_raw;
-    double tokens;
+    double tokens; // or words: evidence.reply_unit
     double gold, weak_gold;
     double k1, kl; // policy: sums over tokens, nats
     double feature[FEATURES];
@@ -80,7 +89,8 @@ struct evidence_vote {
     double helpful, helpful_other;   // 0..4
     double correct, correct_other;   // yes 1, unsure 1/2, no 0
     double too_long, too_long_other; // 1 or 0
-    double tokens, tokens_other;
+    double tokens, tokens_other;     // or words: evidence.reply_unit
+    double words, words_other;       // of a run that another trainer made
     size_t reply, reply_other; // in evidence.reply, SIZE_MAX: not among them
 };
 
@@ -101,8 +111,11 @@ struct evidence_rollout {
     uint32_t tag;    // UINT32_MAX without
     uint32_t sample;
     bool is_eos;
-    float tokens;
+    bool is_end_unknown; // is_eos says nothing
+    float tokens;        // or words: evidence.rollout_unit
+    float words;
     float score, score_raw;
+    float kl_sequence;         // as its trainer wrote it, whatever that is
     float k1, kl;              // sums over tokens
     float reward_kl, entropy;  // sums
     float value_error;         // mean over tokens of return - value, where a
@@ -115,6 +128,12 @@ struct evidence_rollout {
     float p_eos, p_eos_ref;    // sums over states
     float measure;             // sum of exp(-k1): as many as tokens, on average
     float feature[FEATURES];
+};
+
+/* What a length counts. */
+enum evidence_unit {
+    EVIDENCE_TOKENS,
+    EVIDENCE_WORDS
 };
 
 #define EVIDENCE_BIN 5
@@ -178,6 +197,8 @@ enum evidence_probe {
     PROBES
 };
 
+struct imported;
+
 struct evidence {
     char project[FILE_PATH_MAX], run[FILE_PATH_MAX];
     struct arena arena; // of texts
@@ -199,6 +220,9 @@ struct evidence {
     const char *votes_from;     // "human/a.db and human/b.db"; NULL: no votes
     struct evidence_spot *spot; // by iteration, then in their files' order
     size_t n_spot, room_spot;
+    struct evidence_vote *judged; // of a model, first visits and second
+    size_t n_judged, room_judged;
+    const char *judged_from; // "judge/gpt.jsonl"; NULL: no votes of a model
 
     /* Exact KL of the first EVIDENCE_TOKENS_MAX tokens of the policy's held-out
      * replies, token by token. */
@@ -213,7 +237,9 @@ struct evidence {
     size_t n_rollout, room_rollout;
     struct evidence_step *step;
     size_t n_step, room_step;
+    enum evidence_unit rollout_unit, reply_unit; // votes go with replies
 
+    struct imported *import;                        // NULL: a run of Plumb's
     struct run_table metrics;                       // n == 0: absent
     struct json *settings, *curve, *reward_heldout; // NULL: absent
     struct json *whatif;
@@ -250,6 +276,9 @@ struct db;
 enum status evidence_read_pool(struct evidence *out, struct db *db,
                                int64_t pool, const struct bootstrap *plan,
                                struct err *err) MUST_CHECK;
+
+/* "tokens" or "words". */
+const char *evidence_units(enum evidence_unit u);
 
 /* A recorded setting as text, "ppo.beta" of stage "ppo"; NULL when absent. */
 const char *evidence_text(const struct evidence *e, const char *stage,

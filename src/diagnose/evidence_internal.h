@@ -68,6 +68,7 @@ enum status evidence_see_vote(bool *is_again, struct evidence_seen *s,
  * reply: beyond them, a number is damage and no measurement. */
 #define EVIDENCE_STEP_MAX 1000000000
 #define EVIDENCE_NUMBER_MAX 1e30
+#define EVIDENCE_LENGTH_MAX 1000000000 // tokens or words of a reply
 
 /* A document's numbers, however deep: ERR_FORMAT where one is beyond
  * EVIDENCE_NUMBER_MAX, an estimate or its bound is a text, or a count is
@@ -88,6 +89,8 @@ enum status evidence_read_replies(struct evidence *e, const char *path,
                                   struct err *err) MUST_CHECK;
 enum status evidence_read_people(struct evidence *e, const char *human,
                                  struct err *err) MUST_CHECK;
+enum status evidence_read_judges(struct evidence *e,
+                                 struct err *err) MUST_CHECK;
 enum status evidence_read_checkpoints(struct evidence *e,
                                       struct err *err) MUST_CHECK;
 enum status evidence_read_rollouts(struct evidence *e, const char *run,
@@ -102,7 +105,7 @@ struct evidence_part {
     size_t n_rollout, room_rollout;
     struct evidence_step *step;
     size_t n_step, room_step;
-    size_t first_line; // of the first row that has tokens; 0: there is none
+    size_t first_line; // of the first row that is used; 0: there is none
     int64_t first_step;
     enum status status; // all of its rows, or why not
     struct err reason;
@@ -136,6 +139,10 @@ void evidence_gathering_free(struct evidence_gathering *g);
  * ids. */
 enum status evidence_number_prompts(struct evidence *e,
                                     struct err *err) MUST_CHECK;
+
+/* In what the lengths of rollouts, and of replies and votes, are told: tokens
+ * where all of them have some, else words. */
+void evidence_settle_lengths(struct evidence *e);
 
 /* A text that lives as long as the evidence. */
 enum status evidence_keep(const char **out, struct evidence *e,

@@ -68,7 +68,7 @@ static enum status make_room(struct evidence_gathering *g, size_t len,
 static double sum_of(const float *x, size_t n)
 {
     double sum = 0;
-    if (x == NULL)
+    if (x == NULL || n == 0)
         return (double)NAN;
     for (size_t t = 0; t < n; t++)
         sum += (double)x[t];
@@ -152,7 +152,8 @@ static void reduce(struct evidence_rollout *out,
                    const struct trace_row *r)
 {
     size_t n = r->len;
-    double k1 = 0, measure = 0, error = 0;
+    /* Of a row without tokens nothing is summed. */
+    double k1 = n > 0 ? 0 : (double)NAN, measure = k1, error = k1;
     for (size_t t = 0; t < n; t++) {
         double d = at(r->logp, t) - at(r->logp_ref, t);
         k1 += d;
@@ -169,8 +170,33 @@ static void reduce(struct evidence_rollout *out,
     out->p_eos = (float)sum_of(r->p_eos, n);
     out->p_eos_ref = (float)sum_of(r->p_eos_ref, n);
     out->advantage_white_eos = out->eos_gap = (float)NAN;
-    if (r->is_eos)
+    if (r->is_eos && n > 0)
         out->advantage_white_eos = (float)at(r->advantage_white, n - 1);
+}
+
+/* How long a response is: by its tokens, or as its trainer counted it. */
+static enum status read_length(struct evidence_rollout *out,
+                               const struct trace_view *v, struct err *err)
+{
+    const struct trace_row *r = &v->row;
+    bool is_words = r->len_unit != NULL && strcmp(r->len_unit, "words") == 0;
+    bool is_tokens = r->len_unit != NULL && strcmp(r->len_unit, "tokens") == 0;
+    out->tokens = r->len > 0 ? (float)r->len : (float)NAN;
+    out->words = out->feature[FEATURE_WORDS];
+    if (r->len_unit == NULL)
+        return OK;
+    if (!is_words && !is_tokens)
+        return err_set(err, ERR_FORMAT,
+                       "line %zu: len_unit is '%.20s', not tokens or words",
+                       v->line, r->len_unit);
+    if (r->n_tokens > EVIDENCE_LENGTH_MAX)
+        return err_set(err, ERR_FORMAT, "line %zu: a response of %lld %s",
+                       v->line, (long long)r->n_tokens, r->len_unit);
+    if (is_words)
+        out->words = (float)r->n_tokens;
+    else if (r->len == 0)
+        out->tokens = (float)r->n_tokens;
+    return OK;
 }
 
 static enum status name_row(struct evidence_rollout *out,
@@ -224,13 +250,17 @@ static enum status add_row(struct reducing *x, struct evidence_step *s,
     struct evidence_rollout *out = &part->rollout[part->n_rollout];
     *out = (struct evidence_rollout){.step = (uint32_t)(part->n_step - 1)};
     TRY(name_row(out, part, v, err));
+    TRY(read_length(out, v, err));
     out->sample = (uint32_t)r->sample;
-    out->is_eos = r->is_eos;
-    out->tokens = (float)r->len;
+    out->is_eos = r->is_eos && !r->finish_unknown;
+    out->is_end_unknown = r->finish_unknown;
+    out->kl_sequence =
+        r->kl_sequence != NULL ? (float)*r->kl_sequence : (float)NAN;
     out->score = (float)r->score;
     out->score_raw = (float)r->score_raw;
     find_returns(g, r);
-    evidence_find_repeats(g->repeated, g->gram, r->token, r->len);
+    if (r->len > 0)
+        evidence_find_repeats(g->repeated, g->gram, r->token, r->len);
     reduce(out, g, r);
     for (size_t t = 0; t < r->len; t++)
         add_token(x, s, r, t);
@@ -278,7 +308,7 @@ static void finish_step(struct reducing *x)
     struct evidence_part *part = x->part;
     for (size_t i = x->first; i < part->n_rollout; i++) {
         struct evidence_rollout *r = &part->rollout[i];
-        if (!r->is_eos)
+        if (isnan(r->advantage_white_eos)) // or it has no such token
             continue;
         const struct evidence_bin *b =
             &x->g->bin[((size_t)r->tokens - 1) / EVIDENCE_BIN];
@@ -287,7 +317,13 @@ static void finish_step(struct reducing *x)
     }
 }
 
-/* A row that has tokens opens the iteration that it is of. */
+/* Has it tokens, or what can be told without them? */
+static bool is_usable(const struct trace_row *r)
+{
+    return r->len > 0 || r->response != NULL || r->len_unit != NULL;
+}
+
+/* Such a row opens the iteration that it is of. */
 static enum status open_step(struct reducing *x, const struct trace_view *v,
                              struct err *err)
 {
@@ -318,13 +354,14 @@ static enum status read_rows(struct reducing *x, struct trace_reader *reader,
         TRY(trace_reader_next(reader, &v, err));
         if (v == NULL)
             break;
-        if (v->row.len == 0)
+        if (!is_usable(&v->row))
             continue;
         TRY(open_step(x, v, err));
         TRY(add_row(x, &part->step[part->n_step - 1], v, err));
     }
     if (part->n_step == 0)
-        return err_set(err, ERR_FORMAT, "it holds no rows that have tokens");
+        return err_set(err, ERR_FORMAT,
+                       "it holds no rows that have tokens or texts");
     finish_step(x);
     return OK;
 }

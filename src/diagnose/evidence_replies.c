@@ -21,7 +21,6 @@ struct span {
     bool is_eos;
 };
 
-#define TOKENS_MAX 1e9 // of a reply
 #define VOCAB_MAX ((int64_t)1 << 24)
 
 /* Remember which tokens end a sentence, from a reply's ids and their texts. */
@@ -48,12 +47,17 @@ static enum status learn_ends(struct evidence *e, const struct json *tokens,
     return OK;
 }
 
+/* needs_text: without one there is nothing to count. */
 static enum status read_features(double out[FEATURES], const struct json *row,
-                                 struct err *err)
+                                 bool needs_text, struct err *err)
 {
     const char *prompt = json_text(json_get(row, "prompt"), "");
     const char *reply = json_text(json_get(row, "response"), "");
-    return features_of(out, prompt, strlen(prompt), reply, strlen(reply), err);
+    TRY(features_of(out, prompt, strlen(prompt), reply, strlen(reply), err));
+    for (size_t f = 0; f < FEATURES && needs_text; f++)
+        if (!json_is_string(json_get(row, "response")))
+            out[f] = (double)NAN;
+    return OK;
 }
 
 static enum status read_measure(double *out, const struct json *row,
@@ -64,14 +68,35 @@ static enum status read_measure(double *out, const struct json *row,
                            EVIDENCE_NUMBER_MAX, what, err);
 }
 
+/* Tokens; of a run that another trainer made, NaN where it does not say, and
+ * then its words count (evidence_settle_lengths()). */
+static enum status read_length(struct evidence_reply *r, const struct json *row,
+                               bool is_foreign, const char *what,
+                               struct err *err)
+{
+    const char *unit = json_text(json_get(row, "len_unit"), "tokens");
+    const char *key = json_get(row, "len") != NULL ? "len" : "n_tokens";
+    if (!is_foreign) {
+        TRY(json_need_number(&r->tokens, row, "len", what, err));
+        key = "len";
+    }
+    TRY(json_may_number(&r->tokens, row, key, 0, EVIDENCE_LENGTH_MAX, what,
+                        err));
+    if (!is_foreign || strcmp(unit, "tokens") == 0)
+        return OK;
+    if (!isnan(r->tokens))
+        r->feature[FEATURE_WORDS] = r->tokens;
+    r->tokens = (double)NAN;
+    return OK;
+}
+
 static enum status read_numbers(struct evidence_reply *r,
-                                const struct json *row, const char *what,
-                                struct err *err)
+                                const struct json *row, bool is_foreign,
+                                const char *what, struct err *err)
 {
     const struct json *eos = json_get(row, "is_eos");
     double logp, logp_ref;
-    TRY(json_need_number(&r->tokens, row, "len", what, err));
-    TRY(json_may_number(&r->tokens, row, "len", 0, TOKENS_MAX, what, err));
+    TRY(read_length(r, row, is_foreign, what, err));
     TRY(read_measure(&r->score, row, "score", what, err));
     TRY(read_measure(&r->score_raw, row, "score_raw", what, err));
     TRY(read_measure(&r->gold, row, "gold", what, err));
@@ -83,7 +108,8 @@ static enum status read_numbers(struct evidence_reply *r,
     if (eos != NULL && !json_is_null(eos) && !json_is_bool(eos))
         return err_set(err, ERR_FORMAT, "%s: is_eos is not true or false",
                        what);
-    r->is_eos = json_bool(eos, true);
+    r->is_end_unknown = is_foreign && !json_is_bool(eos);
+    r->is_eos = !r->is_end_unknown && json_bool(eos, true);
     return OK;
 }
 
@@ -95,7 +121,8 @@ static enum status read_row(struct evidence_reply *out, struct evidence *e,
     struct evidence_reply r = {.is_policy = false};
     TRY(json_need_text(&id, row, "prompt_id", what, err));
     TRY(json_need_text(&which, row, "which", what, err));
-    TRY(read_numbers(&r, row, what, err));
+    TRY(read_features(r.feature, row, e->import != NULL, err));
+    TRY(read_numbers(&r, row, e->import != NULL, what, err));
     r.is_policy = strcmp(which, "policy") == 0;
     if (!r.is_policy && strcmp(which, "reference") != 0)
         return err_set(err, ERR_FORMAT,
@@ -103,7 +130,6 @@ static enum status read_row(struct evidence_reply *out, struct evidence *e,
                        which);
     TRY(names_add(&e->prompt, &r.prompt, id, err));
     TRY(evidence_tag(&r.tag, e, json_get(row, "tags"), err));
-    TRY(read_features(r.feature, row, err));
     r.hash = names_hash(json_text(json_get(row, "response"), ""));
     r.sample = json_int(json_get(row, "sample"), 0);
     TRY(learn_ends(e, json_get(row, "tokens"), json_get(row, "pieces"), err));

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "diagnose/evidence_internal.h"
+#include "io/jsonl.h"
 #include "io/vote.h"
 #include "store/human.h"
 #include "store/records.h"
@@ -93,6 +94,28 @@ static enum status read_names(struct evidence_vote *v, struct reading *r,
     return judge != NULL ? names_add(&e->judge, &v->judge, judge, err) : OK;
 }
 
+static enum status count_side(double *out, const struct json *side,
+                              struct err *err)
+{
+    const char *text = json_text(json_get(side, "response"), NULL);
+    double feature[FEATURES];
+    *out = (double)NAN;
+    if (text == NULL)
+        return OK;
+    TRY(features_of(feature, "", 0, text, strlen(text), err));
+    *out = feature[FEATURE_WORDS];
+    return OK;
+}
+
+/* Of a run that another trainer made, whose replies may have no tokens. */
+static enum status count_words(struct evidence_vote *v,
+                               const struct json *tested,
+                               const struct json *other, struct err *err)
+{
+    TRY(count_side(&v->words, tested, err));
+    return count_side(&v->words_other, other, err);
+}
+
 static enum status read_vote(struct evidence_vote *out, struct reading *r,
                              const struct json *row, const char *what,
                              struct err *err)
@@ -111,7 +134,9 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                               .correct = said.tested.correct,
                               .correct_other = said.other.correct,
                               .too_long = said.tested.too_long,
-                              .too_long_other = said.other.too_long};
+                              .too_long_other = said.other.too_long,
+                              .words = (double)NAN,
+                              .words_other = (double)NAN};
     TRY(read_names(&v, r, said.prompt, row, what, err));
     v.reply = find_reply(r, v.prompt, tested);
     v.reply_other = find_reply(r, v.prompt, other);
@@ -119,6 +144,8 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
                         what, err));
     TRY(json_may_number(&v.tokens_other, other, "tokens", 0,
                         EVIDENCE_NUMBER_MAX, what, err));
+    if (r->e->import != NULL)
+        TRY(count_words(&v, tested, other, err));
     if (v.reply != SIZE_MAX)
         v.tokens = r->e->reply[v.reply].tokens;
     if (v.reply_other != SIZE_MAX)
@@ -338,4 +365,85 @@ done:
     if (status != OK)
         evidence_free(e);
     return status;
+}
+
+/* ---- models ------------------------------------------------------------- */
+
+#define JUDGES "judge"
+
+/* Votes are read into people's place: this puts a model's there, and back. */
+static void swap_votes(struct evidence *e, size_t *strange)
+{
+    struct evidence_vote *vote = e->vote;
+    size_t n = e->n_vote, room = e->room_vote, old = e->votes_strange;
+    e->vote = e->judged;
+    e->n_vote = e->n_judged;
+    e->room_vote = e->room_judged;
+    e->votes_strange = *strange;
+    e->judged = vote;
+    e->n_judged = n;
+    e->room_judged = room;
+    *strange = old;
+}
+
+static bool is_rows(const char *name)
+{
+    const char *end = strstr(name, ".jsonl");
+    return end != NULL && (end[6] == '\0' || strcmp(end + 6, ".zst") == 0 ||
+                           strcmp(end + 6, ".gz") == 0);
+}
+
+/* All files of votes in a folder; `names` is what they are told by. */
+static enum status read_folder(struct buf *names, struct evidence *e,
+                               const char *dir, struct err *err)
+{
+    struct file_list list = {.n = 0};
+    struct reading r;
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+    reading_open(&r, e, false);
+    TRY_DONE(index_replies(&r, err));
+    TRY_DONE(file_list(&list, dir, err));
+    for (size_t i = 0; i < list.n; i++) {
+        if (!is_rows(list.name[i]))
+            continue;
+        TRY_DONE(file_join(path, dir, list.name[i], err));
+        TRY_DONE(jsonl_read(path, add_vote, &r, err));
+        buf_printf(names, "%s" JUDGES "/%.80s", names->len > 0 ? ", " : "",
+                   list.name[i]);
+    }
+    if (e->votes_strange > 0)
+        TRY_DONE(err_set(err, ERR_MISMATCH,
+                         "%zu votes are about replies that "
+                         "eval/samples.jsonl does not hold",
+                         e->votes_strange));
+    TRY_DONE(evidence_lose_again(e, &r.seen, JUDGES, "the model", err));
+done:
+    file_list_free(&list);
+    reading_close(&r);
+    return status;
+}
+
+enum status evidence_read_judges(struct evidence *e, struct err *err)
+{
+    char dir[FILE_PATH_MAX];
+    struct err reason;
+    struct buf names;
+    size_t strange = 0;
+    TRY(file_join(dir, e->project, JUDGES, err));
+    if (!file_is_dir(dir))
+        return OK;
+    buf_init(&names, (size_t)1 << 20);
+    swap_votes(e, &strange);
+    enum status why = read_folder(&names, e, dir, &reason);
+    swap_votes(e, &strange);
+    if (why != OK)
+        e->n_judged = 0;
+    enum status status = buf_status(&names, err);
+    if (status == OK && e->n_judged > 0)
+        status = evidence_keep(&e->judged_from, e, buf_text(&names), err);
+    buf_free(&names);
+    TRY(status);
+    return evidence_lose(e, JUDGES, "the model, asked again", why, &reason,
+                         err);
 }

@@ -184,6 +184,8 @@ static struct cuts count_cuts(const struct evidence *e)
     double cut[2] = {0, 0}, n[2] = {0, 0};
     for (size_t i = 0; i < e->n_rollout; i++) {
         size_t is_late = 4 * (size_t)e->rollout[i].step >= e->n_step;
+        if (e->rollout[i].is_end_unknown)
+            continue;
         cut[is_late] += !e->rollout[i].is_eos;
         n[is_late]++;
     }
@@ -209,6 +211,8 @@ static struct finding judge_eos(const struct evidence *e)
         "eval/samples.jsonl, ppo/rollouts");
     double cut[2] = {0, 0}, all[2] = {0, 0};
     for (size_t i = 0; i < e->n_reply; i++) {
+        if (e->reply[i].is_end_unknown)
+            continue;
         all[e->reply[i].is_policy]++;
         cut[e->reply[i].is_policy] += !e->reply[i].is_eos;
     }
@@ -224,7 +228,9 @@ static struct finding judge_eos(const struct evidence *e)
     if (untrained > 0.5)
         f.verdict = VERDICT_NOT_SUPPORTED;
     if (f.verdict == VERDICT_NOT_MEASURABLE)
-        finding_lack(&f, "neither held-out replies nor rollouts");
+        finding_lack(&f, e->n_reply + e->n_rollout > 0
+                             ? "nothing says how responses ended"
+                             : "neither held-out replies nor rollouts");
     else
         finding_say(&f,
                     "of the responses before training could have changed them "

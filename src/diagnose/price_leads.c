@@ -114,6 +114,11 @@ static bool is_late(const struct evidence *e, const struct evidence_rollout *r)
     return 4 * (size_t)r->step >= 3 * e->n_step;
 }
 
+static bool is_cut(const struct evidence_rollout *r)
+{
+    return !r->is_eos && !r->is_end_unknown;
+}
+
 static struct limit find_limit(const struct evidence *e)
 {
     struct limit l = {(double)NAN, (double)NAN, 0};
@@ -121,8 +126,8 @@ static struct limit find_limit(const struct evidence *e)
     for (size_t i = 0; i < e->n_rollout; i++) {
         const struct evidence_rollout *r = &e->rollout[i];
         double tokens = (double)r->tokens;
-        l.early_responses += is_early(e, r);
-        if (!r->is_eos && is_early(e, r) && r->step < first) {
+        l.early_responses += is_early(e, r) && !r->is_end_unknown;
+        if (is_cut(r) && is_early(e, r) && r->step < first) {
             first = r->step;
             l.early = tokens;
         }
@@ -144,8 +149,8 @@ static enum status find_cut(struct estimate *early, struct estimate *late,
     TRY_DONE(rate_open(&b, e->rollout_prompt.n, err));
     for (size_t i = 0; i < e->n_rollout; i++) {
         const struct evidence_rollout *r = &e->rollout[i];
-        if (is_early(e, r))
-            rate_add(&a, r->prompt, !r->is_eos, 1);
+        if (is_early(e, r) && !r->is_end_unknown)
+            rate_add(&a, r->prompt, is_cut(r), 1);
         if (is_late(e, r) && !isnan(l->early))
             rate_add(&b, r->prompt, (double)r->tokens > l->early, 1);
     }
@@ -197,11 +202,14 @@ static enum status add_limit(struct leads *leads, const struct evidence *e,
     finding_add(f, "late_beyond_first_limit", &late);
     if (e->n_rollout == 0)
         finding_lack(f, "ppo/rollouts; they are written by plumb ppo");
+    else if (l.early_responses == 0)
+        finding_lack(f, "nothing says how responses ended");
     else
         f->verdict = l.late >= PRICE_LEADS_LIMIT * l.early
                          ? VERDICT_SUPPORTED
                          : VERDICT_NOT_SUPPORTED;
-    say_limit(f, &l, batch_share(e));
+    if (l.early_responses > 0 || e->n_rollout == 0)
+        say_limit(f, &l, batch_share(e));
     return OK;
 }
 

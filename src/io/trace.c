@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "io/stream.h"
 
 #define LEVEL 3
@@ -17,6 +16,17 @@ static void put_floats(struct json_writer *w, const char *key, const float *x,
         json_field_floats(w, key, x, n);
 }
 
+/* What rows without tokens have. */
+static void put_length(struct json_writer *w, const struct trace_row *row)
+{
+    if (row->len_unit != NULL) {
+        json_field_int(w, "n_tokens", row->n_tokens);
+        json_field_text(w, "len_unit", row->len_unit);
+    }
+    if (row->kl_sequence != NULL)
+        json_field_number(w, "kl_sequence", *row->kl_sequence);
+}
+
 void trace_write_row(struct buf *out, const struct trace_row *row)
 {
     struct json_writer w;
@@ -25,7 +35,8 @@ void trace_write_row(struct buf *out, const struct trace_row *row)
     json_field_text(&w, "run", row->run);
     json_field_int(&w, "step", row->step);
     json_field_text(&w, "prompt_id", row->prompt_id);
-    json_field_int(&w, "sample", row->sample);
+    if (row->sample >= 0)
+        json_field_int(&w, "sample", row->sample);
     json_field_text(&w, "prompt", row->prompt);
     json_field_text(&w, "response", row->response);
     if (row->token != NULL)
@@ -34,7 +45,9 @@ void trace_write_row(struct buf *out, const struct trace_row *row)
         json_put_key(&w, "tags");
         json_put_raw(&w, row->tags, strlen(row->tags));
     }
-    json_field_text(&w, "finish", row->is_eos ? "eos" : "length");
+    if (!row->finish_unknown)
+        json_field_text(&w, "finish", row->is_eos ? "eos" : "length");
+    put_length(&w, row);
     json_field_number(&w, "score_raw", row->score_raw);
     if (row->score_sd != NULL)
         json_field_number(&w, "score_sd", *row->score_sd);
@@ -62,31 +75,41 @@ void trace_write_row(struct buf *out, const struct trace_row *row)
     buf_putc(out, '\n');
 }
 
-enum status trace_write_file(const char *path, const struct buf *text,
-                             struct err *err)
+enum status trace_pack(struct buf *out, const struct buf *text, struct err *err)
 {
     TRY(buf_status(text, err));
-    size_t room = ZSTD_compressBound(text->len);
-    unsigned char *packed = NULL;
-    TRY(MEM_NEW(packed, room, err));
+    size_t before = out->len, room = ZSTD_compressBound(text->len);
     enum status status = OK;
     ZSTD_CCtx *z = ZSTD_createCCtx();
-    size_t len = 0;
-    if (z == NULL) {
-        status = err_set(err, ERR_MEMORY, "out of memory compressing %s", path);
+    void *packed = buf_extend(out, room);
+    if (z == NULL || packed == NULL) {
+        status = err_set(err, ERR_MEMORY, "out of memory compressing rollouts");
     } else {
         /* The checksum makes a damaged file an error, not other numbers. */
         ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
         ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1);
-        len = ZSTD_compress2(z, packed, room, buf_text(text), text->len);
+        size_t len = ZSTD_compress2(z, packed, room, buf_text(text), text->len);
         if (ZSTD_isError(len))
-            status = err_set(err, ERR_MEMORY, "compressing %s: %s", path,
+            status = err_set(err, ERR_MEMORY, "compressing rollouts: %s",
                              ZSTD_getErrorName(len));
+        else
+            out->len = before + len;
     }
-    if (status == OK)
-        status = file_write(path, packed, len, err);
     ZSTD_freeCCtx(z);
-    mem_free(packed);
+    return status;
+}
+
+enum status trace_write_file(const char *path, const struct buf *text,
+                             struct err *err)
+{
+    struct buf packed;
+    buf_init(&packed, SIZE_MAX / 2);
+    enum status status = trace_pack(&packed, text, err);
+    if (status == OK)
+        status = file_write(path, packed.data, packed.len, err);
+    else
+        (void)err_context(err, "%s", path);
+    buf_free(&packed);
     return status;
 }
 

@@ -16,6 +16,7 @@ enum member_kind {
     MEMBER_COUNT,
     MEMBER_NUMBER,
     MEMBER_FINISH,
+    MEMBER_KL, // a number that may be absent
     MEMBER_TOKENS,
     MEMBER_FLOATS,
 };
@@ -42,7 +43,10 @@ static const struct member MEMBERS[] = {
     MEMBER(response, MEMBER_TEXT, false),
     {"tokens", offsetof(struct trace_row, token), MEMBER_TOKENS, false},
     MEMBER(tags, MEMBER_RAW, false),
-    {"finish", offsetof(struct trace_row, is_eos), MEMBER_FINISH, true},
+    {"finish", offsetof(struct trace_row, is_eos), MEMBER_FINISH, false},
+    {"n_tokens", offsetof(struct trace_row, n_tokens), MEMBER_COUNT, false},
+    MEMBER(len_unit, MEMBER_TEXT, false),
+    {"kl_sequence", offsetof(struct trace_row, kl_sequence), MEMBER_KL, false},
     MEMBER(score_raw, MEMBER_NUMBER, false),
     MEMBER(score, MEMBER_NUMBER, false),
     MEMBER(beta, MEMBER_NUMBER, false),
@@ -211,6 +215,11 @@ static enum status read_member(struct row_reader *x, const struct member *m,
     case MEMBER_FINISH:
         read_finish(&is_eos, &x->scan);
         memcpy(at, &is_eos, sizeof is_eos);
+        x->r->view.row.finish_unknown = false;
+        break;
+    case MEMBER_KL:
+        x->r->view.kl_sequence = scan_number(&x->scan);
+        x->r->view.row.kl_sequence = &x->r->view.kl_sequence;
         break;
     case MEMBER_TOKENS:
     case MEMBER_FLOATS:
@@ -297,6 +306,7 @@ static enum status read_row(struct trace_reader *r, const char *text,
         .row = {.score_raw = (double)NAN,
                 .score = (double)NAN,
                 .beta = (double)NAN,
+                .finish_unknown = true,
                 .temperature = (double)NAN},
         .file = stream_name(r->lines.stream),
         .line = r->lines.number,

@@ -10,9 +10,10 @@
  *         ...
  *     } while (v != NULL);
  *
- * A row must hold step, prompt_id, sample and finish.  Everything else may be
- * absent or null and is then NULL (texts, tags, arrays) or NaN (numbers,
- * numbers in arrays).  Arrays that are there have the same length, `len`,
+ * A row must hold step, prompt_id and sample.  Everything else may be absent or
+ * null and is then NULL (texts, tags, arrays, kl_sequence), NaN (numbers,
+ * numbers in arrays) or said to be unknown (finish).  n_tokens counts only
+ * where len_unit says what.  Arrays that are there have the same length, `len`,
  * which is 0 when there is none; a row's length cannot be told then.  Numbers
  * may be NaN or infinite: whoever computes with them has to look.
  *
@@ -44,6 +45,7 @@
  * next row. */
 struct trace_view {
     struct trace_row row;          // row.extra is NULL
+    double kl_sequence;            // what row.kl_sequence points to
     double extra[TRACE_NAMES_MAX]; // of the names asked for; NaN when absent
     const char *file;
     size_t line;

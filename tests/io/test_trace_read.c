@@ -278,8 +278,7 @@ static void test_refused(void **state)
         const char *text, *said;
     } cases[] = {
         {"{\"step\":3}", "f:1: \"prompt_id\" is missing"},
-        {"\n\n{\"step\":3,\"sample\":1,\"prompt_id\":\"p\"}",
-         "f:3: \"finish\" is missing"},
+        {"\n\n{\"step\":3,\"prompt_id\":\"p\"}", "f:3: \"sample\" is missing"},
         {"[]", "f:1: row: byte 0: an object is expected"},
         {"{\"step\":null}",
          "f:1: \"step\": byte 8: an integer of 64 bits is expected"},

@@ -1,0 +1,139 @@
+/*
+ * imported.h - what is known of a run that another trainer made: D/import.json,
+ * as src/import writes it beside the files that it made of the trainer's own.
+ *
+ *     {"format":"verl_rollouts","trainer":"verl","version":"0.4.1"|null,
+ *      "fields":[{"from":"scores","to":"score"|null,"unit":..,"note":..}],
+ *      "kl":[{"name":"actor/kl_loss",
+ *             "kind":"reference"|"update"|"engine",
+ *             "estimator":"k1"|"k2"|"k3"|"exact"|"unknown",
+ *             "aggregate":"sequence_sum"|"token_mean"|"unknown",
+ *             "where":"reward"|"loss"|"metric","sign":"+"|"-"|..,
+ *             "unit":..,"note":..}],
+ *      "warnings":["steps 40 to 60 are there twice"|{"text":..}],
+ *      "missing":[{"id":"lengths","what":"response lengths in tokens",
+ *                  "flag":"--log_completions"}]}
+ *
+ * `name` is a column of ppo/metrics.jsonl or a source field that became one, or
+ * "kl_sequence" of the rollouts.  `missing` is in order of cost, the cheapest
+ * first; what an entry is about is told by its id, one of imported_item_name(),
+ * or without one by words in `what`.
+ *
+ * The file comes from outside.  Members of another type, or that are too long
+ * or too many, are damage: the run is still known to be another trainer's, and
+ * nothing of the file is believed.
+ */
+#ifndef PLUMB_DIAGNOSE_IMPORTED_H
+#define PLUMB_DIAGNOSE_IMPORTED_H
+
+#include "diagnose/evidence.h"
+
+enum imported_kind {
+    KL_KIND_UNKNOWN,
+    KL_REFERENCE, // policy to frozen reference
+    KL_UPDATE,    // policy to the one before
+    KL_ENGINE,    // sampler to trainer
+};
+
+enum imported_estimator {
+    KL_ESTIMATOR_UNKNOWN,
+    KL_K1,
+    KL_K2,
+    KL_K3,
+    KL_EXACT,
+};
+
+enum imported_aggregate {
+    KL_AGGREGATE_UNKNOWN,
+    KL_SEQUENCE_SUM,
+    KL_TOKEN_MEAN,
+};
+
+struct imported_kl {
+    const char *name;
+    enum imported_kind kind;
+    enum imported_estimator estimator;
+    enum imported_aggregate aggregate;
+    double sign; // 1, -1; NaN: not one of these, and not to be used
+    const char *where, *unit, *note; // "" when not said
+};
+
+struct imported_field {
+    const char *from, *to; // to NULL: could not be mapped
+    const char *unit, *note;
+};
+
+/* What an import may lack. */
+enum imported_item {
+    ITEM_REFERENCE,   // log-probabilities under the reference
+    ITEM_LOGPROBS,    // under the policy
+    ITEM_ADVANTAGES,  // and values
+    ITEM_FINISH,      // how responses ended
+    ITEM_LENGTHS,     // in tokens
+    ITEM_HELDOUT,     // replies of policy and reference to the same prompts
+    ITEM_VOTES,       // of people
+    ITEM_EVALUATIONS, // more of them
+    ITEM_KL,
+    ITEM_METRICS,
+    ITEM_SETTINGS,
+    ITEM_SCORES,
+    ITEM_RESPONSES,
+    ITEMS
+};
+
+struct imported_missing {
+    enum imported_item item; // ITEMS: none of them
+    const char *what, *flag;
+};
+
+enum {
+    IMPORTED_MAX = 128 // of each list
+};
+
+struct imported {
+    const char *format, *trainer; // never NULL
+    const char *version;          // NULL: not known
+    bool is_damaged;
+    struct imported_field field[IMPORTED_MAX];
+    struct imported_kl kl[IMPORTED_MAX];
+    const char *warning[IMPORTED_MAX];
+    struct imported_missing missing[IMPORTED_MAX];
+    size_t n_field, n_kl, n_warning, n_missing;
+};
+
+/* Read D/import.json into e->import, NULL where there is none: what is damaged
+ * is a loss.  ERR_MEMORY is the only failure. */
+enum status imported_read(struct evidence *e, struct err *err) MUST_CHECK;
+/* NULL is fine. */
+void imported_free(struct imported *x);
+
+/* "reference_logprobs", "lengths"; and in words: "response lengths in tokens".
+ */
+const char *imported_item_name(enum imported_item item);
+const char *imported_item_words(enum imported_item item);
+
+/* "k3, averaged over tokens"; "an unknown estimator, summed over a response".
+ */
+#define IMPORTED_KL_TEXT 96
+const char *imported_kl_words(char out[IMPORTED_KL_TEXT],
+                              const struct imported_kl *kl);
+
+/* The cheapest entry about one of n items; NULL: the import knows no way. */
+const struct imported_missing *imported_find(const struct imported *x,
+                                             const enum imported_item *item,
+                                             size_t n);
+
+/* The name under which ppo/metrics.jsonl has what a source field or a canonical
+ * name stands for: itself where it is a column, else that of the field which
+ * became it, else NULL. */
+const char *imported_column(const struct evidence *e, const char *name);
+
+/* "source", as a member of diagnosis.json. */
+void imported_write(struct json_writer *w, const struct evidence *e);
+
+/* Lines for a terminal, appended: whose run it is and what was understood; what
+ * is missing, with how to get it. */
+void imported_summary(struct buf *out, const struct evidence *e);
+void imported_summary_missing(struct buf *out, const struct evidence *e);
+
+#endif
