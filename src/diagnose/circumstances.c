@@ -71,7 +71,7 @@ static enum status add_sides(struct leads *leads, const struct evidence *e,
     char text[64];
     for (size_t i = 0; i < e->n_vote; i++) {
         const struct evidence_vote *v = &e->vote[i];
-        if (v->visit == 1 && v->win != 0.5)
+        if (v->visit == 1 && v->win != 0.5 && !v->is_side_unknown)
             rate_add(r, v->prompt, v->is_left ? v->win : 1 - v->win, 1);
     }
     TRY(rate_estimate(&left, r, &e->plan, err));

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "diagnose/circumstances.h"
+#include "diagnose/elsewhere.h"
 #include "diagnose/joint.h"
 #include "diagnose/kl_side.h"
+#include "diagnose/partial.h"
 #include "diagnose/ppo_side.h"
 #include "diagnose/reward_side.h"
 #include "stat/hypothesis.h"
@@ -216,6 +218,31 @@ static enum remedy_purpose purpose_of(enum diagnosis_verdict v)
                                          : REMEDY_REPAIR;
 }
 
+/* Rows and rivals of a run that another trainer made, told of that trainer. */
+static void tell_elsewhere(struct diagnosis *d, const struct evidence *e)
+{
+    elsewhere_needs(d->gate, GATES, e);
+    elsewhere_needs(d->observed, OBSERVED, e);
+    elsewhere_needs(d->mechanism, MECHANISMS, e);
+    elsewhere_needs(d->leads.row, d->leads.n, e);
+    for (size_t i = 0; i < RIVALS; i++)
+        d->rival[i].experiment = elsewhere_experiment(d->rival[i].id);
+}
+
+static enum status choose_remedies(struct diagnosis *d,
+                                   const struct evidence *e,
+                                   const struct rows *rows, struct err *err)
+{
+    enum remedy_purpose purpose = purpose_of(d->verdict);
+    /* What to measure, its import says; this is what else could be done. */
+    bool is_measured = e->import != NULL && purpose == REMEDY_MEASURE;
+    TRY(remedies_choose(d->remedy, &d->n_remedies, e, rows, d->rival,
+                        is_measured ? REMEDY_CHECK : purpose, err));
+    if (e->import != NULL)
+        elsewhere_remedies(d->remedy, e, rows, d->rival, purpose);
+    return OK;
+}
+
 enum status diagnose(struct diagnosis *out, const struct evidence *e,
                      struct err *err)
 {
@@ -231,17 +258,21 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
     TRY_DONE(ppo_side_judge(d->mechanism, &d->leads, e, err));
     TRY_DONE(kl_side_judge(d->mechanism, &d->leads, d->observed, e, err));
     TRY_DONE(circumstances_find(&d->leads, e, err));
+    TRY_DONE(partial_leads(&d->leads, e, err));
     TRY_DONE(correct(d, err));
     const struct rows rows = diagnose_rows(d);
     rivals_judge(d->rival, &rows);
+    if (e->import != NULL)
+        tell_elsewhere(d, e);
     TRY_DONE(strata_judge(&d->strata, e, err));
     const struct estimate win =
         measures_find(&d->observed[OBSERVED_LESS_DIRECT].detail, "win_rate");
     ship_judge(&d->ship, e, &win);
     d->verdict = conclude(d);
     TRY_DONE(warning_watch(&d->warning, e, &watch, err));
-    TRY_DONE(remedies_choose(d->remedy, &d->n_remedies, e, &rows, d->rival,
-                             purpose_of(d->verdict), err));
+    if (e->import != NULL && d->warning.needs != NULL)
+        d->warning.needs = "what Plumb's own training and evaluation keep";
+    status = choose_remedies(d, e, &rows, err);
 done:
     if (status != OK)
         diagnose_free(d);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "diagnose/diagnose.h"
+#include "diagnose/imported.h"
+#include "diagnose/partial.h"
 
 /* ---- diagnosis.json ----------------------------------------------------- */
 
@@ -109,6 +111,8 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
     json_field_text(w, "plumb_version", PLUMB_VERSION);
     json_field_text(w, "verdict", diagnose_verdict(d->verdict));
     json_field_text(w, "top_rival", d->rival[0].id);
+    if (e->import != NULL)
+        imported_write(w, e);
     write_counts(w, e);
     write_losses(w, e);
     json_put_key(w, "contradictions");
@@ -161,6 +165,18 @@ static void put_rows(struct buf *out, const char *title,
     }
 }
 
+/* Leads of part of the evidence in their own words: of a run that another
+ * trainer made they are most of what there is. */
+static void put_seen(struct buf *out, const struct leads *l)
+{
+    buf_puts(out, "what part of the evidence tells: leads\n");
+    for (size_t i = 0; i < l->n; i++) {
+        const struct finding *f = &l->row[i];
+        if (partial_is_told(f))
+            buf_printf(out, "  %c %s: %s\n", mark(f->verdict), f->id, f->text);
+    }
+}
+
 static const char *sentence(const struct diagnosis *d)
 {
     switch (d->verdict) {
@@ -206,6 +222,8 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
                    "! what people said cannot be read, and is missing "
                    "below: %s\n",
                    e->votes_damage);
+    if (e->import != NULL)
+        imported_summary(out, e);
     buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
     buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
                first->id, first->name, first->supported, first->contradicted,
@@ -216,8 +234,13 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
     put_rows(out, "may the numbers be believed", d->gate, GATES);
     put_rows(out, "what happened", d->observed, OBSERVED);
     put_rows(out, "why", d->mechanism, MECHANISMS);
-    warning_say(out, &d->warning);
+    if (e->import != NULL)
+        put_seen(out, &d->leads);
+    if (e->import == NULL || d->warning.alarm != SIZE_MAX)
+        warning_say(out, &d->warning);
     remedies_summary(out, d->remedy, d->n_remedies);
+    if (e->import != NULL)
+        imported_summary_missing(out, e);
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
     for (size_t i = 0; i < e->n_loss; i++)

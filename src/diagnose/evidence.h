@@ -83,6 +83,7 @@ struct evidence_vote {
     size_t judge; // SIZE_MAX: not said
     bool is_placebo;
     bool is_left;                    // the tested reply was shown on the left
+    bool is_side_unknown;            // is_left says nothing
     int visit;                       // 1, or 2 when the pair was judged again
     double win;                      // tested reply preferred: 1, 1/2, 0
     double direct, direct_other;     // 0..4

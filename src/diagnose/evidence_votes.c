@@ -123,20 +123,22 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
     struct vote said;
     TRY(vote_read(&said, row, what, err));
     const struct json *tested = said.tested.reply, *other = said.other.reply;
-    struct evidence_vote v = {.is_placebo = said.is_placebo,
-                              .is_left = said.is_left,
-                              .visit = said.visit == 2 ? 2 : 1,
-                              .win = said.win,
-                              .direct = said.tested.direct,
-                              .direct_other = said.other.direct,
-                              .helpful = said.tested.helpful,
-                              .helpful_other = said.other.helpful,
-                              .correct = said.tested.correct,
-                              .correct_other = said.other.correct,
-                              .too_long = said.tested.too_long,
-                              .too_long_other = said.other.too_long,
-                              .words = (double)NAN,
-                              .words_other = (double)NAN};
+    struct evidence_vote v = {
+        .is_placebo = said.is_placebo,
+        .is_left = said.is_left,
+        .is_side_unknown = json_bool(json_get(row, "side_unknown"), false),
+        .visit = said.visit == 2 ? 2 : 1,
+        .win = said.win,
+        .direct = said.tested.direct,
+        .direct_other = said.other.direct,
+        .helpful = said.tested.helpful,
+        .helpful_other = said.other.helpful,
+        .correct = said.tested.correct,
+        .correct_other = said.other.correct,
+        .too_long = said.tested.too_long,
+        .too_long_other = said.other.too_long,
+        .words = (double)NAN,
+        .words_other = (double)NAN};
     TRY(read_names(&v, r, said.prompt, row, what, err));
     v.reply = find_reply(r, v.prompt, tested);
     v.reply_other = find_reply(r, v.prompt, other);

@@ -11,51 +11,30 @@
 
 #define FILE_NAME "import.json"
 #define DOCUMENT_MAX ((size_t)8 << 20)
-#define TEXT_MAX 400 // bytes of a text
+#define TEXT_MAX 1024 // bytes of a text
 #define NAME_MAX_BYTES 80
 
 /* ---- words -------------------------------------------------------------- */
 
-/* An id, what it is, and what tells it in a sentence: the first row with a word
- * that is there counts. */
 static const struct {
     const char *id, *words;
-    const char *sign[4];
 } items[ITEMS] = {
-    [ITEM_REFERENCE] = {"reference_logprobs",
-                        "log-probabilities under the reference",
-                        {"reference log", "ref log", "ref_log", NULL}},
-    [ITEM_LOGPROBS] = {"logprobs",
-                       "log-probabilities of the sampled tokens",
-                       {"log-prob", "logprob", "log prob", NULL}},
-    [ITEM_ADVANTAGES] = {"advantages",
-                         "values and advantages of tokens",
-                         {"advantage", "values", NULL}},
-    [ITEM_FINISH] = {"finish",
-                     "how responses ended",
-                     {"finish", "truncat", "ended", NULL}},
-    [ITEM_LENGTHS] = {"lengths",
-                      "response lengths in tokens",
-                      {"length", "token", NULL}},
-    [ITEM_HELDOUT] = {"heldout",
-                      "replies of policy and reference to the same held-out "
-                      "prompts",
-                      {"held-out", "heldout", "held out", NULL}},
-    [ITEM_VOTES] = {"votes",
-                    "blind votes of people",
-                    {"vote", "human", "people", NULL}},
-    [ITEM_EVALUATIONS] = {"evaluations",
-                          "more evaluations",
-                          {"evaluation", "checkpoint", NULL}},
-    [ITEM_KL] = {"kl", "a KL to the reference", {"kl", "KL", NULL}},
-    [ITEM_METRICS] = {"metrics", "step-level metrics", {"metric", NULL}},
-    [ITEM_SETTINGS] = {"settings",
-                       "the trainer's configuration",
-                       {"config", "setting", NULL}},
-    [ITEM_SCORES] = {"scores", "scores", {"score", "reward", NULL}},
-    [ITEM_RESPONSES] = {"responses",
-                        "responses with their scores, step by step",
-                        {"response", "rollout", "completion", "text"}},
+    [ITEM_METRICS] = {"metrics", "the step-level log"},
+    [ITEM_KL] = {"kl", "a KL to the reference"},
+    [ITEM_SETTINGS] = {"settings", "the trainer's settings"},
+    [ITEM_TEXTS] = {"texts", "the responses that were trained on"},
+    [ITEM_SCORES] = {"scores", "a score for each response"},
+    [ITEM_LENGTHS] = {"lengths", "response lengths in tokens"},
+    [ITEM_FINISH] = {"finish", "whether a response ended by itself"},
+    [ITEM_TOKENS] = {"tokens", "token ids of the responses"},
+    [ITEM_REFERENCE] = {"logp_ref", "the reference's log-probabilities"},
+    [ITEM_LOGPROBS] = {"logp", "the policy's log-probabilities"},
+    [ITEM_VALUES] = {"values", "values and advantages of tokens"},
+    [ITEM_HELDOUT] = {"heldout", "held-out replies of the policy"},
+    [ITEM_ORIGINALS] = {"reference",
+                        "the reference's replies to the same prompts"},
+    [ITEM_EVALUATIONS] = {"evaluations", "more evaluations during the run"},
+    [ITEM_VOTES] = {"human", "what people say"},
 };
 
 const char *imported_item_name(enum imported_item item)
@@ -68,16 +47,12 @@ const char *imported_item_words(enum imported_item item)
     return items[item].words;
 }
 
-static enum imported_item item_of(const char *id, const char *what)
+static enum imported_item item_of(const char *id)
 {
-    for (size_t i = 0; id != NULL && i < ITEMS; i++)
-        if (strcmp(items[i].id, id) == 0)
-            return (enum imported_item)i;
-    for (size_t i = 0; i < ITEMS; i++)
-        for (size_t k = 0; k < 4 && items[i].sign[k] != NULL; k++)
-            if (strstr(what, items[i].sign[k]) != NULL)
-                return (enum imported_item)i;
-    return ITEMS;
+    size_t i = 0;
+    while (i < ITEMS && strcmp(items[i].id, id) != 0)
+        i++;
+    return (enum imported_item)i;
 }
 
 static const char *const kinds[] = {
@@ -110,6 +85,17 @@ static size_t word_of(const char *text, const char *const *list, size_t n)
         if (strcmp(text, list[i]) == 0)
             return i;
     return 0;
+}
+
+const char *imported_kind_words(enum imported_kind kind)
+{
+    static const char *const words[] = {
+        [KL_KIND_UNKNOWN] = "what is not known",
+        [KL_REFERENCE] = "the reference",
+        [KL_UPDATE] = "the policy before an update",
+        [KL_ENGINE] = "the engine that samples",
+    };
+    return words[kind];
 }
 
 const char *imported_kl_words(char out[IMPORTED_KL_TEXT],
@@ -148,7 +134,7 @@ static enum status take_text(const char **out, struct evidence *e,
     return evidence_keep(out, e, text, err);
 }
 
-/* Of a list that may be absent, at most IMPORTED_MAX. */
+/* Of a list that may be absent the first IMPORTED_MAX. */
 static enum status take_list(const struct json **out, size_t *n,
                              const struct json *root, const char *key,
                              struct err *err)
@@ -160,9 +146,7 @@ static enum status take_list(const struct json **out, size_t *n,
     if (!json_is_array(*out))
         return err_set(err, ERR_FORMAT, "%s is not a list", key);
     *n = json_size(*out);
-    if (*n > IMPORTED_MAX)
-        return err_set(err, ERR_FORMAT, "%s has %zu items, limit %d", key, *n,
-                       IMPORTED_MAX);
+    *n = *n < IMPORTED_MAX ? *n : IMPORTED_MAX;
     return OK;
 }
 
@@ -193,22 +177,21 @@ static enum status take_fields(struct imported *x, struct evidence *e,
     return OK;
 }
 
-/* A direction that is told; what is none may not be used. */
-static double sign_of(const struct json *node)
+static bool begins(const char *text, const char *with)
 {
-    static const char *const plus[] = {"", "+", "+1", "1", "positive"};
-    static const char *const minus[] = {"-", "-1", "negative"};
-    const char *text = json_text(node, NULL);
-    if (node == NULL || json_is_null(node) || json_number(node, 0) == 1)
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Whose log-probability comes first.  A KL with policy and reference exchanged
+ * is another quantity, but for k1, which is then the negative. */
+static double sign_of(const struct imported_kl *k, const char *sign)
+{
+    if (k->kind != KL_REFERENCE || sign[0] == '\0' ||
+        begins(sign, "log policy - log reference"))
         return 1;
-    if (json_number(node, 0) == -1)
+    if (begins(sign, "log reference - log policy") && k->estimator == KL_K1 &&
+        strstr(sign, "reversed") == NULL)
         return -1;
-    for (size_t i = 0; text != NULL && i < COUNT(plus); i++)
-        if (strcmp(text, plus[i]) == 0)
-            return 1;
-    for (size_t i = 0; text != NULL && i < COUNT(minus); i++)
-        if (strcmp(text, minus[i]) == 0)
-            return -1;
     return (double)NAN;
 }
 
@@ -216,7 +199,7 @@ static enum status take_kl(struct imported *x, struct evidence *e,
                            const struct json *root, struct err *err)
 {
     const struct json *list;
-    const char *kind, *estimator, *aggregate;
+    const char *kind, *estimator, *aggregate, *sign;
     size_t n;
     TRY(take_list(&list, &n, root, "kl", err));
     for (size_t i = 0; i < n; i++) {
@@ -235,7 +218,8 @@ static enum status take_kl(struct imported *x, struct evidence *e,
                                                         COUNT(estimators));
         k->aggregate = (enum imported_aggregate)word_of(aggregate, aggregates,
                                                         COUNT(aggregates));
-        k->sign = sign_of(json_get(item, "sign"));
+        TRY(take_text(&sign, e, item, "sign", "", err));
+        k->sign = sign_of(k, sign);
         x->n_kl++;
     }
     return OK;
@@ -275,12 +259,17 @@ static enum status take_missing(struct imported *x, struct evidence *e,
         const struct json *item = json_at(list, i);
         struct imported_missing *m = &x->missing[i];
         TRY(need_object(item, "missing", i, err));
-        TRY(take_text(&id, e, item, "id", NULL, err));
+        TRY(take_text(&id, e, item, "id", "", err));
         TRY(take_text(&m->what, e, item, "what", "", err));
-        TRY(take_text(&m->flag, e, item, "flag", "", err));
-        m->item = item_of(id, m->what);
+        TRY(take_text(&m->use, e, item, "for", "", err));
+        TRY(take_text(&m->flag, e, item, "flag", NULL, err));
+        TRY(take_text(&m->note, e, item, "note", "", err));
+        m->item = item_of(id);
         if (m->what[0] == '\0' && m->item < ITEMS)
             m->what = items[m->item].words;
+        char wish[TEXT_MAX + 16];
+        (void)snprintf(wish, sizeof wish, "import %s too", m->what);
+        TRY(evidence_keep(&m->wish, e, wish, err));
         x->n_missing++;
     }
     return OK;
@@ -355,6 +344,11 @@ const struct imported_missing *imported_find(const struct imported *x,
     return NULL;
 }
 
+const char *imported_how(const struct imported_missing *m)
+{
+    return m->flag != NULL ? m->flag : m->note;
+}
+
 static bool is_column(const struct evidence *e, const char *name)
 {
     return metric_find(&e->metrics, name).value != NULL;
@@ -422,7 +416,9 @@ static void write_missing(struct json_writer *w, const struct imported *x)
         json_open(w, '{');
         json_field_text(w, "id", m->item < ITEMS ? items[m->item].id : NULL);
         json_field_text(w, "what", m->what);
-        json_field_text(w, "flag", m->flag[0] != '\0' ? m->flag : NULL);
+        json_field_text(w, "for", m->use[0] != '\0' ? m->use : NULL);
+        json_field_text(w, "flag", m->flag);
+        json_field_text(w, "note", m->note[0] != '\0' ? m->note : NULL);
         json_close(w, '}');
     }
     json_close(w, ']');
@@ -503,6 +499,5 @@ void imported_summary_missing(struct buf *out, const struct evidence *e)
         buf_puts(out, "what would tell more, the cheapest first\n");
     for (size_t i = 0; i < x->n_missing; i++)
         buf_printf(out, "  %s: %s\n", x->missing[i].what,
-                   x->missing[i].flag[0] != '\0' ? x->missing[i].flag
-                                                 : "no flag is known");
+                   imported_how(&x->missing[i]));
 }

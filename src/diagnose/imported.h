@@ -8,20 +8,21 @@
  *             "kind":"reference"|"update"|"engine",
  *             "estimator":"k1"|"k2"|"k3"|"exact"|"unknown",
  *             "aggregate":"sequence_sum"|"token_mean"|"unknown",
- *             "where":"reward"|"loss"|"metric","sign":"+"|"-"|..,
- *             "unit":..,"note":..}],
- *      "warnings":["steps 40 to 60 are there twice"|{"text":..}],
+ *             "where":"reward"|"loss"|"metric",
+ *             "sign":"log policy - log reference"|..,"unit":..,"note":..}],
+ *      "warnings":[{"text":"steps 40 to 60 are there twice"}|"..."],
  *      "missing":[{"id":"lengths","what":"response lengths in tokens",
- *                  "flag":"--log_completions"}]}
+ *                  "for":"whether KL grew with length alone",
+ *                  "flag":"--logging_steps 1"|null,"note":..}]}
  *
  * `name` is a column of ppo/metrics.jsonl or a source field that became one, or
  * "kl_sequence" of the rollouts.  `missing` is in order of cost, the cheapest
- * first; what an entry is about is told by its id, one of imported_item_name(),
- * or without one by words in `what`.
+ * first; what an entry is about is told by its id, one of
+ * imported_item_name().
  *
- * The file comes from outside.  Members of another type, or that are too long
- * or too many, are damage: the run is still known to be another trainer's, and
- * nothing of the file is believed.
+ * The file comes from outside.  Members of another type or that are too long
+ * are damage: the run is still known to be another trainer's, and nothing of
+ * the file is believed.  Of each list the first IMPORTED_MAX items are kept.
  */
 #ifndef PLUMB_DIAGNOSE_IMPORTED_H
 #define PLUMB_DIAGNOSE_IMPORTED_H
@@ -54,7 +55,8 @@ struct imported_kl {
     enum imported_kind kind;
     enum imported_estimator estimator;
     enum imported_aggregate aggregate;
-    double sign; // 1, -1; NaN: not one of these, and not to be used
+    double sign; // 1; -1: what is written is the negative; NaN: it is another
+                 // quantity than the KL of policy to reference
     const char *where, *unit, *note; // "" when not said
 };
 
@@ -65,25 +67,30 @@ struct imported_field {
 
 /* What an import may lack. */
 enum imported_item {
-    ITEM_REFERENCE,   // log-probabilities under the reference
-    ITEM_LOGPROBS,    // under the policy
-    ITEM_ADVANTAGES,  // and values
-    ITEM_FINISH,      // how responses ended
-    ITEM_LENGTHS,     // in tokens
-    ITEM_HELDOUT,     // replies of policy and reference to the same prompts
-    ITEM_VOTES,       // of people
-    ITEM_EVALUATIONS, // more of them
-    ITEM_KL,
     ITEM_METRICS,
+    ITEM_KL, // to the reference, some way
     ITEM_SETTINGS,
+    ITEM_TEXTS,
     ITEM_SCORES,
-    ITEM_RESPONSES,
+    ITEM_LENGTHS, // in tokens
+    ITEM_FINISH,  // how responses ended
+    ITEM_TOKENS,
+    ITEM_REFERENCE, // log-probabilities under the reference
+    ITEM_LOGPROBS,  // under the policy
+    ITEM_VALUES,    // and advantages
+    ITEM_HELDOUT,   // replies of the policy
+    ITEM_ORIGINALS, // of the reference to the same prompts
+    ITEM_EVALUATIONS,
+    ITEM_VOTES, // of people
     ITEMS
 };
 
 struct imported_missing {
     enum imported_item item; // ITEMS: none of them
-    const char *what, *flag;
+    const char *what, *use;
+    const char *wish; // "import the step-level log too"
+    const char *flag; // NULL: no flag of the trainer's writes it, and then
+    const char *note; // this may say what would; "" when it does not
 };
 
 enum {
@@ -107,10 +114,12 @@ enum status imported_read(struct evidence *e, struct err *err) MUST_CHECK;
 /* NULL is fine. */
 void imported_free(struct imported *x);
 
-/* "reference_logprobs", "lengths"; and in words: "response lengths in tokens".
- */
+/* "logp_ref", "lengths"; and in words: "response lengths in tokens". */
 const char *imported_item_name(enum imported_item item);
 const char *imported_item_words(enum imported_item item);
+
+/* "the reference". */
+const char *imported_kind_words(enum imported_kind kind);
 
 /* "k3, averaged over tokens"; "an unknown estimator, summed over a response".
  */
@@ -122,6 +131,9 @@ const char *imported_kl_words(char out[IMPORTED_KL_TEXT],
 const struct imported_missing *imported_find(const struct imported *x,
                                              const enum imported_item *item,
                                              size_t n);
+
+/* How to get what is missing: the flag, else the note, else "". */
+const char *imported_how(const struct imported_missing *m);
 
 /* The name under which ppo/metrics.jsonl has what a source field or a canonical
  * name stands for: itself where it is a column, else that of the field which

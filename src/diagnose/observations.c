@@ -2,10 +2,12 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/course.h"
 #include "diagnose/marks.h"
 #include "diagnose/metric.h"
 #include "diagnose/push.h"
@@ -75,6 +77,18 @@ static enum status fill_pair(struct pair *x, const struct evidence *e,
     return evidence_prompt_means(x->reference, e, false, member, err);
 }
 
+/* Of what is there, over prompts; NaN of fewer than two. */
+static double deviation(const double *x, size_t n)
+{
+    double mean = summary_mean_of(x, NULL, n), square = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        square += isnan(x[i]) ? 0 : (x[i] - mean) * (x[i] - mean);
+        count += isnan(x[i]) ? 0 : 1;
+    }
+    return count > 1 ? sqrt(square / (double)(count - 1)) : (double)NAN;
+}
+
 static enum status judge_reward(struct finding *out, const struct evidence *e,
                                 struct pair *x, struct err *err)
 {
@@ -91,7 +105,11 @@ static enum status judge_reward(struct finding *out, const struct evidence *e,
     finding_add(&f, "score_delta", &delta);
     finding_add_number(&f, "sd_within", sd, delta.n);
     /* A reply to a prompt has no deviation when it is the only one: then the
-     * unit is the score's own. */
+     * unit is the score's own, of another trainer's scores that of prompts. */
+    if (!(sd > 0) && e->import != NULL) {
+        sd = deviation(x->reference, e->n_prompts);
+        f.unit = "deviations of prompts";
+    }
     double unit = isfinite(sd) && sd > 0 ? sd : 1;
     struct estimate scaled = {delta.estimate / unit, delta.low / unit,
                               delta.high / unit, delta.n};
@@ -117,12 +135,31 @@ static enum status add_policy_share(struct finding *f, const char *name,
     return OK;
 }
 
+/* Texts alone are often told of in characters. */
+static enum status add_characters(struct finding *f, const struct evidence *e,
+                                  struct pair *x, struct err *err)
+{
+    size_t member = offsetof(struct evidence_reply, feature) +
+                    FEATURE_CHARACTERS * sizeof(double);
+    struct estimate mean[2];
+    TRY(fill_pair(x, e, member, err));
+    TRY(summary_estimate_mean(&mean[0], x->policy, e->n_prompts, &e->plan,
+                              err));
+    TRY(summary_estimate_mean(&mean[1], x->reference, e->n_prompts, &e->plan,
+                              err));
+    finding_add(f, "characters", &mean[0]);
+    finding_add(f, "characters_reference", &mean[1]);
+    return OK;
+}
+
 static enum status judge_longer(struct finding *out, const struct evidence *e,
                                 struct pair *x, struct err *err)
 {
-    struct finding f =
-        finding_new("S2a", "replies are longer",
-                    "mean tokens, policy over reference", SAMPLES ", " VOTES);
+    struct finding f = finding_new("S2a", "replies are longer",
+                                   e->reply_unit == EVIDENCE_WORDS
+                                       ? "mean words, policy over reference"
+                                       : "mean tokens, policy over reference",
+                                   SAMPLES ", " VOTES);
     struct estimate ratio;
     char text[64];
     TRY(fill_pair(x, e, offsetof(struct evidence_reply, tokens), err));
@@ -133,9 +170,12 @@ static enum status judge_longer(struct finding *out, const struct evidence *e,
         lack_file(&f, e, SAMPLES);
     else
         finding_say(&f,
-                    "the policy's replies have %s times the tokens of the "
+                    "the policy's replies have %s times the %s of the "
                     "reference's",
-                    finding_number(text, &ratio, 2));
+                    finding_number(text, &ratio, 2),
+                    evidence_units(e->reply_unit));
+    if (e->import != NULL)
+        TRY(add_characters(&f, e, x, err));
     TRY(add_policy_share(&f, "too_long", e, MARK_TOO_LONG, err));
     TRY(add_policy_share(&f, "too_long_reference", e, MARK_TOO_LONG_OTHER,
                          err));
@@ -249,6 +289,7 @@ struct series {
     double *kept;  // scratch
     size_t m, n;
     const char *data;
+    char what[IMPORTED_KL_TEXT + 96]; // "the exact KL"
 };
 
 static void series_free(struct series *s)
@@ -351,6 +392,40 @@ static enum status series_of_metrics(struct series *s, const struct evidence *e,
     return OK;
 }
 
+/* What another trainer logged, where it is known what that is. */
+static enum status series_of_import(struct series *s, const char **why,
+                                    const struct evidence *e, struct err *err)
+{
+    struct course c;
+    char text[IMPORTED_KL_TEXT];
+    TRY(course_of_response_kl(&c, why, e, err));
+    if (c.m == 0)
+        return OK;
+    s->t = c.t;
+    s->y = c.y;
+    s->m = c.m;
+    s->n = 1;
+    s->data = c.data;
+    (void)snprintf(s->what, sizeof s->what, "%.60s (%s%s)", c.name,
+                   imported_kl_words(text, c.kl),
+                   c.is_product ? ", times the mean length" : "");
+    return OK;
+}
+
+/* The best that there is. */
+static enum status find_series(struct series *s, const char **why,
+                               const struct evidence *e, struct err *err)
+{
+    *why = NULL;
+    (void)snprintf(s->what, sizeof s->what, "the exact KL");
+    if (e->import != NULL)
+        return series_of_import(s, why, e, err);
+    TRY(series_of_push(s, e, err));
+    if (s->m == 0)
+        TRY(series_of_curve(s, e, err));
+    return s->m == 0 ? series_of_metrics(s, e, err) : OK;
+}
+
 static double mean_at(const struct series *s, size_t c)
 {
     double sum = 0, n = 0;
@@ -372,15 +447,14 @@ static enum status judge_kl_up(struct finding *out, const struct evidence *e,
                                    "nats a reply and iteration", "");
     struct series s = {.m = 0};
     struct trend trend, late = {.slope = summary_nothing()};
-    TRY_DONE(series_of_push(&s, e, err));
-    if (s.m == 0)
-        TRY_DONE(series_of_curve(&s, e, err));
-    if (s.m == 0)
-        TRY_DONE(series_of_metrics(&s, e, err));
+    const char *why;
+    TRY_DONE(find_series(&s, &why, e, err));
     if (s.m < TREND_MIN) {
         f.data = "probes/push.json, eval/curve.json, ppo/metrics.jsonl";
         finding_lack(&f, "%zu checkpoints with a KL, at least %d are needed",
                      s.m, TREND_MIN);
+        if (s.m == 0 && why != NULL)
+            finding_lack(&f, "%s", why);
         *out = f;
         goto done;
     }
@@ -406,11 +480,11 @@ static enum status judge_kl_up(struct finding *out, const struct evidence *e,
     finding_add_number(&f, "tau", trend.tau, s.m);
     finding_add(&f, "late_slope", &late.slope);
     finding_say(&f,
-                "the exact KL changes by %s nats a reply and iteration: from "
+                "%s changes by %s nats a reply and iteration: from "
                 "%.2f at iteration %.0f to %.2f at %.0f; from iteration %.0f "
                 "on by %s",
-                finding_number(text, &trend.slope, 3), first, s.t[s.t[0] == 0],
-                last, s.t[s.m - 1], s.t[half],
+                s.what, finding_number(text, &trend.slope, 3), first,
+                s.t[s.t[0] == 0], last, s.t[s.m - 1], s.t[half],
                 finding_number(other, &late.slope, 3));
     *out = f;
 done:

@@ -63,6 +63,13 @@ enum {
     REMEDY_NAME_MAX = 120
 };
 
+/* What a remedy's command is. */
+enum remedy_how {
+    REMEDY_SHELL, // a command of Plumb's
+    REMEDY_FLAG,  // a flag or setting of the trainer that made the run
+    REMEDY_WORDS, // advice in words
+};
+
 /* What is wanted of the two. */
 enum remedy_purpose {
     REMEDY_REPAIR,  // something is wrong: undo it
@@ -84,6 +91,7 @@ struct remedy {
     char name[REMEDY_NAME_MAX];
     char change[REMEDY_TEXT_MAX]; // lines "- ppo.beta: 0.02", "+ ppo.beta: .2"
     char command[REMEDY_COMMAND_MAX]; // this one alone
+    enum remedy_how how;              // what `command` is
     char verify[REMEDY_COMMAND_MAX];  // both remedies in one result.json
     char why[REMEDY_TEXT_MAX];        // the numbers it was chosen by
     char tradeoff[REMEDY_TEXT_MAX];

@@ -69,8 +69,11 @@ static enum status read_kind(struct vote *v, const struct json *row,
 enum status vote_read(struct vote *out, const struct json *row,
                       const char *what, struct err *err)
 {
-    static const struct word choices[] = {
-        {"A", 1}, {"B", 0}, {"both_good", 0.5}, {"both_bad", 0.5}};
+    static const struct word choices[] = {{"A", 1},
+                                          {"B", 0},
+                                          {"both_good", 0.5},
+                                          {"both_bad", 0.5},
+                                          {"tie", 0.5}};
     struct vote v = {.is_placebo = false};
     const char *overall;
     TRY(read_kind(&v, row, what, err));
@@ -79,7 +82,8 @@ enum status vote_read(struct vote *out, const struct json *row,
                            sizeof choices / sizeof *choices);
     if (isnan(left))
         return err_set(err, ERR_FORMAT,
-                       "%s: overall '%.20s' is not A, B, both_good or both_bad",
+                       "%s: overall '%.20s' is not A, B, both_good, both_bad "
+                       "or tie",
                        what, overall);
     TRY(json_need_text(&v.prompt, row, "prompt_id", what, err));
     v.win = v.is_left ? left : 1 - left;

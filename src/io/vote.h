@@ -5,7 +5,7 @@
  *     {"pair_id":"...","pool":"...","prompt_id":"...",
  *      "kind":"policy"|"placebo","judge":"...","visit":1,
  *      "left":{"source":"...","sample":0,"response":"..."},"right":{...},
- *      "overall":"A"|"B"|"both_good"|"both_bad","left_direct":0..4,
+ *      "overall":"A"|"B"|"both_good"|"both_bad"|"tie","left_direct":0..4,
  *      "left_helpful":0..4,"left_correct":"yes"|"unsure"|"no",
  *      "left_length":"too_long"|"right"|"too_short","right_direct":...}
  *

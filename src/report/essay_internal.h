@@ -153,4 +153,11 @@ void essay_shipping(struct essay *y); // essay_remedies.c
 void essay_unknown(struct essay *y);  // essay_shapes.c
 void essay_shape(struct essay *y);    // essay_shapes.c: all of it
 
+/* ---- another trainer's run (essay_source.c) ----------------------------- */
+
+/* Whose run it is and what was understood of it; what part of the evidence
+ * tells.  Nothing is said of a run of Plumb's. */
+void essay_source(struct essay *y);
+void essay_partial(struct essay *y);
+
 #endif

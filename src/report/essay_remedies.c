@@ -174,7 +174,12 @@ static void tell_change(struct essay *y, size_t i)
                  essay_clean(r->title).text, is_question ? "about" : "against",
                  essay_clean(r->against).text);
     if (is_question && fits(r->command))
-        essay_advise(y, "It is done by `%s`.", essay_clean(r->command).text);
+        essay_advise(y,
+                     r->how == REMEDY_SHELL  ? "It is done by `%s`."
+                     : r->how == REMEDY_FLAG ? "It is written with `%s`."
+                                             : "How: %s.",
+                     r->how == REMEDY_WORDS ? essay_clause(r->command).text
+                                            : essay_clean(r->command).text);
     if (!is_question)
         tell_prediction(y, r, i);
     if (r->tradeoff[0] != '\0')

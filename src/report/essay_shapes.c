@@ -203,6 +203,7 @@ static const char *lead_of_other(const struct essay *y)
 void essay_shape(struct essay *y)
 {
     title(y);
+    essay_source(y);
     switch (y->d->verdict) {
     case DIAGNOSIS_PARADOX:
         tell_paradox(y);
@@ -230,6 +231,7 @@ void essay_shape(struct essay *y)
         essay_rivals_running(y);
         break;
     }
+    essay_partial(y);
     if (y->d->verdict != DIAGNOSIS_INCONCLUSIVE)
         essay_rivals_beside(y);
     essay_changes(y);

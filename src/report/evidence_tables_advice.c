@@ -105,7 +105,7 @@ static void put_remedy(struct html *h, const struct remedy *r, size_t i)
     }
     if (r->command[0] != '\0') {
         html_open(h, "pre", NULL);
-        html_printf(h, "$ %s", r->command);
+        html_printf(h, r->how == REMEDY_SHELL ? "$ %s" : "%s", r->command);
         html_close(h, "pre");
     }
     if (r->purpose != REMEDY_MEASURE)

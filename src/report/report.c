@@ -11,6 +11,7 @@
 #include "report/inputs.h"
 #include "report/replies.h"
 #include "report/sections.h"
+#include "report/source.h"
 #include "report/style.h"
 #include "report/tables.h"
 
@@ -36,20 +37,22 @@ static void foot(struct html *h, const char *version)
 }
 
 /* Where on the page things are. */
-static void contents(struct html *h, const struct diagnosis *d)
+static void contents(struct html *h, const struct diagnosis *d,
+                     const struct evidence *e)
 {
     const struct {
         const char *id, *name;
         bool is_there;
     } part[] = {
         {"#essay", "Essay", true},
+        {"#source", "Source", e->import != NULL},
         {"#remedies", "Changes", d->n_remedies > 0},
         {"#evidence", "Evidence", true},
         {"#rivals", "Rivals", true},
         {"#mind", "What would change our mind", true},
         {"#tags", "Tags", d->strata.n > 0},
         {"#ship", "Checkpoint", true},
-        {"#evaluation", "Evaluation", true},
+        {"#evaluation", "Evaluation", e->import == NULL},
     };
     html_open(h, "nav", NULL);
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
@@ -67,10 +70,11 @@ static enum status diagnosis_part(struct html *h, const struct diagnosis *d,
                                   const struct inputs *in, struct err *err)
 {
     struct essay y;
-    contents(h, d);
+    contents(h, d, e);
     TRY(essay_build(&y, d, e, err));
     enum status status = essay_page_html(h, &y, in, err);
     if (status == OK) {
+        source_write(h, e);
         evidence_tables_remedies(h, d);
         evidence_tables_rows(h, &y);
     }
@@ -101,9 +105,13 @@ static enum status evaluation_part(struct html *h, const struct inputs *in,
     return OK;
 }
 
-/* Why the evaluation is not on the page. */
-static void evaluation_lost(struct html *h, const struct err *why)
+/* Why the evaluation is not on the page; of a run that another trainer made
+ * there is none. */
+static void evaluation_lost(struct html *h, const struct evidence *e,
+                            const struct err *why)
 {
+    if (e->import != NULL)
+        return;
     html_open(h, "section", "id", "evaluation", NULL);
     html_element(h, "h2", NULL, "The evaluation");
     html_open(h, "p", NULL);
@@ -132,7 +140,7 @@ enum status report_page(struct buf *out, const char *project_dir,
     if (status == OK && is_read)
         status = evaluation_part(&h, &in, d != NULL, err);
     else if (status == OK)
-        evaluation_lost(&h, &why);
+        evaluation_lost(&h, e, &why);
     foot(&h, is_read ? json_text(json_get(in.heldout, "plumb_version"), "?")
                      : PLUMB_VERSION);
     assert(status != OK || h.depth == 0);

@@ -1,0 +1,66 @@
+/*
+ * partial.h - what part of the evidence tells: leads of a run that another
+ * trainer made, which rarely has all of it.
+ *
+ * Step-level metrics (docs/metrics.md has our names), or means over the
+ * responses of an iteration; Theil-Sen slopes over iterations (stat/trend.h):
+ *
+ *     trend_reward      the score rose
+ *     trend_kl          the KL to the reference rose, as its trainer logs it:
+ *                       the claim's unit is nats a response or nats a token,
+ *                       and two curves are never compared
+ *     trend_kl_update   the same of the KL of updates, and of that between the
+ *     trend_kl_engine   engines that sample and train
+ *     trend_length      responses grew longer, in tokens or in words
+ *     trend_entropy     the policy's entropy fell
+ *     trend_clip        more tokens met the clip
+ *     trend_cut         more responses were cut at the limit
+ *     late_fall         a held-out measure, else the score, peaked and fell:
+ *                       last minus highest.  Of noisy numbers the highest is
+ *                       highest by luck in part, so that the test is the slope
+ *                       over the second half of the points, where those are
+ *                       TREND_MIN; with fewer there is none.  When it began is
+ *                       never measurable from single numbers
+ *
+ * Texts and scores of responses, both less their iteration's mean, with the
+ * prompt as the unit:
+ *
+ *     score_length      correlation of score and length
+ *     trend_repeat      the share of repeated runs of four words rose
+ *     pattern_NAME      a feature of texts (stat/features.h) grew over the
+ *                       iterations, and the score goes with it: both slopes
+ *                       have their interval above 0.  What a reward is hacked
+ *                       by looks so, and so does what it is rightly paid for
+ *
+ * Votes of a model, which are nobody's opinion and are not counted as people's:
+ *
+ *     judge_win         an LLM judge prefers the policy
+ *     judge_win_equal   at equal length; judge_length: it likes length
+ *     judge_sides       it prefers a side
+ *     judge_gain        the score's gain on a prompt goes with its verdict
+ *
+ * All are leads.
+ */
+#ifndef PLUMB_DIAGNOSE_PARTIAL_H
+#define PLUMB_DIAGNOSE_PARTIAL_H
+
+#include "diagnose/evidence.h"
+#include "diagnose/leads.h"
+
+/* Nothing is added for a run of Plumb's.  ERR_MEMORY is the only failure. */
+enum status partial_leads(struct leads *leads, const struct evidence *e,
+                          struct err *err) MUST_CHECK;
+
+/* Is it one of these, with something to say?  Patterns and styles say something
+ * where they are supported. */
+bool partial_is_told(const struct finding *f);
+
+/* The parts. */
+enum status partial_trends(struct leads *leads, const struct evidence *e,
+                           struct err *err) MUST_CHECK;
+enum status partial_texts(struct leads *leads, const struct evidence *e,
+                          struct err *err) MUST_CHECK;
+enum status partial_judges(struct leads *leads, const struct evidence *e,
+                           struct err *err) MUST_CHECK;
+
+#endif
