@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "cli/command.h"
+#include "cli/importing.h"
+#include "cli/session.h"
 #include "cli/terminal.h"
 #include "report/diagnosing.h"
 #include "report/essay_page.h"
@@ -51,7 +53,7 @@ static enum status save(const struct diagnosing *g, const struct buf *document,
     const char *out = o->v.common.out;
     if (out != NULL)
         TRY(file_write(out, buf_text(document), document->len, err));
-    else if (diagnosing_save(g, err) != OK)
+    else if (o->v.diagnose.import == NULL && diagnosing_save(g, err) != OK)
         return err->code == ERR_IO
                    ? err_context(err, "the diagnosis is not kept (--out FILE "
                                       "writes it elsewhere)")
@@ -71,7 +73,7 @@ static enum status tell(const struct diagnosing *g, const struct options *o,
     buf_init(&text, DOCUMENT_MAX);
     TRY_DONE(diagnosing_document(&document, g, err));
     saved = save(g, &document, o, &reason);
-    if (o->v.common.out == NULL && saved == OK)
+    if (o->v.common.out == NULL && o->v.diagnose.import == NULL && saved == OK)
         TRY_DONE(diagnosing_summary(&text, g, err));
     else
         diagnose_summary(&text, &g->d, &g->e);
@@ -86,7 +88,9 @@ done:
     return status;
 }
 
-enum status cmd_diagnose(struct options *o, struct err *err)
+/* A project, as it is. */
+static enum status diagnose_project(const struct options *o, const char *path,
+                                    struct err *err)
 {
     const struct diagnose_values *v = &o->v.diagnose;
     const struct bootstrap plan = {.seed = (uint64_t)o->v.common.seed,
@@ -95,8 +99,7 @@ enum status cmd_diagnose(struct options *o, struct err *err)
     struct team *team;
     struct diagnosing g;
     TRY(team_create(&team, threads > 0 ? threads : team_processors(), err));
-    enum status status =
-        diagnosing_open(&g, o->operand[0], v->human, team, &plan, err);
+    enum status status = diagnosing_open(&g, path, v->human, team, &plan, err);
     team_destroy(team);
     TRY(status);
     status = tell(&g, o, err);
@@ -106,4 +109,34 @@ enum status cmd_diagnose(struct options *o, struct err *err)
                     diagnose_verdict(g.d.verdict), g.d.rival[0].id);
     diagnosing_close(&g);
     return status;
+}
+
+/* Files of another trainer, by way of a folder that is gone afterwards. */
+static enum status diagnose_import(const struct options *o, struct err *err)
+{
+    char folder[FILE_PATH_MAX];
+    struct err reason;
+    TRY(session_temporary(folder, err));
+    enum status status =
+        importing_run(NULL, o, o->v.diagnose.import, o->operand, o->n_operands,
+                      folder, NULL, err);
+    if (status == OK)
+        status = diagnose_project(o, folder, err);
+    enum status removed = file_remove(folder, &reason);
+    if (status == OK && removed != OK) {
+        *err = reason;
+        return removed;
+    }
+    return status;
+}
+
+enum status cmd_diagnose(struct options *o, struct err *err)
+{
+    if (o->v.diagnose.import != NULL)
+        return diagnose_import(o, err);
+    if (o->n_operands > 1)
+        return err_set(err, ERR_ARG,
+                       "one project is diagnosed at a time; --import FORMAT "
+                       "takes several files of another trainer");
+    return diagnose_project(o, o->operand[0], err);
 }

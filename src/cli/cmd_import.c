@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "cli/command.h"
+#include "cli/importing.h"
 #include "cli/session.h"
 #include "io/stream.h"
 
@@ -197,7 +198,8 @@ static enum status import(struct buf *out, struct dataset *d,
                             : OK;
 }
 
-enum status cmd_import(struct options *o, struct err *err)
+/* Records of a data set. */
+static enum status import_records(struct options *o, struct err *err)
 {
     struct session s;
     struct buf out;
@@ -214,4 +216,11 @@ enum status cmd_import(struct options *o, struct err *err)
     buf_free(&out);
     session_close(&s);
     return status;
+}
+
+enum status cmd_import(struct options *o, struct err *err)
+{
+    bool is_run;
+    TRY(importing_is_run(&is_run, o, err));
+    return is_run ? importing_command(o, err) : import_records(o, err);
 }

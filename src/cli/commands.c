@@ -59,7 +59,7 @@ const struct command command_table[] = {
      "same models and settings is passed over; one that lacks something is "
      "skipped, and said to be.",
      "plumb probe plumb-demo", cmd_probe},
-    {"diagnose", FOR_DIAGNOSE, "RUN", 1, 1,
+    {"diagnose", FOR_DIAGNOSE, "RUN|FILE...", 1, OPTION_OPERANDS,
      "say why the reward went up while the answers got worse, or that it "
      "did not",
      "Reads what the stages, the evaluation, people and plumb probe left in "
@@ -148,15 +148,20 @@ const struct command command_table[] = {
      "or zstd).  "
      "With --logits: what a model expects after a prompt.",
      "plumb inspect plumb-demo/ppo", cmd_inspect},
-    {"import", FOR_IMPORT, "FILE", 1, 1, "other formats to records of ours",
+    {"import", FOR_IMPORT, "FILE|FORMAT [FILE...]", 1, OPTION_OPERANDS,
+     "other formats to records of ours, other trainers' runs to projects",
      "Reads prompts, demonstrations and preferences in the formats of TRL, "
      "OpenRLHF, UltraFeedback and Anthropic, or a table whose columns are "
      "named, plain or compressed, and writes them as JSON Lines that every "
      "stage takes.  With the same --shuffle-seed, --skip and --take cut "
-     "disjoint parts.",
-     "plumb import questions.csv.gz --prompt-column text --take 500 "
-     "--out prompts.jsonl",
-     cmd_import},
+     "disjoint parts.  With the name of a FORMAT before the files (verl, trl, "
+     "openrlhf, ..., auto) it reads what a run of that trainer left - "
+     "rollouts, "
+     "logs, event files, folders of them - and makes the project --out, which "
+     "plumb diagnose reads as any other.  import.json in it says field by "
+     "field what was understood, what is missing, and with which flag of that "
+     "trainer it would be there.  --sniff tells what a file is.",
+     "plumb import verl rollouts/ metrics.jsonl --out run", cmd_import},
     {"lint", FOR_LINT, "CONFIG...", 1, OPTION_OPERANDS,
      "warn of settings of other trainers whose penalty cannot work",
      "Reads configurations of TRL, OpenRLHF and verl (JSON, YAML, a command "

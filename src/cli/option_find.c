@@ -68,6 +68,7 @@ static const struct {
     {FOR_LINT, "lint."},
     {FOR_PPO | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE | FOR_SCORE,
      "outside."},
+    {FOR_DIAGNOSE, "import."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

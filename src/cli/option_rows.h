@@ -116,10 +116,11 @@ struct option_rows {
 };
 
 /* The rows of PPO, which stand between those of the other stages, and those of
- * plumb label, which stand last. */
+ * plumb label, watch and import, which stand last. */
 struct option_rows option_table_ppo(void);
 struct option_rows option_table_outside(void);
 struct option_rows option_table_label(void);
 struct option_rows option_table_watch(void);
+struct option_rows option_table_import(void);
 
 #endif

@@ -36,10 +36,12 @@ static const struct option first[] = {
          PARENT_NONE),
     BOOL("resume", common.resume, "false",
          "go on from the last checkpoint, or start when there is none",
-         FOR_STAGES | FOR_DEMO, 0),
+         FOR_STAGES | FOR_DEMO | FOR_IMPORT, 0),
     BOOL("overwrite", common.overwrite, "false",
          "replace what an earlier run left",
-         FOR_STAGES | FOR_DEMO | FOR_EXPORT | FOR_PROBE | FOR_WHATIF, 0),
+         FOR_STAGES | FOR_DEMO | FOR_EXPORT | FOR_PROBE | FOR_WHATIF |
+             FOR_IMPORT,
+         0),
     BOOL("dry_run", common.dry_run, "false",
          "print the settings and a plan with estimates of time and memory, "
          "and stop",
@@ -410,6 +412,11 @@ static const struct option last[] = {
          "votes of a spot-check: a file, a database, or PROJECT.db#POOL; "
          "without it, those in human/ of the project",
          FOR_DIAGNOSE, 0, PARENT_NONE),
+    TEXT(
+        "diagnose.import", diagnose.import, NULL,
+        "the operands are files of another trainer's run in this format (plumb "
+        "import; auto tells it), which are diagnosed without being kept",
+        FOR_DIAGNOSE, 0),
     PATH("diagnose.essay", 0, diagnose.essay,
          "write the essay to this file, Markdown with a footnote for every "
          "number",
@@ -518,38 +525,6 @@ static const struct option last[] = {
          "the whole of standard input is one text, line breaks included",
          FOR_TOKENIZE, 0),
 
-    /* import */
-    CHOICE("import.format", import.format, "auto", "auto|json|csv|tsv",
-           "JSON Lines or an array, values separated by commas or by tabs; "
-           "auto tells JSON by its first character, a table by the rest",
-           FOR_IMPORT, 0),
-    TEXT("import.prompt_column", import.columns.prompt, NULL,
-         "tables: the prompt's column", FOR_IMPORT, 0),
-    TEXT("import.response_column", import.columns.response, NULL,
-         "tables: the response's column", FOR_IMPORT, 0),
-    TEXT("import.chosen_column", import.columns.chosen, NULL,
-         "tables: the column of the preferred response", FOR_IMPORT, 0),
-    TEXT("import.rejected_column", import.columns.rejected, NULL,
-         "tables: the column of the other response", FOR_IMPORT, 0),
-    TEXT("import.extra_columns", import.columns.extra, NULL,
-         "tables: columns that are kept beside them, with commas between; * "
-         "is all",
-         FOR_IMPORT, 0),
-    TEXT("import.id_prefix", import.id_prefix, NULL,
-         "put before every id, so that files can be put together", FOR_IMPORT,
-         0),
-    BOOL("import.unique", import.unique, "false",
-         "only the first record of each prompt", FOR_IMPORT, 0),
-    INT("import.shuffle_seed", import.shuffle_seed, "-1", -1,
-        9007199254740991.0,
-        "order the records at random, the same for the same seed; -1: as they "
-        "stand",
-        FOR_IMPORT, 0),
-    INT("import.skip", import.skip, "0", 0, MANY,
-        "records left out, from the first in that order", FOR_IMPORT, 0),
-    INT("import.take", import.take, "0", 0, MANY,
-        "records written at most; 0: all", FOR_IMPORT, 0),
-
     CHOICE("lint.trainer", lint.trainer, "auto",
            "auto|trl-ppo|trl-ppo-classic|trl-grpo|trl-rloo|trl-rloo-classic|"
            "trl-dpo|openrlhf|openrlhf-flat|openrlhf-dpo|verl",
@@ -557,7 +532,7 @@ static const struct option last[] = {
            0),
 };
 
-#define PARTS 6
+#define PARTS 7
 
 static void list_parts(struct option_rows part[PARTS])
 {
@@ -567,6 +542,7 @@ static void list_parts(struct option_rows part[PARTS])
     part[3] = (struct option_rows){last, sizeof last / sizeof *last};
     part[4] = option_table_label();
     part[5] = option_table_watch();
+    part[6] = option_table_import();
 }
 
 size_t option_count(void)

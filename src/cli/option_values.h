@@ -74,8 +74,9 @@ enum diagnose_fail_on {
 struct diagnose_values {
     int fail_on; // enum diagnose_fail_on
     int64_t resamples;
-    const char *essay; // Markdown file, or NULL
-    const char *human; // votes; NULL: the project's own
+    const char *essay;  // Markdown file, or NULL
+    const char *human;  // votes; NULL: the project's own
+    const char *import; // a format of other trainers, or NULL
 };
 
 struct whatif_values {
@@ -118,6 +119,8 @@ struct import_values {
     int64_t skip, take, shuffle_seed;
     bool unique;
     const char *id_prefix;
+    const char *map; // the last one; importing.c reads all
+    bool sniff;
 };
 
 struct export_values {

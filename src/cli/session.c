@@ -28,6 +28,14 @@ double session_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+enum status session_temporary(char out[FILE_PATH_MAX], struct err *err)
+{
+    const char *dir = getenv("TMPDIR");
+    TRY(file_join(out, dir != NULL && *dir != '\0' ? dir : "/tmp",
+                  "plumb-XXXXXX", err));
+    return mkdtemp(out) != NULL ? OK : file_error(err, "make", out);
+}
+
 void session_tell_cost(const struct session *s)
 {
     struct rusage usage;

@@ -5,6 +5,7 @@
 #ifndef PLUMB_CLI_SESSION_H
 #define PLUMB_CLI_SESSION_H
 
+#include "base/file.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "rlhf/stage.h"
@@ -35,6 +36,10 @@ double session_clock(void);
  * or not ours to write in. */
 enum status session_check_file(const struct options *o,
                                struct err *err) MUST_CHECK;
+
+/* A new folder for files that nobody keeps; the caller removes it. */
+enum status session_temporary(char out[FILE_PATH_MAX],
+                              struct err *err) MUST_CHECK;
 
 /* How --resume and --overwrite ask a run directory to be opened. */
 enum status session_mode(enum run_mode *out, const struct options *o,

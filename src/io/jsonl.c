@@ -17,8 +17,10 @@ enum layout {
 
 struct walk {
     const char *name;
+    size_t max; // bytes of a row
     jsonl_fn fn;
-    jsonl_bad_fn bad; // NULL: a bad row ends the walk
+    jsonl_text_fn text_fn; // instead of fn, for rows that are not parsed
+    jsonl_bad_fn bad;      // NULL: a bad row ends the walk
     void *ctx;
     enum layout layout;
     size_t offset;   // bytes seen while the layout is unknown
@@ -60,11 +62,18 @@ static bool goes_on(const char *text, size_t len)
 static enum status parse_row(struct walk *w, const char *text, size_t len,
                              const char *place, struct err *err)
 {
-    if (len > JSONL_LINE_MAX)
+    if (len > w->max)
         return err_set(err, ERR_FORMAT, "%s: line of %zu bytes, limit %zu",
-                       place, len, JSONL_LINE_MAX);
+                       place, len, w->max);
     struct json *row = NULL;
-    enum status status = json_parse(&row, text, len, place, err);
+    enum status status = OK;
+    if (w->text_fn != NULL) {
+        status = w->text_fn(w->ctx, text, len, w->row_line, err);
+        if (status != OK)
+            (void)err_context(err, "%s", place);
+        return status;
+    }
+    status = json_parse(&row, text, len, place, err);
     if (status == ERR_FORMAT && w->layout == LAYOUT_LINES &&
         goes_on(text, len)) {
         struct err own = *err;
@@ -103,7 +112,7 @@ static enum status hold(struct walk *w, const char *text, size_t len,
                         struct err *err)
 {
     w->len += len;
-    if (w->len > JSONL_LINE_MAX) {
+    if (w->len > w->max) {
         buf_clear(&w->held);
         return OK;
     }
@@ -121,7 +130,7 @@ static enum status end_row(struct walk *w, const char *text, size_t len,
         text = buf_text(&w->held);
         len = w->len;
     }
-    if (len > JSONL_LINE_MAX || !is_all_blank(text, len))
+    if (len > w->max || !is_all_blank(text, len))
         status = take_row(w, text, len, err);
     buf_clear(&w->held);
     w->len = 0;
@@ -247,12 +256,10 @@ static enum status finish(struct walk *w, struct err *err)
 
 /* ---- entrances ---------------------------------------------------------- */
 
-static void walk_init(struct walk *w, const char *name, jsonl_fn fn,
-                      jsonl_bad_fn bad, void *ctx)
+static void walk_init(struct walk *w, const char *name, size_t max, void *ctx)
 {
-    *w = (struct walk){
-        .name = name, .fn = fn, .bad = bad, .ctx = ctx, .line = 1};
-    buf_init(&w->held, JSONL_LINE_MAX);
+    *w = (struct walk){.name = name, .max = max, .ctx = ctx, .line = 1};
+    buf_init(&w->held, max);
 }
 
 enum status jsonl_parse_lenient(const char *text, size_t len, const char *name,
@@ -260,7 +267,9 @@ enum status jsonl_parse_lenient(const char *text, size_t len, const char *name,
                                 struct err *err)
 {
     struct walk w;
-    walk_init(&w, name, fn, bad, ctx);
+    walk_init(&w, name, JSONL_LINE_MAX, ctx);
+    w.fn = fn;
+    w.bad = bad;
     enum status status = feed(&w, text, len, err);
     if (status == OK)
         status = finish(&w, err);
@@ -274,25 +283,45 @@ enum status jsonl_parse(const char *text, size_t len, const char *name,
     return jsonl_parse_lenient(text, len, name, fn, NULL, ctx, err);
 }
 
+/* All of an open stream, which is closed. */
+static enum status walk_stream(struct walk *w, struct stream *s,
+                               struct err *err)
+{
+    const char *piece;
+    size_t len;
+    enum status status = OK;
+    do {
+        TRY_DONE(stream_next(s, &piece, &len, err));
+        TRY_DONE(feed(w, piece, len, err));
+    } while (len > 0);
+    status = finish(w, err);
+done:
+    buf_free(&w->held);
+    stream_close(s);
+    return status;
+}
+
 enum status jsonl_read_lenient(const char *path, jsonl_fn fn, jsonl_bad_fn bad,
                                void *ctx, struct err *err)
 {
     struct stream *s;
     struct walk w;
-    const char *piece;
-    size_t len;
-    enum status status = OK;
     TRY(stream_open(&s, path, err));
-    walk_init(&w, stream_name(s), fn, bad, ctx);
-    do {
-        TRY_DONE(stream_next(s, &piece, &len, err));
-        TRY_DONE(feed(&w, piece, len, err));
-    } while (len > 0);
-    status = finish(&w, err);
-done:
-    buf_free(&w.held);
-    stream_close(s);
-    return status;
+    walk_init(&w, stream_name(s), JSONL_LINE_MAX, ctx);
+    w.fn = fn;
+    w.bad = bad;
+    return walk_stream(&w, s, err);
+}
+
+enum status jsonl_read_text(const char *path, size_t max, jsonl_text_fn fn,
+                            void *ctx, struct err *err)
+{
+    struct stream *s;
+    struct walk w;
+    TRY(stream_open(&s, path, err));
+    walk_init(&w, stream_name(s), max, ctx);
+    w.text_fn = fn;
+    return walk_stream(&w, s, err);
 }
 
 enum status jsonl_read(const char *path, jsonl_fn fn, void *ctx,

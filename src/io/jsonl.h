@@ -42,4 +42,14 @@ enum status jsonl_parse_lenient(const char *text, size_t len, const char *name,
                                 jsonl_fn fn, jsonl_bad_fn bad, void *ctx,
                                 struct err *err) MUST_CHECK;
 
+/*
+ * The rows as they stand, each of at most `max` bytes, for who reads them with
+ * a scanner (io/scan.h).  A row is whatever is on a line or between an array's
+ * commas: nothing of it was looked at.  Failure: as above.
+ */
+typedef enum status (*jsonl_text_fn)(void *ctx, const char *text, size_t len,
+                                     size_t line, struct err *err);
+enum status jsonl_read_text(const char *path, size_t max, jsonl_text_fn fn,
+                            void *ctx, struct err *err) MUST_CHECK;
+
 #endif

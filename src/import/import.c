@@ -1,0 +1,441 @@
+#include "import/import.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "import/formats.h"
+#include "import/gather.h"
+#include "import/needs.h"
+#include "import/rowmap.h"
+#include "io/run.h"
+
+#define STATE "import.state"
+#define DOCUMENT "import.json"
+#define DEPTH_MAX 8
+#define DONE_MAX ((size_t)64 << 20)
+#define HEAD_MAX ((size_t)1 << 16)
+
+/* A file to be read, and whether the user named it or its folder. */
+struct source {
+    char *path;
+    bool is_named;
+};
+
+struct importing {
+    const struct import_config *c;
+    const struct context *context;
+    struct source *source;
+    size_t n, room;
+    char state[FILE_PATH_MAX];
+    struct notes notes; // of the whole
+    struct json **done; // [n] done.json of each, NULL: passed over
+    char trainer[64];   // of the first kind that says one
+    char format[64];
+};
+
+/* ---- files -------------------------------------------------------------- */
+
+static enum status add_path(struct importing *m, const char *path,
+                            bool is_named, struct err *err)
+{
+    if (m->n == IMPORT_FILES_MAX)
+        return err_set(err, ERR_LIMIT, "more than %zu files", IMPORT_FILES_MAX);
+    TRY(MEM_ROOM(m->source, m->n, m->room, err));
+    char *copy = mem_strdup(path);
+    if (copy == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory for a path");
+    m->source[m->n++] = (struct source){copy, is_named};
+    return OK;
+}
+
+static enum status add_folder(struct importing *m, const char *dir,
+                              unsigned depth, struct err *err)
+{
+    struct file_list list = {.n = 0};
+    char path[FILE_PATH_MAX];
+    enum status status = OK;
+    if (depth == DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: folders deeper than %d", dir,
+                       DEPTH_MAX);
+    TRY(file_list(&list, dir, err));
+    for (size_t i = 0; i < list.n; i++) {
+        if (list.name[i][0] == '.')
+            continue;
+        TRY_DONE(file_join(path, dir, list.name[i], err));
+        if (file_is_dir(path))
+            TRY_DONE(add_folder(m, path, depth + 1, err));
+        else
+            TRY_DONE(add_path(m, path, false, err));
+    }
+done:
+    file_list_free(&list);
+    return status;
+}
+
+static enum status find_files(struct importing *m, struct err *err)
+{
+    for (size_t i = 0; i < m->c->n_paths; i++) {
+        const char *path = m->c->path[i];
+        TRY(file_need(path, err));
+        if (file_is_dir(path))
+            TRY(add_folder(m, path, 0, err));
+        else
+            TRY(add_path(m, path, true, err));
+    }
+    if (m->n == 0)
+        return err_set(err, ERR_MISSING, "there is no file in %s",
+                       m->c->path[0]);
+    return MEM_NEW(m->done, m->n, err);
+}
+
+/* ---- one file ----------------------------------------------------------- */
+
+static enum status folder_of(char out[FILE_PATH_MAX], const struct importing *m,
+                             size_t i, struct err *err)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "%06zu", i);
+    return file_join(out, m->state, name, err);
+}
+
+/* done.json of a file that was read before a stop; *out NULL when there is
+ * none. */
+static enum status find_done(struct json **out, const struct importing *m,
+                             size_t i, struct err *err)
+{
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX], hash[65];
+    *out = NULL;
+    TRY(folder_of(dir, m, i, err));
+    TRY(file_join(path, dir, "done.json", err));
+    if (!file_exists(path))
+        return OK;
+    struct json *doc;
+    TRY(json_read(&doc, path, DONE_MAX, err));
+    const struct json *source = json_get(doc, "source");
+    const char *was = json_text(json_get(source, "path"), "");
+    enum status status = file_hash(hash, m->source[i].path, err);
+    if (status == OK &&
+        (strcmp(was, m->source[i].path) != 0 ||
+         strcmp(hash, json_text(json_get(source, "sha256"), "")) != 0))
+        status = err_set(err, ERR_MISMATCH,
+                         "%s: the import that was stopped had read %s here, or "
+                         "it has changed since; --overwrite starts again",
+                         m->source[i].path, was);
+    if (status != OK)
+        json_free(doc);
+    else
+        *out = doc;
+    return status;
+}
+
+/* What done.json begins with. */
+static enum status write_head(struct buf *out, const char *path,
+                              const struct format *f, struct err *err)
+{
+    char hash[65];
+    struct stat info;
+    struct json_writer w;
+    if (stat(path, &info) != 0)
+        return file_error(err, "read", path);
+    TRY(file_hash(hash, path, err));
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "path", path);
+    json_field_text(&w, "format", f->name);
+    json_field_text(&w, "kind", f->kind);
+    json_field_text(&w, "trainer", f->trainer);
+    json_field_int(&w, "bytes", (int64_t)info.st_size);
+    json_field_text(&w, "sha256", hash);
+    json_close(&w, '}');
+    return buf_status(out, err);
+}
+
+static enum status read_with(const struct importing *m, size_t i,
+                             const struct format *f, struct err *err)
+{
+    struct sink sink;
+    struct reader r;
+    struct buf head;
+    enum status status = sink_open(&sink, m->state, i, f->trainer, err);
+    reader_init(&r, m->source[i].path);
+    buf_init(&head, HEAD_MAX);
+    r.sink = &sink;
+    r.map = m->c->map;
+    r.n_maps = m->c->n_maps;
+    r.context = m->context;
+    if (status == OK)
+        status = f->read(&r, err);
+    if (status == OK)
+        status = write_head(&head, m->source[i].path, f, err);
+    if (status == OK)
+        status = sink_finish(&sink, buf_text(&head), err);
+    buf_free(&head);
+    reader_free(&r);
+    sink_free(&sink);
+    return status;
+}
+
+/* The kind of a file; NULL for one of a folder that is none of the format's. */
+static enum status find_kind(const struct format **out, struct importing *m,
+                             size_t i, struct err *err)
+{
+    struct head h;
+    double sure;
+    const char *path = m->source[i].path;
+    const char *name = strcmp(m->c->format, "auto") == 0 ? NULL : m->c->format;
+    TRY(sniff_open(&h, path, err));
+    *out = formats_best(&sure, name, &h);
+    /* Who names a format of one kind says what the file is. */
+    const struct format *only = name != NULL ? formats_find(name) : NULL;
+    bool is_generic = only != NULL && only->trainer[0] == '\0';
+    if (*out == NULL && is_generic && m->source[i].is_named && h.n_rows > 0)
+        *out = only;
+    sniff_close(&h);
+    if (*out != NULL)
+        return OK;
+    if (!m->source[i].is_named)
+        return notes_warn(&m->notes, "files_passed_over", 1, err,
+                          "files in a folder that are none of the format's, "
+                          "among them %.300s",
+                          path);
+    return err_set(err, ERR_FORMAT,
+                   "%s: it does not look like a file of %s (plumb import "
+                   "--sniff tells what it looks like)",
+                   path, name != NULL ? name : "any format that is known");
+}
+
+static enum status read_file(struct importing *m, size_t i, struct err *err)
+{
+    const struct format *f;
+    if (m->c->is_resumed)
+        TRY(find_done(&m->done[i], m, i, err));
+    if (m->done[i] != NULL)
+        return OK;
+    enum status status = find_kind(&f, m, i, err);
+    /* An archive or the like among other files of a folder. */
+    if (status == ERR_FORMAT && !m->source[i].is_named) {
+        struct err reason = *err;
+        return notes_warn(&m->notes, "files_refused", 1, err, "%s",
+                          reason.text);
+    }
+    if (status != OK || f == NULL)
+        return status;
+    TRY(read_with(m, i, f, err));
+    return find_done(&m->done[i], m, i, err);
+}
+
+/* ---- the place ---------------------------------------------------------- */
+
+static enum status clear(const char *out, struct err *err)
+{
+    static const char *const ours[] = {
+        STATE,  DOCUMENT, "ppo", "eval/samples.jsonl", "human/spotcheck.jsonl",
+        "judge"};
+    char path[FILE_PATH_MAX];
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        TRY(file_join(path, out, ours[i], err));
+        TRY(file_remove(path, err));
+    }
+    return OK;
+}
+
+static enum status open_place(struct importing *m, struct err *err)
+{
+    const char *out = m->c->out;
+    bool is_there = file_holds(out, DOCUMENT) || file_holds(out, STATE);
+    TRY(file_join(m->state, out, STATE, err));
+    if (!is_there && (file_holds(out, "ppo") || file_holds(out, "eval")))
+        return err_set(err, ERR_ARG,
+                       "%s is a project already, and none that an import made",
+                       out);
+    if (is_there && !m->c->is_resumed && !m->c->is_overwriting)
+        return err_set(err, ERR_ARG,
+                       "%s holds an import already; --resume goes on with one "
+                       "that was stopped, --overwrite starts again",
+                       out);
+    if (is_there && m->c->is_overwriting)
+        TRY(clear(out, err));
+    return file_make_dir(m->state, err);
+}
+
+/* ---- import.json -------------------------------------------------------- */
+
+static void write_files(struct json_writer *w, const struct importing *m)
+{
+    json_put_key(w, "files");
+    json_open(w, '[');
+    for (size_t i = 0; i < m->n; i++) {
+        const struct json *source = json_get(m->done[i], "source");
+        const struct json *rows = json_get(m->done[i], "rows");
+        if (source == NULL)
+            continue;
+        json_open(w, '{');
+        for (const void *it = json_first(source); it != NULL;
+             it = json_next(source, it)) {
+            json_put_key(w, json_key(it));
+            json_put_node(w, json_value(it));
+        }
+        json_field_int(w, "rows_in", json_int(json_get(rows, "in"), 0));
+        json_field_int(w, "rows_out", json_int(json_get(rows, "out"), 0));
+        json_field_int(w, "rows_skipped",
+                       json_int(json_get(rows, "skipped"), 0));
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static enum status write_document(struct buf *out, const struct importing *m,
+                                  struct err *err)
+{
+    struct json_writer w;
+    char path[FILE_PATH_MAX];
+    size_t before = out->len;
+    json_writer_init(&w, out, true);
+    json_open(&w, '{');
+    json_field_text(&w, "schema", "plumb.import_run/1");
+    json_field_text(&w, "plumb_version", PLUMB_VERSION);
+    json_field_text(&w, "format", m->format);
+    json_field_text(&w, "trainer", m->trainer[0] != '\0' ? m->trainer : NULL);
+    write_files(&w, m);
+    notes_write(&w, &m->notes);
+    needs_write(&w, &m->notes, m->trainer);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+    TRY(buf_status(out, err));
+    TRY(file_join(path, m->c->out, DOCUMENT, err));
+    return file_write(path, out->data + before, out->len - before, err);
+}
+
+/* Which format and trainer it was, by the files that were read. */
+static void find_trainer(struct importing *m)
+{
+    (void)snprintf(m->format, sizeof m->format, "%s", m->c->format);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct json *source = json_get(m->done[i], "source");
+        const char *trainer = json_text(json_get(source, "trainer"), "");
+        const char *format = json_text(json_get(source, "format"), "");
+        if (m->trainer[0] == '\0')
+            (void)snprintf(m->trainer, sizeof m->trainer, "%s", trainer);
+        if (strcmp(m->format, "auto") == 0 && format[0] != '\0')
+            (void)snprintf(m->format, sizeof m->format, "%s", format);
+    }
+}
+
+/* Lengths of two kinds are not to be compared. */
+static enum status judge_lengths(struct notes *n, struct err *err)
+{
+    if ((n->has & HAS_WORDS) == 0 || (n->has & HAS_LENGTH) == 0)
+        return OK;
+    return notes_warn(n, "mixed_lengths", 1, err,
+                      "some lengths are tokens and some are words (len_unit): "
+                      "they are not to be compared");
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+static enum status import_all(struct buf *document, struct importing *m,
+                              struct err *err)
+{
+    size_t read = 0;
+    TRY(find_files(m, err));
+    TRY(open_place(m, err));
+    for (size_t i = 0; i < m->n; i++) {
+        TRY(read_file(m, i, err));
+        read += m->done[i] != NULL;
+        if (m->context != NULL)
+            context_progress(m->context, (double)(i + 1), (double)m->n, "file",
+                             NULL);
+    }
+    if (read == 0)
+        return err_set(err, ERR_FORMAT,
+                       "%s: none of its files looks like one of %s",
+                       m->c->path[0], m->c->format);
+    find_trainer(m);
+    TRY(gather_project(&m->notes, m->c->out, m->state, m->context, err));
+    TRY(judge_lengths(&m->notes, err));
+    TRY(write_document(document, m, err));
+    return file_remove(m->state, err);
+}
+
+static enum status check_maps(const struct import_config *c, struct err *err)
+{
+    for (size_t i = 0; i < c->n_maps; i++)
+        if (!rowmap_knows(c->map[i].to))
+            return err_set(err, ERR_ARG,
+                           "--map %.40s=%.80s: '%.40s' is no field of ours; "
+                           "it is OURS=THEIRS, and ours are step, prompt_id, "
+                           "sample, prompt, response, score, gold, finish, "
+                           "tokens, n_tokens, kl_sequence, logp, logp_ref, "
+                           "tag and others (docs/import.md)",
+                           c->map[i].to, c->map[i].from, c->map[i].to);
+    return OK;
+}
+
+enum status import_run(struct buf *document, const struct import_config *c,
+                       const struct context *context, struct err *err)
+{
+    struct importing m = {.c = c, .context = context};
+    struct buf own;
+    int lock = -1;
+    TRY(formats_need(c->format, err));
+    TRY(check_maps(c, err));
+    for (size_t i = 0; i < c->n_paths; i++)
+        TRY(file_need(c->path[i], err));
+    TRY(file_make_dir(c->out, err));
+    TRY(run_lock(&lock, c->out, err));
+    notes_init(&m.notes);
+    buf_init(&own, DONE_MAX);
+    enum status status =
+        import_all(document != NULL ? document : &own, &m, err);
+    for (size_t i = 0; i < m.n; i++) {
+        mem_free(m.source[i].path);
+        if (m.done != NULL)
+            json_free(m.done[i]);
+    }
+    mem_free(m.source);
+    mem_free(m.done);
+    notes_free(&m.notes);
+    buf_free(&own);
+    run_unlock(lock);
+    return status;
+}
+
+/* ---- what a file is ----------------------------------------------------- */
+
+static void write_fields(struct json_writer *w, const struct head *h)
+{
+    json_put_key(w, "fields");
+    json_open(w, '[');
+    if (h->n_rows > 0 && h->row[0].kind == VALUE_OBJECT)
+        for (const struct value *v = h->row[0].first; v != NULL; v = v->next)
+            json_put_text(w, v->key);
+    for (size_t i = 0; i < h->n_columns; i++)
+        json_put_text(w, h->column[i]);
+    json_close(w, ']');
+}
+
+enum status import_sniff(struct buf *out, const char *path, struct err *err)
+{
+    struct head h;
+    struct json_writer w;
+    double sure;
+    TRY(sniff_open(&h, path, err));
+    const struct format *f = formats_best(&sure, NULL, &h);
+    json_writer_init(&w, out, false);
+    json_open(&w, '{');
+    json_field_text(&w, "format", f != NULL ? f->name : NULL);
+    json_field_text(&w, "kind", f != NULL ? f->kind : NULL);
+    json_field_number(&w, "confidence", sure);
+    json_field_int(&w, "rows_sampled",
+                   (int64_t)(h.n_rows > 0    ? h.n_rows
+                             : h.n_lines > 1 ? h.n_lines - 1
+                                             : 0));
+    write_fields(&w, &h);
+    json_close(&w, '}');
+    buf_putc(out, '\n');
+    sniff_close(&h);
+    return buf_status(out, err);
+}

@@ -1,0 +1,67 @@
+/*
+ * reader.h - what the reader of a format works with: a source file's rows or
+ * lines one at a time, and the sink they go to.
+ *
+ *     static enum status take(struct reader *r, void *ctx,
+ *                             const struct value *row, size_t line,
+ *                             struct err *err) { ... sink_put_row ... }
+ *     enum status verl_rollouts(struct reader *r, struct err *err)
+ *     {
+ *         return reader_rows(r, take, NULL, err);
+ *     }
+ *
+ * What a callback answers gets "path:line: " in front.  A file may be plain,
+ * gzip or Zstandard (io/stream.h).
+ */
+#ifndef PLUMB_IMPORT_READER_H
+#define PLUMB_IMPORT_READER_H
+
+#include "import/import.h"
+#include "import/sink.h"
+#include "import/value.h"
+
+struct reader {
+    struct sink *sink;
+    const char *path, *name; // name: the last part of the path
+    const struct import_map *map;
+    size_t n_maps;
+    struct arena arena; // of the row at hand
+    struct buf text;    // scratch
+    const struct context *context;
+};
+
+typedef enum status (*reader_row_fn)(struct reader *r, void *ctx,
+                                     const struct value *row, size_t line,
+                                     struct err *err);
+typedef enum status (*reader_line_fn)(struct reader *r, void *ctx,
+                                      const char *text, size_t line,
+                                      struct err *err);
+
+void reader_init(struct reader *r, const char *path);
+void reader_free(struct reader *r);
+
+/* The rows of JSON Lines or of one JSON array.  A row lasts until the next. */
+enum status reader_rows(struct reader *r, reader_row_fn fn, void *ctx,
+                        struct err *err) MUST_CHECK;
+
+/* The lines of a text, without their ends and with a NUL. */
+enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,
+                         struct err *err) MUST_CHECK;
+
+/* The whole file as one value, which lasts as long as the reader's arena is not
+ * reset; at most IMPORT_LINE_MAX bytes. */
+enum status reader_document(struct value *out, struct reader *r,
+                            struct err *err) MUST_CHECK;
+
+/* The source field that a user mapped to ours, or NULL. */
+const char *reader_mapped(const struct reader *r, const char *to);
+
+/* The number behind `before` in a file's name ("train_data_step12.jsonl" and
+ * "step": 12), or, before "", the one the name begins with; -1: none. */
+int64_t reader_number(const char *name, const char *before);
+
+/* A text of the row's lifetime: as value_put_text(), or NULL. */
+enum status reader_text(const char **out, struct reader *r,
+                        const struct value *v, struct err *err) MUST_CHECK;
+
+#endif
