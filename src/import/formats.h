@@ -19,6 +19,7 @@ enum format_yield {
     YIELDS_REPLIES = 4,
     YIELDS_VOTES = 8,
     YIELDS_SETTINGS = 16,
+    YIELDS_VERDICTS = 32,
 };
 
 struct format {

@@ -331,6 +331,8 @@ enum status gather_project(struct notes *notes, const char *out,
     TRY_DONE(gather_metrics(out, state, &list, err));
     TRY_DONE(gather_lines(out, "eval", "samples.jsonl", "replies", 0, state,
                           &list, err));
+    TRY_DONE(gather_lines(out, "eval", "verdicts.jsonl", "verdicts", 0, state,
+                          &list, err));
     TRY_DONE(gather_lines(out, "human", "spotcheck.jsonl", "votes", 'h', state,
                           &list, err));
     TRY_DONE(gather_lines(out, "judge", "votes.jsonl", "votes", 'j', state,

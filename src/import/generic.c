@@ -85,7 +85,7 @@ static double sniff_rows(const struct head *h)
         score += rules[i].to == TO_SCORE ? found : 0;
     }
     bool is_row = response > 0 && (prompt > 0 || score > 0);
-    return is_row && score > 0 ? 0.3 : is_row ? 0.2 : 0.05;
+    return is_row && score > 0 ? 0.3 : is_row ? 0.2 : 0;
 }
 
 double generic_sniff_jsonl(const struct head *h)

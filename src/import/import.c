@@ -159,7 +159,11 @@ static enum status read_with(const struct importing *m, size_t i,
     struct sink sink;
     struct reader r;
     struct buf head;
-    enum status status = sink_open(&sink, m->state, i, f->trainer, err);
+    /* An event file is of the trainer whose format was named. */
+    const struct format *named = formats_find(m->c->format);
+    const char *trainer =
+        f->trainer[0] != '\0' || named == NULL ? f->trainer : named->trainer;
+    enum status status = sink_open(&sink, m->state, i, trainer, err);
     reader_init(&r, m->source[i].path);
     buf_init(&head, HEAD_MAX);
     r.sink = &sink;
@@ -191,7 +195,9 @@ static enum status find_kind(const struct format **out, struct importing *m,
     /* Who names a format of one kind says what the file is. */
     const struct format *only = name != NULL ? formats_find(name) : NULL;
     bool is_generic = only != NULL && only->trainer[0] == '\0';
-    if (*out == NULL && is_generic && m->source[i].is_named && h.n_rows > 0)
+    bool is_told = m->source[i].is_named || m->c->n_maps > 0;
+    if (*out == NULL && is_generic && is_told &&
+        (h.n_rows > 0 || h.n_columns > 0))
         *out = only;
     sniff_close(&h);
     if (*out != NULL)
@@ -231,9 +237,13 @@ static enum status read_file(struct importing *m, size_t i, struct err *err)
 
 static enum status clear(const char *out, struct err *err)
 {
-    static const char *const ours[] = {
-        STATE,  DOCUMENT, "ppo", "eval/samples.jsonl", "human/spotcheck.jsonl",
-        "judge"};
+    static const char *const ours[] = {STATE,
+                                       DOCUMENT,
+                                       "ppo",
+                                       "eval/samples.jsonl",
+                                       "eval/verdicts.jsonl",
+                                       "human/spotcheck.jsonl",
+                                       "judge"};
     char path[FILE_PATH_MAX];
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         TRY(file_join(path, out, ours[i], err));

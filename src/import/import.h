@@ -13,6 +13,8 @@
  *                                    they are the same quantity, else theirs
  *     ppo/config.yaml                settings, ours and theirs
  *     eval/samples.jsonl             replies of policy and reference
+ *     eval/verdicts.jsonl            right or wrong, by a script, for a model
+ *                                    or checkpoint and each held-out question
  *     human/spotcheck.jsonl          votes of people
  *     judge/votes.jsonl              verdicts of models and scripts: never
  *                                    counted as people's

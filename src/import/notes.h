@@ -38,6 +38,7 @@ enum notes_has {
     HAS_WORDS = 262144, // lengths that are words
     HAS_STEPS = 524288, // rows that say which step they are of
     HAS_PROMPT_ID = 1048576,
+    HAS_VERDICTS = 4194304,    // of a script on held-out answers
     HAS_MEAN_LENGTH = 2097152, // in tokens, a mean each step
 };
 

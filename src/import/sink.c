@@ -37,8 +37,9 @@ enum status sink_open(struct sink *s, const char *state, size_t number,
     *s = (struct sink){
         .trainer = trainer, .number = number, .step = -1, .rows_step = -1};
     notes_init(&s->notes);
-    struct buf *all[] = {&s->row,     &s->line,    &s->id,    &s->rows,
-                         &s->metrics, &s->replies, &s->votes, &s->settings};
+    struct buf *all[] = {&s->row,   &s->line,     &s->id,
+                         &s->rows,  &s->metrics,  &s->replies,
+                         &s->votes, &s->settings, &s->verdicts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_init(all[i], TEXT_MAX);
     (void)snprintf(name, sizeof name, "%06zu", number);
@@ -49,8 +50,9 @@ enum status sink_open(struct sink *s, const char *state, size_t number,
 
 void sink_free(struct sink *s)
 {
-    struct buf *all[] = {&s->row,     &s->line,    &s->id,    &s->rows,
-                         &s->metrics, &s->replies, &s->votes, &s->settings};
+    struct buf *all[] = {&s->row,   &s->line,     &s->id,
+                         &s->rows,  &s->metrics,  &s->replies,
+                         &s->votes, &s->settings, &s->verdicts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         buf_free(all[i]);
     notes_free(&s->notes);
@@ -132,6 +134,7 @@ enum status sink_finish(struct sink *s, const char *head, struct err *err)
     TRY(sink_flush(s, "replies", &s->replies, 0, err));
     TRY(sink_flush(s, "votes", &s->votes, 0, err));
     TRY(sink_flush(s, "settings", &s->settings, 0, err));
+    TRY(sink_flush(s, "verdicts", &s->verdicts, 0, err));
     TRY(judge_series(s, err));
     TRY(file_join(path, s->dir, "done.json", err));
     buf_clear(&s->line);

@@ -5,7 +5,7 @@
  *     D/import.state/0003/rows.000123   responses of step 123, in the order of
  *                                       the file; compressed frames
  *                         metrics       "STEP NAME VALUE" a line
- *                         replies votes settings
+ *                         replies votes verdicts settings
  *                         done.json     written last: this file is read
  *
  * A line of rows is "PASS SAMPLE ID CONTENT {json}": how often the steps had
@@ -16,8 +16,8 @@
  * made up for it, but for prompt_id (a hash of the prompt) and, where there are
  * no tokens, a length in words that says so.
  *
- * Failures: ERR_FORMAT for what cannot be (a step of -5), without a place, which
- * the walk over the file puts before it; ERR_IO, ERR_MEMORY, ERR_LIMIT.
+ * Failures: ERR_FORMAT for what cannot be (a step of -5), without a place; the
+ * walk over the file puts that before it; ERR_IO, ERR_MEMORY, ERR_LIMIT.
  */
 #ifndef PLUMB_IMPORT_SINK_H
 #define PLUMB_IMPORT_SINK_H
@@ -103,6 +103,16 @@ struct import_vote {
 };
 void sink_vote_init(struct import_vote *vote);
 
+/* Whether one answer of a model to a held-out question was right, by a
+ * script. */
+struct import_verdict {
+    const char *model;
+    int64_t step;    // of the checkpoint; -1: it is none
+    const char *set; // of questions
+    const char *prompt_id;
+    bool is_correct, is_truncated;
+};
+
 struct sink_series; // of a metric: its range, its order
 
 struct sink {
@@ -114,7 +124,7 @@ struct sink {
     struct buf rows;          // of rows_step, not on the disk yet
     int64_t rows_step;
     int64_t step; // of the row before
-    struct buf metrics, replies, votes, settings;
+    struct buf metrics, replies, votes, settings, verdicts;
     struct names series_name;
     struct sink_series *series;
     size_t room_series;
@@ -136,6 +146,9 @@ enum status sink_put_reply(struct sink *s, const struct import_reply *reply,
                            struct err *err) MUST_CHECK;
 enum status sink_put_vote(struct sink *s, const struct import_vote *vote,
                           struct err *err) MUST_CHECK;
+
+enum status sink_put_verdict(struct sink *s, const struct import_verdict *v,
+                             struct err *err) MUST_CHECK;
 
 /* A value of one step; the name is the source's.  NaN counts and is not
  * written. */

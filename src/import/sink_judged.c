@@ -163,3 +163,25 @@ enum status sink_put_vote(struct sink *s, const struct import_vote *v,
     s->notes.rows_out++;
     return sink_flush(s, "votes", &s->votes, SINK_HELD, err);
 }
+
+enum status sink_put_verdict(struct sink *s, const struct import_verdict *v,
+                             struct err *err)
+{
+    struct json_writer w;
+    s->notes.rows_in++;
+    s->notes.has |= HAS_VERDICTS;
+    json_writer_init(&w, &s->verdicts, false);
+    json_open(&w, '{');
+    json_field_text(&w, "model", v->model);
+    if (v->step >= 0)
+        json_field_int(&w, "step", v->step);
+    json_field_text(&w, "set", v->set);
+    json_field_text(&w, "prompt_id", v->prompt_id);
+    json_field_bool(&w, "correct", v->is_correct);
+    json_field_bool(&w, "truncated", v->is_truncated);
+    json_field_text(&w, "judge_kind", judge_kind[JUDGE_SCRIPT]);
+    json_close(&w, '}');
+    buf_putc(&s->verdicts, '\n');
+    s->notes.rows_out++;
+    return sink_flush(s, "verdicts", &s->verdicts, SINK_HELD, err);
+}

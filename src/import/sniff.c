@@ -103,8 +103,8 @@ static void read_lines(struct head *h, const char *at)
     }
     /* A document over several lines. */
     if (h->n_rows == 0 && h->is_whole)
-        (void)add_row(h, at, (size_t)(end - at));
-    h->is_document = h->n_rows == 1 && (is_good || line >= end) && h->is_whole;
+        is_good = add_row(h, at, (size_t)(end - at));
+    h->is_document = h->n_rows == 1 && is_good && h->is_whole;
 }
 
 /* ---- tables ------------------------------------------------------------- */

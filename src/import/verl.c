@@ -1,5 +1,8 @@
+#include <string.h>
+
 #include "import/readers.h"
 #include "import/rowmap.h"
+#include "import/textlog.h"
 
 /* ---- rollouts ----------------------------------------------------------- */
 
@@ -48,4 +51,90 @@ double verl_sniff_rollouts(const struct head *h)
 enum status verl_read_rollouts(struct reader *r, struct err *err)
 {
     return reader_rows(r, take_rollout, NULL, err);
+}
+
+/* ---- the file logger ---------------------------------------------------- */
+
+/* {"step":N,"data":{metric: value}} */
+static enum status take_logged(struct reader *r, void *ctx,
+                               const struct value *row, size_t line,
+                               struct err *err)
+{
+    const struct value *data = value_get(row, "data");
+    int64_t step = value_int(value_get(row, "step"));
+    (void)ctx;
+    (void)line;
+    if (data == NULL || data->kind != VALUE_OBJECT || step < 0)
+        return err_set(err, ERR_FORMAT,
+                       "no {\"step\": N, \"data\": {...}} of the file logger");
+    for (const struct value *v = data->first; v != NULL; v = v->next) {
+        if (value_is_number(v))
+            TRY(sink_put_metric(r->sink, step, v->key, value_number(v), err));
+        else
+            TRY(notes_field(&r->sink->notes, v->key, NULL, NULL,
+                            "a metric that is no number", 1, err));
+    }
+    return OK;
+}
+
+double verl_sniff_logger(const struct head *h)
+{
+    static const char *const names[] = {"step", "data"};
+    const struct value *data = sniff_member(h, "data");
+    return sniff_count(h, names, 2) == 2 && data != NULL &&
+                   data->kind == VALUE_OBJECT && !h->is_array
+               ? 0.9
+               : 0;
+}
+
+enum status verl_read_logger(struct reader *r, struct err *err)
+{
+    TRY(reader_rows(r, take_logged, NULL, err));
+    int64_t first = r->sink->notes.first_step;
+    if (first > 1)
+        return notes_warn(&r->sink->notes, "verl_file_overwritten", 1, err,
+                          "the file logger begins at step %lld: a resumed run "
+                          "opens its file anew, and what was logged before is "
+                          "gone",
+                          (long long)first);
+    return OK;
+}
+
+/* ---- the console -------------------------------------------------------- */
+
+/* "step:12 - critic/score/mean:0.5 - ...", behind whatever Ray puts there. */
+static const char *find_step(int64_t *step, const char *text)
+{
+    for (const char *at = text; (at = strstr(at, "step:")) != NULL; at++) {
+        const char *end;
+        *step = textlog_step(at + 5, &end);
+        if (*step >= 0 && strncmp(end, " - ", 3) == 0)
+            return end + 3;
+    }
+    return NULL;
+}
+
+static enum status take_console(struct reader *r, void *ctx, const char *text,
+                                size_t line, struct err *err)
+{
+    int64_t step;
+    size_t n;
+    const char *at = find_step(&step, text);
+    (void)ctx;
+    (void)line;
+    return at != NULL ? textlog_pairs(&n, r, step, at, ":", " - ", err) : OK;
+}
+
+double verl_sniff_console(const struct head *h)
+{
+    int64_t step;
+    return h->n_rows == 0 && sniff_is_text(h) &&
+                   find_step(&step, h->text) != NULL
+               ? 0.85
+               : 0;
+}
+
+enum status verl_read_console(struct reader *r, struct err *err)
+{
+    return reader_lines(r, take_console, NULL, err);
 }

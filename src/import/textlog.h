@@ -1,0 +1,32 @@
+/*
+ * textlog.h - numbers and names in the lines of a text log.
+ */
+#ifndef PLUMB_IMPORT_TEXTLOG_H
+#define PLUMB_IMPORT_TEXTLOG_H
+
+#include "import/reader.h"
+
+/* What is behind a mark in a line, or NULL. */
+const char *textlog_after(const char *line, const char *mark);
+
+/* A number as logs write it: 1e-5, nan, 'None' (NaN), in quotes or brackets,
+ * "tensor(0.5)", "np.float64(0.5)".  *end is behind it; false: none. */
+bool textlog_number(double *out, const char *text, const char **end);
+
+/* The number behind a mark; false: neither. */
+bool textlog_find(double *out, const char *line, const char *mark);
+
+/* A step: a whole number that is not negative; -1: none. */
+int64_t textlog_step(const char *text, const char **end);
+
+/*
+ * Every "NAME<colon>VALUE" from `text` on goes to the sink as a metric of
+ * `step`, the pairs parted by `gap` and VALUE a number; what is none is passed
+ * over.  Names may stand in quotes.  Returns how many in *n.
+ *     textlog_pairs(&n, r, 7, "a:1 - b:2", ":", " - ", err)
+ */
+enum status textlog_pairs(size_t *n, struct reader *r, int64_t step,
+                          const char *text, const char *colon, const char *gap,
+                          struct err *err) MUST_CHECK;
+
+#endif

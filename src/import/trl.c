@@ -1,0 +1,223 @@
+#include <math.h>
+#include <string.h>
+
+#include "import/readers.h"
+#include "import/rowmap.h"
+
+/* ---- trainer_state.json ------------------------------------------------- */
+
+static enum status take_entry(struct reader *r, const struct value *entry,
+                              struct err *err)
+{
+    int64_t step = value_int(value_get(entry, "step"));
+    if (entry->kind != VALUE_OBJECT || step < 0)
+        return err_set(err, ERR_FORMAT,
+                       "an entry of log_history without a step");
+    for (const struct value *v = entry->first; v != NULL; v = v->next) {
+        if (strcmp(v->key, "step") == 0)
+            continue;
+        if (value_is_number(v))
+            TRY(sink_put_metric(r->sink, step, v->key, value_number(v), err));
+        else
+            TRY(notes_field(&r->sink->notes, v->key, NULL, NULL,
+                            "a metric that is no number", 1, err));
+    }
+    return OK;
+}
+
+static enum status take_state(struct reader *r, const struct value *state,
+                              struct err *err)
+{
+    static const char *const plain[] = {"max_steps", "num_train_epochs",
+                                        "train_batch_size", "logging_steps",
+                                        "save_steps"};
+    const struct value *history = value_get(state, "log_history");
+    if (history == NULL || history->kind != VALUE_LIST)
+        return err_set(err, ERR_FORMAT, "no list \"log_history\"");
+    for (const struct value *e = history->first; e != NULL; e = e->next)
+        TRY(take_entry(r, e, err));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        const char *text;
+        TRY(reader_text(&text, r, value_get(state, plain[i]), err));
+        if (text != NULL)
+            TRY(sink_put_setting(r->sink, plain[i], text, err));
+    }
+    return OK;
+}
+
+double trl_sniff_state(const struct head *h)
+{
+    if (sniff_member(h, "log_history") != NULL)
+        return 0.95;
+    return h->text[0] == '{' && sniff_says(h, "\"log_history\"") ? 0.8 : 0;
+}
+
+enum status trl_read_state(struct reader *r, struct err *err)
+{
+    struct value state;
+    TRY(reader_document(&state, r, err));
+    enum status status = take_state(r, &state, err);
+    if (status != OK)
+        (void)err_context(err, "%s:1", r->path);
+    return status;
+}
+
+/* ---- completions -------------------------------------------------------- */
+
+/*
+ * completions_{step}.parquet as JSON Lines: step, prompt, completion, a column
+ * of numbers for each reward function, advantage.  Texts are decoded without
+ * special tokens.
+ */
+static const struct rule completions[] = {
+    {"step", TO_STEP, "step", NULL},
+    {"prompt", TO_PROMPT, "text", NULL},
+    {"completion", TO_RESPONSE, "text",
+     "decoded without special tokens: whether it ended cannot be told"},
+    {"advantage", TO_ADVANTAGE, "standard deviations of the group", NULL},
+};
+
+#define N_COMPLETIONS (sizeof completions / sizeof *completions)
+
+static bool is_known(const char *key)
+{
+    for (size_t i = 0; i < N_COMPLETIONS; i++)
+        if (strcmp(completions[i].from, key) == 0)
+            return true;
+    return strncmp(key, "__index", 7) == 0;
+}
+
+/* The reward is the weighted sum of the functions; their weights are not in the
+ * table and 1 unless set. */
+static enum status add_rewards(struct import_row *out, struct reader *r,
+                               const struct value *row, struct err *err)
+{
+    size_t n = 0;
+    double sum = 0;
+    if (isfinite(out->score))
+        return OK;
+    for (const struct value *v = row->first; v != NULL; v = v->next) {
+        bool is_reward = !is_known(v->key) && value_is_number(v) &&
+                         v->kind != VALUE_TEXT && v->kind != VALUE_BOOL;
+        double x = is_reward ? value_number(v) : (double)NAN;
+        sum += isfinite(x) ? x : 0;
+        n += isfinite(x);
+    }
+    if (n == 0)
+        return OK;
+    out->score = out->score_raw = sum;
+    if (n == 1)
+        return OK;
+    return notes_warn(&r->sink->notes, "trl_reward_weights", 1, err,
+                      "the score is the sum of %zu columns, as with "
+                      "reward_weights of 1; --map score=COLUMN takes one",
+                      n);
+}
+
+static enum status take_completion(struct reader *r, void *ctx,
+                                   const struct value *row, size_t line,
+                                   struct err *err)
+{
+    struct import_row out;
+    (void)ctx;
+    (void)line;
+    TRY(rowmap_read(&out, r, row, completions, N_COMPLETIONS, err));
+    TRY(add_rewards(&out, r, value_only(row), err));
+    if (out.step < 0)
+        out.step = reader_number(r->name, "completions_");
+    return sink_put_row(r->sink, &out, err);
+}
+
+double trl_sniff_completions(const struct head *h)
+{
+    static const char *const names[] = {"prompt", "completion"};
+    static const char *const more[] = {"step", "advantage"};
+    if (h->n_columns > 0 || sniff_count(h, names, 2) < 2)
+        return 0;
+    size_t found = sniff_count(h, more, 2);
+    return found == 2 ? 0.95 : found == 1 ? 0.7 : 0;
+}
+
+enum status trl_read_completions(struct reader *r, struct err *err)
+{
+    return reader_rows(r, take_completion, NULL, err);
+}
+
+/* ---- a table of Weights & Biases ---------------------------------------- */
+
+static const struct rule table[] = {
+    {"query", TO_PROMPT, "text", NULL},
+    {"model response", TO_RESPONSE, "text",
+     "of TRL's sample table, drawn at temperature 0.01"},
+    {"response", TO_RESPONSE, "text", NULL},
+    {"score", TO_SCORE, "score", NULL},
+    {"reward", TO_SCORE, "score", NULL},
+};
+
+#define N_TABLE (sizeof table / sizeof *table)
+
+/* {"columns": [...], "data": [[...]]}: a row of it as an object. */
+static enum status take_cells(struct reader *r, const struct value *columns,
+                              const struct value *cells, struct err *err)
+{
+    struct import_row out;
+    struct value *member, row = {.kind = VALUE_OBJECT};
+    size_t n = value_count(columns);
+    if (cells->kind != VALUE_LIST || cells->n != n)
+        return err_set(err, ERR_FORMAT, "a row of %zu cells, %zu columns",
+                       value_count(cells), n);
+    TRY(ARENA_NEW(&r->arena, member, n, err));
+    const struct value *name = columns->first, *cell = cells->first;
+    for (size_t i = 0; i < n; i++, name = name->next, cell = cell->next) {
+        member[i] = *cell;
+        member[i].key = value_text(name) != NULL ? value_text(name) : "?";
+        member[i].next = i + 1 < n ? &member[i + 1] : NULL;
+    }
+    row.first = member;
+    row.n = n;
+    TRY(rowmap_read(&out, r, &row, table, N_TABLE, err));
+    /* "media/table/completions_10_ab12.table.json" */
+    if (out.step < 0)
+        out.step = reader_number(r->name, "_");
+    return sink_put_row(r->sink, &out, err);
+}
+
+double trl_sniff_table(const struct head *h)
+{
+    const struct value *columns = sniff_member(h, "columns");
+    const struct value *data = sniff_member(h, "data");
+    bool is_table = columns != NULL && columns->kind == VALUE_LIST &&
+                    data != NULL && data->kind == VALUE_LIST;
+    size_t found = 0;
+    for (const struct value *c = is_table ? columns->first : NULL; c != NULL;
+         c = c->next)
+        for (size_t i = 0; i < N_TABLE; i++)
+            found += value_text(c) != NULL &&
+                     strcmp(value_text(c), table[i].from) == 0;
+    return found >= 2 ? 0.85 : 0;
+}
+
+enum status trl_read_table(struct reader *r, struct err *err)
+{
+    struct value doc;
+    enum status status = OK;
+    TRY(reader_document(&doc, r, err));
+    const struct value *columns = value_get(&doc, "columns");
+    const struct value *data = value_get(&doc, "data");
+    if (columns == NULL || columns->kind != VALUE_LIST || data == NULL ||
+        data->kind != VALUE_LIST)
+        status = err_set(err, ERR_FORMAT, "no table of columns and data");
+    for (const struct value *v = status == OK ? data->first : NULL;
+         v != NULL && status == OK; v = v->next)
+        status = take_cells(r, columns, v, err);
+    if (status != OK)
+        (void)err_context(err, "%s:1", r->path);
+    return status;
+}
+
+/* The same exported as CSV. */
+double trl_sniff_csv(const struct head *h)
+{
+    static const char *const names[] = {"query", "model response", "score"};
+    return h->n_columns > 0 && sniff_count(h, names, 3) == 3 ? 0.85 : 0;
+}
