@@ -153,6 +153,15 @@ static enum status write_head(struct buf *out, const char *path,
     return buf_status(out, err);
 }
 
+/* What is wrong with a file names it, whoever found it. */
+static enum status name_file(enum status status, const char *path,
+                             struct err *err)
+{
+    if (status != OK && strncmp(err->text, path, strlen(path)) != 0)
+        (void)err_context(err, "%s", path);
+    return status;
+}
+
 static enum status read_with(const struct importing *m, size_t i,
                              const struct format *f, struct err *err)
 {
@@ -171,7 +180,7 @@ static enum status read_with(const struct importing *m, size_t i,
     r.n_maps = m->c->n_maps;
     r.context = m->context;
     if (status == OK)
-        status = f->read(&r, err);
+        status = name_file(f->read(&r, err), r.path, err);
     if (status == OK)
         status = write_head(&head, m->source[i].path, f, err);
     if (status == OK)
@@ -199,9 +208,13 @@ static enum status find_kind(const struct format **out, struct importing *m,
     if (*out == NULL && is_generic && is_told &&
         (h.n_rows > 0 || h.n_columns > 0))
         *out = only;
+    struct err why = h.why;
+    bool is_broken = h.n_rows == 0 && why.code != OK;
     sniff_close(&h);
     if (*out != NULL)
         return OK;
+    if (m->source[i].is_named && is_broken)
+        return err_set(err, why.code, "%s:1: %s", path, why.text);
     if (!m->source[i].is_named)
         return notes_warn(&m->notes, "files_passed_over", 1, err,
                           "files in a folder that are none of the format's, "

@@ -68,7 +68,7 @@ static const char *skip_blanks(const struct head *h)
 static bool add_row(struct head *h, const char *text, size_t len)
 {
     if (h->n_rows == SNIFF_ROWS ||
-        value_parse(&h->row[h->n_rows], &h->arena, text, len, NULL) != OK)
+        value_parse(&h->row[h->n_rows], &h->arena, text, len, &h->why) != OK)
         return false;
     h->n_rows++;
     return true;

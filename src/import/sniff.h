@@ -20,6 +20,7 @@ struct head {
     bool is_array;                // rows are the items of one list
     struct value row[SNIFF_ROWS]; // of JSON
     size_t n_rows;
+    struct err why; // of what begins like JSON, where there is no row
     const char *column[SNIFF_COLUMNS]; // of a table with a line of names
     size_t n_columns, n_lines;         // n_lines: that were looked at
     char separator;                    // of the table; 0: none

@@ -141,11 +141,12 @@ struct imported *imported_run(const char *format, const char *paths,
 {
     struct imported *m = mem_calloc(1, sizeof *m);
     struct err err = {OK, ""};
-    char name[32], path[FILE_PATH_MAX];
+    char name[32], path[FILE_PATH_MAX], files[FILE_PATH_MAX];
+    (void)snprintf(files, sizeof files, "%s", paths); // may be imported_at()'s
     (void)snprintf(name, sizeof name, "run%d", ++runs);
     (void)snprintf(m->dir, sizeof m->dir, "%s", imported_at(name));
-    if (run(&err, m->dir, format, paths, maps) != OK)
-        fail_msg("%s: %s", paths, err.text);
+    if (run(&err, m->dir, format, files, maps) != OK)
+        fail_msg("%s: %s", files, err.text);
     assert_int_equal(file_join(path, m->dir, "import.json", NULL), OK);
     assert_int_equal(json_read(&m->doc, path, 1 << 24, NULL), OK);
     assert_int_equal(file_join(path, m->dir, "import.state", NULL), OK);
@@ -174,10 +175,11 @@ void imported_free(struct imported *m)
 enum status imported_fails(struct err *err, const char *format,
                            const char *paths)
 {
-    char name[32];
+    char name[32], files[FILE_PATH_MAX];
+    (void)snprintf(files, sizeof files, "%s", paths);
     (void)snprintf(name, sizeof name, "bad%d", ++runs);
     *err = (struct err){OK, ""};
-    return run(err, imported_at(name), format, paths, NULL);
+    return run(err, imported_at(name), format, files, NULL);
 }
 
 /* ---- looking ------------------------------------------------------------ */

@@ -25,7 +25,7 @@ static bool is(double got, double want)
 static void test_console(void **state)
 {
     (void)state;
-    struct imported *m = imported_run("verl", "verl/console.txt", NULL);
+    struct imported *m = imported_run("verl", "verl/log/console.txt", NULL);
     assert_true(is(imported_metric(m, 1, "objective/scores"), 0.25));
     assert_true(is(imported_metric(m, 2, "objective/scores"), 0.5));
     assert_true(is(imported_metric(m, 1, "loss/policy_avg"), -1.5e-3));

@@ -30,8 +30,8 @@ static double gold(const struct imported *m, size_t i)
 static void test_verl(void **state)
 {
     (void)state;
-    struct imported *m =
-        imported_run("verl", "verl/rollouts verl/metrics.jsonl", "gold=acc");
+    struct imported *m = imported_run(
+        "verl", "verl/rollouts verl/log/metrics.jsonl", "gold=acc");
     assert_int_equal(m->n, 5);
     assert_int_equal(row(m, 0)->step, 1);
     assert_int_equal(row(m, 4)->step, 2);
@@ -275,8 +275,8 @@ static void test_sniff(void **state)
         const char *path, *format, *kind;
     } all[] = {
         {"verl/rollouts/1.jsonl", "verl", "rollouts"},
-        {"verl/metrics.jsonl", "verl", "file logger"},
-        {"verl/console.txt", "verl", "console"},
+        {"verl/log/metrics.jsonl", "verl", "file logger"},
+        {"verl/log/console.txt", "verl", "console"},
         {"trl/trainer_state.json", "trl", "state"},
         {"trl/completions.jsonl", "trl", "completions"},
         {"trl/table.table.json", "trl", "table"},

@@ -271,6 +271,34 @@ static void test_lenient(void **state)
     trace_reader_close(r);
 }
 
+/* Rows of other trainers: no tokens, a length all the same, no end known. */
+static void test_imported(void **state)
+{
+    (void)state;
+    struct trace_reader *r = NULL;
+    const struct trace_view *v = NULL;
+    struct buf again;
+    static const char text[] =
+        "{\"run\":\"ppo\",\"step\":3,\"prompt_id\":\"p\",\"sample\":1,"
+        "\"prompt\":null,\"response\":\"a b\",\"n_tokens\":2,"
+        "\"len_unit\":\"words\",\"kl_sequence\":0.5,\"score_raw\":1,"
+        "\"score\":1,\"beta\":null,\"temperature\":null,"
+        "\"template_hash\":null}\n";
+    assert_int_equal(read_text(&r, &v, text, NULL), OK);
+    assert_true(v->row.finish_unknown && v->row.len == 0);
+    assert_true(v->row.n_tokens == 2 && *v->row.kl_sequence == 0.5);
+    assert_string_equal(v->row.len_unit, "words");
+    buf_init(&again, 1 << 16);
+    trace_write_row(&again, &v->row);
+    assert_string_equal(buf_text(&again), text);
+    buf_free(&again);
+    trace_reader_close(r);
+    assert_int_equal(read_text(&r, &v, "{" NEEDED "}", NULL), OK);
+    assert_true(!v->row.finish_unknown && v->row.kl_sequence == NULL);
+    assert_null(v->row.len_unit);
+    trace_reader_close(r);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -470,9 +498,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_lenient),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_room),       cmocka_unit_test(test_names),
-        cmocka_unit_test(test_run),        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_lenient),    cmocka_unit_test(test_imported),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_room),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_run),
+        cmocka_unit_test(test_tags),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,96 @@
+#!/bin/sh
+# import_runs.sh PLUMB - runs of other trainers become projects, and are
+# diagnosed without one; what is wrong with them is said with its place.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/check.sh"
+data=$here/../data/import
+
+expect 0 import --sniff "$data/verl/rollouts/1.jsonl" --json
+holds jq -e '.format == "verl" and .kind == "rollouts" and
+    .confidence > 0.9 and .rows_sampled == 3 and
+    (.fields | index("output") != null)' out
+expect 0 import --sniff "$data/logs/tldr.txt" "$data/trl/table.csv"
+says out 'tldr, log'
+says out 'trl, table (CSV)'
+
+# A folder of dumps and the log beside it are one run.
+expect 0 import verl "$data/verl/rollouts" "$data/verl/log/metrics.jsonl" \
+    --out run --map gold=acc
+says out 'verl: 5 rows of 3 files, steps 1 to 2'
+says out 'trainer.validation_data_dir=DIR'
+holds [ -f run/ppo/rollouts/000002.jsonl.zst ]
+holds [ ! -e run/import.state ]
+holds jq -e '.format == "verl" and .rows.out == 5 and
+    (.fields[] | select(.from == "score") | .to == "score") and
+    (.kl[] | select(.name == "actor/kl_loss") | .aggregate == "token_mean") and
+    ([.missing[].id] | index("human") != null)' run/import.json
+holds jq -e -s '.[0]["objective/scores"] == 0.5' run/ppo/metrics.jsonl
+expect 0 inspect run/ppo/rollouts/000002.jsonl.zst
+
+# What is there is not lost unasked; the same again has the same bytes.
+expect 2 import verl "$data/verl/rollouts" --out run
+says errors '--overwrite starts again'
+cp run/ppo/rollouts/000001.jsonl.zst one
+expect 0 import verl "$data/verl/rollouts" "$data/verl/log/metrics.jsonl" \
+    --out run --map gold=acc --overwrite --json
+holds cmp one run/ppo/rollouts/000001.jsonl.zst
+holds cmp out run/import.json
+mkdir -p mine/ppo
+expect 2 import verl "$data/verl/rollouts" --out mine
+says errors 'is a project already'
+
+# Stopped by a damaged file, gone on with once it is whole.
+mkdir cut
+cp "$data/verl/rollouts/1.jsonl" cut/
+head -c 300 "$data/verl/rollouts/2.jsonl" >cut/2.jsonl
+expect 4 import verl cut --out resumed --map gold=acc
+says errors 'cut/2.jsonl:2: '
+holds [ -f resumed/import.state/000000/done.json ]
+cp "$data/verl/rollouts/2.jsonl" cut/
+expect 0 import verl cut --out resumed --map gold=acc --resume
+holds cmp one resumed/ppo/rollouts/000001.jsonl.zst
+
+# Wrong words.
+expect 2 import verll cut --out x
+says errors "did you mean 'verl'"
+expect 2 import verl --out x
+says errors 'files or folders are wanted'
+expect 2 import verl cut
+says errors '--out is not set'
+expect 2 import verl cut --out x --map score
+says errors 'OURS=THEIRS'
+expect 2 import verl cut --out x --map points=score
+says errors 'no field of ours'
+expect 2 import verl cut --out x --take 3
+says errors 'import.take is for data sets'
+expect 2 import "$data/generic/table.tsv" --overwrite --prompt-column prompt
+says errors 'overwrite is for runs'
+expect 5 import verl nowhere --out x
+
+# What is not read is said, with what would make it readable.
+printf 'PAR1....PAR1' >completions_00001.parquet
+expect 4 import trl completions_00001.parquet --out x
+says errors 'pandas.read_parquet'
+head -c 100 /dev/zero >zeros
+expect 4 import auto zeros --out x
+says errors 'does not look like'
+
+# A few bytes that expand to a line of a thousand million: an error, and no
+# memory.
+head -c 1000000000 /dev/zero | tr '\0' x | gzip -1 >bomb.jsonl.gz
+ulimit -v 4000000
+expect 4 import jsonl bomb.jsonl.gz --out x --map response=a
+
+# The same without a project: nothing is left behind.
+mkdir temporary
+TMPDIR=$PWD/temporary
+export TMPDIR
+expect 0 diagnose --import deepspeed-chat "$data/logs/deepspeed.log" --json
+holds jq -e '.verdict == "inconclusive"' out
+expect 2 diagnose --import verll cut
+says errors "did you mean 'verl'"
+expect 4 diagnose --import auto zeros
+holds [ -z "$(ls temporary)" ]
+expect 2 diagnose run run
+says errors '--import FORMAT'
+finish

@@ -1,0 +1,90 @@
+#include "import_target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "fuzz.h"
+#include "import/formats.h"
+#include "io/trace_read.h"
+
+static char dir[] = "/tmp/plumb-fuzz-XXXXXX";
+
+static void forget(void)
+{
+    FUZZ_CHECK(file_remove(dir, NULL) == OK);
+}
+
+/* A folder for the whole process, without the cost of a flush to the disk. */
+static void write_input(char path[FILE_PATH_MAX], const uint8_t *data,
+                        size_t len)
+{
+    static bool is_made;
+    if (!is_made) {
+        FUZZ_CHECK(mkdtemp(dir) != NULL);
+        FUZZ_CHECK(atexit(forget) == 0);
+        is_made = true;
+    }
+    FUZZ_CHECK(file_join(path, dir, "step7.jsonl", NULL) == OK);
+    FILE *f = fopen(path, "wb");
+    FUZZ_CHECK(f != NULL && fwrite(data, 1, len, f) == len && fclose(f) == 0);
+}
+
+/* Rows held in memory are rows that can be read again. */
+static void check_rows(const struct sink *s)
+{
+    const char *at = s->rows.data, *end = at + s->rows.len;
+    while (s->rows.len > 0 && at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        const char *json = memchr(at, '{', (size_t)(end - at));
+        FUZZ_CHECK(stop != NULL && json != NULL && json < stop);
+        at = stop + 1;
+    }
+    FUZZ_CHECK(s->notes.rows_out + s->notes.rows_skipped <=
+               s->notes.rows_in + s->notes.rows_skipped);
+}
+
+static void read_kind(const struct format *f, const char *path)
+{
+    struct sink sink;
+    struct reader r;
+    struct err err = {OK, ""};
+    char state[FILE_PATH_MAX];
+    FUZZ_CHECK(file_join(state, dir, "state", NULL) == OK);
+    FUZZ_CHECK(sink_open(&sink, state, 0, f->trainer, &err) == OK);
+    reader_init(&r, path);
+    r.sink = &sink;
+    enum status status = f->read(&r, &err);
+    if (status == OK)
+        check_rows(&sink);
+    else
+        FUZZ_CHECK(status == ERR_FORMAT || status == ERR_LIMIT ||
+                   status == ERR_ARG);
+    reader_free(&r);
+    sink_free(&sink);
+}
+
+void import_target(const char *formats, const uint8_t *data, size_t len)
+{
+    char path[FILE_PATH_MAX];
+    struct head h;
+    if (len > (size_t)1 << 20)
+        return;
+    write_input(path, data, len);
+    if (sniff_open(&h, path, NULL) == OK) {
+        double sure;
+        (void)formats_best(&sure, NULL, &h);
+        FUZZ_CHECK(sure >= 0 && sure <= 1);
+        sniff_close(&h);
+    }
+    for (size_t i = 0; i < formats_count; i++) {
+        const struct format *f = &formats_table[i];
+        const char *at = strstr(formats, f->name);
+        size_t n = strlen(f->name);
+        if (at != NULL && (at == formats || at[-1] == ' ') &&
+            (at[n] == ' ' || at[n] == '\0'))
+            read_kind(f, path);
+    }
+}
