@@ -54,7 +54,7 @@ holds scan
 # It was there to be taken away.
 holds grep -q '^  mask_eos:' exam/stages/ppo-*/ppo/config.yaml
 cp "$one/ppo/config.yaml" kept
-echo '  mask_eos: true' >>"$one/ppo/config.yaml"
+sed -i 's/^ppo:/&\n  mask_eos: true/' "$one/ppo/config.yaml"
 caught 'has ppo.mask_eos'
 cp kept "$one/ppo/config.yaml"
 echo 'planted: rater.hurried' >>"$one/ppo/config.yaml"
