@@ -6,6 +6,7 @@
 #include "model/linear.h"
 #include "model/variant.h"
 #include "nn/attention.h"
+#include "nn/gemm16.h"
 
 /* More tokens than this in one pack is a bug; it bounds every product of
  * sizes below (config.h bounds the other factors). */
@@ -107,6 +108,17 @@ static enum status residual_forward(float *out, const float *x, const float *y,
     return project(out, y, m, first, layer, N, true, scratch, err);
 }
 
+/* Keys and values of a model whose products are in bfloat16 are rounded, as
+ * they are where sampling keeps them. */
+static void round_keys(float *qkv, const struct model *m, size_t N)
+{
+    const struct model_config *c = &m->config;
+
+    for (size_t n = 0; m->rounded != NULL && n < N; n++)
+        gemm16_round_floats(qkv + n * qkv_width(c) + c->H * c->D,
+                            2 * c->G * c->D);
+}
+
 /* One layer: a->x to `out`, the next layer's x. */
 static enum status layer_forward(float *out, struct layer_activations *a,
                                  const struct model *m, size_t layer,
@@ -120,6 +132,7 @@ static enum status layer_forward(float *out, struct layer_activations *a,
     /* q, k and v are neighbours, so one product makes all three. */
     TRY(project(a->qkv, a->norm1, m, PARAM_Q, layer, N, false, scratch, err));
     variant_qk_forward(a->qkv, a->kept_qk, m, layer, pack->position, N);
+    round_keys(a->qkv, m, N);
     attention_forward(a->attn, a->lse, a->qkv, pack, c->H, c->G, c->D,
                       attention);
     TRY(residual_forward(a->mid, a->x, a->attn, m, PARAM_O, layer, N, scratch,

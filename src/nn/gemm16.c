@@ -25,6 +25,14 @@ NN_CLONES void gemm16_round(uint16_t *restrict out, const float *restrict in,
         out[i] = gemm16_nearest(in[i]);
 }
 
+NN_CLONES void gemm16_round_floats(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)gemm16_nearest(x[i]) << 16;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+}
+
 const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N)
 {
     enum {

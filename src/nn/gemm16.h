@@ -52,7 +52,10 @@ NN_INLINE uint16_t gemm16_nearest(float x)
 /* n of them. */
 void gemm16_round(uint16_t *restrict out, const float *restrict in, size_t n);
 
-/* The same in place, row by row of x [M,N]: row m's bfloat16s fill the first
+/* n floats that become the floats they are then. */
+void gemm16_round_floats(float *x, size_t n);
+
+/* Bfloat16s in place, row by row of x [M,N]: row m's bfloat16s fill the first
  * half of its floats, so that their row length is 2 N.  They are returned. */
 const uint16_t *gemm16_round_rows(float *x, size_t M, size_t N);
 

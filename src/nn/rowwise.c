@@ -236,7 +236,7 @@ void rowwise_turn_for(float *restrict turned, const float *restrict x,
     if (kernels_of(w, level)->per == 2)
         rowwise_pair(turned, K, lanes);
     else
-        rowwise_round(turned, K * lanes);
+        gemm16_round_floats(turned, K * lanes);
 }
 
 void rowwise_block(float *restrict z, const float *restrict turned,

@@ -6,9 +6,6 @@
 
 #include "nn/rowwise.h"
 
-/* n floats rounded to bfloat16, in place. */
-void rowwise_round(float *turned, size_t n);
-
 /* turned[K,lanes] becomes words of two bfloat16s, in place: rows k and k+1 row
  * k/2 of the words, the first of the two in the lower half, and zero behind K.
  */

@@ -217,15 +217,6 @@ void rowwise_put_back(float *restrict y, size_t ldy, const float *restrict z,
 
 /* ---- factors in bfloat16 ------------------------------------------------- */
 
-NN_CLONES void rowwise_round(float *turned, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = (uint32_t)gemm16_nearest(turned[i]) << 16;
-
-        memcpy(&turned[i], &bits, sizeof bits);
-    }
-}
-
 /* A word never lies behind the first of the numbers that it is made of. */
 NN_CLONES void rowwise_pair(float *turned, size_t K, size_t lanes)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "model/generate.h"
 
 enum {
     SEQUENCES = 5,
@@ -148,6 +149,128 @@ static void test_copies(void **state)
     model_free(&m);
 }
 
+/* ---- sampling ------------------------------------------------------------ */
+
+enum {
+    JOBS = 8,
+    PROMPT = 4,
+    NEW = 12,
+    ROWS = JOBS * (PROMPT + NEW - 1)
+};
+
+struct drawn {
+    int32_t prompt[PROMPT], token[JOBS][NEW];
+    float logp[JOBS][NEW];
+};
+
+static void draw(struct drawn *d, const struct model *m, size_t workers)
+{
+    const struct sampling how = {
+        .temperature = 1, .top_p = 1, .max_new = NEW, .group = 3};
+    struct generate_job job[JOBS];
+    struct context context = {0};
+
+    for (size_t t = 0; t < PROMPT; t++)
+        d->prompt[t] = (int32_t)t + 1;
+    for (size_t i = 0; i < JOBS; i++) {
+        job[i] = (struct generate_job){.prompt = d->prompt,
+                                       .len_prompt = PROMPT,
+                                       .token = d->token[i],
+                                       .logp = d->logp[i]};
+        rng_init(&job[i].rng, 5, RNG_TEST, 1, (uint32_t)i);
+    }
+    must(team_create(&context.team, workers, &err));
+    must(generate_run(job, JOBS, m, &how, &context, &err));
+    team_destroy(context.team);
+    for (size_t i = 0; i < JOBS; i++)
+        assert_int_equal(job[i].len, NEW);
+}
+
+struct training {
+    const struct model *m;
+    const struct pack *pack;
+    const int32_t *target;
+    float *logp;
+};
+
+static enum status train(void *ctx, struct arena *arena, struct err *e)
+{
+    const struct training *k = ctx;
+    struct lmhead head = model_lmhead(k->m, 1);
+    struct activations a;
+    float *scratch;
+
+    TRY(activations_place(&a, k->m, k->pack->N, false, arena, e));
+    TRY(transformer_forward(&a, k->m, k->pack, arena, e));
+    TRY(ARENA_NEW(arena, scratch, lmhead_scratch(head.V, head.C), e));
+    return lmhead_forward(k->logp, NULL, NULL, &head, a.hidden, k->target,
+                          k->pack->N, -1, scratch, e);
+}
+
+/* The largest distance of a drawn token's log-probability from what training
+ * with `m` computes; all responses are one pack, of more rows than few. */
+static double off_training(const struct drawn *d, const struct model *m)
+{
+    int32_t all[PROMPT + NEW], target[ROWS];
+    float logp[ROWS];
+    struct rig_pack p;
+    struct training k = {m, &p.pack, target, logp};
+    size_t row = 0;
+    double most = 0;
+
+    rig_pack_init(&p);
+    for (size_t i = 0; i < JOBS; i++) {
+        memcpy(all, d->prompt, sizeof d->prompt);
+        memcpy(all + PROMPT, d->token[i], sizeof d->token[i]);
+        for (size_t t = 1; t < PROMPT + NEW; t++)
+            target[row++] = all[t];
+        rig_pack_add(&p, all, PROMPT + NEW - 1);
+    }
+    must(rig_run(train, &k, &err));
+    for (size_t i = 0; i < JOBS; i++)
+        for (size_t t = 0; t < NEW; t++) {
+            size_t at = i * (PROMPT + NEW - 1) + PROMPT - 1 + t;
+
+            most = fmax(most, fabs((double)d->logp[i][t] - (double)logp[at]));
+        }
+    return most;
+}
+
+/*
+ * Sampling rounds the factors that training rounds, and keys and values, too.
+ * Its sums run in another order, which now and then puts a number on the other
+ * side of the middle between two bfloat16s: a 2^-8 of one channel, and of a
+ * logit of these models that much of a size of four.  A sampler that multiplied
+ * floats is further off.
+ */
+#define FLIPPED (4 * 0x1p-8)
+
+static void test_sampling_near_training(void **state)
+{
+    static const char *const arch[] = {"llama", "gpt2"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct model_config c = rig_config_of(arch[i]);
+        struct drawn d, by_floats, again;
+        struct model m;
+
+        c.eos = -1;
+        c.n_stop = 0;
+        rig_model(&m, &c, 7);
+        draw(&by_floats, &m, 1);
+        must(model_round(&m, &err));
+        draw(&d, &m, 1);
+        assert_true(off_training(&d, &m) < FLIPPED);
+        assert_true(off_training(&by_floats, &m) > FLIPPED);
+        draw(&again, &m, 3);
+        assert_memory_equal(&d, &again, sizeof d);
+        must(model_freeze(&m, &err));
+        draw(&d, &m, 2);
+        assert_true(off_training(&d, &m) < FLIPPED);
+        model_free(&m);
+    }
+}
+
 /* A score head grows the copy as it grows the parameters. */
 static void test_score_head(void **state)
 {
@@ -179,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_near_float),
         cmocka_unit_test(test_gradient_near_float),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_sampling_near_training),
         cmocka_unit_test(test_score_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,15 +161,21 @@ static void test_rounding(void **state)
     enum {
         N = sizeof known / sizeof *known
     };
-    float in[N];
+    float in[N], wide[N];
     uint16_t out[N];
     for (size_t i = 0; i < N; i++)
         in[i] = float_of(known[i].bits);
     gemm16_round(out, in, N);
+    memcpy(wide, in, sizeof wide);
+    gemm16_round_floats(wide, N);
     for (size_t i = 0; i < N; i++)
         if (out[i] != known[i].want)
             fail_msg("%08x: got %04x, want %04x", known[i].bits, out[i],
                      known[i].want);
+    for (size_t i = 0; i < N; i++) {
+        float want = float_of(known[i].want << 16);
+        assert_memory_equal(&wide[i], &want, sizeof want);
+    }
 }
 
 /* In place, rows longer than what is rounded at once. */
