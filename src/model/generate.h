@@ -46,8 +46,12 @@ struct generate_job {
  * Draw a response for every job.  logp is the log-probability under the full
  * (untruncated) distribution at the sampling temperature (1 when greedy)
  * without the banned tokens: what training recomputes, to 1e-4 in float and
- * with weights in bfloat16, which both widen to the same floats.  A job whose
- * prompt and response would exceed T_max stops at T_max.
+ * with weights in bfloat16, which both widen to the same floats.  Where
+ * products are in bfloat16 both round the same numbers, but their sums run in
+ * other orders: a token's probability is then off by a ratio of 1 +- 0.5 at
+ * most, which PPO checks (seen: 0.04 of a model of 2 layers, 0.17 of 30).
+ *
+ * A job whose prompt and response would exceed T_max stops at T_max.
  *
  * ERR_NUMERIC names the first job whose logits are not finite.
  */
@@ -59,7 +63,8 @@ enum status generate_run(struct generate_job *job, size_t n,
 /*
  * Bytes that a call takes beside the model, all workers together: n jobs whose
  * prompts and responses have T tokens, on `workers`; rank is the adapter's, or
- * 0.  Jobs that end early or share a beginning take less.
+ * 0.  Jobs that end early or share a beginning take less, and so do keys and
+ * values in bfloat16.
  */
 double generate_bytes(const struct model_config *c, size_t rank, size_t n,
                       size_t T, size_t workers);

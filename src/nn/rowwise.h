@@ -10,10 +10,21 @@
  *
  * The weights are read once and as they lie, in float or widened from bfloat16
  * on the way; x is turned, so that rows fill the lanes of a vector:
- * turned[K,lanes] of up to `lanes` rows.  Measured on one AVX-512 core (2.4
- * GHz, 153 GFLOP/s without memory) over the weights of a model of 135 million
- * parameters, in GFLOP/s: 68 at 16 rows, 95 at 32 and about 103 at 256, and
- * with weights in bfloat16 80, 101 and about 105.
+ * turned[K,lanes] of up to `lanes` rows.
+ *
+ * A weight that is rounded (nn/weight.h) makes x rounded, too: the factors are
+ * those of nn/gemm16.h and the sums are floats.  Where the processor multiplies
+ * pairs of bfloat16s, two k are one word of 32 bits, and turned holds words.
+ *
+ * Measured on one core (AMD, 3.7 GHz: 117 GFLOP/s in float and 234 in bfloat16
+ * without memory) over the weights of a model of 135 million parameters, in
+ * GFLOP/s:
+ *
+ *     rows                      16    32   256
+ *     plain                     26    29    31
+ *     AVX2                      67    77    87
+ *     AVX-512                   94   102   106
+ *     AVX512-BF16, rounded     144   195   202
  *
  * Which instructions are used is the level, chosen at run time.  Between
  * levels bits differ (one rounding of a product and a sum, or two).  The plain

@@ -78,9 +78,9 @@ struct ppo_update_report {
  * where products are in bfloat16 no less than `least`.  There a number near the
  * middle between two bfloat16s is rounded to either by sums in another order,
  * so that a pack of other sequences and the update agree to its 2^-9 and not to
- * a float's 2^-24; and a sampler that multiplies floats is as far from them as
- * the roundings of all layers move a logit of some ten nats.  Over 60
- * iterations of the demo the largest of all tokens were 0.023 and 0.15.
+ * a float's 2^-24, and every layer adds its own.  A sampler has each sum in
+ * another order.  Over 60 iterations of the demo the largest of all tokens were
+ * 0.016 and 0.037; of a model of 30 layers 0.17 is the sampler's over 2048.
  */
 #define PPO_GATE_BF16 0.1
 #define PPO_GATE_BF16_SAMPLER 0.5
