@@ -14,7 +14,8 @@
  *     --check 1     also the largest |log-prob drawn - log-prob in training|
  *
  * With bf16 the weights are kept in bfloat16, and products round their other
- * factor to it (--compute bf16); sums are in float.  Prints the formats, the median of the seconds of a run and the tokens drawn in one.
+ * factor to it (--compute bf16); sums are in float.  Prints the formats, the
+ * median of the seconds of a run and the tokens drawn in one.
  */
 #include <math.h>
 #include <stdio.h>
