@@ -30,6 +30,11 @@ static enum status read_path(char out[FILE_PATH_MAX],
 static enum status check_policy(const struct whatif_project *p, struct err *err)
 {
     char policy[FILE_PATH_MAX], run[FILE_PATH_MAX], newest[FILE_PATH_MAX];
+    if (json_get(p->settings, "policy_command") != NULL)
+        return err_set(err, ERR_MISMATCH,
+                       "%s/%s is about the replies of a program; `plumb eval "
+                       "%s` evaluates the run's own policy",
+                       p->at.project, what, p->at.project);
     TRY(read_path(policy, p, "policy", err));
     TRY(run_find_model(newest, p->at.run, "ppo", err));
     TRY(file_absolute(run, newest, err));
@@ -62,11 +67,6 @@ static enum status read_scorer(struct whatif_project *p, struct err *err)
     const char *own = p->ppo.v.ppo.reward_command.command;
     const char *program =
         json_text(json_get(p->settings, "reward_command"), NULL);
-    if (json_get(p->settings, "policy_command") != NULL)
-        return err_set(err, ERR_MISMATCH,
-                       "%s/%s is about the replies of a program; `plumb eval "
-                       "%s` evaluates the run's own policy",
-                       p->at.project, what, p->at.project);
     TRY(outside_given_check(p->o, own, p->at.run, err));
     if (own == NULL && program == NULL)
         return read_path(p->reward_model, p, "reward_model", err);
