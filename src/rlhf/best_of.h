@@ -34,7 +34,8 @@ void best_of_close(struct best_of *b);
  * of every b->n in order the highest stays, the first of equals, and the
  * others are freed: reply[i * keep + k] are left.  `record` [n] are the
  * prompts, of which a reward model with another tokenizer reads the text, and
- * `ids` [n] their tokens, NULL where the speaker is a program.  On failure all replies are still there.
+ * `ids` [n] their tokens, NULL where the speaker is a program.  On failure all
+ * replies are still there.
  */
 enum status best_of_choose(struct speaker_reply *reply, const struct best_of *b,
                            const struct record *record, const struct ids *ids,

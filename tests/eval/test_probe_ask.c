@@ -298,7 +298,7 @@ static double score_of(const struct probe *probe, size_t prompt,
     seq.response = ids.id;
     seq.len_response = ids.n;
     const struct reward_replies one = {s->prompts.record, &prompt, &seq,
-                                       &is_eos, 1};
+                                       &is_eos,           NULL,    1};
     must(reward_reader_score(&score, &s->reward, &one, probe->context, &err));
     ids_free(&ids);
     return (score - s->scale.mean) / s->scale.sd;

@@ -292,8 +292,9 @@ static void test_answers_nothing(void **state)
 {
     (void)state;
     double began = now();
-    assert_has(ask(OUTSIDE_REWARD, "sleep 60", 2, 3, 8, 0.5),
-               " has not answered for 0.5 s after line 0 (outside.command_timeout)");
+    assert_has(
+        ask(OUTSIDE_REWARD, "sleep 60", 2, 3, 8, 0.5),
+        " has not answered for 0.5 s after line 0 (outside.command_timeout)");
     assert_true(now() - began < 10);
     /* Blanks are no answers. */
     assert_has(

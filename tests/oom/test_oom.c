@@ -371,8 +371,8 @@ static enum status reader(struct err *err)
     TRY_DONE(
         dataset_read(&data, path_of("prompts.jsonl"), DATASET_PROMPTS, err));
     TRY_DONE(reward_reader_open(&r, path_of("reward"), &policy, 0, err));
-    const struct reward_replies replies = {data.record, &prompt, &seq, &is_eos,
-                                           1};
+    const struct reward_replies replies = {data.record, &prompt, &seq,
+                                           &is_eos,     NULL,    1};
     TRY_DONE(reward_reader_score(&score, &r, &replies, &rig.context, err));
 done:
     reward_reader_close(&r);
