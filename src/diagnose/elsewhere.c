@@ -193,7 +193,18 @@ static const struct {
     {"ppo.loss_aggregation", {LINT_AGGREGATION, LINT_AGGREGATION}},
 };
 
-/* The name that the recorded configuration has for one of our settings. */
+/* Is it in the recorded configuration, where an import puts the trainer's own
+ * under "imported"? */
+static bool is_recorded(const char *key, const struct evidence *e)
+{
+    char imported[128];
+    int n = snprintf(imported, sizeof imported, "imported.%s", key);
+    return evidence_text(e, "ppo", key) != NULL ||
+           (n > 0 && (size_t)n < sizeof imported &&
+            evidence_text(e, "ppo", imported) != NULL);
+}
+
+/* The name that the trainer has for one of our settings, as it is recorded. */
 static const char *key_of(const char *ours, const struct evidence *e)
 {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
@@ -202,7 +213,7 @@ static const char *key_of(const char *ours, const struct evidence *e)
                 const struct lint_key *key =
                     lint_key_of((enum lint_trainer)t, settings[i].setting[k]);
                 if (strcmp(settings[i].ours, ours) == 0 && key->key != NULL &&
-                    evidence_text(e, "ppo", key->key) != NULL)
+                    is_recorded(key->key, e))
                     return key->key;
             }
     return NULL;
@@ -326,6 +337,9 @@ void elsewhere_remedies(struct remedy out[REMEDIES], const struct evidence *e,
         translate(r, e);
         r->command[0] = r->verify[0] = '\0';
         r->how = REMEDY_WORDS;
+        if (asks_for_ours(r->missing))
+            (void)snprintf(r->missing, sizeof r->missing,
+                           "what was imported does not tell its effects");
         if (purpose == REMEDY_MEASURE)
             (void)snprintf(r->why, sizeof r->why,
                            "nothing else is known to be missing that would "

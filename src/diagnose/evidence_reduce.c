@@ -80,10 +80,10 @@ static double at(const float *x, size_t t)
     return x != NULL ? (double)x[t] : (double)NAN;
 }
 
-/* fmax() where `most` is a number: what is none does not count. */
+/* The larger of two of which either may be none yet: NaN. */
 static double larger(double most, double x)
 {
-    return x > most ? x : most;
+    return isnan(most) || x > most ? x : most;
 }
 
 /* What a ledger takes of a token; what the trace lacks is NaN there and stays
@@ -295,6 +295,8 @@ static enum status begin_step(struct reducing *x, int64_t step, struct err *err)
         .beta_high = -(double)INFINITY,
         .temperature_low = (double)INFINITY,
         .temperature_high = -(double)INFINITY,
+        .sampler_error = (double)NAN,
+        .reference_error = (double)NAN,
     };
     x->first = part->n_rollout;
     for (size_t b = 0; b < x->g->bins; b++)

@@ -39,7 +39,8 @@
  *     judge_sides       it prefers a side
  *     judge_gain        the score's gain on a prompt goes with its verdict
  *
- * All are leads.
+ * People's votes on replies without scores have win_equal and judge_taste
+ * (diagnose/reward_leads.h) here.  All are leads.
  */
 #ifndef PLUMB_DIAGNOSE_PARTIAL_H
 #define PLUMB_DIAGNOSE_PARTIAL_H

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "diagnose/rate.h"
@@ -122,62 +123,69 @@ static void free_columns(struct columns *c)
     mem_free(c->length);
 }
 
-static enum status fill_columns(struct columns *c, const struct evidence *e,
+/* Whose votes, and what is said of them. */
+struct voters {
+    const struct evidence_vote *vote;
+    size_t n;
+    const char *win_id, *win_claim, *win_unit; // at equal length
+    const char *length_id, *length_claim;
+    const char *who, *data;
+};
+
+static enum status fill_columns(struct columns *c, const struct voters *v,
                                 struct err *err)
 {
-    TRY(MEM_NEW(c->prompt, e->n_judged, err));
-    TRY(MEM_NEW(c->win, e->n_judged, err));
-    TRY(MEM_NEW(c->length, e->n_judged, err));
-    for (size_t i = 0; i < e->n_judged; i++) {
-        const struct evidence_vote *v = &e->judged[i];
-        if (!is_first(v) || isnan(v->tokens - v->tokens_other))
+    TRY(MEM_NEW(c->prompt, v->n, err));
+    TRY(MEM_NEW(c->win, v->n, err));
+    TRY(MEM_NEW(c->length, v->n, err));
+    for (size_t i = 0; i < v->n; i++) {
+        const struct evidence_vote *x = &v->vote[i];
+        if (!is_first(x) || isnan(x->tokens - x->tokens_other))
             continue;
-        c->prompt[c->n] = v->prompt;
-        c->win[c->n] = v->win;
-        c->length[c->n++] = v->tokens - v->tokens_other;
+        c->prompt[c->n] = x->prompt;
+        c->win[c->n] = x->win;
+        c->length[c->n++] = x->tokens - x->tokens_other;
     }
     return OK;
 }
 
 static enum status say_equal(struct leads *leads, const struct lcwin *l,
-                             const struct evidence *e, struct err *err)
+                             const struct voters *v, const struct evidence *e,
+                             struct err *err)
 {
     struct finding *f, *g;
     char text[64], other[64];
-    TRY(leads_add(&f, leads, "judge_win_equal",
-                  "at equal length the LLM judge would prefer the policy",
-                  "win rate at equal length, by a model", "judge/", err));
+    TRY(leads_add(&f, leads, v->win_id, v->win_claim, v->win_unit, v->data,
+                  err));
     finding_judge_side(f, &l->rate, FINDING_ABOVE, 0.5, "prompts",
                        "the lengths of both replies");
     f->null = 0.5;
     finding_add(f, "win_rate", &l->win_rate);
     finding_add(f, "theta", &l->theta);
-    finding_say(f,
-                "the LLM judge prefers the policy in %s of the pairs, at equal "
-                "length (%s) in %s",
-                finding_percent(text, &l->win_rate),
-                evidence_units(e->reply_unit),
-                finding_percent(other, &l->rate));
-    TRY(leads_add(&g, leads, "judge_length", "the LLM judge likes length",
-                  "logits, much longer", "judge/", err));
+    finding_say(
+        f, "%s the policy in %s of the pairs, at equal length (%s) in %s",
+        v->who, finding_percent(text, &l->win_rate),
+        evidence_units(e->reply_unit), finding_percent(other, &l->rate));
+    TRY(leads_add(&g, leads, v->length_id, v->length_claim,
+                  "logits, much longer", v->data, err));
     finding_judge_side(g, &l->phi, FINDING_ABOVE, 0, "prompts",
                        "replies of different length");
     g->null = 0;
     finding_say(g,
-                "at equal quality a much longer reply changes the odds of the "
-                "LLM's verdict by %s logits",
+                "at equal quality a much longer reply changes the odds of that "
+                "by %s logits",
                 finding_number(text, &l->phi, 2));
     return OK;
 }
 
-static enum status add_equal(struct leads *leads, const struct evidence *e,
-                             struct err *err)
+static enum status add_equal(struct leads *leads, const struct voters *v,
+                             const struct evidence *e, struct err *err)
 {
     struct columns c = {.n = 0};
     struct lcwin l;
     struct err why;
     enum status status = OK;
-    TRY_DONE(fill_columns(&c, e, err));
+    TRY_DONE(fill_columns(&c, v, err));
     struct lcwin_pairs pairs = {.n = c.n,
                                 .n_prompts = e->n_prompts,
                                 .prompt = c.prompt,
@@ -187,12 +195,50 @@ static enum status add_equal(struct leads *leads, const struct evidence *e,
     if (status == ERR_MEMORY)
         *err = why;
     else if (status == OK)
-        status = say_equal(leads, &l, e, err);
+        status = say_equal(leads, &l, v, e, err);
     else
         status = OK; // no lengths, or verdicts that all went one way
 done:
     free_columns(&c);
     return status;
+}
+
+static enum status add_equal_of_model(struct leads *leads,
+                                      const struct evidence *e, struct err *err)
+{
+    const struct voters model = {
+        .vote = e->judged,
+        .n = e->n_judged,
+        .win_id = "judge_win_equal",
+        .win_claim = "at equal length the LLM judge would prefer the policy",
+        .win_unit = "win rate at equal length, by a model",
+        .length_id = "judge_length",
+        .length_claim = "the LLM judge likes length",
+        .who = "the LLM judge prefers",
+        .data = "judge/"};
+    return add_equal(leads, &model, e, err);
+}
+
+/* People's votes on replies that have no scores, which diagnose/reward_leads.h
+ * leaves out. */
+static enum status add_equal_of_people(struct leads *leads,
+                                       const struct evidence *e,
+                                       struct err *err)
+{
+    const struct voters people = {
+        .vote = e->vote,
+        .n = e->n_vote,
+        .win_id = "win_equal",
+        .win_claim = "at equal length the policy would win",
+        .win_unit = "win rate at equal length",
+        .length_id = "judge_taste",
+        .length_claim = "those who spot-check like length",
+        .who = "people prefer",
+        .data = "human/spotcheck.jsonl"};
+    for (size_t i = 0; i < leads->n; i++)
+        if (strcmp(leads->row[i].id, people.win_id) == 0)
+            return OK;
+    return add_equal(leads, &people, e, err);
 }
 
 /* ---- the score's gain --------------------------------------------------- */
@@ -256,6 +302,7 @@ enum status partial_judges(struct leads *leads, const struct evidence *e,
                            struct err *err)
 {
     static const rate_fn rates[] = {add_win, add_sides};
+    TRY(add_equal_of_people(leads, e, err));
     if (e->n_judged == 0)
         return OK;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
@@ -266,6 +313,6 @@ enum status partial_judges(struct leads *leads, const struct evidence *e,
         rate_close(&r);
         TRY(status);
     }
-    TRY(add_equal(leads, e, err));
+    TRY(add_equal_of_model(leads, e, err));
     return add_gain(leads, e, err);
 }
