@@ -269,7 +269,6 @@ static enum status open_place(struct importing *m, struct err *err)
 {
     const char *out = m->c->out;
     bool is_there = file_holds(out, DOCUMENT) || file_holds(out, STATE);
-    TRY(file_join(m->state, out, STATE, err));
     if (!is_there && (file_holds(out, "ppo") || file_holds(out, "eval")))
         return err_set(err, ERR_ARG,
                        "%s is a project already, and none that an import made",
@@ -281,6 +280,7 @@ static enum status open_place(struct importing *m, struct err *err)
                        out);
     if (is_there && m->c->is_overwriting)
         TRY(clear(out, err));
+    TRY(file_join(m->state, out, STATE, err)); // ours from here on
     return file_make_dir(m->state, err);
 }
 
@@ -359,6 +359,18 @@ static enum status judge_lengths(struct notes *n, struct err *err)
 
 /* ---- all ---------------------------------------------------------------- */
 
+/* A failure before any file was read leaves nothing to go on with. */
+static void tidy(const struct importing *m, enum status status)
+{
+    bool is_empty = !m->c->is_resumed;
+    for (size_t i = 0; m->done != NULL && i < m->n; i++)
+        is_empty = is_empty && m->done[i] == NULL;
+    if (status == OK || !is_empty || m->state[0] == '\0')
+        return;
+    enum status removed = file_remove(m->state, NULL);
+    (void)removed; // what is told is the first failure
+}
+
 static enum status import_all(struct buf *document, struct importing *m,
                               struct err *err)
 {
@@ -413,6 +425,7 @@ enum status import_run(struct buf *document, const struct import_config *c,
     buf_init(&own, DONE_MAX);
     enum status status =
         import_all(document != NULL ? document : &own, &m, err);
+    tidy(&m, status);
     for (size_t i = 0; i < m.n; i++) {
         mem_free(m.source[i].path);
         if (m.done != NULL)

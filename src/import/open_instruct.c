@@ -26,13 +26,10 @@ static enum status take_row(struct reader *r, void *ctx,
                             struct err *err)
 {
     struct import_row out;
-    size_t n;
     (void)ctx;
     (void)line;
-    TRY(rowmap_read(&out, r, row, rules, sizeof rules / sizeof *rules, err));
-    const double *prompt = value_numbers(value_get(row, "prompt_tokens"), &n);
-    if (prompt != NULL && out.prompt_id == NULL)
-        TRY(tokens_prompt_id(&out.prompt_id, r, prompt, n, err));
+    TRY(tokens_row(&out, r, row, rules, sizeof rules / sizeof *rules,
+                   "prompt_tokens", err));
     return sink_put_row(r->sink, &out, err);
 }
 

@@ -82,24 +82,20 @@ enum status openrlhf_read_pairs(struct reader *r, struct err *err)
 static enum status take_line(struct reader *r, void *ctx, const char *text,
                              size_t line, struct err *err)
 {
-    const char *at = textlog_after(text, "Global step "), *end;
+    int64_t step;
     size_t n;
+    const char *at = textlog_step_line(&step, text, "Global step ", ": {");
     (void)ctx;
     (void)line;
-    if (at == NULL)
-        return OK;
-    int64_t step = textlog_step(at, &end);
-    if (step < 0 || strncmp(end, ": {", 3) != 0)
-        return OK;
-    return textlog_pairs(&n, r, step, end + 3, ":", ",", err);
+    return at != NULL ? textlog_pairs(&n, r, step, at, ":", ",", err) : OK;
 }
 
 double openrlhf_sniff_log(const struct head *h)
 {
-    return h->n_rows == 0 && sniff_is_text(h) &&
-                   sniff_says(h, "Global step ") && sniff_says(h, ": {'")
-               ? 0.8
-               : 0;
+    int64_t step;
+    bool is_log = h->n_rows == 0 && sniff_is_text(h) &&
+                  textlog_step_line(&step, h->text, "Global step ", ": {'");
+    return is_log ? 0.8 : 0;
 }
 
 enum status openrlhf_read_log(struct reader *r, struct err *err)

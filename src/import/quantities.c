@@ -208,7 +208,7 @@ const struct quantity *quantities_find(const char *trainer, const char *name)
         const struct quantity *q = &table[i];
         if (trainer[0] != '\0' && strcmp(q->trainer, trainer) != 0)
             continue;
-        if (strcmp(q->from, bare(q->trainer, name)) != 0)
+        if (strcmp(q->from, bare(trainer, name)) != 0)
             continue;
         /* Without a trainer a name must have a folder in it and one meaning. */
         if (trainer[0] != '\0')

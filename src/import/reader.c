@@ -132,6 +132,21 @@ int64_t reader_number(const char *name, const char *before)
     return n;
 }
 
+enum status reader_metrics(struct reader *r, int64_t step,
+                           const struct value *object, struct err *err)
+{
+    for (const struct value *v = object->first; v != NULL; v = v->next) {
+        if (strcmp(v->key, "step") == 0)
+            continue;
+        if (value_is_number(v))
+            TRY(sink_put_metric(r->sink, step, v->key, value_number(v), err));
+        else
+            TRY(notes_field(&r->sink->notes, v->key, NULL, NULL,
+                            "a metric that is no number", 1, err));
+    }
+    return OK;
+}
+
 enum status reader_text(const char **out, struct reader *r,
                         const struct value *v, struct err *err)
 {

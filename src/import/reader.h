@@ -60,6 +60,12 @@ const char *reader_mapped(const struct reader *r, const char *to);
  * "step": 12), or, before "", the one the name begins with; -1: none. */
 int64_t reader_number(const char *name, const char *before);
 
+/* The members of an object as metrics of a step, without "step" itself; those
+ * that are no numbers are noted. */
+enum status reader_metrics(struct reader *r, int64_t step,
+                           const struct value *object,
+                           struct err *err) MUST_CHECK;
+
 /* A text of the row's lifetime: as value_put_text(), or NULL. */
 enum status reader_text(const char **out, struct reader *r,
                         const struct value *v, struct err *err) MUST_CHECK;

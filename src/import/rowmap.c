@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "import/tokens.h"
 
 #define SHORT_TEXT 256
 #define EXTRA_MAX ((size_t)1 << 20)
@@ -128,8 +129,7 @@ static enum status check_len(struct import_row *out, size_t n, bool *fits,
                              struct reader *r, const char *from,
                              struct err *err)
 {
-    bool is_first = out->token == NULL && out->len == 0;
-    if (is_first)
+    if (out->len == 0)
         out->len = n;
     *fits = n == out->len && n > 0;
     if (n == out->len)
@@ -140,49 +140,40 @@ static enum status check_len(struct import_row *out, size_t n, bool *fits,
                       from);
 }
 
-static enum status take_tokens(struct mapping *m, const struct value *v,
-                               const char *from, struct err *err)
+/* A list of numbers that is as long as the others; *x NULL: it is not. */
+static enum status take_numbers(const double **x, struct mapping *m,
+                                const struct value *v, const char *from,
+                                struct err *err)
 {
     size_t n;
     bool fits;
-    int32_t *token;
-    const double *x = value_numbers(v, &n);
-    if (x == NULL)
+    *x = value_numbers(v, &n);
+    if (*x == NULL)
         return err_set(err, ERR_FORMAT, "\"%.80s\" is no list of numbers",
                        from);
     TRY(check_len(m->out, n, &fits, m->r, from, err));
-    if (!fits)
-        return OK;
-    TRY(ARENA_NEW(&m->r->arena, token, n, err));
-    for (size_t i = 0; i < n; i++) {
-        if (!(x[i] >= 0 && x[i] <= (double)INT32_MAX) || x[i] != floor(x[i]))
-            return err_set(err, ERR_FORMAT, "\"%.80s\"[%zu] is no token id",
-                           from, i);
-        token[i] = (int32_t)x[i];
-    }
-    m->out->token = token;
+    *x = fits ? *x : NULL;
     return OK;
+}
+
+static enum status take_tokens(struct mapping *m, const struct value *v,
+                               const char *from, struct err *err)
+{
+    const double *x;
+    size_t n;
+    TRY(take_numbers(&x, m, v, from, err));
+    return x != NULL ? tokens_take(&m->out->token, &n, m->r, x, NULL,
+                                   m->out->len, from, err)
+                     : OK;
 }
 
 static enum status take_floats(const float **out, struct mapping *m,
                                const struct value *v, const char *from,
                                struct err *err)
 {
-    size_t n;
-    bool fits;
-    float *kept;
-    const double *x = value_numbers(v, &n);
-    if (x == NULL)
-        return err_set(err, ERR_FORMAT, "\"%.80s\" is no list of numbers",
-                       from);
-    TRY(check_len(m->out, n, &fits, m->r, from, err));
-    if (!fits)
-        return OK;
-    TRY(ARENA_NEW(&m->r->arena, kept, n, err));
-    for (size_t i = 0; i < n; i++)
-        kept[i] = (float)x[i];
-    *out = kept;
-    return OK;
+    const double *x;
+    TRY(take_numbers(&x, m, v, from, err));
+    return x != NULL ? tokens_floats(out, m->r, x, NULL, m->out->len, err) : OK;
 }
 
 /* A member of "extra"; what is long or has parts is not kept. */

@@ -61,6 +61,16 @@ int64_t textlog_step(const char *text, const char **end)
     return n;
 }
 
+const char *textlog_step_line(int64_t *step, const char *line, const char *mark,
+                              const char *sep)
+{
+    const char *at = textlog_after(line, mark), *end;
+    if (at == NULL || (*step = textlog_step(at, &end)) < 0 ||
+        strncmp(end, sep, strlen(sep)) != 0)
+        return NULL;
+    return end + strlen(sep);
+}
+
 /* The name in front of a colon: without blanks and quotes around it. */
 static bool copy_name(char out[256], const char *from, const char *to)
 {

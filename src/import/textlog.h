@@ -19,6 +19,11 @@ bool textlog_find(double *out, const char *line, const char *mark);
 /* A step: a whole number that is not negative; -1: none. */
 int64_t textlog_step(const char *text, const char **end);
 
+/* What is behind "MARK<step>SEP" in a line ("Step 12 | "); NULL: there is no
+ * such thing in it. */
+const char *textlog_step_line(int64_t *step, const char *line, const char *mark,
+                              const char *sep);
+
 /*
  * Every "NAME<colon>VALUE" from `text` on goes to the sink as a metric of
  * `step`, the pairs parted by `gap` and VALUE a number; what is none is passed

@@ -20,6 +20,18 @@ enum status tokens_prompt_id(const char **out, struct reader *r,
     return arena_text(out, &r->arena, text, strlen(text), err);
 }
 
+enum status tokens_row(struct import_row *out, struct reader *r,
+                       const struct value *row, const struct rule *rules,
+                       size_t n, const char *prompt, struct err *err)
+{
+    size_t n_prompt;
+    TRY(rowmap_read(out, r, row, rules, n, err));
+    const double *token = value_numbers(value_get(row, prompt), &n_prompt);
+    if (token == NULL || out->prompt_id != NULL)
+        return OK;
+    return tokens_prompt_id(&out->prompt_id, r, token, n_prompt, err);
+}
+
 enum status tokens_take(const int32_t **out, size_t *n_out, struct reader *r,
                         const double *token, const double *mask, size_t n,
                         const char *what, struct err *err)

@@ -4,12 +4,19 @@
 #ifndef PLUMB_IMPORT_TOKENS_H
 #define PLUMB_IMPORT_TOKENS_H
 
-#include "import/reader.h"
+#include "import/rowmap.h"
 
 /* An id for a prompt that is only token ids: a hash of them. */
 enum status tokens_prompt_id(const char **out, struct reader *r,
                              const double *token, size_t n,
                              struct err *err) MUST_CHECK;
+
+/* rowmap_read(), and prompt_id from the ids in the member `prompt` where there
+ * is no other. */
+enum status tokens_row(struct import_row *out, struct reader *r,
+                       const struct value *row, const struct rule *rules,
+                       size_t n, const char *prompt,
+                       struct err *err) MUST_CHECK;
 
 /* Ids in a list of numbers: those where mask (or NULL) is not 0.  ERR_FORMAT
  * naming `what` where one is none. */

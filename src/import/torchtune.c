@@ -7,26 +7,22 @@
 static enum status take_line(struct reader *r, void *ctx, const char *text,
                              size_t line, struct err *err)
 {
-    const char *at = textlog_after(text, "Step "), *end;
+    int64_t step;
     size_t n;
+    const char *at = textlog_step_line(&step, text, "Step ", " | ");
     (void)ctx;
     (void)line;
-    if (at == NULL)
-        return OK;
-    int64_t step = textlog_step(at, &end);
-    if (step < 0 || strncmp(end, " | ", 3) != 0)
-        return OK;
-    return textlog_pairs(&n, r, step, end + 3, ":", " ", err);
+    return at != NULL ? textlog_pairs(&n, r, step, at, ":", " ", err) : OK;
 }
 
 double torchtune_sniff(const struct head *h)
 {
-    const char *at = textlog_after(h->text, "Step "), *end;
-    if (h->n_rows > 0 || !sniff_is_text(h) || at == NULL ||
-        textlog_step(at, &end) < 0 || strncmp(end, " | ", 3) != 0)
+    int64_t step;
+    const char *at = textlog_step_line(&step, h->text, "Step ", " | ");
+    if (h->n_rows > 0 || !sniff_is_text(h) || at == NULL)
         return 0;
-    size_t name = strcspn(end + 3, ": \n");
-    return end[3 + name] == ':' && end[4 + name] != ' ' ? 0.85 : 0;
+    size_t name = strcspn(at, ": \n");
+    return at[name] == ':' && at[name + 1] != ' ' ? 0.85 : 0;
 }
 
 enum status torchtune_read(struct reader *r, struct err *err)

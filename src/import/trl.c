@@ -13,16 +13,7 @@ static enum status take_entry(struct reader *r, const struct value *entry,
     if (entry->kind != VALUE_OBJECT || step < 0)
         return err_set(err, ERR_FORMAT,
                        "an entry of log_history without a step");
-    for (const struct value *v = entry->first; v != NULL; v = v->next) {
-        if (strcmp(v->key, "step") == 0)
-            continue;
-        if (value_is_number(v))
-            TRY(sink_put_metric(r->sink, step, v->key, value_number(v), err));
-        else
-            TRY(notes_field(&r->sink->notes, v->key, NULL, NULL,
-                            "a metric that is no number", 1, err));
-    }
-    return OK;
+    return reader_metrics(r, step, entry, err);
 }
 
 static enum status take_state(struct reader *r, const struct value *state,

@@ -24,13 +24,10 @@ static enum status take_row(struct reader *r, void *ctx,
                             struct err *err)
 {
     struct import_row out;
-    size_t n;
     (void)ctx;
     (void)line;
-    TRY(rowmap_read(&out, r, row, rules, sizeof rules / sizeof *rules, err));
-    const double *query = value_numbers(value_get(row, "query_tensor"), &n);
-    if (query != NULL && out.prompt_id == NULL)
-        TRY(tokens_prompt_id(&out.prompt_id, r, query, n, err));
+    TRY(tokens_row(&out, r, row, rules, sizeof rules / sizeof *rules,
+                   "query_tensor", err));
     if (out.step < 0)
         out.step = (int64_t)r->sink->number;
     return sink_put_row(r->sink, &out, err);

@@ -67,14 +67,7 @@ static enum status take_logged(struct reader *r, void *ctx,
     if (data == NULL || data->kind != VALUE_OBJECT || step < 0)
         return err_set(err, ERR_FORMAT,
                        "no {\"step\": N, \"data\": {...}} of the file logger");
-    for (const struct value *v = data->first; v != NULL; v = v->next) {
-        if (value_is_number(v))
-            TRY(sink_put_metric(r->sink, step, v->key, value_number(v), err));
-        else
-            TRY(notes_field(&r->sink->notes, v->key, NULL, NULL,
-                            "a metric that is no number", 1, err));
-    }
-    return OK;
+    return reader_metrics(r, step, data, err);
 }
 
 double verl_sniff_logger(const struct head *h)
