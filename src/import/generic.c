@@ -166,7 +166,9 @@ enum status generic_read_csv(struct reader *r, struct err *err)
     struct head h;
     struct table t = {.r = r};
     TRY(sniff_open(&h, r->path, err));
-    char separator = h.separator != 0 ? h.separator : ',';
+    char separator = ',';
+    if (h.separator != 0)
+        separator = h.separator;
     sniff_close(&h);
     enum status status = csv_read(r->path, separator, take_csv, &t, err);
     for (size_t i = 0; i < t.n; i++)

@@ -22,6 +22,7 @@
 struct source {
     char *path;
     bool is_named;
+    struct json *done; // its done.json; NULL: not read, or passed over
 };
 
 struct importing {
@@ -31,7 +32,6 @@ struct importing {
     size_t n, room;
     char state[FILE_PATH_MAX];
     struct notes notes; // of the whole
-    struct json **done; // [n] done.json of each, NULL: passed over
     char trainer[64];   // of the first kind that says one
     char format[64];
 };
@@ -47,7 +47,7 @@ static enum status add_path(struct importing *m, const char *path,
     char *copy = mem_strdup(path);
     if (copy == NULL)
         return err_set(err, ERR_MEMORY, "out of memory for a path");
-    m->source[m->n++] = (struct source){copy, is_named};
+    m->source[m->n++] = (struct source){copy, is_named, NULL};
     return OK;
 }
 
@@ -88,7 +88,7 @@ static enum status find_files(struct importing *m, struct err *err)
     if (m->n == 0)
         return err_set(err, ERR_MISSING, "there is no file in %s",
                        m->c->path[0]);
-    return MEM_NEW(m->done, m->n, err);
+    return OK;
 }
 
 /* ---- one file ----------------------------------------------------------- */
@@ -230,8 +230,8 @@ static enum status read_file(struct importing *m, size_t i, struct err *err)
 {
     const struct format *f;
     if (m->c->is_resumed)
-        TRY(find_done(&m->done[i], m, i, err));
-    if (m->done[i] != NULL)
+        TRY(find_done(&m->source[i].done, m, i, err));
+    if (m->source[i].done != NULL)
         return OK;
     enum status status = find_kind(&f, m, i, err);
     /* An archive or the like among other files of a folder. */
@@ -243,7 +243,7 @@ static enum status read_file(struct importing *m, size_t i, struct err *err)
     if (status != OK || f == NULL)
         return status;
     TRY(read_with(m, i, f, err));
-    return find_done(&m->done[i], m, i, err);
+    return find_done(&m->source[i].done, m, i, err);
 }
 
 /* ---- the place ---------------------------------------------------------- */
@@ -291,8 +291,8 @@ static void write_files(struct json_writer *w, const struct importing *m)
     json_put_key(w, "files");
     json_open(w, '[');
     for (size_t i = 0; i < m->n; i++) {
-        const struct json *source = json_get(m->done[i], "source");
-        const struct json *rows = json_get(m->done[i], "rows");
+        const struct json *source = json_get(m->source[i].done, "source");
+        const struct json *rows = json_get(m->source[i].done, "rows");
         if (source == NULL)
             continue;
         json_open(w, '{');
@@ -337,7 +337,7 @@ static void find_trainer(struct importing *m)
 {
     (void)snprintf(m->format, sizeof m->format, "%s", m->c->format);
     for (size_t i = 0; i < m->n; i++) {
-        const struct json *source = json_get(m->done[i], "source");
+        const struct json *source = json_get(m->source[i].done, "source");
         const char *trainer = json_text(json_get(source, "trainer"), "");
         const char *format = json_text(json_get(source, "format"), "");
         if (m->trainer[0] == '\0')
@@ -363,8 +363,8 @@ static enum status judge_lengths(struct notes *n, struct err *err)
 static void tidy(const struct importing *m, enum status status)
 {
     bool is_empty = !m->c->is_resumed;
-    for (size_t i = 0; m->done != NULL && i < m->n; i++)
-        is_empty = is_empty && m->done[i] == NULL;
+    for (size_t i = 0; i < m->n; i++)
+        is_empty = is_empty && m->source[i].done == NULL;
     if (status == OK || !is_empty || m->state[0] == '\0')
         return;
     enum status removed = file_remove(m->state, NULL);
@@ -379,7 +379,7 @@ static enum status import_all(struct buf *document, struct importing *m,
     TRY(open_place(m, err));
     for (size_t i = 0; i < m->n; i++) {
         TRY(read_file(m, i, err));
-        read += m->done[i] != NULL;
+        read += m->source[i].done != NULL;
         if (m->context != NULL)
             context_progress(m->context, (double)(i + 1), (double)m->n, "file",
                              NULL);
@@ -428,11 +428,9 @@ enum status import_run(struct buf *document, const struct import_config *c,
     tidy(&m, status);
     for (size_t i = 0; i < m.n; i++) {
         mem_free(m.source[i].path);
-        if (m.done != NULL)
-            json_free(m.done[i]);
+        json_free(m.source[i].done);
     }
     mem_free(m.source);
-    mem_free(m.done);
     notes_free(&m.notes);
     buf_free(&own);
     run_unlock(lock);

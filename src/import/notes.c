@@ -18,8 +18,8 @@ void notes_free(struct notes *n)
     names_free(&n->field_key);
     mem_free(n->field);
     mem_free(n->kl);
-    mem_free(n->warning);
-    mem_free(n->skipped);
+    mem_free(n->warnings.text);
+    mem_free(n->skipped.text);
     arena_free(&n->arena);
     notes_init(n);
 }
@@ -78,7 +78,7 @@ enum status notes_field(struct notes *n, const char *from, const char *to,
 enum status notes_kl(struct notes *n, const struct notes_kl *kl,
                      struct err *err)
 {
-    for (size_t i = 0; i < n->n_kl; i++)
+    for (size_t i = 0; n->kl != NULL && i < n->n_kl; i++)
         if (strcmp(n->kl[i].name, kl->name) == 0)
             return OK;
     TRY(MEM_ROOM(n->kl, n->n_kl, n->room_kl, err));
@@ -99,24 +99,23 @@ enum status notes_kl(struct notes *n, const struct notes_kl *kl,
 
 /* ---- texts that are counted --------------------------------------------- */
 
-static enum status count_text(struct notes_text **list, size_t *n, size_t *room,
-                              struct notes *notes, const char *id,
-                              const char *text, size_t times, struct err *err)
+static enum status count_text(struct notes_list *list, struct notes *notes,
+                              const char *id, const char *text, size_t times,
+                              struct err *err)
 {
-    for (size_t i = 0; i < *n; i++) {
-        if (strcmp((*list)[i].id, id) != 0)
+    struct notes_text t = {.n = times};
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcmp(list->text[i].id, id) != 0)
             continue;
-        (*list)[i].n += times;
+        list->text[i].n += times;
         return OK;
     }
-    if (*n == TEXTS_MAX)
+    if (list->n == TEXTS_MAX)
         return OK;
-    TRY(MEM_ROOM(*list, *n, *room, err));
-    struct notes_text *t = &(*list)[*n];
-    TRY(keep(&t->id, notes, id, err));
-    TRY(keep(&t->text, notes, text, err));
-    t->n = times;
-    (*n)++;
+    TRY(arena_text(&t.id, &notes->arena, id, strlen(id), err));
+    TRY(arena_text(&t.text, &notes->arena, text, strlen(text), err));
+    TRY(MEM_ROOM(list->text, list->n, list->room, err));
+    list->text[list->n++] = t;
     return OK;
 }
 
@@ -128,16 +127,14 @@ enum status notes_warn(struct notes *n, const char *id, size_t times,
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    return count_text(&n->warning, &n->n_warning, &n->room_warning, n, id, text,
-                      times, err);
+    return count_text(&n->warnings, n, id, text, times, err);
 }
 
 enum status notes_skip(struct notes *n, const char *why, size_t times,
                        struct err *err)
 {
     n->rows_skipped += times;
-    return count_text(&n->skipped, &n->n_skipped, &n->room_skipped, n, why, why,
-                      times, err);
+    return count_text(&n->skipped, n, why, why, times, err);
 }
 
 enum status notes_version(struct notes *n, const char *version, struct err *err)
@@ -196,16 +193,17 @@ static void write_kl(struct json_writer *w, const struct notes *n)
 }
 
 static void write_texts(struct json_writer *w, const char *key, const char *id,
-                        const struct notes_text *t, size_t n)
+                        const struct notes_list *list)
 {
     json_put_key(w, key);
     json_open(w, '[');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < list->n; i++) {
+        const struct notes_text *t = &list->text[i];
         json_open(w, '{');
         if (id != NULL)
-            json_field_text(w, id, t[i].id);
-        json_field_text(w, id != NULL ? "text" : "why", t[i].text);
-        json_field_int(w, "n", (int64_t)t[i].n);
+            json_field_text(w, id, t->id);
+        json_field_text(w, id != NULL ? "text" : "why", t->text);
+        json_field_int(w, "n", (int64_t)t->n);
         json_close(w, '}');
     }
     json_close(w, ']');
@@ -219,7 +217,7 @@ void notes_write(struct json_writer *w, const struct notes *n)
     json_field_int(w, "in", (int64_t)n->rows_in);
     json_field_int(w, "out", (int64_t)n->rows_out);
     json_field_int(w, "skipped", (int64_t)n->rows_skipped);
-    write_texts(w, "reasons", NULL, n->skipped, n->n_skipped);
+    write_texts(w, "reasons", NULL, &n->skipped);
     json_close(w, '}');
     json_put_key(w, "steps");
     json_open(w, '{');
@@ -228,7 +226,7 @@ void notes_write(struct json_writer *w, const struct notes *n)
     json_close(w, '}');
     write_fields(w, n);
     write_kl(w, n);
-    write_texts(w, "warnings", "id", n->warning, n->n_warning);
+    write_texts(w, "warnings", "id", &n->warnings);
     json_field_int(w, "has", n->has);
     json_field_int(w, "passes", (int64_t)n->passes);
 }

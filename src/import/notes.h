@@ -68,6 +68,11 @@ struct notes_text {
     size_t n; // how often
 };
 
+struct notes_list {
+    struct notes_text *text; // [n]
+    size_t n, room;
+};
+
 struct notes {
     struct arena arena;
     struct names field_key; // "from\nto": index into field
@@ -75,11 +80,8 @@ struct notes {
     size_t room_field;
     struct notes_kl *kl;
     size_t n_kl, room_kl;
-    struct notes_text *warning;
-    size_t n_warning, room_warning;
-    struct notes_text *skipped; // rows, by reason
-    size_t n_skipped, room_skipped;
-    const char *version; // of the trainer, NULL: not said
+    struct notes_list warnings, skipped; // skipped: rows, by reason
+    const char *version;                 // of the trainer, NULL: not said
     size_t rows_in, rows_out, rows_skipped;
     int64_t first_step, last_step; // -1: none
     unsigned has;                  // enum notes_has bits

@@ -30,6 +30,19 @@ void sink_row_init(struct import_row *row)
                                .kl_sequence = (double)NAN};
 }
 
+enum {
+    BUFS = 9
+};
+
+static void list_bufs(struct buf *out[BUFS], struct sink *s)
+{
+    struct buf *const all[BUFS] = {&s->row,   &s->line,     &s->id,
+                                   &s->rows,  &s->metrics,  &s->replies,
+                                   &s->votes, &s->settings, &s->verdicts};
+    for (size_t i = 0; i < BUFS; i++)
+        out[i] = all[i];
+}
+
 enum status sink_open(struct sink *s, const char *state, size_t number,
                       const char *trainer, struct err *err)
 {
@@ -37,10 +50,9 @@ enum status sink_open(struct sink *s, const char *state, size_t number,
     *s = (struct sink){
         .trainer = trainer, .number = number, .step = -1, .rows_step = -1};
     notes_init(&s->notes);
-    struct buf *all[] = {&s->row,   &s->line,     &s->id,
-                         &s->rows,  &s->metrics,  &s->replies,
-                         &s->votes, &s->settings, &s->verdicts};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    struct buf *all[BUFS];
+    list_bufs(all, s);
+    for (size_t i = 0; i < BUFS; i++)
         buf_init(all[i], TEXT_MAX);
     (void)snprintf(name, sizeof name, "%06zu", number);
     TRY(file_join(s->dir, state, name, err));
@@ -50,10 +62,9 @@ enum status sink_open(struct sink *s, const char *state, size_t number,
 
 void sink_free(struct sink *s)
 {
-    struct buf *all[] = {&s->row,   &s->line,     &s->id,
-                         &s->rows,  &s->metrics,  &s->replies,
-                         &s->votes, &s->settings, &s->verdicts};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    struct buf *all[BUFS];
+    list_bufs(all, s);
+    for (size_t i = 0; i < BUFS; i++)
         buf_free(all[i]);
     notes_free(&s->notes);
     names_free(&s->series_name);

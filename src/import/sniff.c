@@ -134,15 +134,19 @@ static enum status take_line(void *ctx, const struct csv_row *row,
 static void read_table(struct head *h, const char *at)
 {
     const char *stop = strchr(at, '\n');
-    size_t first = stop != NULL ? (size_t)(stop - at) : strlen(at);
-    char separator = memchr(at, '\t', first) != NULL ? '\t' : ',';
+    const char *tab = strchr(at, '\t'), *comma = strchr(at, ',');
+    bool has_tab = tab != NULL && (stop == NULL || tab < stop);
+    bool has_comma = comma != NULL && (stop == NULL || comma < stop);
+    char separator = ',';
+    if (has_tab)
+        separator = '\t';
     struct table t = {h, true};
     struct err err = {OK, ""};
     /* Only whole lines, unless the file ends here. */
     size_t len = (size_t)(h->text + h->len - at);
     for (; !h->is_whole && len > 0 && at[len - 1] != '\n'; len--)
         ;
-    if (memchr(at, separator, first) == NULL)
+    if (!has_tab && !has_comma)
         return;
     enum status status =
         csv_parse(at, len, h->name, separator, take_line, &t, &err);

@@ -1,6 +1,7 @@
 #include "import/value.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -178,11 +179,9 @@ bool value_text_number(double *out, const char *text)
     char quoted[64];
     struct scan s;
     size_t len = strlen(text);
-    if (len == 0 || len > sizeof quoted - 2 || strpbrk(text, "\"\\") != NULL)
+    if (len == 0 || len > sizeof quoted - 3 || strpbrk(text, "\"\\") != NULL)
         return false;
-    quoted[0] = '"';
-    memcpy(quoted + 1, text, len);
-    quoted[len + 1] = '"';
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", text);
     scan_init(&s, quoted, len + 2);
     *out = scan_number(&s);
     return !scan_failed(&s);

@@ -132,6 +132,7 @@ static void read_rows(struct imported *m)
         copy_floats(row->logp, v->row.logp, v->row.len);
         copy_floats(row->advantage, v->row.advantage, v->row.len);
         copy_floats(row->value, v->row.value, v->row.len);
+        copy_floats(row->reward, v->row.reward, v->row.len);
     }
     trace_reader_close(r);
 }

@@ -17,7 +17,7 @@ struct imported_row {
     struct trace_view view;
     char *prompt_id, *prompt, *response, *tags, *len_unit;
     int32_t token[16];
-    float logp_sample[16], logp[16], advantage[16], value[16];
+    float logp_sample[16], logp[16], advantage[16], value[16], reward[16];
 };
 
 struct imported {
