@@ -78,7 +78,7 @@ enum status notes_field(struct notes *n, const char *from, const char *to,
 enum status notes_kl(struct notes *n, const struct notes_kl *kl,
                      struct err *err)
 {
-    for (size_t i = 0; n->kl != NULL && i < n->n_kl; i++)
+    for (size_t i = 0; i < n->n_kl; i++)
         if (strcmp(n->kl[i].name, kl->name) == 0)
             return OK;
     TRY(MEM_ROOM(n->kl, n->n_kl, n->room_kl, err));
@@ -92,7 +92,7 @@ enum status notes_kl(struct notes *n, const struct notes_kl *kl,
     TRY(keep(&k->unit, n, kl->unit, err));
     TRY(keep(&k->note, n, kl->note, err));
     n->n_kl++;
-    if (strcmp(k->kind, "reference") == 0)
+    if (k->kind != NULL && strcmp(k->kind, "reference") == 0)
         n->has |= HAS_KL;
     return OK;
 }

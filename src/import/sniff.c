@@ -150,11 +150,9 @@ static void read_table(struct head *h, const char *at)
         return;
     enum status status =
         csv_parse(at, len, h->name, separator, take_line, &t, &err);
-    h->separator =
-        (status == OK || status == ERR_FULL) && t.is_even && h->n_columns > 1
-            ? separator
-            : 0;
-    if (h->separator == 0)
+    if ((status == OK || status == ERR_FULL) && t.is_even && h->n_columns > 1)
+        h->separator = separator;
+    else
         h->n_columns = 0;
 }
 

@@ -92,7 +92,7 @@ static enum status add_rewards(struct import_row *out, struct reader *r,
                          v->kind != VALUE_TEXT && v->kind != VALUE_BOOL;
         double x = is_reward ? value_number(v) : (double)NAN;
         sum += isfinite(x) ? x : 0;
-        n += isfinite(x);
+        n += isfinite(x) ? 1 : 0;
     }
     if (n == 0)
         return OK;
