@@ -26,7 +26,8 @@ static struct arena_block *add_block(struct arena *a, size_t room)
 {
     if (room > SIZE_MAX - MEM_ALIGN)
         return NULL;
-    struct arena_block *b = mem_raw(MEM_ALIGN + room, 1);
+    struct arena_block *b = a->is_raw ? mem_raw(MEM_ALIGN + room, 1)
+                                      : mem_calloc(MEM_ALIGN + room, 1);
     if (b == NULL)
         return NULL;
     b->room = room;

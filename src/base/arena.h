@@ -11,11 +11,13 @@
  *
  * After a step that needed more than one block, reset replaces the blocks by
  * a single one large enough, so a steady loop soon stops allocating.  Memory
- * is NOT zeroed.  One arena belongs to one thread at a time.
+ * is NOT zeroed: what a new block holds is zero or, where is_raw says so, what
+ * was there before, which spares clearing what is written anyway.  One arena belongs to one thread at a time.
  */
 #ifndef PLUMB_BASE_ARENA_H
 #define PLUMB_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -26,6 +28,7 @@ struct arena {
     struct arena_block *block; // newest first
     size_t used;               // bytes taken since the last reset
     size_t peak;               // the most ever used, for memory reports
+    bool is_raw; // new blocks are not even cleared (mem_raw()); by the caller
 };
 
 /* n objects of `size` bytes aligned to MEM_ALIGN, or NULL; not zeroed. */
@@ -38,7 +41,7 @@ enum status arena_text(const char **out, struct arena *a, const char *text,
 /* Forget everything handed out; keeps memory for the next step. */
 void arena_reset(struct arena *a);
 
-/* Give all memory back; the arena is as new. */
+/* Give all memory back; the arena is as new, and as raw as it was. */
 void arena_free(struct arena *a);
 
 /* `p = n objects of its type` from the arena, as a status. */

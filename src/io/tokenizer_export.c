@@ -111,6 +111,7 @@ static enum status put_scores(struct exporter *e, struct err *err)
     const struct json *merges = json_get(e->model, "merges");
     float *score;
     TRY(ARENA_NEW(&e->arena, score, e->n, err));
+    memset(score, 0, e->n * sizeof *score);
     for (size_t i = json_size(merges); i-- > 0;) {
         struct gguf_text text;
         TRY(merge_text(&text, e, json_at(merges, i), "", err));

@@ -518,6 +518,8 @@ static enum status run_own(struct run *run, const struct context *context,
     engines =
         engines_for(&run->slots, run->n, most ? most : GENERATE_SLOTS, workers);
     TRY_DONE(MEM_NEW(run->arena, workers, err));
+    for (size_t w = 0; w < workers; w++)
+        run->arena[w].is_raw = true;
     TRY_DONE(MEM_NEW(run->failed, run->n, err));
     start_jobs(run);
     TRY_DONE(team_run(context->team, engines, engine_run, run, err));

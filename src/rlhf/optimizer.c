@@ -358,6 +358,8 @@ enum status workspace_create(struct workspace *out, size_t workers,
 {
     struct workspace w = {.n = workers};
     TRY(MEM_NEW(w.arena, workers, err));
+    for (size_t i = 0; i < workers; i++)
+        w.arena[i].is_raw = true;
     *out = w;
     return OK;
 }

@@ -56,6 +56,21 @@ static void test_pieces_and_steady_loop(void **state)
     assert_null(a.block);
 }
 
+/* A raw one differs in nothing that a caller may rely on. */
+static void test_raw(void **state)
+{
+    (void)state;
+    struct arena a = {.is_raw = true};
+    for (int step = 0; step < 3; step++) {
+        take_and_fill(&a);
+        arena_reset(&a);
+    }
+    arena_free(&a);
+    assert_true(a.is_raw);
+    take_and_fill(&a);
+    arena_free(&a);
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -96,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_and_steady_loop),
+        cmocka_unit_test(test_raw),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_text),
     };
