@@ -173,7 +173,7 @@ static void test_rounding(void **state)
             fail_msg("%08x: got %04x, want %04x", known[i].bits, out[i],
                      known[i].want);
     for (size_t i = 0; i < N; i++) {
-        float want = float_of(known[i].want << 16);
+        float want = float_of((uint32_t)known[i].want << 16);
         assert_memory_equal(&wide[i], &want, sizeof want);
     }
 }
