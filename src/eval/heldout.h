@@ -59,9 +59,9 @@ struct heldout_config {
     struct outside_config reward_command; // a program in its place
     struct outside_config policy_command; // says the policy's replies, or none;
                                           // `policy` is then the reference
-    bool has_other_scale;   // what the policy's run recorded is of other scores
     const char *gold_model; // weak gold: a second reward model, or NULL
     bool gold_is_disjoint;  // known to be trained on other pairs
+    bool has_other_scale;   // what the policy's run recorded is of other scores
     const char *base_model; // another run's reward model whose raw scores are
                             // wanted beside reward_model's, or NULL
     const char *prompts;    // JSON Lines; a "ticket" member is judged
