@@ -27,10 +27,14 @@
  *
  *     score_length      correlation of score and length
  *     trend_repeat      the share of repeated runs of four words rose
- *     pattern_NAME      a feature of texts (stat/features.h) grew over the
- *                       iterations, and the score goes with it: both slopes
- *                       have their interval above 0.  What a reward is hacked
- *                       by looks so, and so does what it is rightly paid for
+ *     pattern_NAME      a feature of texts (stat/features.h), counted in a
+ *                       hundred words or as a share, grew over the iterations,
+ *                       and at equal length the score goes with it (a partial
+ *                       correlation): both have their interval above 0.  What
+ *                       a reward is hacked by looks so, and so does what it is
+ *                       rightly paid for
+ *     style_NAME        the policy's replies have more of it than the
+ *                       reference's to the same prompts
  *
  * Votes of a model, which are nobody's opinion and are not counted as people's:
  *

@@ -1,11 +1,11 @@
 #include "diagnose/partial.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "diagnose/course.h"
+#include "diagnose/rate.h"
 #include "stat/trend.h"
 
 #define ROLLOUTS "ppo/rollouts"
@@ -16,17 +16,21 @@ static const struct {
     enum features feature;
     const char *pattern, *style; // ids
     const char *words;
+    bool is_count; // told in a hundred words: longer texts have more of all
 } patterns[] = {
-    {FEATURE_LIST, "pattern_list", "style_list", "list items"},
-    {FEATURE_BOLD, "pattern_bold", "style_bold", "bold type"},
-    {FEATURE_HEADER, "pattern_header", "style_header", "headers"},
-    {FEATURE_HEDGE, "pattern_hedge", "style_hedge", "phrases of caution"},
-    {FEATURE_APOLOGY, "pattern_apology", "style_apology", "apologies"},
-    {FEATURE_THANKS, "pattern_thanks", "style_thanks", "thanks and flattery"},
-    {FEATURE_REPEAT, "pattern_repeat", "style_repeat", "repeated sentences"},
+    {FEATURE_LIST, "pattern_list", "style_list", "list items", true},
+    {FEATURE_BOLD, "pattern_bold", "style_bold", "bold type", true},
+    {FEATURE_HEADER, "pattern_header", "style_header", "headers", true},
+    {FEATURE_HEDGE, "pattern_hedge", "style_hedge", "phrases of caution", true},
+    {FEATURE_APOLOGY, "pattern_apology", "style_apology", "apologies", true},
+    {FEATURE_THANKS, "pattern_thanks", "style_thanks", "thanks and flattery",
+     true},
+    {FEATURE_REPEAT, "pattern_repeat", "style_repeat", "repeated sentences",
+     false},
     {FEATURE_FOURGRAM, "pattern_fourgram", "style_fourgram",
-     "repeated runs of four words"},
-    {FEATURE_COPY, "pattern_copy", "style_copy", "runs copied from the prompt"},
+     "repeated runs of four words", false},
+    {FEATURE_COPY, "pattern_copy", "style_copy", "runs copied from the prompt",
+     false},
 };
 
 enum {
@@ -36,17 +40,37 @@ enum {
 
 /* ---- correlations with the score ---------------------------------------- */
 
-/* Sums over a prompt's responses of x x, y y and x y, x being a column and y
- * the score, both less the mean of what they are compared with. */
+/* Products of a column x, the score y and the length l, all less the means of
+ * what they are compared with, summed over a prompt's responses. */
+enum product {
+    XX,
+    YY,
+    LL,
+    XY,
+    XL,
+    YL,
+    PRODUCTS
+};
+
 struct sums {
-    double *cell; // [prompts, COLUMNS, 3]
+    double *cell; // [prompts, COLUMNS, PRODUCTS]
     size_t prompts;
 };
 
+/* A feature as it is told: a count in a hundred words, or a share. */
+static double rate_of(size_t pattern, double feature, double words)
+{
+    if (!patterns[pattern].is_count)
+        return feature;
+    return words > 0 ? 100 * feature / words : (double)NAN;
+}
+
 static double feature_of(const struct evidence_rollout *r, size_t column)
 {
-    return column == PATTERNS ? (double)r->tokens
-                              : (double)r->feature[patterns[column].feature];
+    return column == PATTERNS
+               ? (double)r->tokens
+               : rate_of(column, (double)r->feature[patterns[column].feature],
+                         (double)r->feature[FEATURE_WORDS]);
 }
 
 static double score_of(const struct evidence_rollout *r)
@@ -57,8 +81,9 @@ static double score_of(const struct evidence_rollout *r)
 /* Means of one iteration: of all, or prompt by prompt. */
 struct centring {
     bool is_by_prompt;
-    double *sum_x, *sum_y; // [prompts], of which one is used unless by prompt
-    size_t *count;
+    struct mean {
+        double x, y, l, n; // sums
+    } * mean;              // [prompts], of which one is used unless by prompt
 };
 
 static size_t slot_of(const struct centring *c,
@@ -67,35 +92,37 @@ static size_t slot_of(const struct centring *c,
     return c->is_by_prompt ? r->prompt : 0;
 }
 
+static void add_products(double *cell, double x, double y, double l)
+{
+    cell[XX] += x * x;
+    cell[YY] += y * y;
+    cell[LL] += l * l;
+    cell[XY] += x * y;
+    cell[XL] += x * l;
+    cell[YL] += y * l;
+}
+
 /* Rows first..last-1 are of one iteration. */
 static void add_step(struct sums *s, struct centring *c,
                      const struct evidence *e, size_t first, size_t last,
                      size_t column)
 {
-    for (size_t i = first; i < last; i++) {
-        size_t k = slot_of(c, &e->rollout[i]);
-        c->sum_x[k] = c->sum_y[k] = 0;
-        c->count[k] = 0;
-    }
+    for (size_t i = first; i < last; i++)
+        c->mean[slot_of(c, &e->rollout[i])] = (struct mean){.n = 0};
     for (size_t pass = 0; pass < 2; pass++)
         for (size_t i = first; i < last; i++) {
             const struct evidence_rollout *r = &e->rollout[i];
+            struct mean *m = &c->mean[slot_of(c, r)];
             double x = feature_of(r, column), y = score_of(r);
-            size_t k = slot_of(c, r);
-            if (!isfinite(x) || !isfinite(y))
+            double l = (double)r->tokens;
+            if (!isfinite(x) || !isfinite(y) || !isfinite(l))
                 continue;
-            if (pass == 0) {
-                c->sum_x[k] += x;
-                c->sum_y[k] += y;
-                c->count[k]++;
-                continue;
-            }
-            double *cell = s->cell + (r->prompt * COLUMNS + column) * 3;
-            x -= c->sum_x[k] / (double)c->count[k];
-            y -= c->sum_y[k] / (double)c->count[k];
-            cell[0] += x * x;
-            cell[1] += y * y;
-            cell[2] += x * y;
+            if (pass == 0)
+                *m = (struct mean){m->x + x, m->y + y, m->l + l, m->n + 1};
+            else
+                add_products(s->cell + (r->prompt * COLUMNS + column) *
+                                           (size_t)PRODUCTS,
+                             x - m->x / m->n, y - m->y / m->n, l - m->l / m->n);
         }
 }
 
@@ -133,17 +160,28 @@ static bool are_groups(size_t *seen, const struct evidence *e)
     return 2 * grouped >= e->n_rollout && e->n_rollout > 0;
 }
 
+/* Of x and y; of a feature what is left of it when length is taken off both. */
+static double correlation(const double *p, bool is_partial)
+{
+    double xy = p[XY] / sqrt(p[XX] * p[YY]);
+    double xl = p[XL] / sqrt(p[XX] * p[LL]);
+    double yl = p[YL] / sqrt(p[YY] * p[LL]);
+    if (!is_partial || !(p[LL] > 0))
+        return xy;
+    return (xy - xl * yl) / sqrt((1 - xl * xl) * (1 - yl * yl));
+}
+
 static void correlations(void *ctx, double *value, size_t r,
                          const size_t *index, size_t n)
 {
     const struct sums *s = ctx;
-    double sum[COLUMNS * 3] = {0};
+    double sum[COLUMNS * PRODUCTS] = {0};
     (void)r;
     for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < COLUMNS * 3; c++)
-            sum[c] += s->cell[index[i] * COLUMNS * 3 + c];
+        for (size_t c = 0; c < COLUMNS * PRODUCTS; c++)
+            sum[c] += s->cell[index[i] * COLUMNS * PRODUCTS + c];
     for (size_t k = 0; k < COLUMNS; k++)
-        value[k] = sum[3 * k + 2] / sqrt(sum[3 * k] * sum[3 * k + 1]);
+        value[k] = correlation(sum + k * PRODUCTS, k != PATTERNS);
 }
 
 static enum status correlate(struct estimate out[COLUMNS], bool *is_by_prompt,
@@ -151,22 +189,20 @@ static enum status correlate(struct estimate out[COLUMNS], bool *is_by_prompt,
 {
     enum status status = OK;
     struct sums s = {.prompts = e->rollout_prompt.n};
-    struct centring c = {.count = NULL};
-    size_t cells;
-    TRY_DONE(mem_multiply(&cells, s.prompts, (size_t)COLUMNS * 3, err));
+    struct centring c = {.mean = NULL};
+    size_t cells, *seen = NULL;
+    TRY_DONE(mem_multiply(&cells, s.prompts, (size_t)COLUMNS * PRODUCTS, err));
     TRY_DONE(MEM_NEW(s.cell, cells, err));
-    TRY_DONE(MEM_NEW(c.sum_x, s.prompts, err));
-    TRY_DONE(MEM_NEW(c.sum_y, s.prompts, err));
-    TRY_DONE(MEM_NEW(c.count, s.prompts, err));
-    c.is_by_prompt = *is_by_prompt = are_groups(c.count, e);
+    TRY_DONE(MEM_NEW(c.mean, s.prompts, err));
+    TRY_DONE(MEM_NEW(seen, s.prompts, err));
+    c.is_by_prompt = *is_by_prompt = are_groups(seen, e);
     add_all(&s, &c, e);
     TRY_DONE(summary_bootstrap_many(out, NULL, correlations, &s, COLUMNS,
                                     s.prompts, &e->plan, err));
 done:
     mem_free(s.cell);
-    mem_free(c.sum_x);
-    mem_free(c.sum_y);
-    mem_free(c.count);
+    mem_free(c.mean);
+    mem_free(seen);
     return status;
 }
 
@@ -192,6 +228,11 @@ static enum status add_score_length(struct leads *leads,
                     : "among the prompts of an iteration, of which some may "
                       "rightly ask for more");
     return OK;
+}
+
+static const char *unit_of(size_t pattern)
+{
+    return patterns[pattern].is_count ? "in a hundred words" : "as a share";
 }
 
 /* A feature that grew, and what the score says of it. */
@@ -234,15 +275,16 @@ static enum status add_pattern(struct leads *leads, size_t k,
     if (c.m >= 2)
         TRY_DONE(trend_fit(&trend, c.t, c.y, c.m, 1, &e->plan, err));
     TRY_DONE(leads_add(&f, leads, patterns[k].pattern,
-                       "this grew, and the score goes with it",
-                       "correlation with the score", ROLLOUTS, err));
+                       "this grew beyond length, and the score goes with it",
+                       "correlation with the score at equal length", ROLLOUTS,
+                       err));
     judge_pattern(f, r, &trend.slope, c.m);
     finding_add_number(f, "first", course_start(&c), c.m);
     finding_add_number(f, "last", course_end(&c), c.m);
     finding_say(f,
-                "%s: from %.3g to %.3g a response over the iterations; they "
-                "and the score correlate by %s",
-                patterns[k].words, course_start(&c), course_end(&c),
+                "%s: from %.3g to %.3g %s over the iterations; they and the "
+                "score correlate by %s at equal length",
+                patterns[k].words, course_start(&c), course_end(&c), unit_of(k),
                 finding_number(text, r, 2));
 done:
     course_free(&c);
@@ -283,45 +325,53 @@ done:
 
 /* ---- two sets of replies ------------------------------------------------ */
 
-static enum status add_style(struct leads *leads, size_t k, double *policy,
-                             double *reference, const struct evidence *e,
-                             struct err *err)
+/* Means over a prompt's replies. */
+static enum status mean_rates(struct rate *r, size_t k, bool is_policy,
+                              const struct evidence *e, struct err *err)
 {
-    size_t member = offsetof(struct evidence_reply, feature) +
-                    (size_t)patterns[k].feature * sizeof(double);
-    struct estimate more;
-    struct finding *f;
-    char text[64];
-    TRY(evidence_prompt_means(policy, e, true, member, err));
-    TRY(evidence_prompt_means(reference, e, false, member, err));
-    TRY(summary_estimate_difference(&more, policy, reference, e->n_prompts,
-                                    &e->plan, err));
-    if (!(fabs(more.estimate) > 0))
-        return OK;
-    TRY(leads_add(&f, leads, patterns[k].style,
-                  "the policy's replies have more of this",
-                  "a reply, policy minus reference", SAMPLES, err));
-    finding_judge_side(f, &more, FINDING_ABOVE, 0, "prompts", "replies");
-    f->null = 0;
-    finding_say(f,
-                "%s: %s more in a reply of the policy than in one of the "
-                "reference",
-                patterns[k].words, finding_number(text, &more, 3));
+    TRY(rate_open(r, e->n_prompts, err));
+    for (size_t i = 0; i < e->n_reply; i++) {
+        const struct evidence_reply *x = &e->reply[i];
+        if (x->is_policy == is_policy)
+            rate_add(r, x->prompt,
+                     rate_of(k, x->feature[patterns[k].feature],
+                             x->feature[FEATURE_WORDS]),
+                     1);
+    }
+    for (size_t p = 0; p < e->n_prompts; p++)
+        r->yes[p] /= r->asked[p];
     return OK;
 }
 
-static enum status add_styles(struct leads *leads, const struct evidence *e,
-                              struct err *err)
+static enum status add_style(struct leads *leads, size_t k,
+                             const struct evidence *e, struct err *err)
 {
     enum status status = OK;
-    double *policy = NULL, *reference = NULL;
-    TRY_DONE(MEM_NEW(policy, e->n_prompts, err));
-    TRY_DONE(MEM_NEW(reference, e->n_prompts, err));
-    for (size_t k = 0; k < PATTERNS && e->n_reply > 0; k++)
-        TRY_DONE(add_style(leads, k, policy, reference, e, err));
+    struct rate policy = {.n = 0}, reference = {.n = 0};
+    struct estimate more;
+    struct finding *f;
+    char text[64];
+    TRY_DONE(mean_rates(&policy, k, true, e, err));
+    TRY_DONE(mean_rates(&reference, k, false, e, err));
+    TRY_DONE(summary_estimate_difference(&more, policy.yes, reference.yes,
+                                         e->n_prompts, &e->plan, err));
+    if (!(fabs(more.estimate) > 0))
+        goto done;
+    TRY_DONE(leads_add(&f, leads, patterns[k].style,
+                       "the policy's replies have more of this, beyond length",
+                       patterns[k].is_count
+                           ? "in a hundred words, policy minus reference"
+                           : "share, policy minus reference",
+                       SAMPLES, err));
+    finding_judge_side(f, &more, FINDING_ABOVE, 0, "prompts", "replies");
+    f->null = 0;
+    finding_say(f,
+                "%s: %s more %s in replies of the policy than in those of "
+                "the reference",
+                patterns[k].words, finding_number(text, &more, 3), unit_of(k));
 done:
-    mem_free(policy);
-    mem_free(reference);
+    rate_close(&policy);
+    rate_close(&reference);
     return status;
 }
 
@@ -337,5 +387,7 @@ enum status partial_texts(struct leads *leads, const struct evidence *e,
         for (size_t k = 0; k < PATTERNS; k++)
             TRY(add_pattern(leads, k, &r[k], e, err));
     }
-    return add_styles(leads, e, err);
+    for (size_t k = 0; k < PATTERNS && e->n_reply > 0; k++)
+        TRY(add_style(leads, k, e, err));
+    return OK;
 }

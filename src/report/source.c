@@ -102,9 +102,10 @@ void source_write(struct html *h, const struct evidence *e)
                 evidence_units(e->rollout_unit), evidence_units(e->reply_unit));
     if (e->n_judged > 0)
         html_printf(h,
-                    " %zu verdicts are an LLM's (%s): none of them is counted "
-                    "as a person's.",
-                    e->n_judged, e->judged_from);
+                    " %zu verdict%s an LLM's (%s): none is counted as a "
+                    "person's.",
+                    e->n_judged, e->n_judged == 1 ? " is" : "s are",
+                    e->judged_from);
     html_close(h, "p");
     put_warnings(h, x);
     put_missing(h, x);

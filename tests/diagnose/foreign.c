@@ -1,4 +1,4 @@
-#include "foreign.h"
+#include "diagnose/foreign.h"
 
 #include <math.h>
 #include <setjmp.h>

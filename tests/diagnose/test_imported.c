@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "diagnose/elsewhere.h"
+#include "diagnose/foreign.h"
 #include "eval/files.h"
-#include "foreign.h"
 
 FILES_FIXTURE(dir)
 

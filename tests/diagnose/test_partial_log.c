@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "diagnose/foreign.h"
 #include "eval/files.h"
-#include "foreign.h"
 
 FILES_FIXTURE(dir)
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "diagnose/foreign.h"
 #include "eval/files.h"
-#include "foreign.h"
 
 FILES_FIXTURE(dir)
 
@@ -55,6 +55,7 @@ struct batch {
     double pay;      // score a word
     double filler;   // score of text that repeats itself
     const char *more;
+    bool is_sorry; // every sixth word
 };
 
 /* 12 iterations of 24 prompts with two responses each; the later, the more of
@@ -73,6 +74,8 @@ static void write_batches(const struct batch *b)
             double score = b->pay * n + (repeats ? b->filler : 0) +
                            0.5 * foreign_normal(&state);
             buf_clear(&text);
+            for (int k = 0; b->is_sorry && k < n; k++)
+                buf_puts(&text, k % 6 == 0 ? "sorry " : "it ");
             foreign_text(&text, (size_t)fmax(n, 10), repeats,
                          (unsigned)(step * 100 + i));
             foreign_row(&rows, step, i / 2, i % 2, score, buf_text(&text),
@@ -94,7 +97,7 @@ static void write_batches(const struct batch *b)
 static void test_texts(void **state)
 {
     (void)state;
-    const struct batch b = {true, 0.1, 3, ""};
+    const struct batch b = {true, 0.1, 3, "", false};
     foreign_import(dir, foreign_missing);
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
@@ -127,12 +130,28 @@ static void test_quiet_texts(void **state)
     (void)state;
     static const char *const id[] = {"trend_length", "trend_reward",
                                      "score_length", "trend_repeat"};
-    const struct batch b = {false, 0, 0, ""};
+    const struct batch b = {false, 0, 0, "", false};
     foreign_import(dir, foreign_missing);
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
     for (size_t i = 0; i < sizeof id / sizeof *id; i++)
         assert_int_not_equal(verdict_of(id[i]), VERDICT_SUPPORTED);
+    done();
+}
+
+/* Every sixth word is an apology, before and after: as responses grow there are
+ * more of them, and the score that pays for length goes with them.  That is
+ * length and no pattern of its own: it is not supported. */
+static void test_longer_has_more_of_all(void **state)
+{
+    (void)state;
+    const struct batch b = {true, 0.1, 0, "", true};
+    foreign_import(dir, foreign_missing);
+    write_batches(&b);
+    foreign_diagnose(&e, &d, dir);
+    assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
+    assert_int_equal(verdict_of("score_length"), VERDICT_SUPPORTED);
+    assert_int_not_equal(verdict_of("pattern_apology"), VERDICT_SUPPORTED);
     done();
 }
 
@@ -143,7 +162,8 @@ static void test_finish(void **state)
     (void)state;
     const struct batch b = {false, 0, 0,
                             "\"finish\":\"eos\",\"n_tokens\":41,\"len_unit\":"
-                            "\"tokens\""};
+                            "\"tokens\"",
+                            false};
     foreign_import(dir, foreign_missing);
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
@@ -374,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_texts),
         CASE(test_quiet_texts),
+        CASE(test_longer_has_more_of_all),
         CASE(test_finish),
         CASE(test_mixed_units),
         CASE(test_proxy_up_judge_open),
