@@ -12,7 +12,8 @@
  * After a step that needed more than one block, reset replaces the blocks by
  * a single one large enough, so a steady loop soon stops allocating.  Memory
  * is NOT zeroed: what a new block holds is zero or, where is_raw says so, what
- * was there before, which spares clearing what is written anyway.  One arena belongs to one thread at a time.
+ * was there before, which spares clearing what is written anyway.  One arena
+ * belongs to one thread at a time.
  */
 #ifndef PLUMB_BASE_ARENA_H
 #define PLUMB_BASE_ARENA_H
