@@ -222,5 +222,8 @@ enum status cmd_import(struct options *o, struct err *err)
 {
     bool is_run;
     TRY(importing_is_run(&is_run, o, err));
-    return is_run ? importing_command(o, err) : import_records(o, err);
+    if (is_run)
+        return importing_command(o, err);
+    // Records are read by one rank.
+    return comm_rank(o->comm) == 0 ? import_records(o, err) : OK;
 }

@@ -233,16 +233,17 @@ enum status importing_command(const struct options *o, struct err *err)
     struct session s;
     struct buf document, text;
     if (o->v.import.sniff)
-        return sniff_all(o, err);
+        return comm_rank(o->comm) == 0 ? sniff_all(o, err) : OK;
     TRY(session_open(&s, o, "import", err));
     buf_init(&document, DOCUMENT_MAX);
     buf_init(&text, DOCUMENT_MAX);
     enum status status =
         importing_run(&document, o, o->operand[0], o->operand + 1,
                       o->n_operands - 1, o->v.common.out, &s.context, err);
-    if (status == OK && !o->v.common.json)
+    bool is_told = comm_rank(o->comm) == 0;
+    if (status == OK && is_told && !o->v.common.json)
         status = tell(&text, &document, o->v.common.out, err);
-    if (status == OK)
+    if (status == OK && is_told)
         status = terminal_print(o->v.common.json ? &document : &text, err);
     buf_free(&document);
     buf_free(&text);

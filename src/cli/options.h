@@ -78,7 +78,7 @@ enum option_command {
      FOR_IMPORT | FOR_PROBE | FOR_WHATIF)
 
 /* The commands whose work ranks share (docs/cluster.md). */
-#define FOR_RANKS (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL)
+#define FOR_RANKS (FOR_SFT | FOR_REWARD | FOR_PPO | FOR_EVAL | FOR_IMPORT)
 
 struct option {
     const char *key; // "ppo.beta"; "seed" for settings of all commands

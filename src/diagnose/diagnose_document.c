@@ -147,33 +147,53 @@ static char mark(enum verdict v)
     return v == VERDICT_NOT_SUPPORTED ? '-' : '?';
 }
 
-static void put_rows(struct buf *out, const char *title,
-                     const struct finding *row, size_t n)
+/* Nothing is known of the row, not even a number. */
+static bool is_blank(const struct finding *f)
 {
+    return f->verdict == VERDICT_NOT_MEASURABLE && !isfinite(f->e.estimate);
+}
+
+/* is_short: blank rows by their names, on one line. */
+static void put_rows(struct buf *out, const char *title,
+                     const struct finding *row, size_t n, bool is_short)
+{
+    size_t blank = 0;
     buf_printf(out, "%s\n", title);
     for (size_t i = 0; i < n; i++) {
         char number[64];
         const struct finding *f = &row[i];
         int decimals = fabs(f->e.estimate) < 0.1 ? 4 : 2;
+        blank += is_blank(f);
+        if (is_short && is_blank(f))
+            continue;
         buf_printf(out, "  %c %-4s %-58.58s ", mark(f->verdict), f->id,
                    f->claim);
-        if (f->verdict == VERDICT_NOT_MEASURABLE && !isfinite(f->e.estimate))
-            buf_puts(out, "not measurable");
-        else
-            buf_puts(out, finding_number(number, &f->e, decimals));
+        buf_puts(out, is_blank(f) ? "not measurable"
+                                  : finding_number(number, &f->e, decimals));
         buf_putc(out, '\n');
     }
+    if (!is_short || blank == 0)
+        return;
+    buf_puts(out, "  ? not measurable:");
+    for (size_t i = 0; i < n; i++)
+        if (is_blank(&row[i]))
+            buf_printf(out, " %s", row[i].id);
+    buf_putc(out, '\n');
 }
 
 /* Leads of part of the evidence in their own words: of a run that another
  * trainer made they are most of what there is. */
 static void put_seen(struct buf *out, const struct leads *l)
 {
-    buf_puts(out, "what part of the evidence tells: leads\n");
+    bool is_first = true;
     for (size_t i = 0; i < l->n; i++) {
         const struct finding *f = &l->row[i];
-        if (partial_is_told(f))
-            buf_printf(out, "  %c %s: %s\n", mark(f->verdict), f->id, f->text);
+        if (!partial_is_told(f))
+            continue;
+        if (is_first)
+            buf_puts(out, "what part of the evidence tells: leads\n");
+        is_first = false;
+        buf_printf(out, "  %c %s: %s\n", mark(f->verdict), f->id, f->text);
     }
 }
 
@@ -216,30 +236,34 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
                       const struct evidence *e)
 {
     const struct rival *first = &d->rival[0];
+    bool is_import = e->import != NULL;
     size_t from = out->len;
     if (e->votes_damage != NULL)
         buf_printf(out,
                    "! what people said cannot be read, and is missing "
                    "below: %s\n",
                    e->votes_damage);
-    if (e->import != NULL)
+    if (is_import)
         imported_summary(out, e);
     buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
-    buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n\n",
-               first->id, first->name, first->supported, first->contradicted,
-               first->tied_with != SIZE_MAX ? " (tied)" : "");
+    if (!is_import || first->supported + first->contradicted > 0)
+        buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n",
+                   first->id, first->name, first->supported,
+                   first->contradicted,
+                   first->tied_with != SIZE_MAX ? " (tied)" : "");
+    buf_putc(out, '\n');
     if (e->votes_from != NULL)
         buf_printf(out, "people: %zu votes of %s\n", e->n_vote, e->votes_from);
     buf_puts(out, "+ supported  - not supported  ? not measurable\n");
-    put_rows(out, "may the numbers be believed", d->gate, GATES);
-    put_rows(out, "what happened", d->observed, OBSERVED);
-    put_rows(out, "why", d->mechanism, MECHANISMS);
-    if (e->import != NULL)
+    if (is_import)
         put_seen(out, &d->leads);
-    if (e->import == NULL || d->warning.alarm != SIZE_MAX)
+    put_rows(out, "may the numbers be believed", d->gate, GATES, is_import);
+    put_rows(out, "what happened", d->observed, OBSERVED, is_import);
+    put_rows(out, "why", d->mechanism, MECHANISMS, is_import);
+    if (!is_import || d->warning.alarm != SIZE_MAX)
         warning_say(out, &d->warning);
     remedies_summary(out, d->remedy, d->n_remedies);
-    if (e->import != NULL)
+    if (is_import)
         imported_summary_missing(out, e);
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);

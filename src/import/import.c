@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/comm.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "import/formats.h"
@@ -31,6 +32,7 @@ struct importing {
     struct source *source;
     size_t n, room;
     char state[FILE_PATH_MAX];
+    struct comm *comm;  // whose ranks share the files
     struct notes notes; // of the whole
     char trainer[64];   // of the first kind that says one
     char format[64];
@@ -229,7 +231,9 @@ static enum status find_kind(const struct format **out, struct importing *m,
 static enum status read_file(struct importing *m, size_t i, struct err *err)
 {
     const struct format *f;
-    if (m->c->is_resumed)
+    if (m->source[i].done != NULL)
+        return OK;
+    if (m->c->is_resumed || m->comm != NULL)
         TRY(find_done(&m->source[i].done, m, i, err));
     if (m->source[i].done != NULL)
         return OK;
@@ -282,6 +286,28 @@ static enum status open_place(struct importing *m, struct err *err)
         TRY(clear(out, err));
     TRY(file_join(m->state, out, STATE, err)); // ours from here on
     return file_make_dir(m->state, err);
+}
+
+/* The place is rank 0's to open; then each rank reads every n-th file into it,
+ * and rank 0, which goes on alone, finds them read.  What was noted of a file
+ * that is passed over rank 0 notes again. */
+static enum status share_files(struct importing *m, struct err *err)
+{
+    enum status status = OK;
+    if (comm_rank(m->comm) == 0)
+        status = open_place(m, err);
+    else
+        status = file_join(m->state, m->c->out, STATE, err);
+    TRY(comm_agree(m->comm, status, err));
+    if (m->comm == NULL)
+        return OK;
+    for (size_t i = comm_rank(m->comm); i < m->n && status == OK;
+         i += comm_size(m->comm))
+        status = read_file(m, i, err);
+    TRY(comm_agree(m->comm, status, err));
+    notes_free(&m->notes);
+    notes_init(&m->notes);
+    return OK;
 }
 
 /* ---- import.json -------------------------------------------------------- */
@@ -376,7 +402,9 @@ static enum status import_all(struct buf *document, struct importing *m,
 {
     size_t read = 0;
     TRY(find_files(m, err));
-    TRY(open_place(m, err));
+    TRY(share_files(m, err));
+    if (comm_rank(m->comm) > 0)
+        return OK;
     for (size_t i = 0; i < m->n; i++) {
         TRY(read_file(m, i, err));
         read += m->source[i].done != NULL;
@@ -413,19 +441,23 @@ enum status import_run(struct buf *document, const struct import_config *c,
                        const struct context *context, struct err *err)
 {
     struct importing m = {.c = c, .context = context};
+    m.comm = context != NULL ? context->comm : NULL;
     struct buf own;
     int lock = -1;
     TRY(formats_need(c->format, err));
     TRY(check_maps(c, err));
     for (size_t i = 0; i < c->n_paths; i++)
         TRY(file_need(c->path[i], err));
+    bool is_first = comm_rank(m.comm) == 0;
     TRY(file_make_dir(c->out, err));
-    TRY(run_lock(&lock, c->out, err));
+    if (is_first)
+        TRY(run_lock(&lock, c->out, err));
     notes_init(&m.notes);
     buf_init(&own, DONE_MAX);
     enum status status =
         import_all(document != NULL ? document : &own, &m, err);
-    tidy(&m, status);
+    if (is_first)
+        tidy(&m, status);
     for (size_t i = 0; i < m.n; i++) {
         mem_free(m.source[i].path);
         json_free(m.source[i].done);
@@ -433,7 +465,8 @@ enum status import_run(struct buf *document, const struct import_config *c,
     mem_free(m.source);
     notes_free(&m.notes);
     buf_free(&own);
-    run_unlock(lock);
+    if (is_first)
+        run_unlock(lock);
     return status;
 }
 

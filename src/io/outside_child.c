@@ -510,6 +510,18 @@ static bool wait_end(struct outside_child *c, double seconds, siginfo_t *how)
     return has_ended(c, 0, how);
 }
 
+/* What lies in the pipe of standard error when the child has ended: its last
+ * words, the last of which need not end in a line's end. */
+static void read_rest(struct outside_child *c)
+{
+    double until = now() + KILL_SECONDS;
+    struct pollfd p = {.fd = c->log, .events = POLLIN};
+    while (c->log >= 0 && now() < until && poll(&p, 1, 0) > 0)
+        read_log(c);
+    tell(c, buf_text(&c->said), c->said.len);
+    buf_clear(&c->said);
+}
+
 void outside_child_end(struct outside_child *c)
 {
     siginfo_t how;
@@ -527,6 +539,7 @@ void outside_child_end(struct outside_child *c)
         (void)kill(-c->pid, SIGKILL);
         while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
             continue;
+        read_rest(c);
         if (by_itself && !is_lost && is_over &&
             (how.si_code != CLD_EXITED || how.si_status != 0))
             context_warn(c->context, "%s ended with %s %d", c->name,

@@ -157,4 +157,26 @@ says errors 'holds a run already'
 ranks 2 0 ppo -c ppo.yaml --dry-run --out none
 holds [ "$(grep -c 'reward_model:' out)" -eq 1 ]
 ranks 2 0 inspect long
+
+# Files of another trainer's run are shared out; the project is the same.
+mkdir logs
+for step in 1 2 3 4 5; do
+    for i in 1 2 3; do
+        echo "{\"input\":\"question $i\",\"output\":\"answer $step $i\"," \
+            "\"score\":0.$step,\"step\":$step}"
+    done >"logs/$step.jsonl"
+done
+echo none of these >logs/notes.txt
+rm -rf alone
+expect 0 import verl logs --out alone
+for count in 2 3; do
+    rm -rf shared
+    ranks "$count" 0 import verl logs --out shared
+    holds same alone shared
+    holds [ "$(grep -c 'Written to' out)" -eq 1 ]
+done
+echo '{"input":"cut' >>logs/4.jsonl
+ranks 2 4 import verl logs --out cut
+says errors 'logs/4.jsonl:4'
+holds [ "$(grep -c '^plumb:' errors)" -eq 1 ]
 finish
