@@ -57,7 +57,9 @@ static enum status check_options(const struct options *o, bool is_run,
                                           "import.shuffle_seed",
                                           "import.skip",
                                           "import.take"};
-    static const char *const runs[] = {"import.map", "resume", "overwrite"};
+    static const char *const runs[] = {"import.map",       "import.policy",
+                                       "import.reference", "import.judge_kind",
+                                       "resume",           "overwrite"};
     size_t n =
         is_run ? sizeof records / sizeof *records : sizeof runs / sizeof *runs;
     for (size_t i = 0; i < n; i++) {
@@ -137,6 +139,9 @@ enum status importing_run(struct buf *document, const struct options *o,
                               .path = path,
                               .n_paths = n_paths,
                               .out = out,
+                              .people = {o->v.import.policy,
+                                         o->v.import.reference,
+                                         o->v.import.judge_kind},
                               .is_resumed = o->v.common.resume,
                               .is_overwriting = o->v.common.overwrite};
     struct options texts = {.n_given = 0}; // owns the parts of --map

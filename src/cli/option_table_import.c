@@ -39,6 +39,16 @@ static const struct option rows[] = {
          FOR_IMPORT | FOR_DIAGNOSE, 0),
     BOOL("import.sniff", import.sniff, "false",
          "runs: tell what the file looks like, and end", FOR_IMPORT, 0),
+    TEXT("import.policy", import.policy, NULL,
+         "comparisons: the model that is diagnosed, by its name in the files",
+         FOR_IMPORT | FOR_DIAGNOSE, 0),
+    TEXT("import.reference", import.reference, NULL,
+         "comparisons: the model it is compared with; '*': every other one",
+         FOR_IMPORT | FOR_DIAGNOSE, 0),
+    CHOICE("import.judge_kind", import.judge_kind, "auto",
+           "auto|human|model|script",
+           "comparisons: who judged; auto: as the format says",
+           FOR_IMPORT | FOR_DIAGNOSE, 0),
 };
 
 struct option_rows option_table_import(void)

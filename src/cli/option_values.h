@@ -121,6 +121,8 @@ struct import_values {
     const char *id_prefix;
     const char *map; // the last one; importing.c reads all
     bool sniff;
+    const char *policy, *reference; // names of models, or NULL
+    int judge_kind;                 // import_people's
 };
 
 struct export_values {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "import/people_readers.h"
 #include "import/readers.h"
 
 const struct format formats_table[] = {
@@ -71,6 +72,27 @@ const struct format formats_table[] = {
      YIELDS_VOTES, samples_sniff_verdicts, samples_read_verdicts},
     {"tensorboard", "events", "", "event files, of any trainer", YIELDS_METRICS,
      tensorboard_sniff, tensorboard_read},
+    {"alpaca-eval", "annotations", "",
+     "what an annotator said of a baseline's and a model's output",
+     YIELDS_REPLIES | YIELDS_VOTES, alpaca_sniff_annotations,
+     alpaca_read_annotations},
+    {"alpaca-eval", "outputs", "", "what a model answered, by its generator",
+     YIELDS_REPLIES, alpaca_sniff_outputs, alpaca_read_outputs},
+    {"alpaca-eval", "preferences", "",
+     "a table of model, index and preference, without texts", YIELDS_VOTES,
+     alpaca_sniff_preferences, alpaca_read_preferences},
+    {"alpaca-farm", "outputs", "",
+     "instruction, input and output; the model is the file's name",
+     YIELDS_REPLIES, alpaca_sniff_farm, alpaca_read_outputs},
+    {"arena", "battles", "", "battles of Chatbot Arena or MT-bench",
+     YIELDS_REPLIES | YIELDS_VOTES, arena_sniff_battles, arena_read_battles},
+    {"llmfao", "comparisons", "", "LLMFAO's comparisons by a crowd or a model",
+     YIELDS_VOTES, pairs_sniff_crowd, pairs_read_crowd},
+    {"pandalm", "test set", "", "PandaLM's test set with its annotators",
+     YIELDS_REPLIES | YIELDS_VOTES, pandalm_sniff, pandalm_read},
+    {"pairs", "comparisons", "",
+     "any comparisons of two replies, named by --map",
+     YIELDS_REPLIES | YIELDS_VOTES, pairs_sniff_any, pairs_read_any},
     {"jsonl", "rows", "",
      "any JSON Lines or array of responses, named by --map", YIELDS_ROWS,
      generic_sniff_jsonl, generic_read_jsonl},

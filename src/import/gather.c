@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "import/seen.h"
 #include "io/jsonl.h"
 #include "io/lines.h"
 
@@ -212,6 +213,57 @@ static enum status gather_lines(const char *out, const char *folder,
     return c.n == 0 ? file_remove(path, err) : OK;
 }
 
+/* Replies: a line is "MARK{json}" (sink_judged.c), and of lines of one mark the
+ * first counts. */
+struct replying {
+    struct file_writer out;
+    struct seen seen;
+    size_t repeated;
+};
+
+static enum status copy_reply(void *ctx, const char *text, size_t len,
+                              struct err *err)
+{
+    struct replying *c = ctx;
+    char mark[17], *end;
+    uint32_t *number;
+    bool is_new = true;
+    if (len < sizeof mark)
+        return err_set(err, ERR_FORMAT, "import.state: a reply's line");
+    memcpy(mark, text, 16);
+    mark[16] = '\0';
+    uint64_t key = strtoull(mark, &end, 16);
+    if (key != 0)
+        TRY(seen_at(&number, &c->seen, key, &is_new, err));
+    c->repeated += !is_new;
+    if (!is_new)
+        return OK;
+    TRY(file_put(&c->out, text + 16, len - 16, err));
+    return file_put(&c->out, "\n", 1, err);
+}
+
+static enum status gather_replies(struct notes *notes, const char *out,
+                                  const char *state,
+                                  const struct file_list *list, struct err *err)
+{
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    struct replying c = {.repeated = 0};
+    TRY(file_join(dir, out, "eval", err));
+    TRY(file_join(path, dir, "samples.jsonl", err));
+    TRY(file_remove(path, err));
+    if (!any_has(state, list, "replies"))
+        return OK;
+    TRY(file_make_dir(dir, err));
+    TRY(file_create(&c.out, path, err));
+    enum status status = file_finish(
+        &c.out, walk(state, list, "replies", copy_reply, &c, err), err);
+    seen_free(&c.seen);
+    if (status != OK || c.repeated == 0)
+        return status;
+    return notes_warn(notes, "replies_repeated", c.repeated, err,
+                      "replies that are in another file, too: they count once");
+}
+
 /* ---- settings ----------------------------------------------------------- */
 
 struct config {
@@ -329,8 +381,7 @@ enum status gather_project(struct notes *notes, const char *out,
     TRY_DONE(file_make_dir(ppo, err));
     TRY_DONE(gather_rollouts(notes, out, state, &list, passes, context, err));
     TRY_DONE(gather_metrics(out, state, &list, err));
-    TRY_DONE(gather_lines(out, "eval", "samples.jsonl", "replies", 0, state,
-                          &list, err));
+    TRY_DONE(gather_replies(notes, out, state, &list, err));
     TRY_DONE(gather_lines(out, "eval", "verdicts.jsonl", "verdicts", 0, state,
                           &list, err));
     TRY_DONE(gather_lines(out, "human", "spotcheck.jsonl", "votes", 'h', state,

@@ -1,9 +1,5 @@
-#include <string.h>
-
-#include "base/mem.h"
 #include "import/readers.h"
 #include "import/rowmap.h"
-#include "io/csv.h"
 
 /* The names that rows of responses have almost everywhere. */
 static const struct rule rules[] = {
@@ -100,62 +96,6 @@ enum status generic_read_jsonl(struct reader *r, struct err *err)
 
 /* ---- tables ------------------------------------------------------------- */
 
-struct table {
-    struct reader *r;
-    struct value *member; // [n]
-    char **name;
-    size_t n;
-};
-
-/* A field is a text, and nothing where it is empty; what is asked for as a
- * number is read from the text. */
-static enum status take_fields(struct table *t, const struct csv_row *row,
-                               struct err *err)
-{
-    struct value object = {.kind = VALUE_OBJECT, .n = t->n};
-    if (row->n != t->n)
-        return err_set(err, ERR_FORMAT, "%zu fields, %zu names of columns",
-                       row->n, t->n);
-    arena_reset(&t->r->arena);
-    for (size_t i = 0; i < t->n; i++) {
-        struct value *m = &t->member[i];
-        size_t len = strlen(row->field[i]);
-        *m = (struct value){.kind = len > 0 ? VALUE_TEXT : VALUE_NULL,
-                            .n = len,
-                            .text = row->field[i],
-                            .key = t->name[i],
-                            .next = i + 1 < t->n ? m + 1 : NULL};
-    }
-    object.first = t->member;
-    return put(t->r, &object, err);
-}
-
-static enum status take_names(struct table *t, const struct csv_row *row,
-                              struct err *err)
-{
-    TRY(MEM_NEW(t->member, row->n, err));
-    TRY(MEM_NEW(t->name, row->n, err));
-    for (size_t i = 0; i < row->n; i++) {
-        t->name[i] = mem_strdup(row->field[i]);
-        if (t->name[i] == NULL)
-            return err_set(err, ERR_MEMORY, "out of memory for a name");
-        t->n++;
-    }
-    return OK;
-}
-
-static enum status take_csv(void *ctx, const struct csv_row *row,
-                            struct err *err)
-{
-    struct table *t = ctx;
-    if (t->n == 0)
-        return take_names(t, row, err);
-    enum status status = take_fields(t, row, err);
-    if (status != OK)
-        (void)err_context(err, "%s:%zu", t->r->path, row->line);
-    return status;
-}
-
 double generic_sniff_csv(const struct head *h)
 {
     return h->n_columns > 1 && h->n_lines > 1 ? sniff_rows(h) : 0;
@@ -163,17 +103,5 @@ double generic_sniff_csv(const struct head *h)
 
 enum status generic_read_csv(struct reader *r, struct err *err)
 {
-    struct head h;
-    struct table t = {.r = r};
-    TRY(sniff_open(&h, r->path, err));
-    char separator = ',';
-    if (h.separator != 0)
-        separator = h.separator;
-    sniff_close(&h);
-    enum status status = csv_read(r->path, separator, take_csv, &t, err);
-    for (size_t i = 0; i < t.n; i++)
-        mem_free(t.name[i]);
-    mem_free(t.name);
-    mem_free(t.member);
-    return status;
+    return reader_table(r, take_row, NULL, err);
 }

@@ -180,6 +180,7 @@ static enum status read_with(const struct importing *m, size_t i,
     r.sink = &sink;
     r.map = m->c->map;
     r.n_maps = m->c->n_maps;
+    r.people = &m->c->people;
     r.context = m->context;
     if (status == OK)
         status = name_file(f->read(&r, err), r.path, err);
@@ -383,6 +384,24 @@ static enum status judge_lengths(struct notes *n, struct err *err)
                       "they are not to be compared");
 }
 
+/* An import that came to nothing is no project: it is taken away again. */
+static enum status check_evidence(struct importing *m, struct err *err)
+{
+    const struct notes *n = &m->notes;
+    const char *why = n->n_skipped > 0 ? n->skipped[0].text : "there is no row";
+    enum status code = ERR_FORMAT;
+    if (n->has != 0)
+        return OK;
+    for (size_t i = 0; i < n->n_warning; i++)
+        if (strcmp(n->warning[i].id, "models_unmatched") == 0) {
+            why = n->warning[i].text;
+            code = ERR_ARG;
+        }
+    (void)err_set(err, code, "nothing came of %zu rows: %s", n->rows_in, why);
+    TRY(clear(m->c->out, NULL));
+    return code;
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 /* A failure before any file was read leaves nothing to go on with. */
@@ -418,6 +437,7 @@ static enum status import_all(struct buf *document, struct importing *m,
                        m->c->path[0], m->c->format);
     find_trainer(m);
     TRY(gather_project(&m->notes, m->c->out, m->state, m->context, err));
+    TRY(check_evidence(m, err));
     TRY(judge_lengths(&m->notes, err));
     TRY(write_document(document, m, err));
     return file_remove(m->state, err);

@@ -49,6 +49,13 @@ struct import_map {
     const char *to, *from;
 };
 
+/* What the user says of replies of several models and of their judges. */
+struct import_people {
+    const char *policy, *reference; // names of models, or NULL
+    int judge_kind;                 // 0: as the file says; else 1 + enum
+                                    // import_judge: human, model, script
+};
+
 struct import_config {
     const char *format;      // a name of the table, or "auto"
     const char *const *path; // [n_paths] files and folders
@@ -56,6 +63,7 @@ struct import_config {
     const char *out; // the project
     struct import_map map[IMPORT_MAPS_MAX];
     size_t n_maps;
+    struct import_people people;
     bool is_resumed;
     bool is_overwriting; // an import that is there goes
 };

@@ -25,8 +25,9 @@ struct reader {
     const char *path, *name; // name: the last part of the path
     const struct import_map *map;
     size_t n_maps;
-    struct arena arena; // of the row at hand
-    struct buf text;    // scratch
+    const struct import_people *people; // or NULL
+    struct arena arena;                 // of the row at hand
+    struct buf text;                    // scratch
     const struct context *context;
 };
 
@@ -43,6 +44,11 @@ void reader_free(struct reader *r);
 /* The rows of JSON Lines or of one JSON array.  A row lasts until the next. */
 enum status reader_rows(struct reader *r, reader_row_fn fn, void *ctx,
                         struct err *err) MUST_CHECK;
+
+/* The rows of a table with a line of names, as objects of texts (null where a
+ * field is empty). */
+enum status reader_table(struct reader *r, reader_row_fn fn, void *ctx,
+                         struct err *err) MUST_CHECK;
 
 /* The lines of a text, without their ends and with a NUL. */
 enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,

@@ -38,8 +38,11 @@ static const char *const names[TARGETS] = {
 
 /* What formats that are no rows of responses can be told: which of several
  * policies, who judged. */
-static const char *const others[] = {"policy", "reference", "judge",
-                                     "winner", "chosen",    "rejected"};
+static const char *const others[] = {
+    "policy",     "reference", "judge",     "winner",  "chosen",
+    "rejected",   "model",     "model_a",   "model_b", "response_a",
+    "response_b", "pair_id",   "rationale",
+};
 
 const char *rowmap_name(enum target to)
 {
@@ -284,26 +287,6 @@ static enum status apply(struct mapping *m, const struct rule *rule,
 
 /* ---- a row -------------------------------------------------------------- */
 
-/* "a.b" leads into objects; a member of that very name goes before. */
-static const struct value *find_path(const struct value *row, const char *path)
-{
-    char part[256];
-    const struct value *v = value_get(row, path);
-    while (v == NULL && row != NULL) {
-        size_t n = strcspn(path, ".");
-        if (n >= sizeof part)
-            return NULL;
-        memcpy(part, path, n);
-        part[n] = '\0';
-        row = value_get(row, part);
-        if (path[n] == '\0')
-            return row;
-        path += n + 1;
-        v = value_get(row, path);
-    }
-    return v;
-}
-
 static enum status apply_user(struct mapping *m, const struct value *row,
                               struct err *err)
 {
@@ -311,7 +294,7 @@ static enum status apply_user(struct mapping *m, const struct value *row,
         const struct import_map *map = &m->r->map[i];
         const struct rule rule = {map->from, target_of(map->to), NULL,
                                   "as --map says"};
-        const struct value *v = find_path(row, map->from);
+        const struct value *v = value_path(row, map->from);
         m->given |= UINT64_C(1) << rule.to;
         if (v != NULL && rule.to != TO_NOTHING)
             TRY(apply(m, &rule, map->from, v, err));

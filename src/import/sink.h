@@ -70,6 +70,8 @@ struct import_reply {
     int64_t n_tokens;
     double kl_sequence;
     const char *extra;
+    bool is_once; // the same text of the same prompt, side and sample may come
+                  // again, in this file or another: once is enough
 };
 void sink_reply_init(struct import_reply *reply);
 
@@ -100,6 +102,8 @@ struct import_vote {
     int64_t visit;     // 1, or 2 when the pair was judged again
     struct import_side tested, other;
     const char *rationale; // or NULL
+    /* That the tested reply is better, of a judge that says so; NaN. */
+    double probability;
 };
 void sink_vote_init(struct import_vote *vote);
 

@@ -1,7 +1,9 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "import/seen.h"
 #include "import/sink_internal.h"
 
 #define HELD ((size_t)1 << 20)
@@ -23,8 +25,11 @@ void sink_vote_init(struct import_vote *vote)
                                         .helpful = (double)NAN,
                                         .correct = (double)NAN,
                                         .too_long = (double)NAN};
-    *vote = (struct import_vote){
-        .win = (double)NAN, .visit = 1, .tested = nothing, .other = nothing};
+    *vote = (struct import_vote){.win = (double)NAN,
+                                 .probability = (double)NAN,
+                                 .visit = 1,
+                                 .tested = nothing,
+                                 .other = nothing};
 }
 
 /* ---- replies ------------------------------------------------------------ */
@@ -43,6 +48,20 @@ static void put_extra(struct json_writer *w, const char *extra)
     buf_puts(w->out, extra);
 }
 
+/* The mark that a line of replies begins with: what it is a copy of when another
+ * has the same, or none. */
+static void put_mark(struct sink *s, const struct import_reply *r,
+                     const char *id)
+{
+    char sample[24];
+    (void)snprintf(sample, sizeof sample, "%lld",
+                   (long long)(r->sample >= 0 ? r->sample : 0));
+    const char *const text[] = {id, r->is_policy ? "policy" : "reference",
+                                sample, r->response != NULL ? r->response : ""};
+    uint64_t key = r->is_once ? seen_key(text, 4) | 1 : 0;
+    buf_printf(&s->replies, "%016llx", (unsigned long long)key);
+}
+
 enum status sink_put_reply(struct sink *s, const struct import_reply *r,
                            struct err *err)
 {
@@ -53,9 +72,11 @@ enum status sink_put_reply(struct sink *s, const struct import_reply *r,
     s->notes.rows_in++;
     s->notes.has |= r->is_policy ? HAS_POLICY : HAS_REFERENCE;
     s->notes.has |= is_tokens ? 0 : HAS_WORDS;
+    const char *id = sink_id(s, r->prompt_id, r->prompt);
+    put_mark(s, r, id);
     json_writer_init(&w, &s->replies, false);
     json_open(&w, '{');
-    json_field_text(&w, "prompt_id", sink_id(s, r->prompt_id, r->prompt));
+    json_field_text(&w, "prompt_id", id);
     json_field_text(&w, "which", r->is_policy ? "policy" : "reference");
     json_field_int(&w, "sample", r->sample >= 0 ? r->sample : 0);
     if (r->prompt != NULL)
@@ -140,6 +161,7 @@ static void put_vote(struct json_writer *w, struct sink *s,
     json_field_text(w, "judge_kind", judge_kind[v->kind]);
     json_field_int(w, "visit", v->visit);
     json_field_text(w, "overall", overall_of(v));
+    put_known(w, "probability", v->probability);
     if (v->side_unknown)
         json_field_bool(w, "side_unknown", true);
     put_side(w, v, true);

@@ -174,6 +174,25 @@ const struct value *value_get(const struct value *v, const char *key)
     return found;
 }
 
+const struct value *value_path(const struct value *row, const char *path)
+{
+    char part[256];
+    const struct value *v = value_get(row, path);
+    while (v == NULL && row != NULL) {
+        size_t n = strcspn(path, ".");
+        if (n >= sizeof part)
+            return NULL;
+        memcpy(part, path, n);
+        part[n] = '\0';
+        row = value_get(row, part);
+        if (path[n] == '\0')
+            return row;
+        path += n + 1;
+        v = value_get(row, path);
+    }
+    return v;
+}
+
 bool value_text_number(double *out, const char *text)
 {
     char quoted[64];

@@ -57,6 +57,10 @@ enum status value_parse(struct value *out, struct arena *a, const char *text,
  * item.  NULL is allowed as `v` here and below. */
 const struct value *value_get(const struct value *v, const char *key);
 
+/* The same where "a.b" leads into objects; a member of that very name goes
+ * before. */
+const struct value *value_path(const struct value *v, const char *path);
+
 /* A list of one stands for its item. */
 const struct value *value_only(const struct value *v);
 
