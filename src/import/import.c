@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/comm.h"
 #include "base/file.h"
@@ -262,10 +263,16 @@ static enum status clear(const char *out, struct err *err)
                                        "eval/verdicts.jsonl",
                                        "human/spotcheck.jsonl",
                                        "judge"};
+    static const char *const shared[] = {"eval", "human"};
     char path[FILE_PATH_MAX];
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         TRY(file_join(path, out, ours[i], err));
         TRY(file_remove(path, err));
+    }
+    /* Folders that may hold more than an import's files. */
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        TRY(file_join(path, out, shared[i], err));
+        (void)rmdir(path);
     }
     return OK;
 }

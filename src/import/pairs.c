@@ -10,72 +10,21 @@
 
 /* ---- any names ---------------------------------------------------------- */
 
-/* What fields may be called, each list ended by NULL. */
-struct naming {
-    const char *prompt[6], *prompt_id[4], *pair_id[4];
-    const char *model[2][5], *response[2][8];
-    const char *winner[7], *judge[6], *rationale[4];
-    bool is_shown; // the first is the left one
-};
-
-static const struct naming any = {
-    .prompt = {"prompt", "question", "instruction", "input", "query", NULL},
-    .prompt_id = {"prompt_id", "question_id", NULL},
-    .pair_id = {"pair_id", NULL},
-    .model = {{"model_a", "model_1", "generator_1", "model_left", NULL},
-              {"model_b", "model_2", "generator_2", "model_right", NULL}},
-    .response = {{"response_a", "response_1", "response1", "output_1",
-                  "answer1", "answer_a", "left", NULL},
-                 {"response_b", "response_2", "response2", "output_2",
-                  "answer2", "answer_b", "right", NULL}},
-    .winner = {"winner", "preferred", "choice", "label", "overall", "verdict",
-               NULL},
-    .judge = {"judge", "annotator", "rater", "worker", "user", NULL},
-    .rationale = {"rationale", "reason", "comment", NULL},
-};
-
-static const struct naming crowd = {
-    .prompt = {NULL},
-    .prompt_id = {"prompt", NULL},
-    .pair_id = {"id", NULL},
-    .model = {{"left", NULL}, {"right", NULL}},
-    .response = {{NULL}, {NULL}},
-    .winner = {"winner", NULL},
-    .judge = {"worker", NULL},
-    .rationale = {NULL},
-    .is_shown = true,
-};
-
-static const char *const model_of[2] = {"model_a", "model_b"};
-static const char *const response_of[2] = {"response_a", "response_b"};
-
-/* A reply whose model is not named is called as its field is. */
-static enum status take_side(struct people_pair *pair, size_t k,
-                             const char **field, struct people *p,
-                             const struct value *row, const struct naming *n,
-                             struct err *err)
-{
-    struct people_side *side = &pair->side[k];
-    TRY(people_text(&side->model, p, row, model_of[k], n->model[k], err));
-    TRY(people_text(&side->response, p, row, response_of[k], n->response[k],
-                    err));
-    (void)people_field(field, p, row, response_of[k], n->response[k]);
-    if (side->model == NULL)
-        side->model = *field;
-    return OK;
-}
-
 static enum status take_verdict(struct people_verdict *v, struct people *p,
                                 const struct people_pair *pair,
                                 const char *const field[2],
-                                const struct value *row, const struct naming *n,
-                                struct err *err)
+                                const struct value *row, struct err *err)
 {
-    const char *word;
+    static const char *const winners[] = {
+        "winner", "preferred", "choice", "label", "overall", "verdict", NULL};
+    static const char *const judges[] = {"judge",  "annotator", "rater",
+                                         "worker", "user",      NULL};
+    static const char *const reasons[] = {"rationale", "reason", NULL};
     const char *const model[2] = {pair->side[0].model, pair->side[1].model};
-    TRY(people_text(&v->judge, p, row, "judge", n->judge, err));
-    TRY(people_text(&v->rationale, p, row, "rationale", n->rationale, err));
-    TRY(people_text(&word, p, row, "winner", n->winner, err));
+    const char *word;
+    TRY(people_text(&v->judge, p, row, "judge", judges, err));
+    TRY(people_text(&v->rationale, p, row, "rationale", reasons, err));
+    TRY(people_text(&word, p, row, "winner", winners, err));
     if (word == NULL)
         return people_skip(p, "no winner", err);
     if (!people_word(v, word, model) && !people_word(v, word, field))
@@ -87,29 +36,18 @@ static enum status take_verdict(struct people_verdict *v, struct people *p,
 static enum status take_pair(struct people *p, const struct value *row,
                              struct err *err)
 {
-    const struct naming *n = p->ctx;
-    const char *field[2] = {NULL, NULL};
+    static const char *const prompt_ids[] = {"prompt_id", "question_id", NULL};
+    static const char *const pair_ids[] = {"pair_id", NULL};
+    const char *field[2];
     struct people_pair pair;
     struct people_verdict v;
     people_pair_init(&pair);
     people_verdict_init(&v);
-    TRY(people_text(&pair.prompt, p, row, "prompt", n->prompt, err));
-    TRY(people_text(&pair.prompt_id, p, row, "prompt_id", n->prompt_id, err));
-    TRY(people_text(&pair.pair_id, p, row, "pair_id", n->pair_id, err));
-    for (size_t k = 0; k < 2; k++)
-        TRY(take_side(&pair, k, &field[k], p, row, n, err));
-    TRY(take_verdict(&v, p, &pair, field, row, n, err));
-    v.left = n->is_shown ? 0 : -1;
-    /* Crowd workers have numbers; without them nothing says who judged. */
-    v.kind = v.judge != NULL && n->is_shown ? JUDGE_HUMAN : PEOPLE_KIND_UNKNOWN;
+    TRY(people_text(&pair.prompt_id, p, row, "prompt_id", prompt_ids, err));
+    TRY(people_text(&pair.pair_id, p, row, "pair_id", pair_ids, err));
+    TRY(people_sides(&pair, field, p, row, err));
+    TRY(take_verdict(&v, p, &pair, field, row, err));
     return people_put(p, &pair, &v, err);
-}
-
-static enum status read_naming(struct reader *r, struct naming n,
-                               struct err *err)
-{
-    struct people p = {.take = take_pair, .ctx = &n};
-    return people_read(&p, r, err);
 }
 
 double pairs_sniff_any(const struct head *h)
@@ -127,7 +65,34 @@ double pairs_sniff_any(const struct head *h)
 
 enum status pairs_read_any(struct reader *r, struct err *err)
 {
-    return read_naming(r, any, err);
+    struct people p = {.take = take_pair};
+    return people_read(&p, r, err);
+}
+
+/* ---- LLMFAO ------------------------------------------------------------- */
+
+/* Left and right are names of models; prompts and workers have numbers.
+ * Without a worker nothing says who judged. */
+static enum status take_crowd(struct people *p, const struct value *row,
+                              struct err *err)
+{
+    static const char *const prompt_ids[] = {"prompt", NULL};
+    static const char *const pair_ids[] = {"id", NULL};
+    static const char *const left[] = {"left", NULL};
+    static const char *const right[] = {"right", NULL};
+    static const char *const none[2] = {NULL, NULL};
+    struct people_pair pair;
+    struct people_verdict v;
+    people_pair_init(&pair);
+    people_verdict_init(&v);
+    TRY(people_text(&pair.prompt_id, p, row, "prompt_id", prompt_ids, err));
+    TRY(people_text(&pair.pair_id, p, row, "pair_id", pair_ids, err));
+    TRY(people_text(&pair.side[0].model, p, row, "model_a", left, err));
+    TRY(people_text(&pair.side[1].model, p, row, "model_b", right, err));
+    TRY(take_verdict(&v, p, &pair, none, row, err));
+    v.left = 0;
+    v.kind = v.judge != NULL ? JUDGE_HUMAN : PEOPLE_KIND_UNKNOWN;
+    return people_put(p, &pair, &v, err);
 }
 
 double pairs_sniff_crowd(const struct head *h)
@@ -139,7 +104,8 @@ double pairs_sniff_crowd(const struct head *h)
 
 enum status pairs_read_crowd(struct reader *r, struct err *err)
 {
-    return read_naming(r, crowd, err);
+    struct people p = {.take = take_crowd};
+    return people_read(&p, r, err);
 }
 
 /* ---- PandaLM ------------------------------------------------------------ */
@@ -195,8 +161,9 @@ static enum status take_labels(struct people *p, const struct value *row,
     TRY(people_text(&pair.pair_id, p, row, "pair_id", ids, err));
     TRY(take_names(&pair, p, row, err));
     for (size_t k = 0; k < 2; k++)
-        TRY(people_text(&pair.side[k].response, p, row, response_of[k],
-                        responses[k], err));
+        TRY(people_text(&pair.side[k].response, p, row,
+                        k == 0 ? "response_a" : "response_b", responses[k],
+                        err));
     for (int a = 1; a <= PANDALM_ANNOTATORS; a++)
         TRY(put_label(p, &pair, row, a, err));
     return OK;

@@ -451,6 +451,38 @@ enum status people_prompt(const char **out, struct people *p,
     return status;
 }
 
+enum status people_sides(struct people_pair *pair, const char *field[2],
+                         struct people *p, const struct value *row,
+                         struct err *err)
+{
+    static const char *const prompts[] = {
+        "prompt", "instruction", "question", "input", "query", "text", NULL};
+    static const char *const ours[2][2] = {{"response_a", "model_a"},
+                                           {"response_b", "model_b"}};
+    static const char *const replies[2][10] = {
+        {"response_a", "response_1", "response1", "response-1", "output_1",
+         "answer_a", "answer1", "text1", "left", NULL},
+        {"response_b", "response_2", "response2", "response-2", "output_2",
+         "answer_b", "answer2", "text2", "right", NULL}};
+    static const char *const models[2][6] = {
+        {"model_a", "model_1", "model1", "generator_1", "model_left", NULL},
+        {"model_b", "model_2", "model2", "generator_2", "model_right", NULL}};
+    TRY(people_text(&pair->prompt, p, row, "prompt", prompts, err));
+    for (size_t k = 0; k < 2; k++) {
+        struct people_side *side = &pair->side[k];
+        TRY(people_text(&side->response, p, row, ours[k][0], replies[k], err));
+        TRY(people_text(&side->model, p, row, ours[k][1], models[k], err));
+        (void)people_field(&field[k], p, row, ours[k][0], replies[k]);
+        if (side->model == NULL)
+            side->model = field[k];
+        if (side->model == NULL)
+            return err_set(err, ERR_ARG,
+                           "the two replies are not found: --map "
+                           "response_a=FIELD --map response_b=FIELD");
+    }
+    return OK;
+}
+
 /* ---- verdicts in words -------------------------------------------------- */
 
 bool people_word(struct people_verdict *v, const char *word,

@@ -105,9 +105,9 @@ enum status people_put_reply(struct people *p, const struct people_pair *pair,
                              struct err *err) MUST_CHECK;
 
 /*
- * A field of the row as a text (reader_text()), noted as `ours` when it is there:
- * the one that --map says is ours, else the first of `names` (ended by NULL);
- * *out is NULL where there is none.
+ * A field of the row as a text (reader_text()), noted as `ours` when it is
+ * there: the one that --map says is ours, else the first of `names` (ended by
+ * NULL); *out is NULL where there is none.
  */
 enum status people_text(const char **out, struct people *p,
                         const struct value *row, const char *ours,
@@ -121,6 +121,16 @@ const struct value *people_field(const char **name, const struct people *p,
 /* The prompt of a row that has instruction and input: one behind the other. */
 enum status people_prompt(const char **out, struct people *p,
                           const struct value *row, struct err *err) MUST_CHECK;
+
+/*
+ * The prompt, the replies and the models of a row whose fields are called as is
+ * usual, or as --map says.  field[k] is what a reply is called (NULL: there is
+ * none), and its model's name where nothing names it.  ERR_ARG: nothing is
+ * found.
+ */
+enum status people_sides(struct people_pair *pair, const char *field[2],
+                         struct people *p, const struct value *row,
+                         struct err *err) MUST_CHECK;
 
 /* As sink_skip() and notes_field(), once for both walks. */
 enum status people_skip(struct people *p, const char *why,

@@ -31,4 +31,20 @@ enum status pairs_read_crowd(struct reader *r, struct err *err) MUST_CHECK;
 double pandalm_sniff(const struct head *h);
 enum status pandalm_read(struct reader *r, struct err *err) MUST_CHECK;
 
+/* helpsteer.c */
+double helpsteer_sniff(const struct head *h);
+enum status helpsteer_read(struct reader *r, struct err *err) MUST_CHECK;
+
+/* comparator.c */
+double comparator_sniff(const struct head *h);
+enum status comparator_read(struct reader *r, struct err *err) MUST_CHECK;
+
+/* label_studio.c */
+double label_studio_sniff(const struct head *h);
+enum status label_studio_read(struct reader *r, struct err *err) MUST_CHECK;
+
+/* argilla.c */
+double argilla_sniff(const struct head *h);
+enum status argilla_read(struct reader *r, struct err *err) MUST_CHECK;
+
 #endif

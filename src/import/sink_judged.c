@@ -48,8 +48,8 @@ static void put_extra(struct json_writer *w, const char *extra)
     buf_puts(w->out, extra);
 }
 
-/* The mark that a line of replies begins with: what it is a copy of when another
- * has the same, or none. */
+/* The mark that a line of replies begins with: of two lines of one mark the
+ * second is a copy; 0 is none. */
 static void put_mark(struct sink *s, const struct import_reply *r,
                      const char *id)
 {
