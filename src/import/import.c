@@ -395,13 +395,14 @@ static enum status judge_lengths(struct notes *n, struct err *err)
 static enum status check_evidence(struct importing *m, struct err *err)
 {
     const struct notes *n = &m->notes;
-    const char *why = n->n_skipped > 0 ? n->skipped[0].text : "there is no row";
+    const char *why =
+        n->skipped.n > 0 ? n->skipped.text[0].text : "there is no row";
     enum status code = ERR_FORMAT;
     if (n->has != 0)
         return OK;
-    for (size_t i = 0; i < n->n_warning; i++)
-        if (strcmp(n->warning[i].id, "models_unmatched") == 0) {
-            why = n->warning[i].text;
+    for (size_t i = 0; i < n->warnings.n; i++)
+        if (strcmp(n->warnings.text[i].id, "models_unmatched") == 0) {
+            why = n->warnings.text[i].text;
             code = ERR_ARG;
         }
     (void)err_set(err, code, "nothing came of %zu rows: %s", n->rows_in, why);
