@@ -64,6 +64,9 @@ static size_t find_reply(const struct reading *r, size_t prompt,
                          const struct json *side)
 {
     const char *source = json_text(json_get(side, "source"), "");
+    const char *text = json_text(json_get(side, "response"), NULL);
+    /* Verdicts of other programs may name a reply without its text. */
+    bool has_text = text != NULL || r->e->import == NULL;
     int64_t sample = json_int(json_get(side, "sample"), -1);
     struct key want = {key_of(prompt, strcmp(source, "policy") == 0, sample),
                        0};
@@ -71,9 +74,8 @@ static size_t find_reply(const struct reading *r, size_t prompt,
         return SIZE_MAX;
     const struct key *found =
         bsearch(&want, r->key, r->e->n_reply, sizeof want, ascending);
-    if (found == NULL ||
-        r->e->reply[found->reply].hash !=
-            names_hash(json_text(json_get(side, "response"), "")))
+    if (found == NULL || (has_text && r->e->reply[found->reply].hash !=
+                                          names_hash(text != NULL ? text : "")))
         return SIZE_MAX;
     return found->reply;
 }
@@ -107,13 +109,20 @@ static enum status count_side(double *out, const struct json *side,
     return OK;
 }
 
-/* Of a run that another trainer made, whose replies may have no tokens. */
+/* Of a run that another trainer made, whose replies may have no tokens, and
+ * whose votes may have no texts. */
 static enum status count_words(struct evidence_vote *v,
+                               const struct evidence *e,
                                const struct json *tested,
                                const struct json *other, struct err *err)
 {
     TRY(count_side(&v->words, tested, err));
-    return count_side(&v->words_other, other, err);
+    TRY(count_side(&v->words_other, other, err));
+    if (isnan(v->words) && v->reply != SIZE_MAX)
+        v->words = e->reply[v->reply].feature[FEATURE_WORDS];
+    if (isnan(v->words_other) && v->reply_other != SIZE_MAX)
+        v->words_other = e->reply[v->reply_other].feature[FEATURE_WORDS];
+    return OK;
 }
 
 static enum status read_vote(struct evidence_vote *out, struct reading *r,
@@ -147,7 +156,7 @@ static enum status read_vote(struct evidence_vote *out, struct reading *r,
     TRY(json_may_number(&v.tokens_other, other, "tokens", 0,
                         EVIDENCE_NUMBER_MAX, what, err));
     if (r->e->import != NULL)
-        TRY(count_words(&v, tested, other, err));
+        TRY(count_words(&v, r->e, tested, other, err));
     if (v.reply != SIZE_MAX)
         v.tokens = r->e->reply[v.reply].tokens;
     if (v.reply_other != SIZE_MAX)

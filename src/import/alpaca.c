@@ -126,8 +126,7 @@ static enum status take_output(struct people *p, const struct value *row,
     const char *name;
     people_pair_init(&pair);
     TRY(people_prompt(&pair.prompt, p, row, err));
-    if (pair.prompt == NULL)
-        TRY(people_text(&pair.prompt_id, p, row, "prompt_id", prompt_ids, err));
+    TRY(people_text(&pair.prompt_id, p, row, "prompt_id", prompt_ids, err));
     TRY(people_text(&side->model, p, row, "model", models, err));
     if (side->model == NULL)
         side->model = buf_text(p->ctx);
@@ -149,12 +148,14 @@ static enum status take_output(struct people *p, const struct value *row,
 double alpaca_sniff_outputs(const struct head *h)
 {
     static const char *const names[] = {"instruction", "output", "generator"};
-    static const char *const raw[] = {"index", "output"};
+    static const char *const raw[] = {"index", "output", "instruction"};
     const struct value *first = h->n_rows > 0 ? &h->row[0] : NULL;
     if (h->n_columns > 0 || first == NULL)
         return 0;
     if (sniff_count(h, names, 3) == 3)
         return 0.9;
+    if (sniff_count(h, raw, 3) == 3)
+        return 0.6;
     return sniff_count(h, raw, 2) == 2 && first->n == 2 ? 0.6 : 0;
 }
 
@@ -193,7 +194,9 @@ static enum status take_preferences(struct people *p, const struct value *row,
     people_pair_init(&pair);
     people_verdict_init(&v);
     v.kind = JUDGE_MODEL;
-    pair.side[0].model = "baseline";
+    const char *said = people_named(p->r, "reference");
+    bool is_named = said != NULL && strcmp(said, "*") != 0;
+    pair.side[0].model = is_named ? said : "baseline"; // it is not named there
     TRY(people_text(&pair.prompt_id, p, row, "prompt_id", prompt_ids, err));
     TRY(people_text(&pair.side[1].model, p, row, "model", models, err));
     TRY(take_preference(&v, p, row, err));

@@ -48,57 +48,83 @@ static const struct need {
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
-/* The exact flag of a trainer. */
-static const struct {
-    const char *trainer, *id, *flag;
-} flags[] = {
-    {"verl", "metrics", "trainer.logger='[\"console\",\"file\"]'"},
-    {"verl", "kl", "actor_rollout_ref.actor.use_kl_loss=True"},
-    {"verl", "texts", "trainer.rollout_data_dir=DIR"},
-    {"verl", "scores", "trainer.rollout_data_dir=DIR"},
-    {"verl", "lengths", "trainer.logger='[\"console\",\"file\"]'"},
-    {"verl", "heldout", "trainer.validation_data_dir=DIR"},
+/* The exact flag of a trainer, as its own source reads it; where that has none
+ * NULL and why. */
+static const struct way {
+    const char *trainer, *id, *flag, *note;
+} ways[] = {
+    {"verl", "metrics", "trainer.logger='[\"console\",\"file\"]'", NULL},
+    {"verl", "kl", "actor_rollout_ref.actor.use_kl_loss=True", NULL},
+    {"verl", "texts", "trainer.rollout_data_dir=DIR", NULL},
+    {"verl", "scores", "trainer.rollout_data_dir=DIR", NULL},
+    {"verl", "lengths", "trainer.logger='[\"console\",\"file\"]'", NULL},
+    {"verl", "heldout", "trainer.validation_data_dir=DIR", NULL},
     {"verl", "reference",
-     "trainer.val_before_train=True trainer.validation_data_dir=DIR"},
-    {"trl", "metrics", "--logging_steps 1 --save_strategy steps"},
-    {"trl", "kl", "--beta 0.04"},
-    {"trl", "texts", "--log_completions True"},
-    {"trl", "scores", "--log_completions True"},
-    {"trl", "lengths", "--logging_steps 1"},
-    {"openrlhf", "metrics", "--use_tensorboard DIR"},
-    {"openrlhf", "kl", "--use_tensorboard DIR"},
-    {"openrlhf", "lengths", "--use_tensorboard DIR"},
-    {"nemo-rl", "metrics", "logger.tensorboard_enabled=true"},
-    {"nemo-rl", "kl", "loss_fn.reference_policy_kl_penalty=0.01"},
-    {"nemo-rl", "texts", "logger.log_dir=DIR"},
-    {"nemo-rl", "scores", "logger.log_dir=DIR"},
-    {"nemo-rl", "heldout", "grpo.val_period=10"},
-    {"open-instruct", "texts", "--save_traces --rollouts_save_path DIR"},
-    {"open-instruct", "scores", "--save_traces --rollouts_save_path DIR"},
-    {"open-instruct", "tokens", "--save_traces --rollouts_save_path DIR"},
-    {"open-instruct", "metrics", "--with_tracking"},
-    {"open-instruct", "kl", "--beta 0.05"},
-    {"trlx", "texts", "train.rollout_logging_dir: DIR"},
-    {"trlx", "tokens", "train.rollout_logging_dir: DIR"},
-    {"trlx", "scores", "train.rollout_logging_dir: DIR"},
-    {"trlx", "metrics", "train.tracker: tensorboard"},
-    {"trlx", "kl", "train.tracker: tensorboard"},
-    {"deepspeed-chat", "metrics",
-     "--enable_tensorboard --tensorboard_path DIR"},
+     "trainer.val_before_train=True trainer.validation_data_dir=DIR", NULL},
+    {"trl", "metrics", "--logging_steps 1 --save_strategy steps", NULL},
+    /* GRPO loads no reference where it is 0, as it is by default */
+    {"trl", "kl", "--beta 0.001", NULL},
+    {"trl", "texts", "--log_completions True", NULL},
+    {"trl", "scores", "--log_completions True", NULL},
+    {"trl", "lengths", "--logging_steps 1", NULL},
+    {"openrlhf", "metrics",
+     "--logger.tensorboard_dir DIR (older versions: --use_tensorboard DIR)",
+     NULL},
+    {"openrlhf", "kl",
+     "--logger.tensorboard_dir DIR --algo.kl.init_coef 0.01 (older versions: "
+     "--use_tensorboard DIR --init_kl_coef 0.01)",
+     NULL},
+    {"openrlhf", "lengths",
+     "--logger.tensorboard_dir DIR (older versions: --use_tensorboard DIR)",
+     NULL},
+    {"nemo-rl", "metrics", "logger.tensorboard_enabled=true", NULL},
+    {"nemo-rl", "kl",
+     "loss_fn.reference_policy_kl_penalty=0.01 "
+     "logger.tensorboard_enabled=true",
+     NULL},
+    {"nemo-rl", "texts", "logger.log_dir=DIR", NULL},
+    {"nemo-rl", "scores", "logger.log_dir=DIR", NULL},
+    {"nemo-rl", "heldout", "grpo.val_period=10", NULL},
+    {"nemo-rl", "reference", "grpo.val_at_start=true", NULL},
+    {"open-instruct", "texts", "--save_traces --rollouts_save_path DIR", NULL},
+    {"open-instruct", "scores", "--save_traces --rollouts_save_path DIR", NULL},
+    {"open-instruct", "tokens", "--save_traces --rollouts_save_path DIR", NULL},
+    {"open-instruct", "metrics", NULL,
+     "with --with_tracking they go to Weights & Biases and to no file"},
+    {"open-instruct", "kl", NULL,
+     "with --load_ref_policy True --with_tracking it goes to Weights & Biases "
+     "and to no file"},
+    /* the folder must be there */
+    {"trlx", "texts", "train.rollout_logging_dir: DIR", NULL},
+    {"trlx", "tokens", "train.rollout_logging_dir: DIR", NULL},
+    {"trlx", "scores", NULL,
+     "its rollouts have token ids alone or, in older versions, rewards that "
+     "hold the KL term too; the mean is in train.tracker: tensorboard"},
+    {"trlx", "metrics", "train.tracker: tensorboard, train.logging_dir: DIR",
+     NULL},
+    {"trlx", "kl", "train.tracker: tensorboard, train.logging_dir: DIR", NULL},
+    {"deepspeed-chat", "metrics", "--enable_tensorboard --tensorboard_path DIR",
+     NULL},
     {"torchtune", "metrics",
-     "metric_logger._component_=torchtune.training.metric_logging.DiskLogger"},
+     "metric_logger._component_=torchtune.training.metric_logging.DiskLogger "
+     "metric_logger.log_dir=DIR",
+     NULL},
     {"torchtune", "kl",
-     "metric_logger._component_=torchtune.training.metric_logging.DiskLogger"},
-    {"tldr", "metrics", "--track"},
-    {"tldr", "kl", "--track"},
+     "metric_logger._component_=torchtune.training.metric_logging.DiskLogger "
+     "metric_logger.log_dir=DIR",
+     NULL},
+    {"tldr", "metrics", NULL,
+     "the event files that it always writes: runs/{exp_name}__{seed}__{time}"},
+    {"tldr", "kl", NULL,
+     "the event files that it always writes: runs/{exp_name}__{seed}__{time}"},
 };
 
-static const char *flag_of(const char *trainer, const char *id)
+static const struct way *way_of(const char *trainer, const char *id)
 {
-    for (size_t i = 0; i < N(flags); i++)
-        if (strcmp(flags[i].trainer, trainer) == 0 &&
-            strcmp(flags[i].id, id) == 0)
-            return flags[i].flag;
+    for (size_t i = 0; i < N(ways); i++)
+        if (strcmp(ways[i].trainer, trainer) == 0 &&
+            strcmp(ways[i].id, id) == 0)
+            return &ways[i];
     return NULL;
 }
 
@@ -109,7 +135,9 @@ void needs_write(struct json_writer *w, const struct notes *n,
     json_open(w, '[');
     for (size_t i = 0; i < N(needs); i++) {
         const struct need *x = &needs[i];
-        const char *flag = flag_of(trainer, x->id);
+        const struct way *way = way_of(trainer, x->id);
+        const char *flag = way != NULL ? way->flag : NULL;
+        const char *note = way != NULL ? way->note : x->note;
         if ((n->has & x->any) != 0)
             continue;
         json_open(w, '{');
@@ -118,7 +146,7 @@ void needs_write(struct json_writer *w, const struct notes *n,
         json_field_text(w, "for", x->use);
         json_field_text(w, "flag", flag);
         if (flag == NULL)
-            json_field_text(w, "note", x->note);
+            json_field_text(w, "note", note);
         json_close(w, '}');
     }
     json_close(w, ']');

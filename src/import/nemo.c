@@ -101,7 +101,9 @@ static enum status take_val(struct reader *r, void *ctx, const struct value *v,
     (void)ctx;
     (void)line;
     sink_reply_init(&reply);
-    reply.is_policy = true;
+    /* What is validated before the first step (grpo.val_at_start) is the model
+     * that training began with. */
+    reply.is_policy = reader_number(r->name, "step") != 0;
     TRY(reader_text(&reply.response, r, value_only(value_get(v, "content")),
                     err));
     TRY(reader_text(&reply.prompt_id, r, value_only(value_get(v, "idx")), err));
