@@ -51,7 +51,7 @@ for model in 'ppo 1.1899 1.814' 'grpo 1.443 0.5359' 'dpo 0.7949 0.8447'; do
     holds [ "$(mean "$1/eval/samples.jsonl" reference .score)" = 0.604 ]
     holds [ "$(mean "$1/eval/samples.jsonl" policy .score)" = "$2" ]
     holds [ "$(mean "$1/eval/samples.jsonl" policy .extra.kl)" = "$3" ]
-    holds [ ! -e "$1/human" ]
+    holds [ ! -e "$1/human/spotcheck.jsonl" ]
 done
 
 diagnosed ppo
