@@ -211,11 +211,11 @@ double arena_sniff_battles(const struct head *h)
 {
     static const char *const models[] = {"model_a", "model_b"};
     static const char *const winner[] = {"winner", "winner_model_a"};
-    static const char *const more[] = {"question_id", "judge", "conversation_a",
-                                       "winner_tie"};
+    static const char *const more[] = {"question_id", "conversation_a",
+                                       "winner_tie", "tstamp"};
     if (sniff_count(h, models, 2) < 2 || sniff_count(h, winner, 2) == 0)
         return 0;
-    return sniff_count(h, more, 4) >= 2 ? 0.95 : 0.6;
+    return sniff_count(h, more, 4) > 0 ? 0.95 : 0.3;
 }
 
 enum status arena_read_battles(struct reader *r, struct err *err)

@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "import/formats.h"
 #include "io/trace_read.h"
+#include "io/vote.h"
 
 static char dir[] = "/tmp/plumb-fuzz-XXXXXX";
 
@@ -48,7 +49,25 @@ static void check_rows(const struct sink *s)
                s->notes.rows_in + s->notes.rows_skipped);
 }
 
-static void read_kind(const struct format *f, const char *path)
+/* Votes are such as every command reads. */
+static void check_votes(const struct sink *s)
+{
+    const char *at = s->votes.data, *end = at + s->votes.len;
+    while (s->votes.len > 0 && at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        struct json *row;
+        struct vote vote;
+        FUZZ_CHECK(stop != NULL && (*at == 'h' || *at == 'j'));
+        FUZZ_CHECK(json_parse(&row, at + 1, (size_t)(stop - at - 1), "vote",
+                              NULL) == OK);
+        FUZZ_CHECK(vote_read(&vote, row, "vote", NULL) == OK);
+        json_free(row);
+        at = stop + 1;
+    }
+}
+
+static void read_kind(const struct format *f, const char *path,
+                      const struct import_people *people)
 {
     struct sink sink;
     struct reader r;
@@ -58,10 +77,12 @@ static void read_kind(const struct format *f, const char *path)
     FUZZ_CHECK(sink_open(&sink, state, 0, f->trainer, &err) == OK);
     reader_init(&r, path);
     r.sink = &sink;
+    r.people = people;
     enum status status = f->read(&r, &err);
-    if (status == OK)
+    if (status == OK) {
         check_rows(&sink);
-    else
+        check_votes(&sink);
+    } else
         FUZZ_CHECK(status == ERR_FORMAT || status == ERR_LIMIT ||
                    status == ERR_ARG);
     reader_free(&r);
@@ -86,7 +107,13 @@ void import_target(const char *formats, const uint8_t *data, size_t len)
         const char *at = strstr(formats, f->name);
         size_t n = strlen(f->name);
         if (at != NULL && (at == formats || at[-1] == ' ') &&
-            (at[n] == ' ' || at[n] == '\0'))
-            read_kind(f, path);
+            (at[n] == ' ' || at[n] == '\0')) {
+            /* By the names in it, and with a policy and judges that are
+             * known. */
+            const struct import_people known = {"p", "*", 1};
+            read_kind(f, path, NULL);
+            if ((f->yields & (YIELDS_VOTES | YIELDS_REPLIES)) != 0)
+                read_kind(f, path, &known);
+        }
     }
 }
