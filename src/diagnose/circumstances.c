@@ -265,21 +265,27 @@ static enum status add_weak(struct leads *leads, const struct evidence *e,
     return OK;
 }
 
-typedef enum status (*rate_fn)(struct leads *leads, const struct evidence *e,
-                               struct rate *r, struct err *err);
+enum status circumstances_add(struct leads *leads, const struct evidence *e,
+                              const circumstances_fn *fn, size_t n,
+                              struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rate r;
+        enum status status = rate_open(&r, e->n_prompts, err);
+        if (status == OK)
+            status = fn[i](leads, e, &r, err);
+        rate_close(&r);
+        TRY(status);
+    }
+    return OK;
+}
 
 enum status circumstances_find(struct leads *leads, const struct evidence *e,
                                struct err *err)
 {
-    static const rate_fn rates[] = {add_worse, add_noise, add_sides, add_weak};
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        struct rate r;
-        enum status status = rate_open(&r, e->n_prompts, err);
-        if (status == OK)
-            status = rates[i](leads, e, &r, err);
-        rate_close(&r);
-        TRY(status);
-    }
+    static const circumstances_fn rates[] = {add_worse, add_noise, add_sides,
+                                             add_weak};
+    TRY(circumstances_add(leads, e, rates, sizeof rates / sizeof *rates, err));
     TRY(add_mix(leads, e, err));
     TRY(add_start(leads, e, err));
     return add_overfit(leads, e, err);

@@ -34,6 +34,16 @@
  * up, in 0.58 after a tenth of the rankings. */
 #define CIRCUMSTANCES_WEAK 0.63
 
+/* A lead from sums over prompts, which it finds empty (diagnose/rate.h); n such,
+ * one after the other.  ERR_MEMORY is the only failure. */
+struct rate;
+typedef enum status (*circumstances_fn)(struct leads *leads,
+                                        const struct evidence *e,
+                                        struct rate *r, struct err *err);
+enum status circumstances_add(struct leads *leads, const struct evidence *e,
+                              const circumstances_fn *fn, size_t n,
+                              struct err *err) MUST_CHECK;
+
 /* ERR_MEMORY is the only failure. */
 enum status circumstances_find(struct leads *leads, const struct evidence *e,
                                struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "diagnose/circumstances.h"
 #include "diagnose/rate.h"
 #include "stat/lcwin.h"
 
@@ -295,24 +296,14 @@ done:
     return status;
 }
 
-typedef enum status (*rate_fn)(struct leads *leads, const struct evidence *e,
-                               struct rate *r, struct err *err);
-
 enum status partial_judges(struct leads *leads, const struct evidence *e,
                            struct err *err)
 {
-    static const rate_fn rates[] = {add_win, add_sides};
+    static const circumstances_fn rates[] = {add_win, add_sides};
     TRY(add_equal_of_people(leads, e, err));
     if (e->n_judged == 0)
         return OK;
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        struct rate r;
-        enum status status = rate_open(&r, e->n_prompts, err);
-        if (status == OK)
-            status = rates[i](leads, e, &r, err);
-        rate_close(&r);
-        TRY(status);
-    }
+    TRY(circumstances_add(leads, e, rates, sizeof rates / sizeof *rates, err));
     TRY(add_equal_of_model(leads, e, err));
     return add_gain(leads, e, err);
 }

@@ -132,3 +132,13 @@ const struct finding *foreign_row_of(const struct diagnosis *d, const char *id)
         fail_msg("no row '%s'", id);
     return f;
 }
+
+bool foreign_mentions(const char *text, const char *what)
+{
+    return strstr(text, what) != NULL;
+}
+
+bool foreign_is_number(double x)
+{
+    return isfinite(x);
+}

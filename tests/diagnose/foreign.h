@@ -39,6 +39,9 @@ double foreign_normal(unsigned long long *state);
 /* What is read and concluded; fails the test when it cannot.  Free both. */
 void foreign_diagnose(struct evidence *e, struct diagnosis *d, const char *dir);
 
+bool foreign_mentions(const char *text, const char *what);
+bool foreign_is_number(double x);
+
 /* A row by its id; fails the test when there is none. */
 const struct finding *foreign_row_of(const struct diagnosis *d, const char *id);
 

@@ -31,16 +31,6 @@ static enum verdict verdict_of(const char *id)
     return foreign_row_of(&d, id)->verdict;
 }
 
-static bool is_number(double x)
-{
-    return isfinite(x);
-}
-
-static bool mentions(const char *text, const char *what)
-{
-    return strstr(text, what) != NULL;
-}
-
 /* A little that wanders to and fro, of no trend. */
 static double wobble(size_t i)
 {
@@ -99,9 +89,9 @@ static void test_whole_log(void **state)
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(verdict_of("trend_reward"), VERDICT_SUPPORTED);
     assert_int_equal(verdict_of("S3"), VERDICT_SUPPORTED);
-    assert_true(mentions(foreign_row_of(&d, "S3")->text,
-                         "objective/kl (k1, summed over a response)"));
-    assert_false(mentions(foreign_row_of(&d, "S3")->text, "exact"));
+    assert_true(foreign_mentions(foreign_row_of(&d, "S3")->text,
+                                 "objective/kl (k1, summed over a response)"));
+    assert_false(foreign_mentions(foreign_row_of(&d, "S3")->text, "exact"));
     assert_int_equal(verdict_of("trend_kl"), VERDICT_SUPPORTED);
     assert_int_equal(verdict_of("trend_length"), VERDICT_NOT_MEASURABLE);
     assert_true(finding_has_interval(&foreign_row_of(&d, "trend_length")->e));
@@ -114,12 +104,13 @@ static void test_whole_log(void **state)
     assert_int_equal(verdict_of("S2b"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
     /* What would tell, and how this trainer writes it. */
-    assert_true(mentions(foreign_row_of(&d, "S1")->needs,
-                         "verl writes it with trainer.validation_data_dir"));
     assert_true(
-        mentions(foreign_row_of(&d, "V6")->needs, "a field with the reason"));
-    assert_true(mentions(foreign_row_of(&d, "V7")->needs,
-                         "nothing that verl writes tells it"));
+        foreign_mentions(foreign_row_of(&d, "S1")->needs,
+                         "verl writes it with trainer.validation_data_dir"));
+    assert_true(foreign_mentions(foreign_row_of(&d, "V6")->needs,
+                                 "a field with the reason"));
+    assert_true(foreign_mentions(foreign_row_of(&d, "V7")->needs,
+                                 "nothing that verl writes tells it"));
     done();
 }
 
@@ -163,13 +154,13 @@ static void test_token_mean_alone(void **state)
     read_token_means("log policy - log reference");
     const struct finding *s3 = foreign_row_of(&d, "S3");
     assert_int_equal(s3->verdict, VERDICT_NOT_MEASURABLE);
-    assert_false(is_number(s3->e.estimate));
-    assert_true(mentions(s3->needs, "mean over tokens"));
-    assert_true(mentions(s3->needs, "trainer.logger=console,file"));
+    assert_false(foreign_is_number(s3->e.estimate));
+    assert_true(foreign_mentions(s3->needs, "mean over tokens"));
+    assert_true(foreign_mentions(s3->needs, "trainer.logger=console,file"));
     const struct finding *trend = foreign_row_of(&d, "trend_kl");
     assert_string_equal(trend->unit, "nats a token and iteration");
     assert_int_equal(trend->verdict, VERDICT_NOT_MEASURABLE);
-    assert_true(is_number(trend->e.estimate));
+    assert_true(foreign_is_number(trend->e.estimate));
     done();
 }
 
@@ -183,7 +174,7 @@ static void test_token_mean_and_lengths(void **state)
     read_token_means("log policy - log reference");
     const struct finding *s3 = foreign_row_of(&d, "S3");
     assert_int_equal(s3->verdict, VERDICT_SUPPORTED);
-    assert_true(mentions(s3->text, "times the mean length"));
+    assert_true(foreign_mentions(s3->text, "times the mean length"));
     files_near(measures_find(&s3->detail, "last").estimate, 0.02 * 295, 0.3);
     assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
     done();
@@ -209,9 +200,9 @@ static void test_exchanged(void **state)
     has_lengths = is_exchanged = true;
     read_token_means("log reference - log policy (reversed)");
     assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
-    assert_true(
-        mentions(foreign_row_of(&d, "S3")->needs, "whose meaning is known"));
-    assert_false(is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
+    assert_true(foreign_mentions(foreign_row_of(&d, "S3")->needs,
+                                 "whose meaning is known"));
+    assert_false(foreign_is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
     done();
 }
 
@@ -226,7 +217,7 @@ static void test_unknown(void **state)
     foreign_metrics(dir, 40, 1, column, token_means);
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
-    assert_false(is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
+    assert_false(foreign_is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
     done();
 }
 
@@ -244,7 +235,8 @@ static void test_update(void **state)
     foreign_metrics(dir, 40, 1, column, token_means);
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
-    assert_true(is_number(foreign_row_of(&d, "trend_kl_update")->e.estimate));
+    assert_true(
+        foreign_is_number(foreign_row_of(&d, "trend_kl_update")->e.estimate));
     done();
 }
 
@@ -281,10 +273,10 @@ static void test_few_evaluations(void **state)
     assert_true(f->is_lead);
     assert_int_equal(f->verdict, VERDICT_NOT_MEASURABLE);
     files_near(f->e.estimate, 0.523 - 0.579, 1e-9);
-    assert_false(is_number(f->e.low));
-    assert_true(mentions(f->text, "highest is 0.579 at 80"));
-    assert_true(mentions(f->text, "last 0.523 at 240"));
-    assert_true(mentions(f->needs, "nor when it began"));
+    assert_false(foreign_is_number(f->e.low));
+    assert_true(foreign_mentions(f->text, "highest is 0.579 at 80"));
+    assert_true(foreign_mentions(f->text, "last 0.523 at 240"));
+    assert_true(foreign_mentions(f->needs, "nor when it began"));
     done();
 }
 
@@ -312,7 +304,7 @@ static void test_no_fall(void **state)
     foreign_diagnose(&e, &d, dir);
     const struct finding *f = foreign_row_of(&d, "late_fall");
     assert_int_equal(f->verdict, VERDICT_NOT_SUPPORTED);
-    assert_true(mentions(f->claim, "held-out"));
+    assert_true(foreign_mentions(f->claim, "held-out"));
     done();
 }
 
@@ -327,8 +319,8 @@ static void test_three_iterations(void **state)
     foreign_metrics(dir, 3, 1, column, whole);
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(verdict_of("trend_reward"), VERDICT_NOT_MEASURABLE);
-    assert_true(mentions(foreign_row_of(&d, "trend_reward")->needs,
-                         "too few iterations (3)"));
+    assert_true(foreign_mentions(foreign_row_of(&d, "trend_reward")->needs,
+                                 "too few iterations (3)"));
     done();
 }
 

@@ -32,16 +32,6 @@ static enum verdict verdict_of(const char *id)
     return foreign_row_of(&d, id)->verdict;
 }
 
-static bool is_number(double x)
-{
-    return isfinite(x);
-}
-
-static bool mentions(const char *text, const char *what)
-{
-    return strstr(text, what) != NULL;
-}
-
 static bool is_there(const char *id)
 {
     const struct rows rows = diagnose_rows(&d);
@@ -104,7 +94,8 @@ static void test_texts(void **state)
     assert_int_equal(e.n_rollout, 12 * 48);
     assert_int_equal(e.rollout_unit, EVIDENCE_WORDS);
     assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
-    assert_true(mentions(foreign_row_of(&d, "trend_length")->text, "(words)"));
+    assert_true(
+        foreign_mentions(foreign_row_of(&d, "trend_length")->text, "(words)"));
     assert_int_equal(verdict_of("trend_reward"), VERDICT_SUPPORTED);
     assert_int_equal(verdict_of("score_length"), VERDICT_SUPPORTED);
     assert_string_equal(foreign_row_of(&d, "score_length")->unit,
@@ -115,7 +106,7 @@ static void test_texts(void **state)
     assert_int_equal(verdict_of("V6"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(verdict_of("limit"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(verdict_of("trend_cut"), VERDICT_NOT_MEASURABLE);
-    assert_false(is_number(
+    assert_false(foreign_is_number(
         measures_find(&foreign_row_of(&d, "V6")->detail, "cut_training")
             .estimate));
     for (size_t i = 0; i < GATES; i++)
@@ -305,9 +296,10 @@ static void test_proxy_up_judge_open(void **state)
     assert_int_equal(win->verdict, VERDICT_NOT_MEASURABLE);
     assert_true(win->e.estimate == 0.445);
     assert_true(win->e.low < 0.445 && win->e.high > 0.5);
-    assert_true(mentions(win->text, "an LLM judged (gpt-x)"));
-    assert_true(mentions(win->text, "won 36 pairs, tied 17 and lost 47"));
-    assert_true(mentions(win->needs, "would decide it"));
+    assert_true(foreign_mentions(win->text, "an LLM judged (gpt-x)"));
+    assert_true(
+        foreign_mentions(win->text, "won 36 pairs, tied 17 and lost 47"));
+    assert_true(foreign_mentions(win->needs, "would decide it"));
     assert_int_equal(verdict_of("judge_gain"), VERDICT_NOT_SUPPORTED);
     assert_int_equal(e.n_vote, 0);
     assert_int_equal(e.n_judged, 100);
@@ -368,7 +360,8 @@ static void test_sides_unknown(void **state)
     const struct sets s = {50, 0, 50, 0, 0, false, true, "judge", false};
     read_sets(&s);
     assert_int_equal(verdict_of("judge_sides"), VERDICT_NOT_MEASURABLE);
-    assert_false(is_number(foreign_row_of(&d, "judge_sides")->e.estimate));
+    assert_false(
+        foreign_is_number(foreign_row_of(&d, "judge_sides")->e.estimate));
     done();
 }
 
