@@ -34,8 +34,8 @@
  * up, in 0.58 after a tenth of the rankings. */
 #define CIRCUMSTANCES_WEAK 0.63
 
-/* A lead from sums over prompts, which it finds empty (diagnose/rate.h); n such,
- * one after the other.  ERR_MEMORY is the only failure. */
+/* A lead from sums over prompts, which it finds empty (diagnose/rate.h); n of
+ * them, one after the other.  ERR_MEMORY is the only failure. */
 struct rate;
 typedef enum status (*circumstances_fn)(struct leads *leads,
                                         const struct evidence *e,
