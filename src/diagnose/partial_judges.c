@@ -11,6 +11,10 @@
 #include "stat/lcwin.h"
 
 #define MODERATE 0.3 // a correlation worth the name
+/* With fewer pairs than this share in which the policy's reply is the longer
+ * one, or fewer in which it is the shorter one, nothing was seen of replies of
+ * equal length: the regression only goes on with its line. */
+#define OVERLAP 0.1
 
 /* Whose votes they are, in a few words. */
 static void name_judges(char out[96], const struct evidence *e)
@@ -150,10 +154,23 @@ static enum status fill_columns(struct columns *c, const struct voters *v,
     return OK;
 }
 
-static enum status say_equal(struct leads *leads, const struct lcwin *l,
-                             const struct voters *v, const struct evidence *e,
-                             struct err *err)
+/* The share of pairs on the side of equal length that has fewer. */
+static double overlap_of(double *shorter, const struct columns *c)
 {
+    size_t below = 0, above = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        below += c->length[i] <= 0;
+        above += c->length[i] >= 0;
+    }
+    *shorter = (double)below / (double)c->n;
+    return fmin(*shorter, (double)above / (double)c->n);
+}
+
+static enum status say_equal(struct leads *leads, const struct lcwin *l,
+                             const struct columns *c, const struct voters *v,
+                             const struct evidence *e, struct err *err)
+{
+    double shorter, overlap = overlap_of(&shorter, c);
     struct finding *f, *g;
     char text[64], other[64];
     TRY(leads_add(&f, leads, v->win_id, v->win_claim, v->win_unit, v->data,
@@ -163,10 +180,19 @@ static enum status say_equal(struct leads *leads, const struct lcwin *l,
     f->null = 0.5;
     finding_add(f, "win_rate", &l->win_rate);
     finding_add(f, "theta", &l->theta);
+    finding_add_number(f, "shorter", shorter, c->n);
+    if (overlap < OVERLAP)
+        finding_lack(f,
+                     "replies of like length: in %.0f %% of the pairs the "
+                     "policy's is the %s one, so that a rate at equal length "
+                     "is extrapolated",
+                     100 * fmax(shorter, 1 - shorter),
+                     shorter > 0.5 ? "shorter" : "longer");
     finding_say(
-        f, "%s the policy in %s of the pairs, at equal length (%s) in %s",
+        f, "%s the policy in %s of the pairs, at equal length (%s) in %s%s",
         v->who, finding_percent(text, &l->win_rate),
-        evidence_units(e->reply_unit), finding_percent(other, &l->rate));
+        evidence_units(e->reply_unit), finding_percent(other, &l->rate),
+        overlap < OVERLAP ? ", extrapolated" : "");
     TRY(leads_add(&g, leads, v->length_id, v->length_claim,
                   "logits, much longer", v->data, err));
     finding_judge_side(g, &l->phi, FINDING_ABOVE, 0, "prompts",
@@ -196,7 +222,7 @@ static enum status add_equal(struct leads *leads, const struct voters *v,
     if (status == ERR_MEMORY)
         *err = why;
     else if (status == OK)
-        status = say_equal(leads, &l, v, e, err);
+        status = say_equal(leads, &l, &c, v, e, err);
     else
         status = OK; // no lengths, or verdicts that all went one way
 done:

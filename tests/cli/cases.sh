@@ -99,6 +99,11 @@ holds jq -e '[.source.missing[].id] | index("human") and index("scores")' \
 # against the baseline, by the published shares, and all write less than it.
 # The judge likes length: at equal length each would win more than it does, and
 # verbose would lead concise by less.  An LLM judged, and no person.
+#
+# (Decided before: a rate at equal length.  In 93 to 98 of 100 pairs the
+# baseline's reply is the longer one, so that there is none without going beyond
+# what was seen; it is told as extrapolated and not measurable, and its order is
+# not the published one.  docs/cases.md has that miss.)
 eval=$data/alpaca_eval
 baseline=baseline_gpt4_1106_preview
 : >rates
@@ -116,9 +121,10 @@ for model in gpt-3.5-turbo-1106 gpt-3.5-turbo-1106_concise \
     row judge_win '.verdict == "not_supported" and
         (100 * .estimate - '"$published"' | fabs) < 1e-6 and
         (.text | contains("an LLM judged") and contains("no person"))'
-    row judge_win_equal '.verdict == "not_supported" and
-        .estimate > .detail.win_rate.estimate'
-    row judge_length '.estimate > 0'
+    row judge_win_equal '.verdict == "not_measurable" and
+        .estimate > .detail.win_rate.estimate and
+        .detail.shorter.estimate > 0.9 and (.needs | contains("extrapolated"))'
+    row judge_length '.verdict == "supported"'
     jq -r --arg m $model '[.. | objects | select(.id? == "judge_win_equal")] |
         "\($m) \(.[0].detail.win_rate.estimate) \(.[0].estimate)"' \
         diagnosis >>rates
