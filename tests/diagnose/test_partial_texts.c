@@ -198,12 +198,19 @@ struct sets {
     bool is_side_told, is_left_liked;
     const char *folder; // "judge" or "human"
     bool has_samples;
+    bool is_textless; // votes name replies and do not have them
+    int shorter;      // words that the policy's replies have less
 };
 
 static int verdict_on(const struct sets *s, int prompt)
 {
     int place = prompt * 37 % 100; // no order
     return place < s->won ? 1 : place < s->won + s->tied ? 0 : -1;
+}
+
+static int words_of(const struct sets *s, int i)
+{
+    return 20 + i % 7 - (i % 2 == 1 ? s->shorter : 0);
 }
 
 static void write_samples(const struct sets *s)
@@ -218,29 +225,36 @@ static void write_samples(const struct sets *s)
             foreign_normal(&state) +
             (is_policy ? s->gain + s->agreement * verdict_on(s, i / 2) : 0);
         buf_clear(&text);
-        foreign_text(&text, (size_t)(20 + i % 7), false, (unsigned)i);
+        int words = words_of(s, i);
+        foreign_text(&text, (size_t)words, false, (unsigned)i);
         buf_printf(&b,
                    "{\"prompt_id\":\"q%03d\",\"which\":\"%s\",\"sample\":0,"
                    "\"response\":\"%s\",\"len\":%d,\"len_unit\":\"words\","
                    "\"score\":%.6g}\n",
                    i / 2, is_policy ? "policy" : "reference", buf_text(&text),
-                   21 + i % 7, score);
+                   words + 1, score);
     }
     files_write(dir, "eval/samples.jsonl", buf_text(&b));
     buf_free(&b);
     buf_free(&text);
 }
 
-static void put_side(struct buf *b, const char *side, bool is_policy,
-                     int prompt)
+static void put_side(struct buf *b, const struct sets *s, const char *side,
+                     bool is_policy, int prompt)
 {
     struct buf text;
     int i = 2 * prompt + is_policy;
+    const char *quote = s->is_textless ? "" : "\"";
     buf_init(&text, 65536);
-    foreign_text(&text, (size_t)(20 + i % 7), false, (unsigned)i);
+    if (s->is_textless)
+        buf_puts(&text, "null");
+    else
+        foreign_text(&text, (size_t)words_of(s, i), false, (unsigned)i);
     buf_printf(b,
-               ",\"%s\":{\"source\":\"%s\",\"sample\":0,\"response\":\"%s\"}",
-               side, is_policy ? "policy" : "reference", buf_text(&text));
+               ",\"%s\":{\"source\":\"%s\",\"sample\":0,"
+               "\"response\":%s%s%s}",
+               side, is_policy ? "policy" : "reference", quote, buf_text(&text),
+               quote);
     buf_free(&text);
 }
 
@@ -261,8 +275,8 @@ static void write_votes(const struct sets *s)
                    v == 0               ? "tie"
                    : (v > 0) == is_left ? "A"
                                         : "B");
-        put_side(&b, "left", is_left, p);
-        put_side(&b, "right", !is_left, p);
+        put_side(&b, s, "left", is_left, p);
+        put_side(&b, s, "right", !is_left, p);
         buf_puts(&b, "}\n");
     }
     snprintf(name, sizeof name, "%s/%s.jsonl", s->folder,
@@ -289,7 +303,8 @@ static void read_sets(const struct sets *s)
 static void test_proxy_up_judge_open(void **state)
 {
     (void)state;
-    const struct sets s = {36, 17, 47, 1.5, 0, true, false, "judge", true};
+    const struct sets s = {36,    17,      47,   1.5,   0, true,
+                           false, "judge", true, false, 0};
     read_sets(&s);
     assert_int_equal(verdict_of("S1"), VERDICT_SUPPORTED);
     const struct finding *win = foreign_row_of(&d, "judge_win");
@@ -315,7 +330,8 @@ static void test_proxy_up_judge_open(void **state)
 static void test_both_up(void **state)
 {
     (void)state;
-    const struct sets s = {60, 20, 20, 1, 1.5, true, false, "judge", true};
+    const struct sets s = {60,    20,      20,   1,     1.5, true,
+                           false, "judge", true, false, 0};
     read_sets(&s);
     assert_int_equal(verdict_of("S1"), VERDICT_SUPPORTED);
     assert_int_equal(verdict_of("judge_win"), VERDICT_SUPPORTED);
@@ -326,11 +342,44 @@ static void test_both_up(void **state)
     done();
 }
 
+/* The same verdicts, which name the replies and do not have their texts, find
+ * them by their names: lengths and scores are those of the replies. */
+static void test_votes_without_texts(void **state)
+{
+    (void)state;
+    const struct sets s = {60,    20,      20,   1,    1.5, true,
+                           false, "judge", true, true, 0};
+    read_sets(&s);
+    assert_int_equal(e.n_judged, 100);
+    assert_int_equal(verdict_of("judge_win"), VERDICT_SUPPORTED);
+    assert_int_equal(verdict_of("judge_win_equal"), VERDICT_SUPPORTED);
+    assert_int_equal(verdict_of("judge_gain"), VERDICT_SUPPORTED);
+    done();
+}
+
+/* The policy's replies are all shorter: who would win at equal length is told
+ * as extrapolated, and not measurable. */
+static void test_no_equal_length(void **state)
+{
+    (void)state;
+    const struct sets s = {20,    20,      60,   1,     0, true,
+                           false, "judge", true, false, 12};
+    read_sets(&s);
+    assert_int_equal(verdict_of("judge_win"), VERDICT_NOT_SUPPORTED);
+    const struct finding *equal = foreign_row_of(&d, "judge_win_equal");
+    assert_int_equal(equal->verdict, VERDICT_NOT_MEASURABLE);
+    assert_true(mentions(equal->text, "extrapolated"));
+    assert_true(mentions(equal->needs, "in 100 % of the pairs"));
+    assert_true(mentions(equal->needs, "is the shorter one"));
+    done();
+}
+
 /* 20, 20 and 60: it prefers the reference. */
 static void test_judge_down(void **state)
 {
     (void)state;
-    const struct sets s = {20, 20, 60, 1, 0, true, false, "judge", true};
+    const struct sets s = {20,    20,      60,   1,     0, true,
+                           false, "judge", true, false, 0};
     read_sets(&s);
     assert_int_equal(verdict_of("judge_win"), VERDICT_NOT_SUPPORTED);
     assert_int_equal(verdict_of("judge_sides"), VERDICT_NOT_SUPPORTED);
@@ -343,7 +392,8 @@ static void test_judge_down(void **state)
 static void test_votes_of_a_model_alone(void **state)
 {
     (void)state;
-    const struct sets s = {50, 0, 50, 0, 0, true, true, "judge", false};
+    const struct sets s = {50,   0,       50,    0,     0, true,
+                           true, "judge", false, false, 0};
     read_sets(&s);
     assert_int_equal(verdict_of("judge_sides"), VERDICT_SUPPORTED);
     assert_int_equal(verdict_of("judge_gain"), VERDICT_NOT_MEASURABLE);
@@ -357,7 +407,8 @@ static void test_votes_of_a_model_alone(void **state)
 static void test_sides_unknown(void **state)
 {
     (void)state;
-    const struct sets s = {50, 0, 50, 0, 0, false, true, "judge", false};
+    const struct sets s = {50,   0,       50,    0,     0, false,
+                           true, "judge", false, false, 0};
     read_sets(&s);
     assert_int_equal(verdict_of("judge_sides"), VERDICT_NOT_MEASURABLE);
     assert_false(
@@ -370,7 +421,8 @@ static void test_sides_unknown(void **state)
 static void test_votes_of_people_alone(void **state)
 {
     (void)state;
-    const struct sets s = {20, 20, 60, 0, 0, true, false, "human", false};
+    const struct sets s = {20,    20,      60,    0,     0, true,
+                           false, "human", false, false, 0};
     read_sets(&s);
     assert_int_equal(e.n_vote, 100);
     assert_int_equal(verdict_of("worse"), VERDICT_SUPPORTED);
@@ -392,6 +444,8 @@ int main(void)
         CASE(test_mixed_units),
         CASE(test_proxy_up_judge_open),
         CASE(test_both_up),
+        CASE(test_votes_without_texts),
+        CASE(test_no_equal_length),
         CASE(test_judge_down),
         CASE(test_votes_of_a_model_alone),
         CASE(test_sides_unknown),
