@@ -13,23 +13,23 @@
 
 /* What a reward is known to be hacked by, as far as texts show it. */
 static const struct {
-    enum features feature;
     const char *pattern, *style; // ids
     const char *words;
+    enum features feature;
     bool is_count; // told in a hundred words: longer texts have more of all
 } patterns[] = {
-    {FEATURE_LIST, "pattern_list", "style_list", "list items", true},
-    {FEATURE_BOLD, "pattern_bold", "style_bold", "bold type", true},
-    {FEATURE_HEADER, "pattern_header", "style_header", "headers", true},
-    {FEATURE_HEDGE, "pattern_hedge", "style_hedge", "phrases of caution", true},
-    {FEATURE_APOLOGY, "pattern_apology", "style_apology", "apologies", true},
-    {FEATURE_THANKS, "pattern_thanks", "style_thanks", "thanks and flattery",
+    {"pattern_list", "style_list", "list items", FEATURE_LIST, true},
+    {"pattern_bold", "style_bold", "bold type", FEATURE_BOLD, true},
+    {"pattern_header", "style_header", "headers", FEATURE_HEADER, true},
+    {"pattern_hedge", "style_hedge", "phrases of caution", FEATURE_HEDGE, true},
+    {"pattern_apology", "style_apology", "apologies", FEATURE_APOLOGY, true},
+    {"pattern_thanks", "style_thanks", "thanks and flattery", FEATURE_THANKS,
      true},
-    {FEATURE_REPEAT, "pattern_repeat", "style_repeat", "repeated sentences",
+    {"pattern_repeat", "style_repeat", "repeated sentences", FEATURE_REPEAT,
      false},
-    {FEATURE_FOURGRAM, "pattern_fourgram", "style_fourgram",
-     "repeated runs of four words", false},
-    {FEATURE_COPY, "pattern_copy", "style_copy", "runs copied from the prompt",
+    {"pattern_fourgram", "style_fourgram", "repeated runs of four words",
+     FEATURE_FOURGRAM, false},
+    {"pattern_copy", "style_copy", "runs copied from the prompt", FEATURE_COPY,
      false},
 };
 
