@@ -282,13 +282,17 @@ static void test_pandalm(void **state)
 
 /* ---- LLMFAO: 8931 votes, 38.9 % ties ------------------------------------ */
 
-static enum status take_name(void *ctx, const struct json *row, size_t line,
-                             struct err *err)
+/* The two models of a comparison. */
+static enum status take_models(void *ctx, const struct csv_row *row,
+                               struct err *err)
 {
     struct names *n = ctx;
     size_t index;
-    (void)line;
-    return names_add(n, &index, json_text(json_get(row, "name"), ""), err);
+    if (row->line == 1)
+        return OK;
+    assert_int_equal(row->n, 8);
+    TRY(names_add(n, &index, row->field[6], err));
+    return names_add(n, &index, row->field[7], err);
 }
 
 static void test_llmfao(void **state)
@@ -296,9 +300,9 @@ static void test_llmfao(void **state)
     struct names models = {.text = NULL};
     size_t votes = 0, tied = 0, won = 0;
     (void)state;
-    assert_int_equal(
-        jsonl_read(SHARED "llmfao/models.jsonl.gz", take_name, &models, NULL),
-        OK);
+    assert_int_equal(csv_read(SHARED "llmfao/crowd-comparisons.csv.gz", ',',
+                              take_models, &models, NULL),
+                     OK);
     assert_int_equal(models.n, 59);
     for (size_t i = 0; i < models.n; i++) {
         struct sums *s =
