@@ -76,9 +76,11 @@ expect 4 import auto zeros --out x
 says errors 'does not look like'
 
 # A few bytes that expand to a line of a thousand million: an error, and no
-# memory.
+# memory.  Sanitizers reserve more addresses than there are to be had.
 head -c 1000000000 /dev/zero | tr '\0' x | gzip -1 >bomb.jsonl.gz
-ulimit -v 4000000
+if (ulimit -v 4000000 && "$plumb" version) >/dev/null 2>&1; then
+    ulimit -v 4000000
+fi
 expect 4 import jsonl bomb.jsonl.gz --out x --map response=a
 
 # The same without a project: nothing is left behind.
