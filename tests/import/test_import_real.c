@@ -51,14 +51,6 @@ struct sums {
     int label[1100][3]; // of each pair: ties, first and second reply preferred
 };
 
-static size_t count_characters(const char *text)
-{
-    size_t n = 0;
-    for (; *text != '\0'; text++)
-        n += (*text & 0xC0) != 0x80;
-    return n;
-}
-
 static enum status take_vote(void *ctx, const struct json *row, size_t line,
                              struct err *err)
 {
@@ -91,8 +83,8 @@ static enum status take_reply(void *ctx, const struct json *row, size_t line,
     size_t is_policy =
         strcmp(json_text(json_get(row, "which"), ""), "policy") == 0;
     s->replies[is_policy]++;
-    s->characters[is_policy] +=
-        (double)count_characters(json_text(json_get(row, "response"), ""));
+    const char *text = json_text(json_get(row, "response"), "");
+    s->characters[is_policy] += (double)utf8_count(text, strlen(text));
     return OK;
 }
 
