@@ -10,13 +10,15 @@ SOURCE_DATE_EPOCH=1000000000 # time stands still: every byte can be compared
 export SOURCE_DATE_EPOCH
 shape='--channels 16 --layers 1 --heads 2 --kv-heads 1 --feed-forward 16'
 
+threads='--threads 1'
 # ranks N CODE ARGUMENTS...: the same as expect, as a job of N ranks.
 ranks() {
     n=$1
     wanted=$2
     shift 2
     checks=$((checks + 1))
-    timeout 100 sh "$here/under.sh" "$n" "$plumb" "$@" --threads 1 \
+    # shellcheck disable=SC2086 # a list of words
+    timeout 100 sh "$here/under.sh" "$n" "$plumb" "$@" $threads \
         >out 2>errors </dev/null
     got=$?
     if [ "$got" -ne "$wanted" ]; then
@@ -159,6 +161,7 @@ holds [ "$(grep -c 'reward_model:' out)" -eq 1 ]
 ranks 2 0 inspect long
 
 # Files of another trainer's run are shared out; the project is the same.
+threads= # it has none
 mkdir logs
 for step in 1 2 3 4 5; do
     for i in 1 2 3; do
