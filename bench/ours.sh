@@ -1,11 +1,12 @@
 #!/bin/sh
 # ours.sh - Plumb's side of a row of `make bench`, told as bench/versus.c reads
-# it: a steady-state time from the run's own timing.jsonl (the first iteration
-# or epoch, and with it the start, is left out) or the time of a whole command.
+# it: a time from the run's own timing.jsonl, in which the start is not, or that
+# of a whole command.
 #
 #     ours.sh steps FORMATS SKIP plumb STAGE OPTION ...
 #         the median of the seconds from one row of timing.jsonl to the next,
-#         from row SKIP on; the run goes to a folder of its own
+#         from row SKIP on, what came before being left out; the run goes to a
+#         folder of its own
 #     ours.sh all FORMATS plumb STAGE OPTION ...
 #         the seconds of all rows of timing.jsonl together
 #     ours.sh whole FORMATS COMMAND ...

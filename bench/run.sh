@@ -194,7 +194,8 @@ ppo() {
         --reward-model "$work/rm" --prompts "$work/prompts.jsonl" \
         --chat none --iterations 1 --batch 32 --max-new 48 --epochs 2 \
         --minibatches 2 --shards 2 --score-norm none --save-every 0 \
-        --lr 1e-5 --lr-value 1e-5 --lora-rank "$lora" --threads "$threads" -- \
+        --lr 1e-5 --lr-value 1e-5 --lora-rank "$lora" --compute "$formats" \
+        --threads "$threads" -- \
         "$python" bench/peers/speed_ppo.py "$formats" "$work/smol" \
         "$work/rm.hf" "$work/prompts.jsonl" 32 48 2 2 --lora "$lora" \
         --threads "$threads" --iterations 1
@@ -274,7 +275,7 @@ row_reward() {
         bench/ours.sh all "$fast" "$plumb" reward --model "$work/smol" \
         --data "$work/pairs.jsonl" --chat hh --epochs 1 --batch 8 \
         --log-every 1 --holdout 0 --max-tokens 512 --shards 2 --save-every 0 \
-        --threads "$threads" -- \
+        --compute "$fast" --threads "$threads" -- \
         "$python" bench/peers/speed_reward.py "$fast" "$work/smol" \
         "$work/pairs.jsonl" "$threads"
 }
