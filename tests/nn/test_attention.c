@@ -26,6 +26,10 @@ static const struct shape shapes[] = {
     {3, 3, 20, {17}, 1.0, {0}},           // a tile and a rest
     {9, 3, 64, {33, 7}, 1.0, {0}},        // SmolLM2's heads
     {2, 2, 16, {40}, 5.0, {0}}, // scores of hundreds: nearly one-hot rows
+    /* More keys than a chunk has, and than are worked on where they lie. */
+    {2, 1, 16, {96, 97, 257}, 1.0, {0}},
+    {2, 1, 6, {200}, 1.0, {0}},
+    {2, 2, 16, {230}, 5.0, {0}},
 };
 #define SHAPES (sizeof shapes / sizeof shapes[0])
 
@@ -40,6 +44,9 @@ static const struct shape trees[] = {
     {9, 3, 64, {21, 7, 40, 0, 1}, 1.0, {0, 1, 1, 1, 0}}, // SmolLM2's heads
     {3, 3, 128, {5, 17, 2, 30}, 1.0, {0, 1, 0, 3}},      //
     {2, 2, 16, {17, 23}, 5.0, {0, 1}},                   // nearly one-hot
+    /* Chunks of keys that end within the parent, and within a child. */
+    {2, 1, 16, {101, 60, 96}, 1.0, {0, 1, 1}},
+    {2, 2, 6, {193, 5, 100}, 2.0, {0, 1, 1}},
 };
 #define TREES (sizeof trees / sizeof trees[0])
 
