@@ -4,9 +4,9 @@
  * A bfloat16 is the upper half of a float, so the product of two is exact in
  * one, and what differs from gemm.h is that both factors were rounded before:
  *
- *     |C - exact| <= (2^-8 + 2^-18) sum_k |a_k| |b_k| + K 2^-24 sum_k |a_k b_k|
+ *     |C - exact| <= (2^-7 + 2^-16) sum_k |a_k| |b_k| + K 2^-24 sum_k |a_k b_k|
  *
- * of factors that were floats (unit roundoff 2^-9 each, and float sums in any
+ * of factors that were floats (unit roundoff 2^-8 each, and float sums in any
  * order).  A core with AVX512-BF16 or AMX does two to sixteen such products
  * where it does one of floats; gemm16_pays() is where that is so.  Elsewhere
  * oneDNN computes the same with float instructions, slower than gemm.h; where

@@ -77,7 +77,7 @@ struct ppo_update_report {
  * What two computations of a token's ratio may differ by: the option's, and
  * where products are in bfloat16 no less than `least`.  There a number near the
  * middle between two bfloat16s is rounded to either by sums in another order,
- * so that a pack of other sequences and the update agree to its 2^-9 and not to
+ * so that a pack of other sequences and the update agree to its 2^-8 and not to
  * a float's 2^-24, and every layer adds its own.  A sampler has each sum in
  * another order.  Over 60 iterations of the demo the largest of all tokens were
  * 0.016 and 0.037; of a model of 30 layers 0.17 is the sampler's over 2048.
