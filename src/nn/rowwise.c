@@ -10,8 +10,9 @@
 #include "nn/gemm16.h"
 
 /*
- * This file alone is compiled with -ffp-contract=fast: a product added to a
- * sum is one fused operation where the level has such.
+ * Compiled with -ffp-contract=fast, as the other files that have a kernel per
+ * level: a product added to a sum is one fused operation where the level has
+ * such.
  *
  * A row of W is read as words of 32 bits: a float, or where there is an
  * instruction that multiplies and adds them two bfloat16s.  Everything but that

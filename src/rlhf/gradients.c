@@ -193,7 +193,8 @@ enum status gradients_open(float **out, struct gradients *g, size_t shard,
     pthread_mutex_lock(&p->lock);
     if (g->shard[shard] == NULL)
         status = take(&g->shard[shard], g, err);
-    *out = g->shard[shard];
+    if (status == OK)
+        *out = g->shard[shard];
     pthread_mutex_unlock(&p->lock);
     return status;
 }
