@@ -165,6 +165,26 @@ static enum status read_kl(struct course *out, const struct evidence *e,
     return OK;
 }
 
+/* Of responses whose import says nothing of the KL that they have: policy to
+ * reference, summed, as io/trace.h has it, by whoever mapped the field. */
+static const struct imported_kl mapped = {
+    .name = "kl_sequence",
+    .kind = KL_REFERENCE,
+    .aggregate = KL_SEQUENCE_SUM,
+    .sign = 1,
+    .where = "",
+    .unit = "",
+    .note = "",
+};
+
+static bool is_named(const struct imported *x, const char *name)
+{
+    for (size_t i = 0; i < x->n_kl; i++)
+        if (strcmp(x->kl[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 enum status course_of_kl(struct course *out, const struct evidence *e,
                          enum imported_kind kind, struct err *err)
 {
@@ -174,6 +194,9 @@ enum status course_of_kl(struct course *out, const struct evidence *e,
         for (size_t i = 0; i < x->n_kl && out->m == 0; i++)
             if (worth(&x->kl[i], kind) == want)
                 TRY(read_kl(out, e, &x->kl[i], err));
+    if (x != NULL && out->m == 0 && kind == KL_REFERENCE &&
+        !is_named(x, mapped.name))
+        TRY(read_kl(out, e, &mapped, err));
     return OK;
 }
 

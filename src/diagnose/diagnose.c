@@ -6,6 +6,7 @@
 
 #include "diagnose/circumstances.h"
 #include "diagnose/elsewhere.h"
+#include "diagnose/imported.h"
 #include "diagnose/joint.h"
 #include "diagnose/kl_side.h"
 #include "diagnose/partial.h"
@@ -225,8 +226,9 @@ static void tell_elsewhere(struct diagnosis *d, const struct evidence *e)
     elsewhere_needs(d->observed, OBSERVED, e);
     elsewhere_needs(d->mechanism, MECHANISMS, e);
     elsewhere_needs(d->leads.row, d->leads.n, e);
+    const struct rows rows = diagnose_rows(d);
     for (size_t i = 0; i < RIVALS; i++)
-        d->rival[i].experiment = elsewhere_experiment(d->rival[i].id);
+        elsewhere_rival(&d->rival[i], rivals_row(&rows, "V1"));
 }
 
 static enum status choose_remedies(struct diagnosis *d,
@@ -263,12 +265,16 @@ enum status diagnose(struct diagnosis *out, const struct evidence *e,
     const struct rows rows = diagnose_rows(d);
     rivals_judge(d->rival, &rows);
     if (e->import != NULL)
+        rivals_hold_back(d->rival);
+    if (e->import != NULL)
         tell_elsewhere(d, e);
     TRY_DONE(strata_judge(&d->strata, e, err));
     const struct estimate win =
         measures_find(&d->observed[OBSERVED_LESS_DIRECT].detail, "win_rate");
     ship_judge(&d->ship, e, &win);
-    d->verdict = conclude(d);
+    d->verdict = e->import != NULL && e->import->is_unfinished
+                     ? DIAGNOSIS_INCONCLUSIVE
+                     : conclude(d);
     TRY_DONE(warning_watch(&d->warning, e, &watch, err));
     if (e->import != NULL && d->warning.needs != NULL)
         d->warning.needs = "what Plumb's own training and evaluation keep";

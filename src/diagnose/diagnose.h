@@ -83,6 +83,12 @@ struct rows diagnose_rows(const struct diagnosis *d);
 void diagnose_write(struct json_writer *w, const struct diagnosis *d,
                     const struct evidence *e);
 
+/* Of an imported run whose verdict has no explanation of its own: "probably
+ * ..., because ...; to try: ..." of its leads (diagnose/partial.h), appended;
+ * false and nothing where there is none. */
+bool diagnose_sentence(struct buf *out, const struct diagnosis *d,
+                       const struct evidence *e);
+
 /* One screen for a terminal, appended. */
 void diagnose_summary(struct buf *out, const struct diagnosis *d,
                       const struct evidence *e);

@@ -103,6 +103,16 @@ static void write_counts(struct json_writer *w, const struct evidence *e)
     json_close(w, '}');
 }
 
+static void write_sentence(struct json_writer *w, const struct diagnosis *d,
+                           const struct evidence *e)
+{
+    struct buf text;
+    buf_init(&text, 1 << 13);
+    if (diagnose_sentence(&text, d, e) && text.code == OK)
+        json_field_text(w, "sentence", buf_text(&text));
+    buf_free(&text);
+}
+
 void diagnose_write(struct json_writer *w, const struct diagnosis *d,
                     const struct evidence *e)
 {
@@ -113,6 +123,7 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
     json_field_text(w, "top_rival", d->rival[0].id);
     if (e->import != NULL)
         imported_write(w, e);
+    write_sentence(w, d, e);
     write_counts(w, e);
     write_losses(w, e);
     json_put_key(w, "contradictions");
@@ -232,6 +243,25 @@ static void defuse(struct buf *out, size_t from)
     }
 }
 
+/* What is missing, each once: the remedies may be the first of it. */
+static void put_missing(struct buf *out, const struct diagnosis *d,
+                        const struct evidence *e)
+{
+    const char *told[REMEDIES];
+    for (size_t i = 0; i < REMEDIES; i++)
+        told[i] = i < d->n_remedies ? d->remedy[i].title : NULL;
+    imported_summary_missing(out, e, told, REMEDIES);
+}
+
+/* Where the verdict has no explanation of its own, what the leads say. */
+bool diagnose_sentence(struct buf *out, const struct diagnosis *d,
+                       const struct evidence *e)
+{
+    bool is_open =
+        d->verdict == DIAGNOSIS_INCONCLUSIVE || d->verdict == DIAGNOSIS_OTHER;
+    return e->import != NULL && is_open && partial_sentence(out, &d->leads);
+}
+
 void diagnose_summary(struct buf *out, const struct diagnosis *d,
                       const struct evidence *e)
 {
@@ -245,8 +275,11 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
                    e->votes_damage);
     if (is_import)
         imported_summary(out, e);
+    if (diagnose_sentence(out, d, e))
+        buf_puts(out, "\n\n");
     buf_printf(out, "%s: %s\n", diagnose_verdict(d->verdict), sentence(d));
-    if (!is_import || first->supported + first->contradicted > 0)
+    if (!is_import ||
+        (first->supported + first->contradicted > 0 && !first->is_held_back))
         buf_printf(out, "  %s  %s: %zu of its signs seen, %zu against%s\n",
                    first->id, first->name, first->supported,
                    first->contradicted,
@@ -264,7 +297,7 @@ void diagnose_summary(struct buf *out, const struct diagnosis *d,
         warning_say(out, &d->warning);
     remedies_summary(out, d->remedy, d->n_remedies);
     if (is_import)
-        imported_summary_missing(out, e);
+        put_missing(out, d, e);
     for (size_t i = 0; i < d->n_contradictions; i++)
         buf_printf(out, "contradiction: %s\n", d->contradiction[i]);
     for (size_t i = 0; i < e->n_loss; i++)

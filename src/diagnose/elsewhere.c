@@ -176,6 +176,26 @@ const char *elsewhere_experiment(const char *rival)
     return "training again with one change";
 }
 
+#define ENGINES_DIFFER "sampling and training give tokens other probabilities"
+#define ENGINES_AGREE                                                          \
+    "make sampling and training agree: one temperature and the same tokens "   \
+    "left out in both, a higher precision, or truncated importance weights "   \
+    "against the sampler's log-probabilities"
+
+/* Is R15 seen by the engines' mismatch? */
+static bool is_of_engines(const struct rival *r, const struct finding *v1)
+{
+    return strcmp(r->id, "R15") == 0 && v1 != NULL &&
+           v1->verdict == VERDICT_NOT_SUPPORTED;
+}
+
+void elsewhere_rival(struct rival *r, const struct finding *v1)
+{
+    r->experiment = elsewhere_experiment(r->id);
+    if (is_of_engines(r, v1))
+        r->name = ENGINES_DIFFER;
+}
+
 /* ---- settings ----------------------------------------------------------- */
 
 /* Ours, and what trainers may call it. */
@@ -279,14 +299,19 @@ static void write_missing(struct remedy *r, const struct imported_missing *m,
                          .purpose = REMEDY_MEASURE};
     for (int k = 0; k < REMEDY_MEASURES; k++)
         r->effect[k].predicted = r->effect[k].observed = summary_nothing();
-    (void)snprintf(r->against, sizeof r->against, "%s", first->id);
+    (void)snprintf(r->against, sizeof r->against, "%s",
+                   first->is_held_back ? "what is open" : first->id);
     remedy_value_append(r->command, sizeof r->command, "%s", imported_how(m));
-    remedy_value_append(
-        r->why, sizeof r->why,
-        "%s (%s) stands first and is not decided: %zu of its signs are for it, "
-        "%zu against, %zu cannot be measured",
-        first->id, first->name, first->supported, first->contradicted,
-        first->not_measurable);
+    if (first->is_held_back)
+        remedy_value_append(r->why, sizeof r->why,
+                            "no explanation shows more than one sign");
+    else
+        remedy_value_append(
+            r->why, sizeof r->why,
+            "%s (%s) stands first and is not decided: %zu of its signs are for "
+            "it, %zu against, %zu cannot be measured",
+            first->id, first->name, first->supported, first->contradicted,
+            first->not_measurable);
     if (names[0] != '\0')
         remedy_value_append(r->why, sizeof r->why,
                             "; of the first three it "
@@ -332,6 +357,12 @@ void elsewhere_remedies(struct remedy out[REMEDIES], const struct evidence *e,
 {
     size_t taken =
         purpose == REMEDY_MEASURE ? take_missing(out, e, rows, rivals) : 0;
+    if (purpose == REMEDY_REPAIR &&
+        is_of_engines(&rivals[0], rivals_row(rows, "V1"))) {
+        out[0].id = "engines";
+        out[0].title = ENGINES_AGREE;
+        out[0].name[0] = out[0].change[0] = '\0';
+    }
     for (size_t i = taken; i < REMEDIES; i++) {
         struct remedy *r = &out[i];
         translate(r, e);

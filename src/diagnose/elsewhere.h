@@ -20,6 +20,10 @@ void elsewhere_needs(struct finding *row, size_t n, const struct evidence *e);
 /* What would tell more of a rival, in words. */
 const char *elsewhere_experiment(const char *rival);
 
+/* Its experiment; and R15 renamed where V1, which of an import compares two
+ * engines, is refuted.  `v1` may be NULL. */
+void elsewhere_rival(struct rival *r, const struct finding *v1);
+
 /*
  * The remedies that were chosen, told of this run: in place of measurements the
  * cheapest things that are missing and would make rows of the first three

@@ -53,7 +53,7 @@ static enum status add_loss(struct evidence *e, struct evidence_loss loss,
 {
     if (e->n_loss == EVIDENCE_LOSSES_MAX)
         return OK;
-    if (e->import != NULL)
+    if (e->import != NULL && strcmp(loss.command, IMPORTED_RESUME) != 0)
         loss.command = "plumb import, of whole files";
     TRY(evidence_keep(&loss.why, e, loss.why, err));
     e->loss[e->n_loss++] = loss;
@@ -476,7 +476,15 @@ enum status evidence_read_with(struct evidence *out, const char *path,
     TRY_DONE(find_project(e, path, err));
     TRY_DONE(read_all(e, human, team, err));
     if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
-        e->n_judged == 0 && e->metrics.n == 0)
+        e->n_judged == 0 && e->metrics.n == 0 && e->import != NULL &&
+        e->import->is_unfinished)
+        status = err_set(err, ERR_MISSING,
+                         "%s: an import into it was stopped before its end, "
+                         "and nothing can be diagnosed yet; it goes on with "
+                         "%s",
+                         path, IMPORTED_RESUME);
+    else if (e->n_reply == 0 && e->n_rollout == 0 && e->n_vote == 0 &&
+             e->n_judged == 0 && e->metrics.n == 0)
         status = err_set(err, ERR_MISSING,
                          "%s: no metrics, rollouts, held-out replies or votes "
                          "to diagnose; it wants a project, with ppo/ and eval/ "

@@ -116,8 +116,9 @@ struct evidence_rollout {
     float tokens;        // or words: evidence.rollout_unit
     float words;
     float score, score_raw;
-    float kl_sequence;         // as its trainer wrote it, whatever that is
-    float k1, kl;              // sums over tokens
+    float gold;        // what the score stands in for; read of imported runs
+    float kl_sequence; // as its trainer wrote it, whatever that is
+    float k1, kl;      // sums over tokens
     float reward_kl, entropy;  // sums
     float value_error;         // mean over tokens of return - value, where a
                                // return is what is paid from the token on
@@ -166,6 +167,9 @@ struct evidence_step {
     double beta_low, beta_high; // as its rows have it
     double temperature_low, temperature_high;
     double sampler_error;             // largest |exp(logp - logp_sample) - 1|
+    double engine_tokens;             // that have both of these
+    double engine_gap, engine_size;   // sums of logp - logp_sample, and of
+                                      // its size
     double reference_error;           // largest |logp - logp_ref|
     double surprise, surprise_square; // sums over tokens of -logp - entropy
     double returns, returns_square;   // sums over tokens

@@ -102,6 +102,15 @@ static void enter(struct evidence_ledger *l, const struct entry *x)
     l->advantage += x->advantage;
 }
 
+static void add_engine(struct evidence_step *s, double gap)
+{
+    if (!isfinite(gap))
+        return;
+    s->engine_tokens++;
+    s->engine_gap += gap;
+    s->engine_size += fabs(gap);
+}
+
 static void add_token(const struct reducing *x, struct evidence_step *s,
                       const struct trace_row *r, size_t t)
 {
@@ -122,6 +131,7 @@ static void add_token(const struct reducing *x, struct evidence_step *s,
     s->errors_square += error * error;
     s->sampler_error =
         larger(s->sampler_error, fabs(expm1(logp - at(r->logp_sample, t))));
+    add_engine(s, logp - at(r->logp_sample, t));
     s->reference_error = larger(s->reference_error, fabs(entry.k1));
     if (is_end && entry.advantage == 0)
         s->eos_zero++;
@@ -258,6 +268,7 @@ static enum status add_row(struct reducing *x, struct evidence_step *s,
         r->kl_sequence != NULL ? (float)*r->kl_sequence : (float)NAN;
     out->score = (float)r->score;
     out->score_raw = (float)r->score_raw;
+    out->gold = x->e->import != NULL ? (float)v->extra[0] : (float)NAN;
     find_returns(g, r);
     if (r->len > 0)
         evidence_find_repeats(g->repeated, g->gram, r->token, r->len);
@@ -373,7 +384,10 @@ void evidence_reduce(struct evidence_part *part, struct evidence_gathering *g,
 {
     struct reducing x = {.part = part, .g = g, .e = e};
     struct trace_reader *reader;
-    part->status = trace_reader_open(&reader, path, NULL, 0, &part->reason);
+    static const char *const names[] = {"gold"};
+    size_t n_names = e->import != NULL ? 1 : 0;
+    part->status =
+        trace_reader_open(&reader, path, names, n_names, &part->reason);
     if (part->status != OK)
         return;
     part->status = read_rows(&x, reader, &part->reason);

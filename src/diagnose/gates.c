@@ -28,8 +28,54 @@ static void lack_rollouts(struct finding *f, const struct evidence *e)
                  lost != NULL ? lost->command : "plumb ppo");
 }
 
+bool gates_engine(double *size, double *gap, double *n,
+                  const struct evidence *e)
+{
+    *size = *gap = *n = 0;
+    for (size_t i = 0; i < e->n_step; i++) {
+        *n += e->step[i].engine_tokens;
+        *gap += e->step[i].engine_gap;
+        *size += e->step[i].engine_size;
+    }
+    *size /= *n;
+    *gap /= *n;
+    return *n > 0;
+}
+
+/* Another trainer samples with one engine and trains with a second: what their
+ * numerics make of a token is no bug, unless it is large or has a sign. */
+static struct finding judge_engine(const struct evidence *e)
+{
+    struct finding f =
+        finding_new("V1", "training and sampling give a token one probability",
+                    "nats a token, mean |log ratio|", ROLLOUTS);
+    double size, gap, n;
+    if (!gates_engine(&size, &gap, &n, e)) {
+        finding_lack(&f, "no logp_sample beside logp in the rollouts");
+        return f;
+    }
+    bool is_biased = fabs(gap) >= GATES_ENGINE_BIAS;
+    judge_bound(&f, size, (size_t)n, GATES_ENGINE_SIZE);
+    if (is_biased)
+        f.verdict = VERDICT_NOT_SUPPORTED;
+    finding_add_number(&f, "bias", gap, (size_t)n);
+    finding_say(&f,
+                "the engine that samples and the one that trains differ by "
+                "%.2g nats a token (bound %g), by %+.2g in the mean (bound "
+                "%g): %s",
+                size, GATES_ENGINE_SIZE, gap, GATES_ENGINE_BIAS,
+                is_biased ? "with a sign, as tokens left out or another "
+                            "temperature do"
+                : f.verdict == VERDICT_SUPPORTED
+                    ? "no more than two engines' numerics"
+                    : "more than numerics");
+    return f;
+}
+
 static struct finding judge_ratio(const struct evidence *e)
 {
+    if (e->import != NULL)
+        return judge_engine(e);
     struct finding f =
         finding_new("V1", "training and sampling give a token one probability",
                     "|ratio - 1|", "ppo/metrics.jsonl, ppo/rollouts");

@@ -51,6 +51,17 @@ enum gate {
     GATES
 };
 
+/* Of an imported run V1 compares two engines: their numerics are no bug, nor is
+ * a mean |log ratio| of a token below the first bound, a probability that is
+ * off by a twentieth, with a mean within the second.  Nats. */
+#define GATES_ENGINE_SIZE 0.05
+#define GATES_ENGINE_BIAS 0.02
+
+/* Of tokens with logp and logp_sample: mean |logp - logp_sample|, mean without
+ * its sign taken off, and how many; false: there are none. */
+bool gates_engine(double *size, double *gap, double *n,
+                  const struct evidence *e);
+
 /* ERR_MEMORY is the only failure. */
 enum status gates_judge(struct finding gate[GATES], const struct evidence *e,
                         struct err *err) MUST_CHECK;

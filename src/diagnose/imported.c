@@ -10,6 +10,7 @@
 #include "diagnose/metric.h"
 
 #define FILE_NAME "import.json"
+#define STATE "import.state"
 #define DOCUMENT_MAX ((size_t)8 << 20)
 #define TEXT_MAX 1024 // bytes of a text
 #define NAME_MAX_BYTES 80
@@ -300,16 +301,39 @@ static void forget(struct imported *x)
                            .is_damaged = true};
 }
 
+bool imported_is_unfinished(const struct evidence *e)
+{
+    char path[FILE_PATH_MAX];
+    return file_join(path, e->project, STATE, NULL) == OK && file_is_dir(path);
+}
+
+static enum status lose_rest(struct evidence *e, struct err *err)
+{
+    struct err reason;
+    if (!e->import->is_unfinished)
+        return OK;
+    (void)err_set(&reason, ERR_FORMAT,
+                  "the import was stopped before its end: what is there is a "
+                  "part of the run, or of another import");
+    return evidence_lose(e, STATE, IMPORTED_RESUME, ERR_FORMAT, &reason, err);
+}
+
 enum status imported_read(struct evidence *e, struct err *err)
 {
     char path[FILE_PATH_MAX];
     struct json *root = NULL;
     struct err reason;
     TRY(file_join(path, e->project, FILE_NAME, err));
-    if (!file_exists(path))
+    bool is_there = file_exists(path), is_begun = imported_is_unfinished(e);
+    if (!is_there && !is_begun)
         return OK;
     TRY(MEM_NEW(e->import, 1, err));
     forget(e->import);
+    e->import->is_unfinished = is_begun;
+    TRY(lose_rest(e, err));
+    e->import->is_damaged = is_there;
+    if (!is_there)
+        return OK;
     enum status status = file_need(path, &reason);
     if (status == OK)
         status = json_read(&root, path, DOCUMENT_MAX, &reason);
@@ -319,6 +343,7 @@ enum status imported_read(struct evidence *e, struct err *err)
     e->import->is_damaged = status != OK;
     if (status != OK)
         forget(e->import);
+    e->import->is_unfinished = is_begun;
     /* It is there: whatever keeps it from being read is damage. */
     if (status == ERR_MISSING)
         status = ERR_FORMAT;
@@ -433,6 +458,7 @@ void imported_write(struct json_writer *w, const struct evidence *e)
     json_field_text(w, "format", x->format);
     json_field_text(w, "version", x->version);
     json_field_bool(w, "damaged", x->is_damaged);
+    json_field_bool(w, "unfinished", x->is_unfinished);
     json_field_text(w, "rollout_lengths", evidence_units(e->rollout_unit));
     json_field_text(w, "reply_lengths", evidence_units(e->reply_unit));
     json_field_int(w, "model_votes", (int64_t)e->n_judged);
@@ -477,6 +503,11 @@ void imported_summary(struct buf *out, const struct evidence *e)
     buf_printf(out, "a run of %s%s%s (%s)\n", x->trainer,
                x->version != NULL ? " " : "",
                x->version != NULL ? x->version : "", x->format);
+    if (x->is_unfinished)
+        buf_printf(out,
+                   "! unfinished: this import was stopped before its end, and "
+                   "what follows is of a part; it goes on with %s\n",
+                   IMPORTED_RESUME);
     if (x->n_field > 0)
         say_fields(out, x);
     for (size_t i = 0; i < x->n_kl; i++)
@@ -492,12 +523,25 @@ void imported_summary(struct buf *out, const struct evidence *e)
     buf_putc(out, '\n');
 }
 
-void imported_summary_missing(struct buf *out, const struct evidence *e)
+static bool is_among(const char *text, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] != NULL && strcmp(list[i], text) == 0)
+            return true;
+    return false;
+}
+
+void imported_summary_missing(struct buf *out, const struct evidence *e,
+                              const char *const *told, size_t n)
 {
     const struct imported *x = e->import;
-    if (x->n_missing > 0)
-        buf_puts(out, "what would tell more, the cheapest first\n");
-    for (size_t i = 0; i < x->n_missing; i++)
+    size_t said = 0;
+    for (size_t i = 0; i < x->n_missing; i++) {
+        if (is_among(x->missing[i].wish, told, n))
+            continue;
+        if (said++ == 0)
+            buf_puts(out, "what would tell more, the cheapest first\n");
         buf_printf(out, "  %s: %s\n", x->missing[i].what,
                    imported_how(&x->missing[i]));
+    }
 }

@@ -101,6 +101,7 @@ struct imported {
     const char *format, *trainer; // never NULL
     const char *version;          // NULL: not known
     bool is_damaged;
+    bool is_unfinished; // it was stopped: what is there is a part
     struct imported_field field[IMPORTED_MAX];
     struct imported_kl kl[IMPORTED_MAX];
     const char *warning[IMPORTED_MAX];
@@ -108,8 +109,15 @@ struct imported {
     size_t n_field, n_kl, n_warning, n_missing;
 };
 
-/* Read D/import.json into e->import, NULL where there is none: what is damaged
- * is a loss.  ERR_MEMORY is the only failure. */
+/* How to go on with an import that was stopped. */
+#define IMPORTED_RESUME                                                        \
+    "the plumb import that began it, once more, with --resume"
+
+/* Is there an import.state in D, which an import removes at its end? */
+bool imported_is_unfinished(const struct evidence *e);
+
+/* Read D/import.json into e->import, NULL where there is neither it nor an
+ * import.state: what is damaged or was stopped is a loss.  ERR_MEMORY is the only failure. */
 enum status imported_read(struct evidence *e, struct err *err) MUST_CHECK;
 /* NULL is fine. */
 void imported_free(struct imported *x);
@@ -144,8 +152,9 @@ const char *imported_column(const struct evidence *e, const char *name);
 void imported_write(struct json_writer *w, const struct evidence *e);
 
 /* Lines for a terminal, appended: whose run it is and what was understood; what
- * is missing, with how to get it. */
+ * is missing, with how to get it, but for the wishes that were told. */
 void imported_summary(struct buf *out, const struct evidence *e);
-void imported_summary_missing(struct buf *out, const struct evidence *e);
+void imported_summary_missing(struct buf *out, const struct evidence *e,
+                              const char *const *told, size_t n);
 
 #endif

@@ -15,6 +15,10 @@
  *     trend_entropy     the policy's entropy fell
  *     trend_clip        more tokens met the clip
  *     trend_cut         more responses were cut at the limit
+ *     engine_gap        what samples and what trains differ by on a token, in
+ *                       mean |log ratio|; V1 says where that is a bug
+ *     trend_gold        gold, which rollouts may have beside the score, fell
+ *                       while the score rose: both slopes from 0
  *     late_fall         a held-out measure, else the score, peaked and fell:
  *                       last minus highest.  Of noisy numbers the highest is
  *                       highest by luck in part, so that the test is the slope
@@ -59,6 +63,10 @@ enum status partial_leads(struct leads *leads, const struct evidence *e,
 /* Is it one of these, with something to say?  Patterns and styles say something
  * where they are supported. */
 bool partial_is_told(const struct finding *f);
+
+/* "probably ..., because ...; to try: ..." of the supported leads, appended;
+ * false and nothing where none that has a likely cause is supported. */
+bool partial_sentence(struct buf *out, const struct leads *l);
 
 /* The parts. */
 enum status partial_trends(struct leads *leads, const struct evidence *e,

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "diagnose/course.h"
+#include "diagnose/gates.h"
 #include "stat/trend.h"
 
 #define METRICS "ppo/metrics.jsonl"
+#define ROLLOUTS "ppo/rollouts"
+#define ENGINE_LEAST 1e-4 // nats a token: below, one engine's own rounding
 
 /* ---- a rise or a fall --------------------------------------------------- */
 
@@ -28,6 +31,16 @@ static void name_course(char out[128], const struct course *c)
         (void)snprintf(out, 128, "%.40s (words)", c->name);
     else
         (void)snprintf(out, 128, "%.60s", c->name);
+}
+
+/* Of a course that clearly goes the other way than is claimed. */
+static const char *direction(enum finding_side side, const struct estimate *e)
+{
+    if (!finding_has_interval(e))
+        return "";
+    if (side == FINDING_ABOVE)
+        return e->high < 0 ? ": it falls" : "";
+    return e->low > 0 ? ": it rises" : "";
 }
 
 static enum status add_trend(struct leads *leads, const struct claim *claim,
@@ -53,9 +66,10 @@ static enum status add_trend(struct leads *leads, const struct claim *claim,
     finding_add_number(f, "last", course_end(c), c->m);
     finding_say(f,
                 "%s goes from %.3g to %.3g over %zu iterations, by %s an "
-                "iteration",
+                "iteration%s",
                 name, course_start(c), course_end(c), c->m,
-                finding_number(text, &trend.slope, 4));
+                finding_number(text, &trend.slope, 4),
+                direction(claim->side, &trend.slope));
     return OK;
 }
 
@@ -93,6 +107,73 @@ static enum status add_cuts(struct leads *leads, const struct evidence *e,
         TRY(course_of_rollouts(&c, e, "share cut", cut_of, 0, err));
     enum status status = add_trend(leads, &claim, &c, e, err);
     course_free(&c);
+    return status;
+}
+
+static double gold_of(const struct evidence_rollout *r, size_t which)
+{
+    (void)which;
+    return (double)r->gold;
+}
+
+static double score_of(const struct evidence_rollout *r, size_t which)
+{
+    (void)which;
+    return (double)(isnan(r->score) ? r->score_raw : r->score);
+}
+
+static void judge_gold(struct finding *f, const struct course *gold,
+                       const struct course *score, const struct trend *down,
+                       const struct trend *up)
+{
+    f->e = down->slope;
+    f->null = f->effect = 0;
+    finding_add(f, "score_slope", &up->slope);
+    if (!finding_has_interval(&down->slope) ||
+        !finding_has_interval(&up->slope))
+        finding_lack(f, "%zu iterations with gold, at least %d to see it move",
+                     gold->m, TREND_MIN);
+    else if (down->slope.low >= 0 || up->slope.high <= 0)
+        f->verdict = VERDICT_NOT_SUPPORTED;
+    else if (down->slope.high < 0 && up->slope.low > 0)
+        f->verdict = VERDICT_SUPPORTED;
+    else
+        finding_lack(f, "whether gold fell and the score rose is not told from "
+                        "0 both times; more iterations and responses");
+    finding_add_number(f, "first", course_start(gold), gold->m);
+    finding_add_number(f, "last", course_end(gold), gold->m);
+    finding_say(f,
+                "gold goes from %.3g to %.3g over %zu iterations, the score of "
+                "the same responses from %.3g to %.3g",
+                course_start(gold), course_end(gold), gold->m,
+                course_start(score), course_end(score));
+}
+
+/* What the score stands in for, against the score. */
+static enum status add_gold(struct leads *leads, const struct evidence *e,
+                            struct err *err)
+{
+    struct course gold, score = {.m = 0};
+    struct trend down = {.slope = summary_nothing()}, up = down;
+    struct finding *f;
+    enum status status = OK;
+    TRY(course_of_rollouts(&gold, e, "gold", gold_of, 0, err));
+    if (gold.m == 0)
+        goto done;
+    TRY_DONE(course_of_rollouts(&score, e, "score", score_of, 0, err));
+    if (score.m == 0)
+        goto done;
+    if (gold.m >= 2)
+        TRY_DONE(trend_fit(&down, gold.t, gold.y, gold.m, 1, &e->plan, err));
+    if (score.m >= 2)
+        TRY_DONE(trend_fit(&up, score.t, score.y, score.m, 1, &e->plan, err));
+    TRY_DONE(leads_add(&f, leads, "trend_gold",
+                       "gold fell while the score rose", "gold an iteration",
+                       ROLLOUTS, err));
+    judge_gold(f, &gold, &score, &down, &up);
+done:
+    course_free(&gold);
+    course_free(&score);
     return status;
 }
 
@@ -149,6 +230,37 @@ static enum status add_kl(struct leads *leads, const struct evidence *e,
         course_free(&c);
         TRY(status);
     }
+    return OK;
+}
+
+/* ---- two engines --------------------------------------------------------- */
+
+/* How far sampling and training are apart on a token; where that is a bug, V1
+ * says so. */
+static enum status add_engine_gap(struct leads *leads, const struct evidence *e,
+                                  struct err *err)
+{
+    struct finding *f;
+    double size, gap, n;
+    if (!gates_engine(&size, &gap, &n, e))
+        return OK;
+    TRY(leads_add(&f, leads, "engine_gap",
+                  "the engines that sample and train differ on a token",
+                  "nats a token, mean |log ratio|", ROLLOUTS, err));
+    f->e.estimate = size;
+    f->e.n = (size_t)n;
+    f->null = 0;
+    f->effect = ENGINE_LEAST;
+    f->verdict =
+        size >= ENGINE_LEAST ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_say(f,
+                "sampling and training differ by %.2g nats on a token, by "
+                "%+.2g in the mean, over %.0f tokens%s",
+                size, gap, n,
+                f->verdict == VERDICT_SUPPORTED
+                    ? "; importance weights against the sampler's "
+                      "log-probabilities, truncated, correct for it"
+                    : "");
     return OK;
 }
 
@@ -281,15 +393,17 @@ enum status partial_trends(struct leads *leads, const struct evidence *e,
     TRY(add_metric(leads, &entropy, of_entropy, e, err));
     TRY(add_metric(leads, &clip, of_clip, e, err));
     TRY(add_cuts(leads, e, err));
+    TRY(add_engine_gap(leads, e, err));
+    TRY(add_gold(leads, e, err));
     return add_fall(leads, e, err);
 }
 
 bool partial_is_told(const struct finding *f)
 {
     static const char *const begins[] = {
-        "trend_",     "late_fall",   "score_length",
-        "judge_win",  "judge_sides", "judge_length",
-        "judge_gain", "pattern_",    "style_"};
+        "trend_",    "late_fall",   "score_length", "engine_gap",
+        "judge_win", "judge_sides", "judge_length", "judge_gain",
+        "pattern_",  "style_"};
     enum {
         N = sizeof begins / sizeof *begins,
         QUIET = 2 // the last ones

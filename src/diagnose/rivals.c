@@ -247,6 +247,7 @@ static void judge_one(struct rival *out, size_t which, const struct rows *rows)
                                          : VERDICT_NOT_MEASURABLE;
     out->is_open = out->verdict == VERDICT_NOT_MEASURABLE && is_begun &&
                    !out->is_permissive && !is_healthy(out);
+    out->is_begun = is_begun;
 }
 
 enum rank_class {
@@ -294,6 +295,8 @@ static int by_rank(const void *a, const void *b)
         return class_of(x) < class_of(y) ? -1 : 1;
     if (x->contradicted != y->contradicted)
         return x->contradicted < y->contradicted ? -1 : 1;
+    if (class_of(x) == CLASS_OPEN && x->is_held_back != y->is_held_back)
+        return x->is_held_back ? 1 : -1;
     /* Of what is open the share would favour whoever has few rows. */
     if (class_of(x) == CLASS_OPEN && x->supported != y->supported)
         return x->supported > y->supported ? -1 : 1;
@@ -316,17 +319,18 @@ static bool outdo_first(struct rival r[RIVALS])
     return r[0].is_outdone;
 }
 
-void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
+static void rank(struct rival out[RIVALS])
 {
-    for (size_t i = 0; i < RIVALS; i++)
-        judge_one(&out[i], i, rows);
     find_alone(out);
     do
         qsort(out, RIVALS, sizeof *out, by_rank);
     while (outdo_first(out));
     for (size_t i = 0; i < RIVALS; i++) {
         out[i].rank = i + 1;
-        if (i > 0 && class_of(&out[i]) == class_of(&out[i - 1]) &&
+        out[i].tied_with = SIZE_MAX;
+    }
+    for (size_t i = 1; i < RIVALS; i++) {
+        if (class_of(&out[i]) == class_of(&out[i - 1]) &&
             class_of(&out[i]) < CLASS_OPEN &&
             out[i].contradicted == out[i - 1].contradicted &&
             share_for(&out[i]) == share_for(&out[i - 1])) {
@@ -335,4 +339,19 @@ void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
                 out[i - 1].tied_with = i;
         }
     }
+}
+
+void rivals_judge(struct rival out[RIVALS], const struct rows *rows)
+{
+    for (size_t i = 0; i < RIVALS; i++)
+        judge_one(&out[i], i, rows);
+    rank(out);
+}
+
+void rivals_hold_back(struct rival r[RIVALS])
+{
+    for (size_t i = 0; i < RIVALS; i++)
+        r[i].is_held_back = r[i].verdict == VERDICT_NOT_MEASURABLE &&
+                            (!r[i].is_begun || r[i].supported < 2);
+    rank(r);
 }

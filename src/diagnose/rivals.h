@@ -83,6 +83,8 @@ struct rival {
     bool is_bug;
     bool is_permissive; // lets others happen, is no cause of its own
     bool is_open;       // may be the cause: of what it wants some is seen
+    bool is_begun;      // a sign that it wants, or one of either, is seen
+    bool is_held_back;  // of part of the evidence: no more than one sign
     bool is_outdone;    // not first, since more is seen of an open cause
     bool is_alone;      // a defect, and no cause is supported
     enum verdict verdict;
@@ -104,5 +106,10 @@ const struct finding *rivals_row(const struct rows *r, const char *id);
 
 /* All rivals, first rank first. */
 void rivals_judge(struct rival out[RIVALS], const struct rows *rows);
+
+/* Of a run of which there is only part of the evidence: among what is not
+ * decided, what shows a single sign, or none of those that it wants, comes
+ * last.  A rise of the KL alone is a sign of four. */
+void rivals_hold_back(struct rival r[RIVALS]);
 
 #endif

@@ -259,7 +259,11 @@ void essay_rivals_running(struct essay *y)
                      plot_of(r->id)->how, experiment(r).text);
         told++;
     }
-    if (told == 0)
+    if (told == 0 && y->e->import != NULL)
+        essay_advise(y, "No explanation shows a sign and is not contradicted: "
+                        "most of what would be a sign cannot be measured "
+                        "here.");
+    else if (told == 0)
         essay_advise(y, "Every explanation that was held against these numbers "
                         "is contradicted by some of them, or none of its signs "
                         "is there.");

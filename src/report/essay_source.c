@@ -1,6 +1,7 @@
 /* A run that another trainer made: whose it is, and what part of the evidence
  * tells. */
 #include <math.h>
+#include <string.h>
 
 #include "diagnose/imported.h"
 #include "diagnose/partial.h"
@@ -17,6 +18,27 @@ static struct essay_mark number(struct essay *y, const char *ref,
     return essay_value(y, ref, what, &e, FORM_COUNT);
 }
 
+/* What the leads say together, before all else. */
+static void tell_sentence(struct essay *y)
+{
+    struct buf text;
+    buf_init(&text, 1 << 13);
+    if (diagnose_sentence(&text, y->d, y->e) && text.code == OK) {
+        struct essay_quoted all = essay_quote(y, "source", buf_text(&text));
+        essay_advise(y, "%s.", essay_begin(&all));
+    }
+    buf_free(&text);
+}
+
+/* Is it one of what is to be measured, and told there? */
+static bool is_change(const struct essay *y, const struct imported_missing *m)
+{
+    for (size_t i = 0; i < REMEDIES && i < y->d->n_remedies; i++)
+        if (strcmp(y->d->remedy[i].title, m->wish) == 0)
+            return true;
+    return false;
+}
+
 void essay_source(struct essay *y)
 {
     const struct imported *x = y->e->import;
@@ -26,8 +48,12 @@ void essay_source(struct essay *y)
     for (size_t i = 0; i < x->n_field; i++)
         known += x->field[i].to != NULL;
     essay_open(y, "Whose run this is", ESSAY_NO_FIGURE);
+    tell_sentence(y);
     essay_advise(y, "This run was made by %s and imported.",
                  essay_clean(x->trainer).text);
+    if (x->is_unfinished)
+        essay_advise(y, "Its import was stopped before its end, so that what "
+                        "follows is of a part.");
     if (x->is_damaged)
         essay_advise(y, "What was understood of its files is not known, since "
                         "import.json is damaged.");
@@ -40,7 +66,7 @@ void essay_source(struct essay *y)
     for (size_t i = 0; i < x->n_warning; i++)
         essay_advise(y, "Odd about them: %s.",
                      essay_quote(y, "source", x->warning[i]).text);
-    if (x->n_missing > 0)
+    if (x->n_missing > 0 && !is_change(y, &x->missing[0]))
         essay_advise(y, "What would tell more at the least cost is %s: %s.",
                      essay_clean(x->missing[0].what).text,
                      essay_clause(imported_how(&x->missing[0])).text);
