@@ -7,7 +7,8 @@
  *
  *     V1  ratio identity      largest |ratio - 1| where nothing has moved yet,
  *                             of sampler and training: below 1e-4 (2e-2 where
- *                             the run's precision is bf16)
+ *                             the run's precision is bf16).  Of an imported
+ *                             run two engines: GATES_ENGINE_SIZE and _BIAS
  *     V2  sampler match       z of the mean of -logp - entropy over tokens,
  *                             zero when tokens are drawn from the distribution
  *                             that is logged: |z| < 4, or the mean is under 1 %

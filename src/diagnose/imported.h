@@ -110,14 +110,14 @@ struct imported {
 };
 
 /* How to go on with an import that was stopped. */
-#define IMPORTED_RESUME                                                        \
-    "the plumb import that began it, once more, with --resume"
+#define IMPORTED_RESUME "plumb import FORMAT FILES -o RUN --resume"
 
 /* Is there an import.state in D, which an import removes at its end? */
 bool imported_is_unfinished(const struct evidence *e);
 
 /* Read D/import.json into e->import, NULL where there is neither it nor an
- * import.state: what is damaged or was stopped is a loss.  ERR_MEMORY is the only failure. */
+ * import.state: what is damaged or was stopped is a loss.  ERR_MEMORY is the
+ * only failure. */
 enum status imported_read(struct evidence *e, struct err *err) MUST_CHECK;
 /* NULL is fine. */
 void imported_free(struct imported *x);

@@ -99,6 +99,16 @@ const char *essay_rival_spoils(const char *id)
     return plot_of(id)->spoils;
 }
 
+/* Of an import R15 may be two engines whose numbers differ. */
+static const char *how_of(const struct essay *y, const struct rival *r)
+{
+    if (y->e->import != NULL && strcmp(r->id, "R15") == 0)
+        return "the engine that samples and the one that trains give the same "
+               "tokens probabilities that differ by more than numerics, as "
+               "where one of them leaves tokens out";
+    return plot_of(r->id)->how;
+}
+
 /* ---- signs -------------------------------------------------------------- */
 
 /* A count under a reference of its own. */
@@ -181,7 +191,7 @@ void essay_rival_first(struct essay *y, const char *lead)
     list_beside(beside, sizeof beside, y);
     if (essay_say(y, r->id, "%s %s (%s): %s.", lead,
                   is_bug ? "one cause" : "consistent with one explanation",
-                  r->id, plot_of(r->id)->how))
+                  r->id, how_of(y, r)))
         essay_say(y, r->id, "It shows %s and none against it%s.",
                   seen(y, r).text, beside);
 }
@@ -219,7 +229,7 @@ static void tell_beside(struct essay *y, size_t i)
     relate(how, y, r);
     essay_say(y, r->id,
               "%s shows %s and says that %s; it %s%s%s, and %s would %s.",
-              r->id, seen(y, r).text, plot_of(r->id)->how, how,
+              r->id, seen(y, r).text, how_of(y, r), how,
               is_tied ? ", ranks level with " : "",
               is_tied ? y->d->rival[r->tied_with].id : "", experiment(r).text,
               y->d->rival[0].is_bug ? "tell more" : "part them");
@@ -255,8 +265,8 @@ void essay_rivals_running(struct essay *y)
         essay_advise(y,
                      "%s (%s) shows %s, %s that could not be measured and none "
                      "against it: %s; %s would tell more.",
-                     r->id, r->name, seen(y, r).text, open.text,
-                     plot_of(r->id)->how, experiment(r).text);
+                     r->id, r->name, seen(y, r).text, open.text, how_of(y, r),
+                     experiment(r).text);
         told++;
     }
     if (told == 0 && y->e->import != NULL)

@@ -159,6 +159,8 @@ void essay_unknown(struct essay *y)
 static void title(struct essay *y)
 {
     const char *text = essay_rival_title(y->d->rival[0].id);
+    if (y->e->import != NULL && strcmp(y->d->rival[0].id, "R15") == 0)
+        text = "Sampling and training give tokens other probabilities";
     if (y->d->verdict == DIAGNOSIS_INCONCLUSIVE)
         text = "The evidence does not decide";
     (void)snprintf(y->title, sizeof y->title, "%s", text);
