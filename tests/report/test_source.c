@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "diagnose/foreign.h"
 #include "eval/files.h"
 #include "report/essay_page.h"
@@ -31,9 +32,11 @@ static double rising(size_t column, size_t i)
     return 0.1 * (double)i + x[i % 8];
 }
 
+static const char *logged = "objective/scores";
+
 static void read_both(const char *members)
 {
-    static const char *const column[] = {"objective/scores", NULL};
+    const char *const column[] = {logged, NULL};
     struct essay y;
     if (members != NULL)
         foreign_import(dir, members);
@@ -85,6 +88,40 @@ static void test_told(void **state)
     assert_false(has(&essay, dir));
     assert_false(has(&page, "plumb eval"));
     assert_false(has(&essay, "plumb eval"));
+    done();
+}
+
+/* What the leads add up to comes first, the cheapest advice once, and no
+ * explanation is called contradicted that is undecided. */
+static void test_sentence(void **state)
+{
+    (void)state;
+    char members[8192];
+    snprintf(members, sizeof members,
+             "\"kl\":[{\"name\":\"objective/kl\",\"kind\":\"reference\","
+             "\"estimator\":\"k1\",\"aggregate\":\"sequence_sum\"}],%s",
+             foreign_missing);
+    logged = "objective/kl";
+    read_both(members);
+    logged = "objective/scores";
+    const char *first = strstr(buf_text(&essay), "Probably the penalty lets");
+    assert_non_null(first);
+    assert_true(first < strstr(buf_text(&essay), "This run was made by"));
+    assert_true(has(&essay, "to try: a larger KL coefficient"));
+    assert_false(has(&essay, "What would tell more at the least cost"));
+    assert_false(has(&essay, "Every explanation that was held"));
+    done();
+}
+
+/* An import that was stopped is told of. */
+static void test_unfinished(void **state)
+{
+    (void)state;
+    foreign_import(dir, NULL);
+    files_must(file_make_dir(files_path(dir, "import.state"), &err), &err);
+    read_both(NULL);
+    assert_true(has(&essay, "Its import was stopped before its end"));
+    assert_false(has(&essay, "damaged"));
     done();
 }
 
@@ -141,8 +178,9 @@ static void test_own(void **state)
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
-    const struct CMUnitTest tests[] = {CASE(test_told), CASE(test_llm),
-                                       CASE(test_escaped), CASE(test_damaged),
-                                       CASE(test_own)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_told), CASE(test_sentence), CASE(test_unfinished),
+        CASE(test_llm),  CASE(test_escaped),  CASE(test_damaged),
+        CASE(test_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
