@@ -138,5 +138,10 @@ enum status cmd_diagnose(struct options *o, struct err *err)
         return err_set(err, ERR_ARG,
                        "one project is diagnosed at a time; --import FORMAT "
                        "takes several files of another trainer");
+    if (file_exists(o->operand[0]) && !file_is_dir(o->operand[0]))
+        return err_set(err, ERR_ARG,
+                       "%s is a file and no project; another trainer's files "
+                       "are read by plumb diagnose --import auto FILE...",
+                       o->operand[0]);
     return diagnose_project(o, o->operand[0], err);
 }

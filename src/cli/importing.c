@@ -8,6 +8,8 @@
 #include "import/import.h"
 
 #define DOCUMENT_MAX ((size_t)64 << 20)
+#define FIELDS_TOLD 24
+#define SNIFF_DEPTH_MAX 8
 
 /* ---- which of the two --------------------------------------------------- */
 
@@ -142,6 +144,7 @@ enum status importing_run(struct buf *document, const struct options *o,
                               .people = {o->v.import.policy,
                                          o->v.import.reference,
                                          o->v.import.judge_kind},
+                              .skip_bad = (size_t)o->v.data.dataset.skip_bad,
                               .is_resumed = o->v.common.resume,
                               .is_overwriting = o->v.common.overwrite};
     struct options texts = {.n_given = 0}; // owns the parts of --map
@@ -201,30 +204,97 @@ static enum status tell(struct buf *out, const struct buf *document,
     return buf_status(out, err);
 }
 
+/* A text of a file's, whatever it holds, for a terminal. */
+static void put_plain(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        buf_putc(out, (char)(c < 32 || c == 127 ? '?' : c));
+    }
+}
+
+/* What a file looks like; of one that is like nothing, what could be done. */
+static void put_looks(struct buf *out, const struct json *doc, const char *path)
+{
+    const char *format = json_text(json_get(doc, "format"), NULL);
+    const char *by_map = json_text(json_get(doc, "map_with"), NULL);
+    const struct json *fields = json_get(doc, "fields");
+    put_plain(out, path);
+    buf_printf(out, ": %s%s%s (confidence %.2f)\n",
+               format != NULL ? format : "no format that is known",
+               format != NULL ? ", " : "", json_text(json_get(doc, "kind"), ""),
+               json_number(json_get(doc, "confidence"), 0));
+    if (by_map == NULL)
+        return;
+    buf_puts(out, "  its fields:");
+    for (size_t i = 0; i < json_size(fields) && i < FIELDS_TOLD; i++) {
+        buf_puts(out, i > 0 ? ", " : " ");
+        put_plain(out, json_text(json_at(fields, i), ""));
+    }
+    buf_printf(out,
+               "%s\n  a row for each response? name them: plumb import %s ",
+               json_size(fields) > FIELDS_TOLD ? ", ..." : "", by_map);
+    put_plain(out, path);
+    buf_puts(out, " --map prompt=FIELD --map response=FIELD "
+                  "--map score=FIELD -o RUN\n");
+}
+
+static enum status sniff_file(struct buf *out, const char *path, bool is_json,
+                              struct err *err)
+{
+    struct json *doc;
+    size_t before = out->len;
+    TRY(import_sniff(out, path, err));
+    if (is_json)
+        return OK;
+    TRY(json_parse(&doc, out->data + before, out->len - before, path, err));
+    out->len = before;
+    put_looks(out, doc, path);
+    json_free(doc);
+    return OK;
+}
+
+/* A folder's files one by one; what cannot be read there is told. */
+static enum status sniff_path(struct buf *out, const char *path, bool is_json,
+                              unsigned depth, struct err *err)
+{
+    struct file_list list = {.n = 0};
+    char inner[FILE_PATH_MAX];
+    enum status status = OK;
+    if (!file_is_dir(path))
+        return sniff_file(out, path, is_json, err);
+    if (depth == SNIFF_DEPTH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: folders deeper than %d", path,
+                       SNIFF_DEPTH_MAX);
+    TRY(file_list(&list, path, err));
+    for (size_t i = 0; i < list.n; i++) {
+        struct err why = {OK, ""};
+        if (list.name[i][0] == '.')
+            continue;
+        TRY_DONE(file_join(inner, path, list.name[i], err));
+        status = sniff_path(out, inner, is_json, depth + 1, &why);
+        if (status == ERR_FORMAT && !is_json) {
+            put_plain(out, why.text);
+            buf_putc(out, '\n');
+        }
+        if (status != OK && status != ERR_FORMAT) {
+            *err = why;
+            goto done;
+        }
+        status = OK;
+    }
+done:
+    file_list_free(&list);
+    return status;
+}
+
 static enum status sniff_all(const struct options *o, struct err *err)
 {
     struct buf out;
     enum status status = OK;
     buf_init(&out, DOCUMENT_MAX);
-    for (size_t i = 0; i < o->n_operands && status == OK; i++) {
-        struct json *doc = NULL;
-        size_t before = out.len;
-        status = import_sniff(&out, o->operand[i], err);
-        if (status != OK || o->v.common.json)
-            continue;
-        status = json_parse(&doc, out.data + before, out.len - before,
-                            o->operand[i], err);
-        if (status != OK)
-            continue;
-        const char *format = json_text(json_get(doc, "format"), NULL);
-        out.len = before;
-        buf_printf(&out, "%s: %s%s%s (confidence %.2f)\n", o->operand[i],
-                   format != NULL ? format : "no format that is known",
-                   format != NULL ? ", " : "",
-                   json_text(json_get(doc, "kind"), ""),
-                   json_number(json_get(doc, "confidence"), 0));
-        json_free(doc);
-    }
+    for (size_t i = 0; i < o->n_operands && status == OK; i++)
+        status = sniff_path(&out, o->operand[i], o->v.common.json, 0, err);
     if (status == OK)
         status = buf_status(&out, err);
     if (status == OK)

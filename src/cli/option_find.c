@@ -69,6 +69,7 @@ static const struct {
     {FOR_PPO | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE | FOR_SCORE,
      "outside."},
     {FOR_DIAGNOSE, "import."},
+    {FOR_DIAGNOSE, "data."},
 };
 
 bool options_is_own(const struct option *row, unsigned command)

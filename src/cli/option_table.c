@@ -164,7 +164,7 @@ static const struct option first[] = {
     /* how data files are read */
     INT("data.skip_bad", data.dataset.skip_bad, "0", 0, MANY,
         "bad records that are skipped, each with a warning; one more stops",
-        FOR_READING, RECORDED),
+        FOR_READING | FOR_DIAGNOSE, RECORDED),
     CHOICE("data.too_long", data.too_long, "refuse", "refuse|skip|truncate",
            "records longer than the limit: an error; left out and counted; "
            "without their oldest turns, then cut at the end",

@@ -213,32 +213,63 @@ static enum status gather_lines(const char *out, const char *folder,
     return c.n == 0 ? file_remove(path, err) : OK;
 }
 
-/* Replies: a line is "MARK{json}" (sink_judged.c), and of lines of one mark the
- * first counts. */
+/* Replies: a line is "MARKSTEP{json}" (sink_judged.c).  Of lines of one mark
+ * the first counts, of the policy's steps the last. */
 struct replying {
     struct file_writer out;
     struct seen seen;
-    size_t repeated;
+    size_t repeated, earlier;
+    unsigned long last; // step and 1; 0: none says it
 };
+
+enum {
+    MARK = 16,
+    REPLY_HEAD = MARK + 8
+};
+
+static enum status read_head(uint64_t *mark, unsigned long *step,
+                             const char *text, size_t len, struct err *err)
+{
+    char head[MARK + 1], number[REPLY_HEAD - MARK + 1];
+    if (len <= REPLY_HEAD)
+        return err_set(err, ERR_FORMAT, "import.state: a reply's line");
+    memcpy(head, text, MARK);
+    memcpy(number, text + MARK, REPLY_HEAD - MARK);
+    head[MARK] = number[REPLY_HEAD - MARK] = '\0';
+    *mark = strtoull(head, NULL, 16);
+    *step = strtoul(number, NULL, 16);
+    return OK;
+}
+
+static enum status find_last(void *ctx, const char *text, size_t len,
+                             struct err *err)
+{
+    struct replying *c = ctx;
+    uint64_t mark;
+    unsigned long step;
+    TRY(read_head(&mark, &step, text, len, err));
+    c->last = step > c->last ? step : c->last;
+    return OK;
+}
 
 static enum status copy_reply(void *ctx, const char *text, size_t len,
                               struct err *err)
 {
     struct replying *c = ctx;
-    char mark[17], *end;
+    uint64_t key;
+    unsigned long step;
     uint32_t *number;
     bool is_new = true;
-    if (len < sizeof mark)
-        return err_set(err, ERR_FORMAT, "import.state: a reply's line");
-    memcpy(mark, text, 16);
-    mark[16] = '\0';
-    uint64_t key = strtoull(mark, &end, 16);
+    TRY(read_head(&key, &step, text, len, err));
+    c->earlier += step != 0 && step < c->last;
+    if (step != 0 && step < c->last)
+        return OK;
     if (key != 0)
         TRY(seen_at(&number, &c->seen, key, &is_new, err));
     c->repeated += !is_new;
     if (!is_new)
         return OK;
-    TRY(file_put(&c->out, text + 16, len - 16, err));
+    TRY(file_put(&c->out, text + REPLY_HEAD, len - REPLY_HEAD, err));
     return file_put(&c->out, "\n", 1, err);
 }
 
@@ -253,11 +284,17 @@ static enum status gather_replies(struct notes *notes, const char *out,
     TRY(file_remove(path, err));
     if (!any_has(state, list, "replies"))
         return OK;
+    TRY(walk(state, list, "replies", find_last, &c, err));
     TRY(file_make_dir(dir, err));
     TRY(file_create(&c.out, path, err));
     enum status status = file_finish(
         &c.out, walk(state, list, "replies", copy_reply, &c, err), err);
     seen_free(&c.seen);
+    if (status == OK && c.earlier > 0)
+        status = notes_warn(notes, "replies_of_earlier_steps", c.earlier, err,
+                            "held-out replies of steps before %lu are left "
+                            "out: the policy is that of its last step",
+                            c.last - 1);
     if (status != OK || c.repeated == 0)
         return status;
     return notes_warn(notes, "replies_repeated", c.repeated, err,

@@ -17,7 +17,9 @@
 #define STATE "import.state"
 #define DOCUMENT "import.json"
 #define DEPTH_MAX 8
+#define UNMAPPED "unmapped:" // warnings of fields that --map names
 #define DONE_MAX ((size_t)64 << 20)
+#define FIELDS_TOLD 24
 #define HEAD_MAX ((size_t)1 << 16)
 
 /* A file to be read, and whether the user named it or its folder. */
@@ -165,6 +167,22 @@ static enum status name_file(enum status status, const char *path,
     return status;
 }
 
+/* Fields that the user mapped and no row of the file had. */
+static enum status note_unmapped(struct reader *r, struct err *err)
+{
+    char id[96];
+    for (size_t i = 0; i < r->n_maps; i++) {
+        if (((r->unmapped & ~r->mapped) >> i & 1) == 0)
+            continue;
+        (void)snprintf(id, sizeof id, UNMAPPED "%.80s", r->map[i].from);
+        TRY(notes_warn(&r->sink->notes, id, 1, err,
+                       "files in which no row has the field \"%.80s\" of "
+                       "--map %.40s=%.80s, among them %.200s",
+                       r->map[i].from, r->map[i].to, r->map[i].from, r->path));
+    }
+    return OK;
+}
+
 static enum status read_with(const struct importing *m, size_t i,
                              const struct format *f, struct err *err)
 {
@@ -182,9 +200,12 @@ static enum status read_with(const struct importing *m, size_t i,
     r.map = m->c->map;
     r.n_maps = m->c->n_maps;
     r.people = &m->c->people;
+    r.skip_bad = m->c->skip_bad;
     r.context = m->context;
     if (status == OK)
         status = name_file(f->read(&r, err), r.path, err);
+    if (status == OK)
+        status = note_unmapped(&r, err);
     if (status == OK)
         status = write_head(&head, m->source[i].path, f, err);
     if (status == OK)
@@ -391,6 +412,65 @@ static enum status judge_lengths(struct notes *n, struct err *err)
                       "they are not to be compared");
 }
 
+/* Files of different trainers are hardly of one run. */
+static enum status judge_trainers(struct importing *m, struct err *err)
+{
+    const struct json *other = NULL;
+    const char *first = NULL, *last = NULL;
+    for (size_t i = 0; i < m->n && other == NULL; i++) {
+        const struct json *source = json_get(m->source[i].done, "source");
+        const char *trainer = json_text(json_get(source, "trainer"), "");
+        if (trainer[0] != '\0' && strcmp(trainer, m->trainer) == 0)
+            first = first != NULL ? first : m->source[i].path;
+        else if (trainer[0] != '\0')
+            other = source, last = trainer;
+    }
+    if (other == NULL || first == NULL)
+        return OK;
+    return notes_warn(&m->notes, "trainers_mixed", 1, err,
+                      "files of different trainers were put together, %.40s "
+                      "(%.200s) and %.40s (%.200s): a project is one run",
+                      m->trainer, first, last,
+                      json_text(json_get(other, "path"), ""));
+}
+
+static bool has_field(const struct notes *n, const char *from)
+{
+    for (size_t i = 0; i < n->field_key.n; i++)
+        if (strcmp(n->field[i].from, from) == 0)
+            return true;
+    return false;
+}
+
+/* A field that the user mapped must be in some row of those that were asked. */
+static enum status check_mapped(struct importing *m, struct err *err)
+{
+    const struct notes *n = &m->notes;
+    const struct import_map *lost = NULL;
+    char id[96];
+    for (size_t k = 0; k < m->c->n_maps && lost == NULL; k++) {
+        (void)snprintf(id, sizeof id, UNMAPPED "%.80s", m->c->map[k].from);
+        for (size_t i = 0; i < n->warnings.n; i++)
+            if (strcmp(n->warnings.text[i].id, id) == 0 &&
+                !has_field(n, m->c->map[k].from))
+                lost = &m->c->map[k];
+    }
+    if (lost == NULL)
+        return OK;
+    struct buf list;
+    buf_init(&list, HEAD_MAX);
+    for (size_t i = 0; i < n->field_key.n && i < FIELDS_TOLD; i++)
+        buf_printf(&list, "%s%.40s", i > 0 ? ", " : "", n->field[i].from);
+    (void)err_set(err, ERR_ARG,
+                  "--map %.40s=%.80s: no row has a field \"%.80s\"; there are "
+                  "%s%s",
+                  lost->to, lost->from, lost->from, buf_text(&list),
+                  n->field_key.n > FIELDS_TOLD ? " and more" : "");
+    buf_free(&list);
+    TRY(clear(m->c->out, NULL));
+    return ERR_ARG;
+}
+
 /* An import that came to nothing is no project: it is taken away again. */
 static enum status check_evidence(struct importing *m, struct err *err)
 {
@@ -445,7 +525,9 @@ static enum status import_all(struct buf *document, struct importing *m,
                        m->c->path[0], m->c->format);
     find_trainer(m);
     TRY(gather_project(&m->notes, m->c->out, m->state, m->context, err));
+    TRY(check_mapped(m, err));
     TRY(check_evidence(m, err));
+    TRY(judge_trainers(m, err));
     TRY(judge_lengths(&m->notes, err));
     TRY(write_document(document, m, err));
     return file_remove(m->state, err);
@@ -496,41 +578,4 @@ enum status import_run(struct buf *document, const struct import_config *c,
     if (is_first)
         run_unlock(lock);
     return status;
-}
-
-/* ---- what a file is ----------------------------------------------------- */
-
-static void write_fields(struct json_writer *w, const struct head *h)
-{
-    json_put_key(w, "fields");
-    json_open(w, '[');
-    if (h->n_rows > 0 && h->row[0].kind == VALUE_OBJECT)
-        for (const struct value *v = h->row[0].first; v != NULL; v = v->next)
-            json_put_text(w, v->key);
-    for (size_t i = 0; i < h->n_columns; i++)
-        json_put_text(w, h->column[i]);
-    json_close(w, ']');
-}
-
-enum status import_sniff(struct buf *out, const char *path, struct err *err)
-{
-    struct head h;
-    struct json_writer w;
-    double sure;
-    TRY(sniff_open(&h, path, err));
-    const struct format *f = formats_best(&sure, NULL, &h);
-    json_writer_init(&w, out, false);
-    json_open(&w, '{');
-    json_field_text(&w, "format", f != NULL ? f->name : NULL);
-    json_field_text(&w, "kind", f != NULL ? f->kind : NULL);
-    json_field_number(&w, "confidence", sure);
-    json_field_int(&w, "rows_sampled",
-                   (int64_t)(h.n_rows > 0    ? h.n_rows
-                             : h.n_lines > 1 ? h.n_lines - 1
-                                             : 0));
-    write_fields(&w, &h);
-    json_close(&w, '}');
-    buf_putc(out, '\n');
-    sniff_close(&h);
-    return buf_status(out, err);
 }

@@ -64,6 +64,7 @@ struct import_config {
     struct import_map map[IMPORT_MAPS_MAX];
     size_t n_maps;
     struct import_people people;
+    size_t skip_bad; // rows of a file that may be left out, each noted
     bool is_resumed;
     bool is_overwriting; // an import that is there goes
 };
@@ -82,8 +83,9 @@ enum status import_run(struct buf *document, const struct import_config *c,
                        struct err *err) MUST_CHECK;
 
 /*
- * What a file is: {"format","kind","confidence","rows_sampled","fields"} as one
- * line of JSON, appended; "format" is null where no format fits.
+ * What a file is: {"format","kind","confidence","rows_sampled","fields",
+ * "map_with"} as one line of JSON, appended; "format" is null where no format
+ * fits, and "map_with" then the one that reads it by --map, or null.
  */
 enum status import_sniff(struct buf *out, const char *path,
                          struct err *err) MUST_CHECK;

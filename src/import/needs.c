@@ -46,6 +46,7 @@ static const struct need {
      "plumb label: a blind spot-check of policy and reference"},
 };
 
+#define TRL_PPO "trl ppo"
 #define N(a) (sizeof(a) / sizeof *(a))
 
 /* The exact flag of a trainer, as its own source reads it; where that has none
@@ -59,8 +60,28 @@ static const struct way {
     {"verl", "scores", "trainer.rollout_data_dir=DIR", NULL},
     {"verl", "lengths", "trainer.logger='[\"console\",\"file\"]'", NULL},
     {"verl", "heldout", "trainer.validation_data_dir=DIR", NULL},
+    {"verl", "settings", NULL,
+     "plumb import reads .hydra/config.yaml of the run's outputs beside the "
+     "rest"},
     {"verl", "reference",
      "trainer.val_before_train=True trainer.validation_data_dir=DIR", NULL},
+    /* PPO writes no completion and no length to a file, whatever is set; the
+     * table of samples goes to trackers only */
+    {TRL_PPO, "metrics", "--logging_steps 1 --save_strategy steps", NULL},
+    {TRL_PPO, "kl", "--logging_steps 1 --save_strategy steps", NULL},
+    {TRL_PPO, "texts", NULL,
+     "TRL's PPO writes none to a file: export its table of samples (query, "
+     "model response, score) from Weights & Biases or Comet, and plumb import "
+     "trl it"},
+    {TRL_PPO, "scores", NULL,
+     "TRL's PPO writes none to a file: they are in the table of samples that "
+     "Weights & Biases or Comet has"},
+    {TRL_PPO, "lengths", NULL,
+     "TRL's PPO logs none: write those of the responses beside them, and "
+     "--map n_tokens=FIELD"},
+    {TRL_PPO, "finish", NULL,
+     "val/num_eos_tokens is all that TRL's PPO logs: compare it with the "
+     "responses of a batch"},
     {"trl", "metrics", "--logging_steps 1 --save_strategy steps", NULL},
     /* GRPO loads no reference where it is 0, as it is by default */
     {"trl", "kl", "--beta 0.001", NULL},
@@ -119,6 +140,17 @@ static const struct way {
      "the event files that it always writes: runs/{exp_name}__{seed}__{time}"},
 };
 
+/* TRL's trainers log different things, and can be asked for different ones. */
+static const char *variant_of(const struct notes *n, const char *trainer)
+{
+    for (size_t i = 0; i < n->field_key.n && strcmp(trainer, "trl") == 0; i++)
+        if (strcmp(n->field[i].from, "objective/rlhf_reward") == 0 ||
+            strcmp(n->field[i].from, "objective/scores") == 0 ||
+            strcmp(n->field[i].from, "val/num_eos_tokens") == 0)
+            return TRL_PPO;
+    return trainer;
+}
+
 static const struct way *way_of(const char *trainer, const char *id)
 {
     for (size_t i = 0; i < N(ways); i++)
@@ -131,11 +163,12 @@ static const struct way *way_of(const char *trainer, const char *id)
 void needs_write(struct json_writer *w, const struct notes *n,
                  const char *trainer)
 {
+    const char *variant = variant_of(n, trainer);
     json_put_key(w, "missing");
     json_open(w, '[');
     for (size_t i = 0; i < N(needs); i++) {
         const struct need *x = &needs[i];
-        const struct way *way = way_of(trainer, x->id);
+        const struct way *way = way_of(variant, x->id);
         const char *flag = way != NULL ? way->flag : NULL;
         const char *note = way != NULL ? way->note : x->note;
         if ((n->has & x->any) != 0)

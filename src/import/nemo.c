@@ -103,7 +103,8 @@ static enum status take_val(struct reader *r, void *ctx, const struct value *v,
     sink_reply_init(&reply);
     /* What is validated before the first step (grpo.val_at_start) is the model
      * that training began with. */
-    reply.is_policy = reader_number(r->name, "step") != 0;
+    reply.step = reader_number(r->name, "step");
+    reply.is_policy = reply.step != 0;
     TRY(reader_text(&reply.response, r, value_only(value_get(v, "content")),
                     err));
     TRY(reader_text(&reply.prompt_id, r, value_only(value_get(v, "idx")), err));

@@ -39,6 +39,8 @@ static const struct quantity table[] = {
     PLAIN("trl", "objective/scores", "objective/scores", "score",
           "after the penalty for a missing EOS"),
     PLAIN("trl", "ppo/mean_scores", "objective/scores", "score", NULL),
+    PLAIN("trl", "val/num_eos_tokens", NULL, "EOS tokens",
+          "in the step's responses; fewer of them: answers no longer end"),
     PLAIN("trl", "objective/kl_coef", "kl/beta", "score/nat", NULL),
     PLAIN("trl", "policy/clipfrac_avg", "policy/clipfrac_avg",
           "share of tokens", NULL),
@@ -285,6 +287,10 @@ const char *quantities_setting(const char *trainer, const char *key)
 
 /* ---- what known versions get wrong -------------------------------------- */
 
+/* A mean that cannot be below 0 is so now and then where it is near 0, as in a
+ * run's first steps: one value in ten is another thing. */
+#define NEGATIVE_ONE_IN 10
+
 enum when {
     ALWAYS,
     NEGATIVE,
@@ -297,7 +303,7 @@ static const struct {
     const char *id, *text;
 } traps[] = {
     {"trl", "objective/entropy", NEGATIVE, "trl_entropy_of_pads",
-     "objective/entropy is negative: TRL's PPO before #6121 adds -1 to it for "
+     "objective/entropy are negative: TRL's PPO before #6121 adds -1 to it for "
      "every pad token, so short answers make it sink; it says nothing of the "
      "policy (#2022, #2281, #2496)"},
     {"trl", "policy/approxkl_avg", ALWAYS, "trl_unmasked_diagnostics",
@@ -305,7 +311,8 @@ static const struct {
      "means over pads too where #6809 is not fixed: they shrink when answers "
      "get shorter"},
     {"trl", "objective/kl", NEGATIVE, "trl_negative_kl",
-     "objective/kl is negative: over many sequences k1 to the reference cannot "
+     "objective/kl are negative: over many sequences k1 to the reference "
+     "cannot "
      "be, unless the answers were not drawn from the policy it is computed "
      "with; top_k, top_p, temperature or min_length of generation differ from "
      "those of the log-probabilities (TRL #925, #1002)"},
@@ -324,16 +331,24 @@ static const struct {
 };
 
 enum status quantities_judge(struct notes *n, const char *trainer,
-                             const char *name, double low, double high,
-                             size_t not_finite, struct err *err)
+                             const char *name, const struct quantity_range *x,
+                             struct err *err)
 {
     for (size_t i = 0; i < N(traps); i++) {
-        bool is_so = traps[i].when == ALWAYS ||
-                     (traps[i].when == NEGATIVE && low < 0) ||
-                     (traps[i].when == NOT_FINITE_OR_HUGE &&
-                      (not_finite > 0 || high > 1e4));
-        if (is_so && strcmp(traps[i].trainer, trainer) == 0 &&
-            strcmp(traps[i].name, name) == 0)
+        bool is_so =
+            traps[i].when == ALWAYS ||
+            (traps[i].when == NEGATIVE &&
+             x->negative * NEGATIVE_ONE_IN >= x->n && x->negative > 0) ||
+            (traps[i].when == NOT_FINITE_OR_HUGE &&
+             (x->not_finite > 0 || x->high > 1e4));
+        if (!is_so || strcmp(traps[i].trainer, trainer) != 0 ||
+            strcmp(traps[i].name, name) != 0)
+            continue;
+        if (traps[i].when == NEGATIVE)
+            TRY(notes_warn(n, traps[i].id, x->negative, err,
+                           "%zu of %zu values of %s", x->negative, x->n,
+                           traps[i].text));
+        else
             TRY(notes_warn(n, traps[i].id, 1, err, "%s", traps[i].text));
     }
     return OK;

@@ -32,10 +32,16 @@ enum status quantities_note_kl(struct notes *n, const struct quantity *q,
 /* Our key for a trainer's setting where they mean the same, or NULL. */
 const char *quantities_setting(const char *trainer, const char *key);
 
-/* Warn where the values of a metric show what known versions get wrong: its
- * lowest and highest finite value, and how many were not finite. */
+/* The values of a metric: how many there are, how many of them were not finite
+ * and how many below 0, and the highest finite one. */
+struct quantity_range {
+    size_t n, not_finite, negative;
+    double high;
+};
+
+/* Warn where they show what known versions get wrong. */
 enum status quantities_judge(struct notes *n, const char *trainer,
-                             const char *name, double low, double high,
-                             size_t not_finite, struct err *err) MUST_CHECK;
+                             const char *name, const struct quantity_range *x,
+                             struct err *err) MUST_CHECK;
 
 #endif

@@ -24,6 +24,7 @@ struct walking {
     reader_row_fn fn;
     void *ctx;
     size_t n;
+    enum jsonl_end end;
 };
 
 /* Somebody may want the work stopped; asked now and then. */
@@ -34,6 +35,35 @@ static enum status check_stop(const struct reader *r, size_t n, struct err *err)
     return OK;
 }
 
+enum status reader_bad(struct reader *r, enum status status, size_t line,
+                       struct err *err)
+{
+    if (status != ERR_FORMAT && status != ERR_MISMATCH)
+        return status;
+    struct err why = err != NULL ? *err : (struct err){status, ""};
+    if (r->n_bad >= r->skip_bad) {
+        if (r->skip_bad > 0)
+            (void)err_set(err, status, "%.400s (%zu bad rows before it)",
+                          why.text, r->n_bad);
+        return status;
+    }
+    r->n_bad++;
+    TRY(notes_warn(&r->sink->notes, "rows_bad", 1, err,
+                   "rows that cannot be read are left out, as --skip-bad says; "
+                   "the first: %.200s:%zu: %.200s",
+                   r->path, line, why.text));
+    return sink_skip(r->sink, "it cannot be read (--skip-bad)", err);
+}
+
+enum status reader_cut(struct reader *r, size_t line, struct err *err)
+{
+    TRY(notes_warn(&r->sink->notes, "line_cut", 1, err,
+                   "the file ends within a row, as where a trainer was killed; "
+                   "that row is left out: %.300s:%zu",
+                   r->path, line));
+    return sink_skip(r->sink, "the file ends within it", err);
+}
+
 static enum status take_row(void *ctx, const char *text, size_t len,
                             size_t line, struct err *err)
 {
@@ -41,15 +71,19 @@ static enum status take_row(void *ctx, const char *text, size_t len,
     struct value row;
     TRY(check_stop(w->r, w->n++, err));
     arena_reset(&w->r->arena);
-    TRY(value_parse(&row, &w->r->arena, text, len, err));
-    return w->fn(w->r, w->ctx, &row, line, err);
+    enum status status = value_parse(&row, &w->r->arena, text, len, err);
+    if (status == ERR_FORMAT && w->end != JSONL_WHOLE && w->n > 1)
+        return reader_cut(w->r, line, err);
+    if (status == OK)
+        status = w->fn(w->r, w->ctx, &row, line, err);
+    return reader_bad(w->r, status, line, err);
 }
 
 enum status reader_rows(struct reader *r, reader_row_fn fn, void *ctx,
                         struct err *err)
 {
     struct walking w = {.r = r, .fn = fn, .ctx = ctx};
-    return jsonl_read_text(r->path, IMPORT_LINE_MAX, take_row, &w, err);
+    return jsonl_read_text(r->path, IMPORT_LINE_MAX, take_row, &w.end, &w, err);
 }
 
 enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,
@@ -71,7 +105,8 @@ enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,
             len--;
         buf_append(&r->text, text, len);
         TRY_DONE(buf_status(&r->text, err));
-        status = fn(r, ctx, buf_text(&r->text), l.number, err);
+        status = reader_bad(r, fn(r, ctx, buf_text(&r->text), l.number, err),
+                            l.number, err);
         if (status != OK) {
             (void)err_context(err, "%s:%zu", r->path, l.number);
             break;

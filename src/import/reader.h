@@ -28,6 +28,9 @@ struct reader {
     const struct import_people *people; // or NULL
     struct arena arena;                 // of the row at hand
     struct buf text;                    // scratch
+    size_t skip_bad, n_bad; // rows that cannot be read: allowed, so far
+    uint64_t unmapped;      // bits of `map`: rows were asked, none had it
+    uint64_t mapped;        // the same: some had it
     const struct context *context;
 };
 
@@ -41,7 +44,9 @@ typedef enum status (*reader_line_fn)(struct reader *r, void *ctx,
 void reader_init(struct reader *r, const char *path);
 void reader_free(struct reader *r);
 
-/* The rows of JSON Lines or of one JSON array.  A row lasts until the next. */
+/* The rows of JSON Lines or of one JSON array.  A row lasts until the next.  A
+ * last one within which the file ends is left out and noted (reader_cut());
+ * of others that cannot be read, skip_bad are. */
 enum status reader_rows(struct reader *r, reader_row_fn fn, void *ctx,
                         struct err *err) MUST_CHECK;
 
@@ -58,6 +63,15 @@ enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,
  * reset; at most IMPORT_LINE_MAX bytes. */
 enum status reader_document(struct value *out, struct reader *r,
                             struct err *err) MUST_CHECK;
+
+/* What to do about a row that could not be read: `status` itself, or OK where
+ * it is left out and noted. */
+enum status reader_bad(struct reader *r, enum status status, size_t line,
+                       struct err *err) MUST_CHECK;
+
+/* Note a row within which the file ends. */
+enum status reader_cut(struct reader *r, size_t line,
+                       struct err *err) MUST_CHECK;
 
 /* The source field that a user mapped to ours, or NULL. */
 const char *reader_mapped(const struct reader *r, const char *to);

@@ -14,7 +14,8 @@ struct table {
     void *ctx;
     struct value *member; // [n]
     char **name;
-    size_t n;
+    size_t n, rows;
+    size_t short_line; // of a row with too few fields; 0: none
 };
 
 /* A field is a text, and nothing where it is empty; what is asked for as a
@@ -58,11 +59,28 @@ static enum status take_csv(void *ctx, const struct csv_row *row,
                             struct err *err)
 {
     struct table *t = ctx;
+    size_t line = row->line;
+    enum status status = OK;
     if (t->n == 0)
         return take_names(t, row, err);
-    enum status status = take_fields(t, row, err);
+    /* A row of too few fields was no last one that was cut. */
+    if (t->short_line > 0) {
+        size_t at = t->short_line;
+        t->short_line = 0;
+        status =
+            err_set(err, ERR_FORMAT, "fewer fields than the %zu columns", t->n);
+        status = reader_bad(t->r, status, at, err);
+        line = status != OK ? at : line;
+    }
+    if (status == OK && row->n < t->n && t->rows > 0) {
+        t->short_line = line;
+        return OK;
+    }
+    if (status == OK)
+        status = reader_bad(t->r, take_fields(t, row, err), line, err);
+    t->rows++;
     if (status != OK)
-        (void)err_context(err, "%s:%zu", t->r->path, row->line);
+        (void)err_context(err, "%s:%zu", t->r->path, line);
     return status;
 }
 
@@ -75,6 +93,8 @@ enum status reader_table(struct reader *r, reader_row_fn fn, void *ctx,
     char separator = h.separator != 0 ? h.separator : ',';
     sniff_close(&h);
     enum status status = csv_read(r->path, separator, take_csv, &t, err);
+    if (status == OK && t.short_line > 0)
+        status = reader_cut(r, t.short_line, err);
     for (size_t i = 0; i < t.n; i++)
         mem_free(t.name[i]);
     mem_free(t.name);

@@ -17,6 +17,10 @@ enum status generic_read_csv(struct reader *r, struct err *err) MUST_CHECK;
 /* verl.c */
 double verl_sniff_rollouts(const struct head *h);
 enum status verl_read_rollouts(struct reader *r, struct err *err) MUST_CHECK;
+double verl_sniff_validation(const struct head *h);
+enum status verl_read_validation(struct reader *r, struct err *err) MUST_CHECK;
+double verl_sniff_config(const struct head *h);
+enum status verl_read_config(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_logger(const struct head *h);
 enum status verl_read_logger(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_console(const struct head *h);

@@ -118,8 +118,9 @@ static void take_finish(enum import_finish *out, const struct value *v)
     static const char *const cut[] = {"length", "max_tokens", "max_length",
                                       "truncated", "LENGTH"};
     const char *text = value_text(v);
-    if (v->kind == VALUE_BOOL)
-        *out = v->number != 0 ? FINISH_EOS : FINISH_LENGTH;
+    double x = v->number;
+    if (v->kind == VALUE_BOOL || (text != NULL && value_text_bool(&x, text)))
+        *out = x != 0 ? FINISH_EOS : FINISH_LENGTH;
     else if (text != NULL &&
              is_among(text, ended, sizeof ended / sizeof *ended))
         *out = FINISH_EOS;
@@ -250,8 +251,8 @@ static enum status apply_single(struct mapping *m, enum target to,
         take_finish(&out->finish, v);
         return OK;
     case TO_TRUNCATED:
-        if (v->kind == VALUE_BOOL || v->kind == VALUE_NUMBER)
-            out->finish = v->number != 0 ? FINISH_LENGTH : FINISH_EOS;
+        if (isfinite(value_number(v)))
+            out->finish = value_number(v) != 0 ? FINISH_LENGTH : FINISH_EOS;
         return OK;
     default:
         return OK;
@@ -295,7 +296,10 @@ static enum status apply_user(struct mapping *m, const struct value *row,
         const struct rule rule = {map->from, target_of(map->to), NULL,
                                   "as --map says"};
         const struct value *v = value_path(row, map->from);
+        const uint64_t bit = UINT64_C(1) << i; // IMPORT_MAPS_MAX is 64
         m->given |= UINT64_C(1) << rule.to;
+        if (rule.to != TO_NOTHING)
+            *(v != NULL ? &m->r->mapped : &m->r->unmapped) |= bit;
         if (v != NULL && rule.to != TO_NOTHING)
             TRY(apply(m, &rule, map->from, v, err));
     }

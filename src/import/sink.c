@@ -14,8 +14,7 @@
 #define TEXT_MAX ((size_t)512 << 20)
 
 struct sink_series {
-    double low, high;
-    size_t n, not_finite;
+    struct quantity_range range;
     int64_t last;
     size_t back; // steps that were not after the one before
 };
@@ -121,8 +120,8 @@ static enum status judge_series(struct sink *s, struct err *err)
     for (size_t i = 0; i < s->series_name.n; i++) {
         const struct sink_series *x = &s->series[i];
         const char *name = s->series_name.text[i];
-        if (x->not_finite > 0)
-            TRY(notes_warn(&s->notes, "not_finite", x->not_finite, err,
+        if (x->range.not_finite > 0)
+            TRY(notes_warn(&s->notes, "not_finite", x->range.not_finite, err,
                            "values that are no finite number, among them of "
                            "%.200s",
                            name));
@@ -130,8 +129,7 @@ static enum status judge_series(struct sink *s, struct err *err)
             TRY(notes_warn(&s->notes, "steps_repeated", x->back, err,
                            "steps come again or go back, as after a resumed "
                            "run; of each the later value counts"));
-        TRY(quantities_judge(&s->notes, s->trainer, name, x->low, x->high,
-                             x->not_finite, err));
+        TRY(quantities_judge(&s->notes, s->trainer, name, &x->range, err));
     }
     return OK;
 }
@@ -325,8 +323,7 @@ static enum status find_series(struct sink_series **out, struct sink *s,
             names_cut(&s->series_name, before);
             return status;
         }
-        s->series[index] = (struct sink_series){.low = (double)INFINITY,
-                                                .high = -(double)INFINITY,
+        s->series[index] = (struct sink_series){.range.high = -(double)INFINITY,
                                                 .last = INT64_MIN};
     }
     *out = &s->series[index];
@@ -351,15 +348,15 @@ enum status sink_put_metric(struct sink *s, int64_t step, const char *name,
     if (q != NULL && q->kind != NULL)
         TRY(quantities_note_kl(&s->notes, q, to, err));
     TRY(find_series(&x, s, name, err));
-    x->n++;
+    x->range.n++;
     x->back += step <= x->last;
     x->last = step;
     if (!isfinite(value)) {
-        x->not_finite++;
+        x->range.not_finite++;
         return OK;
     }
-    x->low = fmin(x->low, value);
-    x->high = fmax(x->high, value);
+    x->range.negative += value < 0;
+    x->range.high = fmax(x->range.high, value);
     s->notes.has |= HAS_METRICS;
     if (strcmp(to, "response/length") == 0)
         s->notes.has |= HAS_MEAN_LENGTH;

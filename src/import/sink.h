@@ -64,8 +64,9 @@ void sink_row_init(struct import_row *row);
 struct import_reply {
     bool is_policy;
     const char *prompt_id, *prompt, *response; // as above
-    int64_t sample;                            // -1: 0
-    double score, gold, weak_gold;             // NaN
+    int64_t step;   // of the policy: its last one counts; -1: not said
+    int64_t sample; // -1: 0
+    double score, gold, weak_gold; // NaN
     enum import_finish finish;
     int64_t n_tokens;
     double kl_sequence;

@@ -10,7 +10,8 @@
 
 void sink_reply_init(struct import_reply *reply)
 {
-    *reply = (struct import_reply){.sample = -1,
+    *reply = (struct import_reply){.step = -1,
+                                   .sample = -1,
                                    .n_tokens = -1,
                                    .score = (double)NAN,
                                    .gold = (double)NAN,
@@ -49,7 +50,7 @@ static void put_extra(struct json_writer *w, const char *extra)
 }
 
 /* The mark that a line of replies begins with: of two lines of one mark the
- * second is a copy; 0 is none. */
+ * second is a copy; 0 is none.  Behind it the step and 1, or 0. */
 static void put_mark(struct sink *s, const struct import_reply *r,
                      const char *id)
 {
@@ -59,7 +60,9 @@ static void put_mark(struct sink *s, const struct import_reply *r,
     const char *const text[] = {id, r->is_policy ? "policy" : "reference",
                                 sample, r->response != NULL ? r->response : ""};
     uint64_t key = r->is_once ? seen_key(text, 4) | 1 : 0;
-    buf_printf(&s->replies, "%016llx", (unsigned long long)key);
+    int64_t step = r->is_policy ? r->step : -1;
+    buf_printf(&s->replies, "%016llx%08x", (unsigned long long)key,
+               (unsigned)(step + 1));
 }
 
 enum status sink_put_reply(struct sink *s, const struct import_reply *r,
@@ -69,6 +72,9 @@ enum status sink_put_reply(struct sink *s, const struct import_reply *r,
     bool is_tokens = r->n_tokens >= 0;
     if (r->response == NULL && !is_tokens)
         return sink_skip(s, "a held-out reply without a text or a length", err);
+    if (r->step > SINK_STEP_MAX)
+        return err_set(err, ERR_FORMAT, "step %lld is beyond %d",
+                       (long long)r->step, SINK_STEP_MAX);
     s->notes.rows_in++;
     s->notes.has |= r->is_policy ? HAS_POLICY : HAS_REFERENCE;
     s->notes.has |= is_tokens ? 0 : HAS_WORDS;

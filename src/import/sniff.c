@@ -86,6 +86,12 @@ static void read_items(struct head *h, const char *at)
         if (scan_failed(&s) || !add_row(h, raw.text, raw.len))
             break;
     }
+    /* "[2026-01-01 12:00:00] ..." and "[INFO] ..." are lines of a log. */
+    bool is_list = h->n_rows > 0 && h->row[0].kind >= VALUE_NUMBERS;
+    if (scan_failed(&s) && !is_list) {
+        h->n_rows = 0;
+        h->is_array = false;
+    }
 }
 
 static void read_lines(struct head *h, const char *at)
@@ -177,7 +183,7 @@ enum status sniff_open(struct head *h, const char *path, struct err *err)
         read_items(h, at);
     else if (*at == '{')
         read_lines(h, at);
-    else if (sniff_is_text(h))
+    if (*at != '{' && !h->is_array && sniff_is_text(h))
         read_table(h, at);
     return OK;
 }

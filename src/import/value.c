@@ -206,6 +206,14 @@ bool value_text_number(double *out, const char *text)
     return !scan_failed(&s);
 }
 
+bool value_text_bool(double *out, const char *text)
+{
+    bool is_true = strcmp(text, "True") == 0 || strcmp(text, "true") == 0;
+    bool is_false = strcmp(text, "False") == 0 || strcmp(text, "false") == 0;
+    *out = is_true;
+    return is_true || is_false;
+}
+
 /* The number that a value is, if it is one. */
 static bool find_number(double *out, const struct value *v)
 {
@@ -221,7 +229,7 @@ static bool find_number(double *out, const struct value *v)
         *out = v->number;
         return true;
     case VALUE_TEXT:
-        return value_text_number(out, v->text);
+        return value_text_bool(out, v->text) || value_text_number(out, v->text);
     case VALUE_NUMBERS:
         if (v->n == 1)
             *out = v->numbers[0];

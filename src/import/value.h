@@ -64,7 +64,7 @@ const struct value *value_path(const struct value *v, const char *path);
 /* A list of one stands for its item. */
 const struct value *value_only(const struct value *v);
 
-/* A number however written; a bool is 0 or 1; else NaN. */
+/* A number however written; a bool, in a text too, is 0 or 1; else NaN. */
 double value_number(const struct value *v);
 
 /* Was there a number to be read (NaN and null among them)? */
@@ -91,6 +91,10 @@ bool value_put_text(struct buf *out, const struct value *v);
 
 /* As compact JSON, appended; numbers that are not finite are null. */
 void value_put_json(struct buf *out, const struct value *v);
+
+/* "True" and "False", as numpy's are written, and in small letters, are 1 and
+ * 0; false when it is none of them. */
+bool value_text_bool(double *out, const char *text);
 
 /* A number in a text: "0.5", "-inf", "nan"; false when it is none. */
 bool value_text_number(double *out, const char *text);

@@ -1,8 +1,12 @@
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "import/readers.h"
 #include "import/rowmap.h"
+#include "import/seen.h"
 #include "import/textlog.h"
+#include "io/flat.h"
 
 /* ---- rollouts ----------------------------------------------------------- */
 
@@ -51,6 +55,77 @@ double verl_sniff_rollouts(const struct head *h)
 enum status verl_read_rollouts(struct reader *r, struct err *err)
 {
     return reader_rows(r, take_rollout, NULL, err);
+}
+
+/* ---- validation --------------------------------------------------------- */
+
+/*
+ * trainer.validation_data_dir: the same rows, told by their folder's name.
+ * What is validated before the first step (trainer.val_before_train) is the
+ * model that training began with.  A prompt has val_kwargs.n replies, numbered
+ * as they come.
+ */
+static enum status take_validation(struct reader *r, void *ctx,
+                                   const struct value *row, size_t line,
+                                   struct err *err)
+{
+    struct import_row in;
+    struct import_reply out;
+    uint32_t *number = NULL;
+    (void)line;
+    TRY(rowmap_read(&in, r, row, rollouts, sizeof rollouts / sizeof *rollouts,
+                    err));
+    sink_reply_init(&out);
+    out.step = in.step >= 0 ? in.step : reader_number(r->name, "");
+    out.is_policy = out.step != 0;
+    out.prompt_id = in.prompt_id;
+    out.prompt = in.prompt;
+    out.response = in.response;
+    out.score = in.score;
+    out.finish = in.finish;
+    out.n_tokens = in.n_tokens;
+    out.extra = in.extra;
+    const char *const key[] = {in.prompt_id != NULL ? in.prompt_id : "",
+                               in.prompt != NULL ? in.prompt : ""};
+    TRY(seen_at(&number, ctx, seen_key(key, 2), NULL, err));
+    out.sample = in.sample >= 0 ? in.sample : (int64_t)*number;
+    (*number)++;
+    return sink_put_reply(r->sink, &out, err);
+}
+
+/* Is "val", "validation", "eval" or the like a word of the folder's name? */
+static bool is_validation(const char *path)
+{
+    static const char *const words[] = {"val", "valid", "validation", "eval",
+                                        "evaluation"};
+    const char *end = strrchr(path, '/');
+    const char *at = end;
+    while (at != NULL && at > path && at[-1] != '/')
+        at--;
+    while (at != NULL && at < end) {
+        size_t n = 0;
+        while (at + n < end && isalpha((unsigned char)at[n]))
+            n++;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strlen(words[i]) == n && strncasecmp(words[i], at, n) == 0)
+                return true;
+        at += n + 1;
+    }
+    return false;
+}
+
+double verl_sniff_validation(const struct head *h)
+{
+    double sure = verl_sniff_rollouts(h);
+    return sure > 0 && is_validation(h->path) ? sure + 0.02 : 0;
+}
+
+enum status verl_read_validation(struct reader *r, struct err *err)
+{
+    struct seen seen = {.n = 0};
+    enum status status = reader_rows(r, take_validation, &seen, err);
+    seen_free(&seen);
+    return status;
 }
 
 /* ---- the file logger ---------------------------------------------------- */
@@ -130,4 +205,28 @@ double verl_sniff_console(const struct head *h)
 enum status verl_read_console(struct reader *r, struct err *err)
 {
     return reader_lines(r, take_console, NULL, err);
+}
+
+/* ---- settings ----------------------------------------------------------- */
+
+double verl_sniff_config(const struct head *h)
+{
+    return h->n_rows == 0 && h->text[0] != '[' && sniff_is_text(h) &&
+                   sniff_says(h, "actor_rollout_ref:") &&
+                   sniff_says(h, "algorithm:")
+               ? 0.9
+               : 0;
+}
+
+enum status verl_read_config(struct reader *r, struct err *err)
+{
+    struct flat f;
+    TRY(flat_read(&f, r->path, err));
+    enum status status = OK;
+    for (size_t i = 0; i < f.n && status == OK; i++)
+        if (f.entry[i].text != NULL)
+            status =
+                sink_put_setting(r->sink, f.entry[i].key, f.entry[i].text, err);
+    flat_free(&f);
+    return status;
 }

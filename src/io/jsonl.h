@@ -45,11 +45,19 @@ enum status jsonl_parse_lenient(const char *text, size_t len, const char *name,
 /*
  * The rows as they stand, each of at most `max` bytes, for who reads them with
  * a scanner (io/scan.h).  A row is whatever is on a line or between an array's
- * commas: nothing of it was looked at.  Failure: as above.
+ * commas: nothing of it was looked at.  *end (may be NULL) is JSONL_WHOLE until
+ * the last row is given, and tells how the file ends from then on; with it an
+ * array that is not closed is no failure.  Failure: as above.
  */
+enum jsonl_end {
+    JSONL_WHOLE,
+    JSONL_NO_LINE_END, // the last line may have been cut
+    JSONL_NOT_CLOSED,  // an array without its ']'
+};
 typedef enum status (*jsonl_text_fn)(void *ctx, const char *text, size_t len,
                                      size_t line, struct err *err);
 enum status jsonl_read_text(const char *path, size_t max, jsonl_text_fn fn,
-                            void *ctx, struct err *err) MUST_CHECK;
+                            enum jsonl_end *end, void *ctx,
+                            struct err *err) MUST_CHECK;
 
 #endif

@@ -400,7 +400,8 @@ static enum status look_at_clock(const struct talk *t, int *wait_ms,
     if (c->seconds > 0 && silent > c->seconds)
         return err_set(err, ERR_FORMAT,
                        "%s has not answered for %g s after line %zu "
-                       "(outside.command_timeout)",
+                       "(outside.command_timeout); does it flush every line "
+                       "(stdbuf -oL, mawk -W interactive, python3 -u)?",
                        c->name, c->seconds, c->n_line);
     if (c->seconds > 0 && c->seconds - silent < left)
         left = c->seconds - silent;

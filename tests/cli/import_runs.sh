@@ -42,13 +42,63 @@ says errors 'is a project already'
 # Stopped by a damaged file, gone on with once it is whole.
 mkdir cut
 cp "$data/verl/rollouts/1.jsonl" cut/
-head -c 300 "$data/verl/rollouts/2.jsonl" >cut/2.jsonl
+{ sed 1q "$data/verl/rollouts/2.jsonl"; echo '{"input":'; sed 1d \
+    "$data/verl/rollouts/2.jsonl"; } >cut/2.jsonl
 expect 4 import verl cut --out resumed --map gold=acc
 says errors 'cut/2.jsonl:2: '
 holds [ -f resumed/import.state/000000/done.json ]
 cp "$data/verl/rollouts/2.jsonl" cut/
 expect 0 import verl cut --out resumed --map gold=acc --resume
 holds cmp one resumed/ppo/rollouts/000001.jsonl.zst
+
+# Bad rows are left out when asked for, each counted; a row within which a
+# file ends always is.
+cp cut/2.jsonl bad.jsonl
+{ sed 1q bad.jsonl; echo '{"input":'; sed 1d bad.jsonl; echo nonsense; } \
+    >cut/2.jsonl
+expect 4 import verl cut --out skipped --skip-bad 1
+says errors 'cut/2.jsonl:4: '
+expect 0 import verl cut --out skipped --overwrite --skip-bad 2
+says out '2 skipped'
+says out 'rows that cannot be read are left out, as --skip-bad says'
+expect 0 diagnose --import verl cut --skip-bad 2 --json
+head -c 300 "$data/verl/rollouts/2.jsonl" >cut/2.jsonl
+expect 0 import verl cut --out ended
+says out 'the file ends within a row'
+holds jq -e '.rows.skipped == 1 and
+    (.warnings[] | select(.id == "line_cut") | .n == 1)' ended/import.json
+cp "$data/verl/rollouts/2.jsonl" cut/
+
+# A field that no row has.
+expect 2 import verl cut --out x --map score=nope
+says errors 'no row has a field "nope"; there are'
+says errors 'output'
+holds [ ! -e x/import.json ]
+printf 'question,text,points\na,b,1\n' >strange.csv
+expect 2 import csv strange.csv --out x --map response=text,score=pts
+says errors 'there are'
+says errors 'points'
+
+# What is like nothing: the fields, and how to name them.  A folder is looked
+# at file by file, and a name's control characters are not obeyed.
+expect 0 import --sniff strange.csv
+says out 'no format that is known'
+says out 'its fields: question, text, points'
+says out 'plumb import csv strange.csv --map prompt=FIELD'
+odd=$(printf 'odd\033[31m.csv')
+cp strange.csv "$odd"
+expect 0 import --sniff "$odd"
+says out 'odd?[31m.csv'
+holds [ "$(tr -cd '\033' <out | wc -c)" -eq 0 ]
+mkdir deep
+cp "$data/verl/rollouts/1.jsonl" deep/
+expect 0 import --sniff "$data/verl/log" deep
+says out 'deep/1.jsonl: verl, rollouts'
+says out 'verl, file logger'
+
+# Another trainer's file in place of a project.
+expect 2 diagnose "$data/trl/trainer_state.json"
+says errors 'plumb diagnose --import auto'
 
 # Wrong words.
 expect 2 import verll cut --out x
