@@ -67,8 +67,6 @@ static const struct way {
      "trainer.val_before_train=True trainer.validation_data_dir=DIR", NULL},
     /* PPO writes no completion and no length to a file, whatever is set; the
      * table of samples goes to trackers only */
-    {TRL_PPO, "metrics", "--logging_steps 1 --save_strategy steps", NULL},
-    {TRL_PPO, "kl", "--logging_steps 1 --save_strategy steps", NULL},
     {TRL_PPO, "texts", NULL,
      "TRL's PPO writes none to a file: export its table of samples (query, "
      "model response, score) from Weights & Biases or Comet, and plumb import "

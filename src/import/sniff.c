@@ -86,9 +86,9 @@ static void read_items(struct head *h, const char *at)
         if (scan_failed(&s) || !add_row(h, raw.text, raw.len))
             break;
     }
-    /* "[2026-01-01 12:00:00] ..." and "[INFO] ..." are lines of a log. */
+    /* "[2026-01-01 12:00:00] ..." and "[12] ..." are lines of a log. */
     bool is_list = h->n_rows > 0 && h->row[0].kind >= VALUE_NUMBERS;
-    if (scan_failed(&s) && !is_list) {
+    if (!is_list) {
         h->n_rows = 0;
         h->is_array = false;
     }

@@ -88,12 +88,17 @@ static void test_cut(void **state)
     assert_int_equal(m->n, 3);
     assert_false(imported_warned(m, "line_cut"));
     imported_free(m);
-    /* An array, in and behind its last item; one that is alone; a middle. */
+    /* An array, in and behind its last item; a row that is alone; a middle. */
     (void)snprintf(text, sizeof text, "[" ROW "," ROW, "a", 1, 1, "b", 2, 1);
     imported_write("cut.json", text, strlen(text) - 9);
     m = imported_run("verl", imported_at("cut.json"), NULL);
     assert_int_equal(m->n, 1);
     assert_true(imported_warned(m, "line_cut"));
+    imported_free(m);
+    write_text("cut.json", text);
+    m = imported_run("verl", imported_at("cut.json"), NULL);
+    assert_int_equal(m->n, 2);
+    assert_true(imported_warned(m, "array_not_closed"));
     imported_free(m);
     imported_write("cut.jsonl", text + 1, 40);
     assert_int_equal(imported_fails(&err, "verl", imported_at("cut.jsonl")),
@@ -221,13 +226,11 @@ static void test_verl_config(void **state)
                "algorithm:\n  gamma: 1.0\n  kl_ctrl:\n    kl_coef: 0.02\n"
                "  kl_penalty: kl\nactor_rollout_ref:\n  actor:\n"
                "    kl_loss_type: low_var_kl\n    ppo_epochs: 2\n");
-    struct imported *m =
-        imported_run("auto", imported_at("config.yaml"), NULL);
+    struct imported *m = imported_run("auto", imported_at("config.yaml"), NULL);
     assert_false(imported_misses(m, "settings", NULL));
     assert_string_equal(imported_field(m, "algorithm.kl_ctrl.kl_coef"),
                         "ppo.beta");
-    assert_non_null(
-        imported_field(m, "actor_rollout_ref.actor.kl_loss_type"));
+    assert_non_null(imported_field(m, "actor_rollout_ref.actor.kl_loss_type"));
     imported_free(m);
 }
 
