@@ -416,21 +416,22 @@ static enum status judge_lengths(struct notes *n, struct err *err)
 static enum status judge_trainers(struct importing *m, struct err *err)
 {
     const struct json *other = NULL;
-    const char *first = NULL, *last = NULL;
+    const char *first = NULL;
     for (size_t i = 0; i < m->n && other == NULL; i++) {
         const struct json *source = json_get(m->source[i].done, "source");
         const char *trainer = json_text(json_get(source, "trainer"), "");
         if (trainer[0] != '\0' && strcmp(trainer, m->trainer) == 0)
             first = first != NULL ? first : m->source[i].path;
         else if (trainer[0] != '\0')
-            other = source, last = trainer;
+            other = source;
     }
     if (other == NULL || first == NULL)
         return OK;
     return notes_warn(&m->notes, "trainers_mixed", 1, err,
                       "files of different trainers were put together, %.40s "
                       "(%.200s) and %.40s (%.200s): a project is one run",
-                      m->trainer, first, last,
+                      m->trainer, first,
+                      json_text(json_get(other, "trainer"), ""),
                       json_text(json_get(other, "path"), ""));
 }
 
