@@ -300,7 +300,10 @@ static int by_rank(const void *a, const void *b)
     /* Of what is open the share would favour whoever has few rows. */
     if (class_of(x) == CLASS_OPEN && x->supported != y->supported)
         return x->supported > y->supported ? -1 : 1;
-    if (share_for(x) != share_for(y))
+    /* Of two signs one says no more than of ten: a sign that is wanted does. */
+    if (x->is_held_back && y->is_held_back && x->is_begun != y->is_begun)
+        return x->is_begun ? -1 : 1;
+    if (!(x->is_held_back && y->is_held_back) && share_for(x) != share_for(y))
         return share_for(x) > share_for(y) ? -1 : 1;
     /* qsort is not stable: the table's order decides. */
     size_t i = (size_t)strtoul(x->id + 1, NULL, 10);

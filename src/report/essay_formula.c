@@ -46,6 +46,8 @@ void essay_formula(struct essay *y)
                    "This run does just that, and without reward its KL stayed "
                    "at %s what it was.",
                    STAT("V7", FORM_TIMES));
+    if (y->e->import != NULL) // V1 is a mean over two engines there
+        return;
     essay_say(y, "V1",
               "They also write the reference below the policy in PPO's ratio, "
               "where the policy that drew the sample belongs; here the ratio "
