@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "diagnose/foreign.h"
+#include "diagnose/imported.h"
 #include "eval/files.h"
 #include "report/essay_page.h"
 #include "report/report.h"
@@ -63,6 +64,19 @@ static bool has(const struct buf *b, const char *text)
     return strstr(buf_text(b), text) != NULL;
 }
 
+/* The cheapest thing that is missing is told first, or is one of the changes,
+ * and never both. */
+static bool must_advise_once(void)
+{
+    const char *wish = e.import->missing[0].wish;
+    bool is_change = false;
+    for (size_t i = 0; i < d.n_remedies; i++)
+        is_change = is_change || strcmp(d.remedy[i].title, wish) == 0;
+    assert_int_equal(has(&essay, "What would tell more at the least cost"),
+                     !is_change);
+    return is_change;
+}
+
 static void test_told(void **state)
 {
     (void)state;
@@ -108,8 +122,19 @@ static void test_sentence(void **state)
     assert_non_null(first);
     assert_true(first < strstr(buf_text(&essay), "This run was made by"));
     assert_true(has(&essay, "to try: a larger KL coefficient"));
-    assert_false(has(&essay, "What would tell more at the least cost"));
+    must_advise_once();
     assert_false(has(&essay, "Every explanation that was held"));
+    done();
+}
+
+/* Of a single thing that is missing. */
+static void test_once(void **state)
+{
+    (void)state;
+    read_both("\"missing\":[{\"id\":\"heldout\",\"what\":\"held-out replies "
+              "of the policy\",\"flag\":\"trainer.validation_data_dir=DIR\"}]");
+    assert_true(must_advise_once());
+    assert_true(has(&essay, "import held-out replies of the policy too"));
     done();
 }
 
@@ -179,8 +204,8 @@ int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_told), CASE(test_sentence), CASE(test_unfinished),
-        CASE(test_llm),  CASE(test_escaped),  CASE(test_damaged),
-        CASE(test_own)};
+        CASE(test_told),    CASE(test_sentence), CASE(test_unfinished),
+        CASE(test_once),    CASE(test_llm),      CASE(test_escaped),
+        CASE(test_damaged), CASE(test_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
