@@ -24,8 +24,7 @@ struct walking {
     reader_row_fn fn;
     void *ctx;
     size_t n;
-    enum jsonl_end end;
-    bool is_cut; // within its last row
+    bool is_open; // the row is a last line without its end
 };
 
 /* Somebody may want the work stopped; asked now and then. */
@@ -73,8 +72,7 @@ static enum status take_row(void *ctx, const char *text, size_t len,
     TRY(check_stop(w->r, w->n++, err));
     arena_reset(&w->r->arena);
     enum status status = value_parse(&row, &w->r->arena, text, len, err);
-    w->is_cut = status == ERR_FORMAT && w->end != JSONL_WHOLE && w->n > 1;
-    if (w->is_cut)
+    if (status == ERR_FORMAT && w->is_open && w->n > 1)
         return reader_cut(w->r, line, err);
     if (status == OK)
         status = w->fn(w->r, w->ctx, &row, line, err);
@@ -85,13 +83,8 @@ enum status reader_rows(struct reader *r, reader_row_fn fn, void *ctx,
                         struct err *err)
 {
     struct walking w = {.r = r, .fn = fn, .ctx = ctx};
-    TRY(jsonl_read_text(r->path, IMPORT_LINE_MAX, take_row, &w.end, &w, err));
-    if (w.end != JSONL_NOT_CLOSED || w.is_cut)
-        return OK;
-    return notes_warn(&r->sink->notes, "array_not_closed", 1, err,
-                      "the file ends behind a row of an array that goes on, as "
-                      "where a trainer was killed: %.300s",
-                      r->path);
+    return jsonl_read_text(r->path, IMPORT_LINE_MAX, take_row, &w.is_open, &w,
+                           err);
 }
 
 enum status reader_lines(struct reader *r, reader_line_fn fn, void *ctx,

@@ -118,6 +118,7 @@ static void read_lines(struct head *h, const char *at)
 struct table {
     struct head *h;
     bool is_even; // all lines have as many fields as the first
+    size_t last;  // fields of the last line, which may have been cut
 };
 
 static enum status take_line(void *ctx, const struct csv_row *row,
@@ -131,7 +132,8 @@ static enum status take_line(void *ctx, const struct csv_row *row,
             TRY(arena_text(&h->column[i], &h->arena, row->field[i],
                            strlen(row->field[i]), err));
     }
-    t->is_even = t->is_even && row->n == h->n_columns;
+    t->is_even = t->is_even && (t->last == 0 || t->last == h->n_columns);
+    t->last = row->n;
     if (h->n_lines > SNIFF_ROWS)
         return err_set(err, ERR_FULL, "enough");
     return OK;
@@ -146,7 +148,7 @@ static void read_table(struct head *h, const char *at)
     char separator = ',';
     if (has_tab)
         separator = '\t';
-    struct table t = {h, true};
+    struct table t = {h, true, 0};
     struct err err = {OK, ""};
     /* Only whole lines, unless the file ends here. */
     size_t len = (size_t)(h->text + h->len - at);
@@ -156,7 +158,10 @@ static void read_table(struct head *h, const char *at)
         return;
     enum status status =
         csv_parse(at, len, h->name, separator, take_line, &t, &err);
-    if ((status == OK || status == ERR_FULL) && t.is_even && h->n_columns > 1)
+    bool is_full = t.last == h->n_columns ||
+                   (t.last < h->n_columns && h->is_whole && h->n_lines > 2);
+    if ((status == OK || status == ERR_FULL) && t.is_even && is_full &&
+        h->n_columns > 1)
         h->separator = separator;
     else
         h->n_columns = 0;

@@ -1,6 +1,5 @@
 #include "io/jsonl.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@ struct walk {
     jsonl_text_fn text_fn; // instead of fn, for rows that are not parsed
     jsonl_bad_fn bad;      // NULL: a bad row ends the walk
     void *ctx;
-    enum jsonl_end *end; // or NULL
+    bool *is_open; // or NULL: jsonl_read_text()
     enum layout layout;
     size_t offset;   // bytes seen while the layout is unknown
     size_t marked;   // of those, of a byte order mark in front
@@ -248,15 +247,12 @@ static enum status feed(struct walk *w, const char *text, size_t len,
 
 static enum status finish(struct walk *w, struct err *err)
 {
-    if (w->layout == LAYOUT_ARRAY && w->end == NULL)
+    if (w->layout == LAYOUT_ARRAY)
         return err_set(err, ERR_FORMAT, "%s:%zu: the array is not closed",
                        w->name, w->line);
-    if (w->layout == LAYOUT_ARRAY)
-        *w->end = JSONL_NOT_CLOSED;
-    else if (w->end != NULL && w->len > 0)
-        *w->end = JSONL_NO_LINE_END;
-    if (w->layout != LAYOUT_ARRAY)
-        w->row_line = w->line;
+    if (w->is_open != NULL)
+        *w->is_open = w->layout == LAYOUT_LINES && w->len > 0;
+    w->row_line = w->line;
     return w->len > 0 ? end_row(w, "", 0, err) : OK;
 }
 
@@ -320,16 +316,16 @@ enum status jsonl_read_lenient(const char *path, jsonl_fn fn, jsonl_bad_fn bad,
 }
 
 enum status jsonl_read_text(const char *path, size_t max, jsonl_text_fn fn,
-                            enum jsonl_end *end, void *ctx, struct err *err)
+                            bool *is_open, void *ctx, struct err *err)
 {
     struct stream *s;
     struct walk w;
     TRY(stream_open(&s, path, err));
     walk_init(&w, stream_name(s), max, ctx);
     w.text_fn = fn;
-    w.end = end;
-    if (end != NULL)
-        *end = JSONL_WHOLE;
+    w.is_open = is_open;
+    if (is_open != NULL)
+        *is_open = false;
     return walk_stream(&w, s, err);
 }
 

@@ -10,6 +10,7 @@
 #ifndef PLUMB_IO_JSONL_H
 #define PLUMB_IO_JSONL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -45,19 +46,14 @@ enum status jsonl_parse_lenient(const char *text, size_t len, const char *name,
 /*
  * The rows as they stand, each of at most `max` bytes, for who reads them with
  * a scanner (io/scan.h).  A row is whatever is on a line or between an array's
- * commas: nothing of it was looked at.  *end (may be NULL) is JSONL_WHOLE until
- * the last row is given, and tells how the file ends from then on; with it an
- * array that is not closed is no failure.  Failure: as above.
+ * commas: nothing of it was looked at.  *is_open (may be NULL) is false until a
+ * last line without its end is given, which may have been cut.  Failure: as
+ * above.
  */
-enum jsonl_end {
-    JSONL_WHOLE,
-    JSONL_NO_LINE_END, // the last line may have been cut
-    JSONL_NOT_CLOSED,  // an array without its ']'
-};
 typedef enum status (*jsonl_text_fn)(void *ctx, const char *text, size_t len,
                                      size_t line, struct err *err);
 enum status jsonl_read_text(const char *path, size_t max, jsonl_text_fn fn,
-                            enum jsonl_end *end, void *ctx,
+                            bool *is_open, void *ctx,
                             struct err *err) MUST_CHECK;
 
 #endif

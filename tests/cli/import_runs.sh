@@ -53,8 +53,8 @@ holds cmp one resumed/ppo/rollouts/000001.jsonl.zst
 
 # Bad rows are left out when asked for, each counted; a row within which a
 # file ends always is.
-cp cut/2.jsonl bad.jsonl
-{ cat bad.jsonl; echo nonsense; } >cut/2.jsonl
+{ sed 1q "$data/verl/rollouts/2.jsonl"; echo '{"input":'; sed 1d \
+    "$data/verl/rollouts/2.jsonl"; echo nonsense; } >cut/2.jsonl
 expect 4 import verl cut --out skipped --skip-bad 1
 says errors 'cut/2.jsonl:4: '
 expect 0 import verl cut --out skipped --overwrite --skip-bad 2

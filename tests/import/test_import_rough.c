@@ -88,19 +88,9 @@ static void test_cut(void **state)
     assert_int_equal(m->n, 3);
     assert_false(imported_warned(m, "line_cut"));
     imported_free(m);
-    /* An array, in and behind its last item; a row that is alone; a middle. */
-    (void)snprintf(text, sizeof text, "[" ROW "," ROW, "a", 1, 1, "b", 2, 1);
-    imported_write("cut.json", text, strlen(text) - 9);
-    m = imported_run("verl", imported_at("cut.json"), NULL);
-    assert_int_equal(m->n, 1);
-    assert_true(imported_warned(m, "line_cut"));
-    imported_free(m);
-    write_text("cut.json", text);
-    m = imported_run("verl", imported_at("cut.json"), NULL);
-    assert_int_equal(m->n, 2);
-    assert_true(imported_warned(m, "array_not_closed"));
-    imported_free(m);
-    imported_write("cut.jsonl", text + 1, 40);
+    /* A row that is alone; one in the middle; an array, which nobody writes
+     * row by row. */
+    imported_write("cut.jsonl", text, 40);
     assert_int_equal(imported_fails(&err, "verl", imported_at("cut.jsonl")),
                      ERR_FORMAT);
     (void)snprintf(text, sizeof text, ROW "\n{\"input\":\n" ROW "\n", "a", 1, 1,
@@ -109,6 +99,10 @@ static void test_cut(void **state)
     assert_int_equal(imported_fails(&err, "verl", imported_at("middle.jsonl")),
                      ERR_FORMAT);
     assert_non_null(strstr(err.text, "middle.jsonl:2: "));
+    (void)snprintf(text, sizeof text, "[" ROW "," ROW, "a", 1, 1, "b", 2, 1);
+    imported_write("cut.json", text, strlen(text) - 9);
+    assert_int_equal(imported_fails(&err, "verl", imported_at("cut.json")),
+                     ERR_FORMAT);
     /* The last line has its end and is bad: nobody cut it. */
     (void)snprintf(text, sizeof text, ROW "\n{\"input\":\n", "a", 1, 1);
     write_text("ended.jsonl", text);
