@@ -197,7 +197,7 @@ static void test_hostile(void **state)
         enum status status;
         const char *said;
     } bad[] = {
-        {"jsonl", "{\"prompt\":\"p\",\"response\":\"a\",\"score\":1}\n{\"pro",
+        {"jsonl", "{\"prompt\":\"p\",\"response\":\"a\",\"score\":1}\n{\"pro\n",
          ERR_FORMAT, ":2: "},
         {"jsonl", "{\"response\":\"a\",\"score\":1,\"step\":-5}\n", ERR_FORMAT,
          ":1: "},

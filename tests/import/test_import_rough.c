@@ -119,10 +119,13 @@ static void test_cut_table(void **state)
     assert_int_equal(m->n, 2);
     assert_true(imported_warned(m, "line_cut"));
     imported_free(m);
-    write_text("short.csv", "prompt,response,score\nq,a,1\nq,b\nq,c,3\n");
+    char text[1024] = "prompt,response,score\n";
+    for (int i = 0; i < 30; i++) // more than are looked at first
+        (void)strcat(text, i == 20 ? "q,b\n" : "q,a,1\n");
+    write_text("short.csv", text);
     assert_int_equal(imported_fails(&err, "csv", imported_at("short.csv")),
                      ERR_FORMAT);
-    assert_non_null(strstr(err.text, "short.csv:3: "));
+    assert_non_null(strstr(err.text, "short.csv:22: "));
 }
 
 /* Dumps of a validation folder are held-out replies. */
