@@ -230,8 +230,10 @@ static enum status find_kind(const struct format **out, struct importing *m,
     const struct format *only = name != NULL ? formats_find(name) : NULL;
     bool is_generic = only != NULL && only->trainer[0] == '\0';
     bool is_told = m->source[i].is_named || m->c->n_maps > 0;
+    // Its rows may differ in length: then the reader says which one does.
+    bool is_table = is_generic && strcmp(name, "csv") == 0 && h.n_lines > 1;
     if (*out == NULL && is_generic && is_told &&
-        (h.n_rows > 0 || h.n_columns > 0))
+        (h.n_rows > 0 || h.n_columns > 0 || is_table))
         *out = only;
     struct err why = h.why;
     bool is_broken = h.n_rows == 0 && why.code != OK;
