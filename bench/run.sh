@@ -41,7 +41,7 @@ done
 
 # bf16 where the processor multiplies it, on both sides.
 fast=f32
-if grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo; then
+if grep -qwE 'avx512_bf16|amx_bf16' /proc/cpuinfo; then
     fast=bf16
 fi
 
@@ -55,13 +55,25 @@ row() {
     "$build/bench/versus" --json "$json" --name "$name" --against "$against" \
         --pairs "${PAIRS:-5}" "$@" || status=$?
     [ "$status" -ne 1 ] ||
-        "$build/bench/versus" --json "$json" --name "$name" \
-            --against "$against" --absent "a program failed; see above"
+        absent_all "$name" "$against" "a program failed; see above" "$@"
 }
 
 # absent NAME AGAINST WHY
 absent() {
     "$build/bench/versus" --json "$json" --name "$1" --against "$2" --absent "$3"
+}
+
+# The same of a row and of those that are further figures of its runs:
+# absent_all NAME AGAINST WHY OPTION ...
+absent_all() {
+    why=$3
+    absent "$1" "$2" "$why"
+    against=$2
+    shift 3
+    while [ $# -gt 1 ] && [ "$1" != -- ]; do
+        [ "$1" != --also ] || absent "$2" "$against" "$why"
+        shift
+    done
 }
 
 # ---- what they need, made once ----------------------------------------------
@@ -182,10 +194,10 @@ ppo() {
     name=$1 formats=$2
     shift 2
     if ! need_python; then
-        absent "$name" "TRL 1.9.0" "$why_python"
+        absent_all "$name" "TRL 1.9.0" "$why_python" "$@"
         return
     elif ! need_smol; then
-        absent "$name" "TRL 1.9.0" "$why_smol"
+        absent_all "$name" "TRL 1.9.0" "$why_smol" "$@"
         return
     fi
     need_reward
@@ -231,13 +243,13 @@ row_ppo_fast() {
 # Memory hardly differs from run to run.
 row_memory_full() {
     lora=0
-    is_along || PAIRS=1 ppo "$memory_full" f32 --figure peak_mib --less \
+    is_along || PAIRS=${PAIRS:-1} ppo "$memory_full" f32 --figure peak_mib --less \
         --target 0.75
 }
 
 row_memory_lora() {
     lora=16
-    PAIRS=1 ppo "peak memory of PPO, LoRA 16" f32 --figure peak_mib --less \
+    PAIRS=${PAIRS:-1} ppo "peak memory of PPO, LoRA 16" f32 --figure peak_mib --less \
         --target 0.5
 }
 

@@ -26,7 +26,9 @@ static inline size_t paged16_floats(size_t G, size_t D)
 /* Floats of scratch for rows of at most `len` positions. */
 size_t paged16_scratch(size_t len);
 
-/* As paged_store() and paged_attend(). */
+/* As paged_store() and paged_attend().  Heads that share keys are worked off
+ * four at a time, for which the scratch has room; levels differ in the order of
+ * their sums, so that bits are those of one level. */
 void paged16_store(float *restrict page, size_t i, const float *restrict key,
                    const float *restrict value, size_t G, size_t D);
 void paged16_attend(float *restrict out, const float *restrict query,
