@@ -94,7 +94,7 @@ const struct format formats_table[] = {
     {"llmfao", "comparisons", "", "LLMFAO's comparisons by a crowd or a model",
      YIELDS_VOTES, pairs_sniff_crowd, pairs_read_crowd},
     {"pandalm", "test set", "", "PandaLM's test set with its annotators",
-     YIELDS_REPLIES | YIELDS_VOTES, pandalm_sniff, pandalm_read},
+     YIELDS_REPLIES | YIELDS_VOTES, pairs_sniff_pandalm, pairs_read_pandalm},
     {"helpsteer", "ratings", "", "ratings of two responses to each prompt",
      YIELDS_REPLIES | YIELDS_VOTES, helpsteer_sniff, helpsteer_read},
     {"llm-comparator", "comparison", "", "LLM Comparator's document",

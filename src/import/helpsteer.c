@@ -24,17 +24,15 @@ static const char *const ratings[RATINGS] = {
 
 /* A row that waits for the second of its prompt. */
 struct waiting {
-    struct buf prompt, response, model, judge;
+    struct buf prompt, response, model;
     struct people_side side;
-    bool is_there, has_model, has_judge;
+    bool is_there;
 };
 
-static enum status keep(struct buf *to, bool *has, const char *text,
-                        struct err *err)
+static enum status keep(struct buf *to, const char *text, struct err *err)
 {
     buf_clear(to);
-    *has = text != NULL;
-    buf_puts(to, text != NULL ? text : "");
+    buf_puts(to, text);
     return buf_status(to, err);
 }
 
@@ -104,17 +102,14 @@ static enum status drop_waiting(struct people *p, struct err *err)
 }
 
 static enum status hold(struct waiting *w, const char *prompt,
-                        const struct people_side *side, const char *judge,
-                        struct err *err)
+                        const struct people_side *side, struct err *err)
 {
-    bool has;
-    TRY(keep(&w->prompt, &has, prompt, err));
-    TRY(keep(&w->response, &has, side->response, err));
-    TRY(keep(&w->model, &w->has_model, side->model, err));
-    TRY(keep(&w->judge, &w->has_judge, judge, err));
+    TRY(keep(&w->prompt, prompt, err));
+    TRY(keep(&w->response, side->response, err));
+    TRY(keep(&w->model, side->model != NULL ? side->model : "", err));
     w->side = *side;
     w->side.response = buf_text(&w->response);
-    w->side.model = w->has_model ? buf_text(&w->model) : NULL;
+    w->side.model = side->model != NULL ? buf_text(&w->model) : NULL;
     w->is_there = true;
     return OK;
 }
@@ -141,7 +136,7 @@ static enum status take_rating(struct people *p, const struct value *row,
     if (w->is_there && strcmp(buf_text(&w->prompt), pair.prompt) != 0)
         TRY(drop_waiting(p, err));
     if (!w->is_there)
-        return hold(w, pair.prompt, side, judge, err);
+        return hold(w, pair.prompt, side, err);
     w->is_there = false;
     pair.side[0] = w->side;
     return end_pair(p, &pair, judge, err);
@@ -160,11 +155,12 @@ enum status helpsteer_read(struct reader *r, struct err *err)
 {
     struct waiting w = {.is_there = false};
     struct people p = {.take = take_rating, .end = drop_waiting, .ctx = &w};
-    struct buf *all[] = {&w.prompt, &w.response, &w.model, &w.judge};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        buf_init(all[i], IMPORT_LINE_MAX + 1024);
+    buf_init(&w.prompt, IMPORT_LINE_MAX + 1024);
+    buf_init(&w.response, IMPORT_LINE_MAX + 1024);
+    buf_init(&w.model, IMPORT_LINE_MAX + 1024);
     enum status status = people_read(&p, r, err);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        buf_free(all[i]);
+    buf_free(&w.prompt);
+    buf_free(&w.response);
+    buf_free(&w.model);
     return status;
 }

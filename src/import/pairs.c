@@ -169,14 +169,14 @@ static enum status take_labels(struct people *p, const struct value *row,
     return OK;
 }
 
-double pandalm_sniff(const struct head *h)
+double pairs_sniff_pandalm(const struct head *h)
 {
     static const char *const names[] = {"cmp_key", "response1", "response2",
                                         "annotator1"};
     return sniff_count(h, names, 4) == 4 ? 0.95 : 0;
 }
 
-enum status pandalm_read(struct reader *r, struct err *err)
+enum status pairs_read_pandalm(struct reader *r, struct err *err)
 {
     struct people p = {.take = take_labels};
     return people_read(&p, r, err);

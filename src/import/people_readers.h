@@ -28,8 +28,8 @@ double pairs_sniff_any(const struct head *h);
 enum status pairs_read_any(struct reader *r, struct err *err) MUST_CHECK;
 double pairs_sniff_crowd(const struct head *h);
 enum status pairs_read_crowd(struct reader *r, struct err *err) MUST_CHECK;
-double pandalm_sniff(const struct head *h);
-enum status pandalm_read(struct reader *r, struct err *err) MUST_CHECK;
+double pairs_sniff_pandalm(const struct head *h);
+enum status pairs_read_pandalm(struct reader *r, struct err *err) MUST_CHECK;
 
 /* helpsteer.c */
 double helpsteer_sniff(const struct head *h);

@@ -1,5 +1,5 @@
 /*
- * table.c - the rows of a table as objects, for readers of JSON rows.
+ * reader_table.c - the rows of a table as objects, for readers of JSON rows.
  */
 #include <string.h>
 

@@ -174,23 +174,23 @@ const struct value *value_get(const struct value *v, const char *key)
     return found;
 }
 
-const struct value *value_path(const struct value *row, const char *path)
+const struct value *value_path(const struct value *v, const char *path)
 {
     char part[256];
-    const struct value *v = value_get(row, path);
-    while (v == NULL && row != NULL) {
+    const struct value *found = value_get(v, path);
+    while (found == NULL && v != NULL) {
         size_t n = strcspn(path, ".");
         if (n >= sizeof part)
             return NULL;
         memcpy(part, path, n);
         part[n] = '\0';
-        row = value_get(row, part);
+        v = value_get(v, part);
         if (path[n] == '\0')
-            return row;
+            return v;
         path += n + 1;
-        v = value_get(row, path);
+        found = value_get(v, path);
     }
-    return v;
+    return found;
 }
 
 bool value_text_number(double *out, const char *text)

@@ -52,8 +52,8 @@ static void check_rows(const struct sink *s)
 /* Votes are such as every command reads. */
 static void check_votes(const struct sink *s)
 {
-    const char *at = s->votes.data, *end = at + s->votes.len;
-    while (s->votes.len > 0 && at < end) {
+    const char *at = buf_text(&s->votes), *end = at + s->votes.len;
+    while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         struct json *row;
         struct vote vote;

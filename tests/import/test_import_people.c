@@ -58,34 +58,31 @@ static void tell_reply(char out[LINE], const struct json *row)
                    text(row, "response"));
 }
 
-/* The lines of a file are these, and no more; NULL ends them. */
+/* The lines of a file are these n, and no more. */
 static void expect(const struct imported *m, const char *name,
                    void (*tell)(char *, const struct json *),
-                   const char *const *want)
+                   const char *const *want, size_t n)
 {
     char got[LINE];
-    for (size_t i = 0;; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct json *row = imported_line(m, name, i);
-        if (row == NULL) {
-            if (want[i] != NULL)
-                fail_msg("%s: no line for '%s'", name, want[i]);
-            return;
-        }
+        if (row == NULL)
+            fail_msg("%s: no line for '%s'", name, want[i]);
         tell(got, row);
         json_free(row);
-        if (want[i] == NULL)
-            fail_msg("%s: too much: '%s'", name, got);
         assert_string_equal(got, want[i]);
     }
+    assert_null(imported_line(m, name, n));
 }
 
-#define VOTES(m, file, ...)                                                    \
-    expect(m, file, tell_vote, (const char *const[]){__VA_ARGS__, NULL})
+#define LIST(...)                                                              \
+    (const char *const[]){__VA_ARGS__},                                        \
+        sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)
+#define VOTES(m, file, ...) expect(m, file, tell_vote, LIST(__VA_ARGS__))
+#define REPLIES(m, ...)                                                        \
+    expect(m, "eval/samples.jsonl", tell_reply, LIST(__VA_ARGS__))
 #define HUMAN "human/spotcheck.jsonl"
 #define JUDGE "judge/votes.jsonl"
-#define REPLIES(m, ...)                                                        \
-    expect(m, "eval/samples.jsonl", tell_reply,                                \
-           (const char *const[]){__VA_ARGS__, NULL})
 #define NONE(m, file) assert_null(imported_line(m, file, 0))
 
 /* A member of a line. */
@@ -109,6 +106,14 @@ static bool says(const struct imported *m, const char *file, size_t line,
 
 /* ---- AlpacaEval and AlpacaFarm ------------------------------------------ */
 
+static const char apples[] =
+    "policy 0 Apples keep well, and so do quinces; lay them on straw and look "
+    "at them once a week.";
+static const char certainly[] =
+    "policy 0 Certainly! Here is a shorter form: please come, if you can.";
+static const char swift[] =
+    "reference 0 The swift.\nuser: Are you sure?\nassistant: Not quite.";
+
 static void test_annotations(void **state)
 {
     (void)state;
@@ -119,10 +124,7 @@ static void test_annotations(void **state)
           "model weighted_lantern 1 tie ? 0/0");
     VOTES(m, HUMAN, "human human_3 1 lost ? 0/0");
     REPLIES(
-        m,
-        "policy 0 Apples keep well, and so do quinces; lay them on straw "
-        "and look at them once a week.",
-        "reference 0 An apple, in a cool cellar.",
+        m, apples, "reference 0 An apple, in a cool cellar.",
         "policy 0 It depends on how you like it.", "reference 0 Six minutes.",
         "policy 0 Use the brick, then the belt.", "reference 0 Use the belt.",
         "policy 0 I cannot whistle.", "reference 0 La la.");
@@ -164,9 +166,7 @@ static void test_farm(void **state)
         "alpaca-farm", "alpaca/outputs_sft.json alpaca/outputs_rlhf.json",
         "policy=rlhf reference=sft");
     REPLIES(m, "reference 0 Please come.", "reference 0 Good evening.",
-            "reference 1 Welcome!",
-            "policy 0 Certainly! Here is a shorter form: please come, if you "
-            "can.",
+            "reference 1 Welcome!", certainly,
             "policy 0 Good evening and a warm welcome to you, dear guest!");
     NONE(m, HUMAN);
     NONE(m, JUDGE);
@@ -205,9 +205,7 @@ static void test_arena(void **state)
     VOTES(m, JUDGE, "model gpt-9 1 tie right 0/0");
     REPLIES(m, "policy 0 Many say the stork.",
             "reference 0 The heron, I am told.",
-            "policy 0 The rook.\nuser: Are you sure?\nassistant: No.",
-            "reference 0 The swift.\nuser: Are you sure?\nassistant: Not "
-            "quite.",
+            "policy 0 The rook.\nuser: Are you sure?\nassistant: No.", swift,
             "policy 1 None does.");
     assert_true(number(m, "eval/samples.jsonl", 0, "len") == 6);
     assert_true(number(m, "eval/samples.jsonl", 1, "len") == 7);
