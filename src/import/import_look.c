@@ -1,5 +1,5 @@
 /*
- * look.c - what a file is, without reading more than its beginning.
+ * import_look.c - what a file is, without reading more than its beginning.
  */
 #include "import/formats.h"
 #include "import/import.h"
