@@ -84,7 +84,6 @@ static enum status find_files(struct importing *m, struct err *err)
 {
     for (size_t i = 0; i < m->c->n_paths; i++) {
         const char *path = m->c->path[i];
-        TRY(file_need(path, err));
         if (file_is_dir(path))
             TRY(add_folder(m, path, 0, err));
         else
@@ -106,29 +105,38 @@ static enum status folder_of(char out[FILE_PATH_MAX], const struct importing *m,
     return file_join(out, m->state, name, err);
 }
 
-/* done.json of a file that was read before a stop; *out NULL when there is
- * none. */
-static enum status find_done(struct json **out, const struct importing *m,
-                             size_t i, struct err *err)
+/* Is it what an import that was stopped had read? */
+static enum status check_same(const struct json *done, const char *path,
+                              struct err *err)
 {
-    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX], hash[65];
+    char hash[65];
+    const struct json *source = json_get(done, "source");
+    const char *was = json_text(json_get(source, "path"), "");
+    TRY(file_hash(hash, path, err));
+    if (strcmp(was, path) == 0 &&
+        strcmp(hash, json_text(json_get(source, "sha256"), "")) == 0)
+        return OK;
+    return err_set(err, ERR_MISMATCH,
+                   "%s: the import that was stopped had read %s here, or "
+                   "it has changed since; --overwrite starts again",
+                   path, was);
+}
+
+/* done.json of a file that was read; *out NULL when there is none.  One from
+ * before a stop is held against the file. */
+static enum status find_done(struct json **out, const struct importing *m,
+                             size_t i, bool is_before, struct err *err)
+{
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    struct json *doc;
     *out = NULL;
     TRY(folder_of(dir, m, i, err));
     TRY(file_join(path, dir, "done.json", err));
     if (!file_exists(path))
         return OK;
-    struct json *doc;
     TRY(json_read(&doc, path, DONE_MAX, err));
-    const struct json *source = json_get(doc, "source");
-    const char *was = json_text(json_get(source, "path"), "");
-    enum status status = file_hash(hash, m->source[i].path, err);
-    if (status == OK &&
-        (strcmp(was, m->source[i].path) != 0 ||
-         strcmp(hash, json_text(json_get(source, "sha256"), "")) != 0))
-        status = err_set(err, ERR_MISMATCH,
-                         "%s: the import that was stopped had read %s here, or "
-                         "it has changed since; --overwrite starts again",
-                         m->source[i].path, was);
+    enum status status =
+        is_before ? check_same(doc, m->source[i].path, err) : OK;
     if (status != OK)
         json_free(doc);
     else
@@ -259,7 +267,7 @@ static enum status read_file(struct importing *m, size_t i, struct err *err)
     if (m->source[i].done != NULL)
         return OK;
     if (m->c->is_resumed || m->comm != NULL)
-        TRY(find_done(&m->source[i].done, m, i, err));
+        TRY(find_done(&m->source[i].done, m, i, m->c->is_resumed, err));
     if (m->source[i].done != NULL)
         return OK;
     enum status status = find_kind(&f, m, i, err);
@@ -272,7 +280,7 @@ static enum status read_file(struct importing *m, size_t i, struct err *err)
     if (status != OK || f == NULL)
         return status;
     TRY(read_with(m, i, f, err));
-    return find_done(&m->source[i].done, m, i, err);
+    return find_done(&m->source[i].done, m, i, false, err);
 }
 
 /* ---- the place ---------------------------------------------------------- */
