@@ -50,11 +50,7 @@ static enum status take_command(struct reader *r, const char *text,
     struct err ignored;
     if (flat_parse(&f, text, strlen(text), r->name, &ignored) != OK)
         return OK;
-    enum status status = OK;
-    for (size_t i = 0; i < f.n && status == OK; i++)
-        if (f.entry[i].text != NULL)
-            status =
-                sink_put_setting(r->sink, f.entry[i].key, f.entry[i].text, err);
+    enum status status = sink_put_settings(r->sink, &f, err);
     flat_free(&f);
     return status;
 }

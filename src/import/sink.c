@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "import/quantities.h"
 #include "import/sink_internal.h"
+#include "io/flat.h"
 #include "io/trace.h"
 #include "io/trace_read.h"
 
@@ -382,4 +383,15 @@ enum status sink_put_setting(struct sink *s, const char *key, const char *text,
     json_close(&w, ']');
     buf_putc(&s->settings, '\n');
     return sink_flush(s, "settings", &s->settings, SINK_HELD, err);
+}
+
+enum status sink_put_settings(struct sink *s, const struct flat *settings,
+                              struct err *err)
+{
+    for (size_t i = 0; i < settings->n; i++) {
+        const struct flat_entry *x = &settings->entry[i];
+        if (x->text != NULL)
+            TRY(sink_put_setting(s, x->key, x->text, err));
+    }
+    return OK;
 }

@@ -164,6 +164,11 @@ enum status sink_put_metric(struct sink *s, int64_t step, const char *name,
 enum status sink_put_setting(struct sink *s, const char *key, const char *text,
                              struct err *err) MUST_CHECK;
 
+/* All settings that have a text. */
+struct flat;
+enum status sink_put_settings(struct sink *s, const struct flat *settings,
+                              struct err *err) MUST_CHECK;
+
 /* A row that is none of ours, and why. */
 enum status sink_skip(struct sink *s, const char *why,
                       struct err *err) MUST_CHECK;

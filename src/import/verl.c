@@ -222,11 +222,7 @@ enum status verl_read_config(struct reader *r, struct err *err)
 {
     struct flat f;
     TRY(flat_read(&f, r->path, err));
-    enum status status = OK;
-    for (size_t i = 0; i < f.n && status == OK; i++)
-        if (f.entry[i].text != NULL)
-            status =
-                sink_put_setting(r->sink, f.entry[i].key, f.entry[i].text, err);
+    enum status status = sink_put_settings(r->sink, &f, err);
     flat_free(&f);
     return status;
 }
