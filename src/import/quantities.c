@@ -312,10 +312,9 @@ static const struct {
      "get shorter"},
     {"trl", "objective/kl", NEGATIVE, "trl_negative_kl",
      "objective/kl are negative: over many sequences k1 to the reference "
-     "cannot "
-     "be, unless the answers were not drawn from the policy it is computed "
-     "with; top_k, top_p, temperature or min_length of generation differ from "
-     "those of the log-probabilities (TRL #925, #1002)"},
+     "cannot be, unless the answers were not drawn from the policy it is "
+     "computed with; top_k, top_p, temperature or min_length of generation "
+     "differ from those of the log-probabilities (TRL #925, #1002)"},
     {"trl", "objective/rlhf_reward", ALWAYS, "trl_rlhf_reward_sign",
      "objective/rlhf_reward is scores + non_score_reward; TRL's documentation "
      "says minus"},
