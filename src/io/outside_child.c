@@ -214,6 +214,13 @@ static void tell(struct outside_child *c, const char *line, size_t len)
     context_info(c->context, "%.*s", shown(line, len, ERR_TEXT_MAX - 1), line);
 }
 
+/* What is held of a line, which is then over. */
+static void tell_held(struct outside_child *c)
+{
+    tell(c, buf_text(&c->said), c->said.len);
+    buf_clear(&c->said);
+}
+
 /* Take what standard error has; a line that never ends comes in pieces. */
 static void read_log(struct outside_child *c)
 {
@@ -224,15 +231,12 @@ static void read_log(struct outside_child *c)
     for (ssize_t i = 0; i < n; i++) {
         if (piece[i] != '\n' && piece[i] != '\0')
             buf_putc(&c->said, piece[i]);
-        if (piece[i] == '\n' || c->said.len >= ERR_TEXT_MAX) {
-            tell(c, buf_text(&c->said), c->said.len);
-            buf_clear(&c->said);
-        }
+        if (piece[i] == '\n' || c->said.len >= ERR_TEXT_MAX)
+            tell_held(c);
     }
     if (n > 0)
         return;
-    tell(c, buf_text(&c->said), c->said.len);
-    buf_clear(&c->said);
+    tell_held(c);
     close_end(&c->log);
 }
 
@@ -519,8 +523,7 @@ static void read_rest(struct outside_child *c)
     struct pollfd p = {.fd = c->log, .events = POLLIN};
     while (c->log >= 0 && now() < until && poll(&p, 1, 0) > 0)
         read_log(c);
-    tell(c, buf_text(&c->said), c->said.len);
-    buf_clear(&c->said);
+    tell_held(c);
 }
 
 void outside_child_end(struct outside_child *c)
