@@ -1,27 +1,10 @@
 #!/bin/sh
 # people.sh PLUMB - from rankings to a diagnosis by way of the labelling page,
 # with simulated people who use it as people do: over HTTP.
-. "$(dirname "$0")/check.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/check.sh"
+. "$here/serving.sh"
 shape='--channels 16 --layers 1 --heads 2 --kv-heads 1 --feed-forward 32'
-
-# open DB: serve it, and leave its port in $port.
-open() {
-    "$plumb" label "$1" --port 0 --json >serving 2>serving.log </dev/null &
-    server=$!
-    tries=0
-    while [ -z "$(jq .port serving 2>/dev/null)" ] && [ $tries -lt 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    port=$(jq .port serving)
-}
-
-# close: and see it end as it was told to.
-close() {
-    kill -TERM "$server"
-    wait "$server"
-    holds [ $? -eq 143 ]
-}
 
 # visit NAME KIND DB TICKETS [MORE...]: invite somebody, who judges.
 visit() {

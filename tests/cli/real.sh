@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=$2
 PLUMB=$1 OUT=$out sh "$here/../../recipes/support-smollm2/run.sh" quick || exit
 . "$here/check.sh"
+. "$here/serving.sh"
 db=$out/human/spotcheck.db
 
 # What the recipe leaves: nobody has judged, two changes were tried.
@@ -19,21 +20,13 @@ expect 0 label standing "$db" --json
 holds jq -e '.progress.votes == 0 and .task == "spotcheck" and
     .progress.items > 8' out
 
-"$plumb" label "$db" --port 0 --json >serving 2>serving.log </dev/null &
-server=$!
-tries=0
-while [ -z "$(jq .port serving 2>/dev/null)" ] && [ $tries -lt 100 ]; do
-    sleep 0.1
-    tries=$((tries + 1))
-done
-port=$(jq .port serving)
+open "$db"
 for n in 1 2; do
     expect 0 label invite "$db" --name "simulated-$n" --port "$port"
     token=$(sed -n 's/.*#token=//p' out)
     holds node "$here/simulated_judge.mjs" "http://127.0.0.1:$port" "$token"
 done
-kill -TERM "$server"
-wait "$server"
+close
 expect 0 label audit "$db"
 
 # The diagnosis reads them, and says whose votes they are.
