@@ -142,3 +142,14 @@ bool foreign_is_number(double x)
 {
     return isfinite(x);
 }
+
+enum verdict foreign_verdict_of(const struct diagnosis *d, const char *id)
+{
+    return foreign_row_of(d, id)->verdict;
+}
+
+void foreign_free(struct evidence *e, struct diagnosis *d)
+{
+    diagnose_free(d);
+    evidence_free(e);
+}

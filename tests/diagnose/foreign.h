@@ -36,13 +36,15 @@ void foreign_rollouts(const char *dir, int step, const struct buf *rows);
 /* Standard normal, the same for the same state. */
 double foreign_normal(unsigned long long *state);
 
-/* What is read and concluded; fails the test when it cannot.  Free both. */
+/* What is read and concluded; fails the test when it cannot. */
 void foreign_diagnose(struct evidence *e, struct diagnosis *d, const char *dir);
+void foreign_free(struct evidence *e, struct diagnosis *d);
 
 bool foreign_mentions(const char *text, const char *what);
 bool foreign_is_number(double x);
 
 /* A row by its id; fails the test when there is none. */
 const struct finding *foreign_row_of(const struct diagnosis *d, const char *id);
+enum verdict foreign_verdict_of(const struct diagnosis *d, const char *id);
 
 #endif

@@ -22,12 +22,6 @@ FILES_FIXTURE(dir)
 static struct evidence e;
 static struct diagnosis d;
 
-static void done(void)
-{
-    diagnose_free(&d);
-    evidence_free(&e);
-}
-
 static double ramp(size_t column, size_t i)
 {
     return (double)(column + 1) * (double)i;
@@ -74,7 +68,7 @@ static void test_taken(void **state)
     assert_string_equal(imported_how(&x->missing[2]),
                         "a field with the reason");
     assert_int_equal(e.n_loss, 0); // nothing that it lacks is lost
-    done();
+    foreign_free(&e, &d);
 }
 
 /* The cheapest way to something is the first in the list. */
@@ -93,7 +87,7 @@ static void test_cheapest(void **state)
         assert_int_equal(d.remedy[i].purpose, REMEDY_MEASURE);
         assert_string_not_equal(d.remedy[i].command, "");
     }
-    done();
+    foreign_free(&e, &d);
 }
 
 static void put_document(struct buf *out)
@@ -129,11 +123,11 @@ static void test_advice(void **state)
     foreign_metrics(dir, 8, 1, scores, ramp);
     foreign_diagnose(&e, &d, dir);
     must_stay_elsewhere();
-    done();
+    foreign_free(&e, &d);
     foreign_import(dir, NULL); // which knows of nothing missing
     foreign_diagnose(&e, &d, dir);
     must_stay_elsewhere();
-    done();
+    foreign_free(&e, &d);
     buf_init(&rows, 4096);
     foreign_row(&rows, 3, 0, 0, 1, "one two", "");
     foreign_rollouts(dir, 3, &rows);
@@ -144,7 +138,7 @@ static void test_advice(void **state)
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(e.n_rollout, 1);
     must_stay_elsewhere();
-    done();
+    foreign_free(&e, &d);
 }
 
 /* A file that is not what it should be: the run is another trainer's all the
@@ -181,7 +175,7 @@ static void test_damaged(void **state)
         assert_int_equal(e.import->n_kl + e.import->n_missing, 0);
         assert_non_null(evidence_lost(&e, "import.json"));
         must_stay_elsewhere();
-        done();
+        foreign_free(&e, &d);
     }
 }
 
@@ -209,7 +203,7 @@ static void test_hostile(void **state)
     assert_null(strchr(buf_text(&out), 0x1b));
     assert_null(strstr(buf_text(&out), "\xc2\x9b"));
     buf_free(&out);
-    done();
+    foreign_free(&e, &d);
     buf_clear(&b);
     buf_puts(&b, "\"warnings\":[\"");
     for (size_t i = 0; i < 100000; i++)
@@ -219,7 +213,7 @@ static void test_hostile(void **state)
     foreign_diagnose(&e, &d, dir);
     assert_true(e.import->is_damaged);
     buf_free(&b);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* Rows that cannot be: their file is damaged, the others are used. */
@@ -251,7 +245,7 @@ static void test_rows(void **state)
         if (strstr(lost->why, bad[i].why) == NULL)
             fail_msg("'%s' where '%s' is wanted", lost->why, bad[i].why);
         buf_free(&rows);
-        done();
+        foreign_free(&e, &d);
     }
 }
 
@@ -267,7 +261,7 @@ static void test_damaged_judge(void **state)
     assert_int_equal(e.n_judged, 0);
     assert_null(e.judged_from);
     assert_non_null(evidence_lost(&e, "judge"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* A change of the penalty is told with the trainer's own name for it, where its
@@ -303,7 +297,7 @@ static void test_settings(void **state)
     assert_string_equal(r[1].change, "");
     assert_non_null(strstr(r[0].command, "verl again"));
     assert_string_equal(r[0].verify, "");
-    done();
+    foreign_free(&e, &d);
 }
 
 int main(void)

@@ -20,17 +20,6 @@ FILES_FIXTURE(dir)
 static struct evidence e;
 static struct diagnosis d;
 
-static void done(void)
-{
-    diagnose_free(&d);
-    evidence_free(&e);
-}
-
-static enum verdict verdict_of(const char *id)
-{
-    return foreign_row_of(&d, id)->verdict;
-}
-
 /* A little that wanders to and fro, of no trend. */
 static double wobble(size_t i)
 {
@@ -87,21 +76,24 @@ static void test_whole_log(void **state)
     foreign_import(dir, members);
     foreign_metrics(dir, 40, 1, column, whole);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("trend_reward"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("S3"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_reward"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_SUPPORTED);
     assert_true(foreign_mentions(foreign_row_of(&d, "S3")->text,
                                  "objective/kl (k1, summed over a response)"));
     assert_false(foreign_mentions(foreign_row_of(&d, "S3")->text, "exact"));
-    assert_int_equal(verdict_of("trend_kl"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("trend_length"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "trend_kl"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_length"),
+                     VERDICT_NOT_MEASURABLE);
     assert_true(finding_has_interval(&foreign_row_of(&d, "trend_length")->e));
-    assert_int_equal(verdict_of("trend_entropy"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("trend_clip"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("trend_cut"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_entropy"),
+                     VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_clip"),
+                     VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "trend_cut"), VERDICT_SUPPORTED);
     for (size_t i = 0; i < GATES; i++)
         assert_int_equal(d.gate[i].verdict, VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("S1"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("S2b"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S1"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S2b"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
     /* What would tell, and how this trainer writes it. */
     assert_true(
@@ -111,7 +103,7 @@ static void test_whole_log(void **state)
                                  "a field with the reason"));
     assert_true(foreign_mentions(foreign_row_of(&d, "V7")->needs,
                                  "nothing that verl writes tells it"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* ---- KL curves of unlike scale ------------------------------------------ */
@@ -161,7 +153,7 @@ static void test_token_mean_alone(void **state)
     assert_string_equal(trend->unit, "nats a token and iteration");
     assert_int_equal(trend->verdict, VERDICT_NOT_MEASURABLE);
     assert_true(foreign_is_number(trend->e.estimate));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* The same with lengths that treble: the KL of a response rose from 2 nats to
@@ -176,8 +168,8 @@ static void test_token_mean_and_lengths(void **state)
     assert_int_equal(s3->verdict, VERDICT_SUPPORTED);
     assert_true(foreign_mentions(s3->text, "times the mean length"));
     files_near(measures_find(&s3->detail, "last").estimate, 0.02 * 295, 0.3);
-    assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "trend_length"), VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* k1 with the reference first is the negative of the KL: it falls in the file
@@ -187,9 +179,9 @@ static void test_negative(void **state)
     (void)state;
     has_lengths = is_exchanged = true;
     read_token_means("log reference - log policy");
-    assert_int_equal(verdict_of("S3"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("trend_kl"), VERDICT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_kl"), VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* A KL with policy and reference exchanged is another quantity: nothing is said
@@ -199,11 +191,11 @@ static void test_exchanged(void **state)
     (void)state;
     has_lengths = is_exchanged = true;
     read_token_means("log reference - log policy (reversed)");
-    assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_NOT_MEASURABLE);
     assert_true(foreign_mentions(foreign_row_of(&d, "S3")->needs,
                                  "whose meaning is known"));
     assert_false(foreign_is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* A column called "kl" of which the import does not say what it is tells
@@ -216,9 +208,9 @@ static void test_unknown(void **state)
     is_exchanged = false;
     foreign_metrics(dir, 40, 1, column, token_means);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_NOT_MEASURABLE);
     assert_false(foreign_is_number(foreign_row_of(&d, "trend_kl")->e.estimate));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* The KL of updates is not the KL to the reference: it has a row of its own,
@@ -234,10 +226,10 @@ static void test_update(void **state)
     is_exchanged = false;
     foreign_metrics(dir, 40, 1, column, token_means);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("S3"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_NOT_MEASURABLE);
     assert_true(
         foreign_is_number(foreign_row_of(&d, "trend_kl_update")->e.estimate));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* ---- a peak and a fall -------------------------------------------------- */
@@ -277,7 +269,7 @@ static void test_few_evaluations(void **state)
     assert_true(foreign_mentions(f->text, "highest is 0.579 at 80"));
     assert_true(foreign_mentions(f->text, "last 0.523 at 240"));
     assert_true(foreign_mentions(f->needs, "nor when it began"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* Forty evaluations, falling over the whole second half: a fall. */
@@ -288,8 +280,8 @@ static void test_many_evaluations(void **state)
     foreign_import(dir, foreign_missing);
     foreign_metrics(dir, 40, 10, column, many);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("late_fall"), VERDICT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "late_fall"), VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* Still rising at the end: no fall.  The held-out measure counts, not the
@@ -305,7 +297,7 @@ static void test_no_fall(void **state)
     const struct finding *f = foreign_row_of(&d, "late_fall");
     assert_int_equal(f->verdict, VERDICT_NOT_SUPPORTED);
     assert_true(foreign_mentions(f->claim, "held-out"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* ---- too little --------------------------------------------------------- */
@@ -318,10 +310,11 @@ static void test_three_iterations(void **state)
     foreign_import(dir, foreign_missing);
     foreign_metrics(dir, 3, 1, column, whole);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("trend_reward"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "trend_reward"),
+                     VERDICT_NOT_MEASURABLE);
     assert_true(foreign_mentions(foreign_row_of(&d, "trend_reward")->needs,
                                  "too few iterations (3)"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* A log of Plumb's own has none of these rows. */
@@ -334,7 +327,7 @@ static void test_own(void **state)
     const struct rows rows = diagnose_rows(&d);
     assert_null(rivals_row(&rows, "trend_reward"));
     assert_null(e.import);
-    done();
+    foreign_free(&e, &d);
 }
 
 int main(void)

@@ -35,13 +35,7 @@ static void read_run(void)
 static void done(void)
 {
     buf_free(&summary);
-    diagnose_free(&d);
-    evidence_free(&e);
-}
-
-static enum verdict verdict_of(const char *id)
-{
-    return foreign_row_of(&d, id)->verdict;
+    foreign_free(&e, &d);
 }
 
 static size_t count(const char *text)
@@ -92,9 +86,9 @@ static void test_numerics(void **state)
     (void)state;
     write_engines(0.005, 0);
     read_run();
-    assert_int_equal(verdict_of("V1"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "V1"), VERDICT_SUPPORTED);
     assert_int_not_equal(d.verdict, DIAGNOSIS_BUG);
-    assert_int_equal(verdict_of("engine_gap"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "engine_gap"), VERDICT_SUPPORTED);
     /* The mean size of a normal number is sqrt(2 / pi) of its deviation. */
     files_near(foreign_row_of(&d, "engine_gap")->e.estimate, 0.00399, 2e-4);
     assert_int_equal(foreign_row_of(&d, "engine_gap")->e.n, 4 * 16 * 24);
@@ -110,7 +104,7 @@ static void test_mismatch(void **state)
     for (size_t i = 0; i < 2; i++) {
         write_engines(run[i][0], run[i][1]);
         read_run();
-        assert_int_equal(verdict_of("V1"), VERDICT_NOT_SUPPORTED);
+        assert_int_equal(foreign_verdict_of(&d, "V1"), VERDICT_NOT_SUPPORTED);
         assert_int_equal(d.verdict, DIAGNOSIS_BUG);
         assert_string_equal(d.rival[0].id, "R15");
         assert_true(foreign_mentions(d.rival[0].name, "other probabilities"));
@@ -154,7 +148,7 @@ static void test_one_sign(void **state)
     (void)state;
     write_kl();
     read_run();
-    assert_int_equal(verdict_of("S3"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "S3"), VERDICT_SUPPORTED);
     assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
     assert_true(d.rival[0].is_held_back || d.rival[0].supported > 1);
     assert_string_not_equal(d.rival[0].id, "R4");
@@ -170,7 +164,8 @@ static void test_falling(void **state)
     (void)state;
     write_kl();
     read_run();
-    assert_int_equal(verdict_of("trend_length"), VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_length"),
+                     VERDICT_NOT_SUPPORTED);
     assert_true(foreign_mentions(foreign_row_of(&d, "trend_length")->text,
                                  "an iteration: it falls"));
     assert_false(
@@ -266,14 +261,15 @@ static void test_gold(void **state)
     (void)state;
     write_gold(-0.05, foreign_missing);
     read_run();
-    assert_int_equal(verdict_of("trend_gold"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_gold"), VERDICT_SUPPORTED);
     files_near(foreign_row_of(&d, "trend_gold")->e.estimate, -0.05, 0.01);
     assert_int_equal(count("probably the policy is paid for something else"),
                      1);
     done();
     write_gold(0.05, foreign_missing);
     read_run();
-    assert_int_equal(verdict_of("trend_gold"), VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_gold"),
+                     VERDICT_NOT_SUPPORTED);
     assert_int_equal(count("paid for something else"), 0);
     done();
 }
@@ -296,7 +292,8 @@ static void test_kl_sequence(void **state)
              foreign_missing);
     write_gold(0, members);
     read_run();
-    assert_int_equal(verdict_of("trend_kl"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "trend_kl"),
+                     VERDICT_NOT_MEASURABLE);
     done();
 }
 

@@ -21,17 +21,6 @@ FILES_FIXTURE(dir)
 static struct evidence e;
 static struct diagnosis d;
 
-static void done(void)
-{
-    diagnose_free(&d);
-    evidence_free(&e);
-}
-
-static enum verdict verdict_of(const char *id)
-{
-    return foreign_row_of(&d, id)->verdict;
-}
-
 static bool is_there(const char *id)
 {
     const struct rows rows = diagnose_rows(&d);
@@ -93,25 +82,27 @@ static void test_texts(void **state)
     foreign_diagnose(&e, &d, dir);
     assert_int_equal(e.n_rollout, 12 * 48);
     assert_int_equal(e.rollout_unit, EVIDENCE_WORDS);
-    assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_length"), VERDICT_SUPPORTED);
     assert_true(
         foreign_mentions(foreign_row_of(&d, "trend_length")->text, "(words)"));
-    assert_int_equal(verdict_of("trend_reward"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("score_length"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_reward"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "score_length"), VERDICT_SUPPORTED);
     assert_string_equal(foreign_row_of(&d, "score_length")->unit,
                         "correlation within prompts");
-    assert_int_equal(verdict_of("trend_repeat"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("pattern_fourgram"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "trend_repeat"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "pattern_fourgram"),
+                     VERDICT_SUPPORTED);
     assert_false(is_there("pattern_list")); // nobody wrote one
-    assert_int_equal(verdict_of("V6"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("limit"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("trend_cut"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "V6"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "limit"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "trend_cut"),
+                     VERDICT_NOT_MEASURABLE);
     assert_false(foreign_is_number(
         measures_find(&foreign_row_of(&d, "V6")->detail, "cut_training")
             .estimate));
     for (size_t i = 0; i < GATES; i++)
         assert_int_equal(d.gate[i].verdict, VERDICT_NOT_MEASURABLE);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* Nothing grows and nothing is paid: what would be there is refuted or open,
@@ -126,8 +117,8 @@ static void test_quiet_texts(void **state)
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
     for (size_t i = 0; i < sizeof id / sizeof *id; i++)
-        assert_int_not_equal(verdict_of(id[i]), VERDICT_SUPPORTED);
-    done();
+        assert_int_not_equal(foreign_verdict_of(&d, id[i]), VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* Every sixth word is an apology, before and after: as responses grow there are
@@ -140,10 +131,11 @@ static void test_longer_has_more_of_all(void **state)
     foreign_import(dir, foreign_missing);
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("trend_length"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("score_length"), VERDICT_SUPPORTED);
-    assert_int_not_equal(verdict_of("pattern_apology"), VERDICT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "trend_length"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "score_length"), VERDICT_SUPPORTED);
+    assert_int_not_equal(foreign_verdict_of(&d, "pattern_apology"),
+                         VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* Every response says that it ended by itself: then the share cut is 0 and not
@@ -158,10 +150,10 @@ static void test_finish(void **state)
     foreign_import(dir, foreign_missing);
     write_batches(&b);
     foreign_diagnose(&e, &d, dir);
-    assert_int_equal(verdict_of("V6"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "V6"), VERDICT_SUPPORTED);
     assert_int_equal(e.rollout_unit, EVIDENCE_TOKENS);
     assert_true(e.rollout[0].tokens == 41);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* Some rows know their tokens and others only words: then words count for all,
@@ -186,7 +178,7 @@ static void test_mixed_units(void **state)
     assert_int_equal(e.rollout_unit, EVIDENCE_WORDS);
     assert_true(e.rollout[0].tokens == 3 && e.rollout[1].tokens == 4 &&
                 e.rollout[2].tokens == 9);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* ---- two sets of replies, and votes ------------------------------------- */
@@ -306,7 +298,7 @@ static void test_proxy_up_judge_open(void **state)
     const struct sets s = {36,    17,      47,   1.5,   0, true,
                            false, "judge", true, false, 0};
     read_sets(&s);
-    assert_int_equal(verdict_of("S1"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "S1"), VERDICT_SUPPORTED);
     const struct finding *win = foreign_row_of(&d, "judge_win");
     assert_int_equal(win->verdict, VERDICT_NOT_MEASURABLE);
     assert_true(win->e.estimate == 0.445);
@@ -315,14 +307,15 @@ static void test_proxy_up_judge_open(void **state)
     assert_true(
         foreign_mentions(win->text, "won 36 pairs, tied 17 and lost 47"));
     assert_true(foreign_mentions(win->needs, "would decide it"));
-    assert_int_equal(verdict_of("judge_gain"), VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_gain"),
+                     VERDICT_NOT_SUPPORTED);
     assert_int_equal(e.n_vote, 0);
     assert_int_equal(e.n_judged, 100);
-    assert_int_equal(verdict_of("S2b"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("worse"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("G"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S2b"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "worse"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "G"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* 60, 20 and 20: the LLM prefers the policy, also at equal length, and does so
@@ -333,13 +326,14 @@ static void test_both_up(void **state)
     const struct sets s = {60,    20,      20,   1,     1.5, true,
                            false, "judge", true, false, 0};
     read_sets(&s);
-    assert_int_equal(verdict_of("S1"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_win"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_win_equal"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_gain"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "S1"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_win"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_win_equal"),
+                     VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_gain"), VERDICT_SUPPORTED);
     /* What an LLM prefers is not what people do. */
-    assert_int_equal(verdict_of("worse"), VERDICT_NOT_MEASURABLE);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "worse"), VERDICT_NOT_MEASURABLE);
+    foreign_free(&e, &d);
 }
 
 /* The same verdicts, which name the replies and do not have their texts, find
@@ -351,10 +345,11 @@ static void test_votes_without_texts(void **state)
                            false, "judge", true, true, 0};
     read_sets(&s);
     assert_int_equal(e.n_judged, 100);
-    assert_int_equal(verdict_of("judge_win"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_win_equal"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_gain"), VERDICT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "judge_win"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_win_equal"),
+                     VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_gain"), VERDICT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* The policy's replies are all shorter: who would win at equal length is told
@@ -365,13 +360,14 @@ static void test_no_equal_length(void **state)
     const struct sets s = {20,    20,      60,   1,     0, true,
                            false, "judge", true, false, 12};
     read_sets(&s);
-    assert_int_equal(verdict_of("judge_win"), VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_win"),
+                     VERDICT_NOT_SUPPORTED);
     const struct finding *equal = foreign_row_of(&d, "judge_win_equal");
     assert_int_equal(equal->verdict, VERDICT_NOT_MEASURABLE);
     assert_true(foreign_mentions(equal->text, "extrapolated"));
     assert_true(foreign_mentions(equal->needs, "in 100 % of the pairs"));
     assert_true(foreign_mentions(equal->needs, "is the shorter one"));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* 20, 20 and 60: it prefers the reference. */
@@ -381,9 +377,11 @@ static void test_judge_down(void **state)
     const struct sets s = {20,    20,      60,   1,     0, true,
                            false, "judge", true, false, 0};
     read_sets(&s);
-    assert_int_equal(verdict_of("judge_win"), VERDICT_NOT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_sides"), VERDICT_NOT_SUPPORTED);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "judge_win"),
+                     VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_sides"),
+                     VERDICT_NOT_SUPPORTED);
+    foreign_free(&e, &d);
 }
 
 /* Nothing but an LLM's verdicts.  Whoever stood on the left won: it prefers a
@@ -395,12 +393,13 @@ static void test_votes_of_a_model_alone(void **state)
     const struct sets s = {50,   0,       50,    0,     0, true,
                            true, "judge", false, false, 0};
     read_sets(&s);
-    assert_int_equal(verdict_of("judge_sides"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("judge_gain"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("S1"), VERDICT_NOT_MEASURABLE);
-    assert_int_equal(verdict_of("S2a"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "judge_sides"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "judge_gain"),
+                     VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S1"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "S2a"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(e.reply_unit, EVIDENCE_WORDS);
-    done();
+    foreign_free(&e, &d);
 }
 
 /* The same without a word on who stood where: no side can be preferred. */
@@ -410,10 +409,11 @@ static void test_sides_unknown(void **state)
     const struct sets s = {50,   0,       50,    0,     0, false,
                            true, "judge", false, false, 0};
     read_sets(&s);
-    assert_int_equal(verdict_of("judge_sides"), VERDICT_NOT_MEASURABLE);
+    assert_int_equal(foreign_verdict_of(&d, "judge_sides"),
+                     VERDICT_NOT_MEASURABLE);
     assert_false(
         foreign_is_number(foreign_row_of(&d, "judge_sides")->e.estimate));
-    done();
+    foreign_free(&e, &d);
 }
 
 /* Nothing but people's votes, 20, 20 and 60: people prefer the reference, at
@@ -425,12 +425,13 @@ static void test_votes_of_people_alone(void **state)
                            false, "human", false, false, 0};
     read_sets(&s);
     assert_int_equal(e.n_vote, 100);
-    assert_int_equal(verdict_of("worse"), VERDICT_SUPPORTED);
-    assert_int_equal(verdict_of("win_equal"), VERDICT_NOT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "worse"), VERDICT_SUPPORTED);
+    assert_int_equal(foreign_verdict_of(&d, "win_equal"),
+                     VERDICT_NOT_SUPPORTED);
     assert_false(is_there("judge_win"));
     /* No placebo pairs. */
-    assert_int_equal(verdict_of("S2b"), VERDICT_NOT_MEASURABLE);
-    done();
+    assert_int_equal(foreign_verdict_of(&d, "S2b"), VERDICT_NOT_MEASURABLE);
+    foreign_free(&e, &d);
 }
 
 int main(void)

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/utf8.h"
+#include "eval/files.h"
 #include "import/import.h"
 #include "io/csv.h"
 #include "io/jsonl.h"
@@ -28,19 +29,7 @@
 #define ALPACA SHARED "alpaca_eval/"
 #define MODELS_MAX 100
 
-static char root[] = "/tmp/plumb-test-XXXXXX";
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return file_remove(root, NULL) == OK ? 0 : -1;
-}
+FILES_FIXTURE(root)
 
 /* ---- an import and what it wrote ---------------------------------------- */
 

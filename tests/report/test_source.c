@@ -55,8 +55,7 @@ static void done(void)
 {
     buf_free(&page);
     buf_free(&essay);
-    diagnose_free(&d);
-    evidence_free(&e);
+    foreign_free(&e, &d);
 }
 
 static bool has(const struct buf *b, const char *text)
