@@ -8,6 +8,11 @@ backspace=$(printf '\b')
 trap 'rm -rf "$work"' EXIT
 bad=0
 
+command -v mandoc >/dev/null || {
+    echo 'manuals.sh: no mandoc, which reads the pages'
+    exit 1
+}
+
 lint() {
     # Pages that are not installed, such as each other, are not to be found.
     mandoc -Tlint -Wstyle "$1" 2>/dev/null |
