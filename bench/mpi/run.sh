@@ -35,21 +35,28 @@ quietly generate -m sft --prompts ranked.jsonl --samples 4 --out candidates.json
 quietly world rank --data candidates.jsonl --out rankings.jsonl
 quietly reward --data rankings.jsonl --model sft --epochs 1 --out reward
 
+# ranks_row NAME COMMAND ... : two ranks of one thread and one of two in turn;
+# a row without ratios where one of them fails.
+ranks_row() {
+    name=$1 status=0
+    shift
+    # shellcheck disable=SC2086 # lists of words
+    "$bench/versus" --name "$name" --against "$against" --target 0.9 $json \
+        $pairs -- sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
+        sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || status=$?
+    # shellcheck disable=SC2086
+    [ "$status" -ne 1 ] || "$bench/versus" --name "$name" \
+        --against "$against" $json --absent "a program failed; see above"
+}
+
 echo "== 2 ranks x 1 thread against 1 rank x 2 threads"
+against='1 rank x 2 threads'
 two="mpirun -n 2 --bind-to none $plumb"
-set -- sft --data demos.jsonl --model sft --epochs 1 --log-every 1 --quiet
-# shellcheck disable=SC2086 # lists of words
-"$bench/versus" --name "SFT, demo's model, 2 ranks" \
-    --against '1 rank x 2 threads' --target 0.9 $json $pairs -- \
-    sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
-    sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || true
-set -- ppo --model sft --reward-model reward --prompts prompts.jsonl \
-    --iterations 8 --batch 64 --norm-prompts 64 --quiet
-# shellcheck disable=SC2086
-"$bench/versus" --name "PPO iteration, demo's model, 2 ranks" \
-    --against '1 rank x 2 threads' --target 0.9 $json $pairs -- \
-    sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
-    sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || true
+ranks_row "SFT, demo's model, 2 ranks" sft --data demos.jsonl --model sft \
+    --epochs 1 --log-every 1 --quiet
+ranks_row "PPO iteration, demo's model, 2 ranks" ppo --model sft \
+    --reward-model reward --prompts prompts.jsonl --iterations 8 --batch 64 \
+    --norm-prompts 64 --quiet
 
 wire=$bench/wire
 . "$here/hosts.sh"
