@@ -2,10 +2,12 @@
 """32 prompts x 64 new tokens at once in llama.cpp: one batch of prompts, then
 rounds of 32 tokens, sampled at temperature 1, as bench_generate does it.
 
-Use: V/bin/python speed_llama.py f32|bf16 MODEL.gguf [THREADS [RUNS]]
+Use: V/bin/python speed_llama.py f32|bf16 MODEL.gguf [THREADS [RUNS [CACHE]]]
 
 MODEL.gguf is in f32; for bf16 its matrices are converted first, by llama.cpp
-itself.  Keys and values are kept in f32, as bench_generate keeps them.
+itself.  CACHE is the format of keys and values, f32, f16 or bf16.  Without it
+f32 with f32 and f16 with bf16: as wide as bench_generate keeps them, which has
+them in bf16 there.  f16 is llama.cpp's own default.
 """
 
 import ctypes
@@ -18,7 +20,9 @@ import numpy as np
 
 import speed_clock as clock
 
-GGML_TYPE_BF16 = 30  # ggml.h; the binding does not name it
+# Of ggml.h; the binding does not name them.
+GGML_TYPE = {"f32": 0, "f16": 1, "bf16": 30}
+CACHE = {"f32": "f32", "bf16": "f16"}
 
 PROMPTS, PROMPT, NEW = 32, 64, 64
 
@@ -60,7 +64,7 @@ def converted(path, folder):
     out = os.path.join(folder, "bf16.gguf")
     params = L.llama_model_quantize_default_params()
     params.ftype = L.LLAMA_FTYPE_MOSTLY_BF16
-    params.output_tensor_type = params.token_embedding_type = GGML_TYPE_BF16
+    params.output_tensor_type = params.token_embedding_type = GGML_TYPE["bf16"]
     status = L.llama_model_quantize(path.encode(), out.encode(),
                                     ctypes.byref(params))
     assert status == 0
@@ -82,6 +86,7 @@ def main():
     kind, path = sys.argv[1], sys.argv[2]
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
     runs = int(sys.argv[4]) if len(sys.argv) > 4 else 3
+    cache = sys.argv[5] if len(sys.argv) > 5 else CACHE[kind]
     silent = L.llama_log_callback(lambda *_: None)
     L.llama_log_set(silent, ctypes.c_void_p(0))
     L.llama_backend_init()
@@ -91,7 +96,7 @@ def main():
     params.n_batch = params.n_ubatch = PROMPTS * PROMPT
     params.n_seq_max = PROMPTS
     params.n_threads = params.n_threads_batch = threads
-    params.type_k = params.type_v = 0  # f32
+    params.type_k = params.type_v = GGML_TYPE[cache]
     context = L.llama_init_from_model(model, params)
     sampler = L.llama_sampler_chain_init(
         L.llama_sampler_chain_default_params())
