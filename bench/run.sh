@@ -16,7 +16,9 @@
 #   MPI      a build of the preset mpi (build/mpi)
 #
 # A row that cannot be measured is there too, without ratios and with the
-# reason.
+# reason.  With ROWS the file's other rows stay, and those measured again take
+# their places; without, it begins anew.  Its table comes at the end, however
+# that comes.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -54,8 +56,10 @@ row() {
     status=0
     "$build/bench/versus" --json "$json" --name "$name" --against "$against" \
         --pairs "${PAIRS:-5}" "$@" || status=$?
-    [ "$status" -ne 1 ] ||
-        absent_all "$name" "$against" "a program failed; see above" "$@"
+    case $status in
+    0 | 3) ;; # measured, or too noisy, which the row says
+    *) absent_all "$name" "$against" "a program failed; see above" "$@" ;;
+    esac
 }
 
 # absent NAME AGAINST WHY
@@ -78,6 +82,9 @@ absent_all() {
 
 # ---- what they need, made once ----------------------------------------------
 
+# Rows ask for it with "need_x || { absent ...; return; }", and there sh goes on
+# behind a command that fails: steps are joined by &&.
+
 python=
 why_python=
 need_python() {
@@ -91,43 +98,47 @@ need_python() {
 why_smol="SmolLM2-135M cannot be had (tools/get-smollm2.sh)"
 need_smol() {
     [ ! -f "$work/smol/model.safetensors" ] || return 0
-    model=$(tools/get-smollm2.sh) || return 1
-    "$plumb" export "$model" --type f32 --out "$work/smol" >&2
-    "$plumb" export "$model" --type f32 --gguf --out "$work/smol.gguf" >&2
+    # The model last: it is there when all is.
+    model=$(tools/get-smollm2.sh) && rm -rf "$work/smol" &&
+        "$plumb" export "$model" --type f32 --gguf --out "$work/smol.gguf" \
+            >&2 &&
+        "$plumb" export "$model" --type f32 --out "$work/smol" >&2
 }
 
+why_inputs="prompts and pairs cannot be made; see above"
 need_inputs() {
     from="${HH:-invented}"
     [ "$(cat "$work/inputs.from" 2>/dev/null)" != "$from" ] || return 0
-    "$python" bench/peers/speed_inputs.py "$work" "$work/smol" ${HH:+"$HH"} >&2
-    echo "$from" >"$work/inputs.from"
+    "$python" bench/peers/speed_inputs.py "$work" "$work/smol" ${HH:+"$HH"} \
+        >&2 && echo "$from" >"$work/inputs.from"
 }
 
+why_reward="SmolLM2's reward model cannot be made; see above"
 need_reward() {
-    need_inputs
     [ ! -f "$work/rm.hf/model.safetensors" ] || return 0
-    rm -rf "$work/rm" "$work/rm.hf"
-    "$plumb" reward --quiet --model "$work/smol" --chat none --max-steps 1 \
-        --data "$work/seed_pairs.jsonl" --batch 4 --shards 2 --holdout 0 \
-        --out "$work/rm" >&2
-    "$plumb" export "$work/rm" --out "$work/rm.hf" >&2
+    rm -rf "$work/rm" "$work/rm.hf" &&
+        "$plumb" reward --quiet --model "$work/smol" --chat none \
+            --max-steps 1 --data "$work/seed_pairs.jsonl" --batch 4 \
+            --shards 2 --holdout 0 --out "$work/rm" >&2 &&
+        "$plumb" export "$work/rm" --out "$work/rm.hf" >&2
 }
 
+why_demo="the demo's models cannot be made; see above"
 need_demo() {
-    [ ! -f "$work/demo.hf/model.safetensors" ] || return 0
-    if [ ! -d "$work/demo/reward" ]; then
-        "$plumb" demo --quiet --overwrite --out "$work/demo" >&2
-    fi
-    rm -rf "$work/demo.hf" "$work/demo.rm.hf"
-    "$plumb" export "$work/demo/sft" --out "$work/demo.hf" >&2
-    "$plumb" export "$work/demo/reward" --out "$work/demo.rm.hf" >&2
+    [ ! -f "$work/demo.rm.hf/model.safetensors" ] || return 0
+    [ -f "$work/demo/ppo/result.json" ] ||
+        "$plumb" demo --quiet --overwrite --out "$work/demo" >&2 || return 1
+    rm -rf "$work/demo.hf" "$work/demo.rm.hf" &&
+        "$plumb" export "$work/demo/sft" --out "$work/demo.hf" >&2 &&
+        "$plumb" export "$work/demo/reward" --out "$work/demo.rm.hf" >&2
 }
 
+why_traces="the traces cannot be made; see above"
 need_traces() {
     [ "$(cat "$work/traces.mb" 2>/dev/null)" != "${MB:-1000}" ] || return 0
-    rm -rf "$work/traces"
-    "$build/bench/make_traces" "$work/traces" "${MB:-1000}" >&2
-    echo "${MB:-1000}" >"$work/traces.mb"
+    rm -rf "$work/traces" "$work/traces.mb" &&
+        "$build/bench/make_traces" "$work/traces" "${MB:-1000}" >&2 &&
+        echo "${MB:-1000}" >"$work/traces.mb"
 }
 
 # ---- training step ----------------------------------------------------------
@@ -199,8 +210,13 @@ ppo() {
     elif ! need_smol; then
         absent_all "$name" "TRL 1.9.0" "$why_smol" "$@"
         return
+    elif ! need_inputs; then
+        absent_all "$name" "TRL 1.9.0" "$why_inputs" "$@"
+        return
+    elif ! need_reward; then
+        absent_all "$name" "TRL 1.9.0" "$why_reward" "$@"
+        return
     fi
-    need_reward
     row "$name" "TRL 1.9.0" "$@" -- \
         bench/ours.sh all "$formats" "$plumb" ppo --model "$work/smol" \
         --reward-model "$work/rm" --prompts "$work/prompts.jsonl" \
@@ -258,8 +274,10 @@ row_ppo_demo() {
     if ! need_python; then
         absent "$name" "TRL 1.9.0" "$why_python"
         return
+    elif ! need_demo; then
+        absent "$name" "TRL 1.9.0" "$why_demo"
+        return
     fi
-    need_demo
     row "$name" "TRL 1.9.0" --target 15 -- \
         bench/ours.sh steps f32 1 "$plumb" ppo --model "$work/demo/sft" \
         --reward-model "$work/demo/reward" \
@@ -281,8 +299,10 @@ row_reward() {
     elif ! need_smol; then
         absent "$name" "TRL 1.9.0" "$why_smol"
         return
+    elif ! need_inputs; then
+        absent "$name" "TRL 1.9.0" "$why_inputs"
+        return
     fi
-    need_inputs
     row "$name ($(cat "$work/pairs.from"))" "TRL 1.9.0" --target 1.5 -- \
         bench/ours.sh all "$fast" "$plumb" reward --model "$work/smol" \
         --data "$work/pairs.jsonl" --chat hh --epochs 1 --batch 8 \
@@ -299,23 +319,26 @@ row_demo() {
 }
 
 row_diagnose() {
-    need_traces
-    if need_python; then
-        row "diagnosis of ${MB:-1000} MB of traces" "numpy with orjson" \
-            --target 2 -- \
+    name="diagnosis of ${MB:-1000} MB of traces"
+    if ! need_python; then
+        absent "$name" "numpy with orjson" "$why_python"
+    elif ! need_traces; then
+        absent "$name" "numpy with orjson" "$why_traces"
+    else
+        row "$name" "numpy with orjson" --target 2 -- \
             bench/ours.sh whole "JSON text, f32" "$plumb" diagnose \
             "$work/traces" --threads "$threads" --out "$work/diagnosis.json" \
             -- "$python" bench/peers/speed_diagnose.py "$work/traces" "$threads"
-    else
-        absent "diagnosis of ${MB:-1000} MB of traces" "numpy with orjson" \
-            "$why_python"
     fi
 }
 
 row_diagnose_memory() {
-    need_traces
-    row "diagnosis, peak memory, MiB" "500 MiB" --absolute --target 500 \
-        --figure peak_mib -- \
+    name="diagnosis, peak memory, MiB"
+    if ! need_traces; then
+        absent "$name" "500 MiB" "$why_traces"
+        return
+    fi
+    row "$name" "500 MiB" --absolute --target 500 --figure peak_mib -- \
         bench/ours.sh whole "JSON text, f32" "$plumb" diagnose "$work/traces" \
         --threads "$threads" --out "$work/diagnosis.json"
 }
@@ -323,16 +346,21 @@ row_diagnose_memory() {
 # Two ranks against one, then two hosts and the extrapolation in words.
 row_ranks() {
     mpi=${MPI:-build/mpi}
-    if [ -x "$mpi/bench/versus" ] && command -v mpirun >/dev/null; then
-        bench/mpi/run.sh "$mpi" "$PWD/$json"
-    else
-        absent "training, 2 ranks x 1 thread" "1 rank x 2 threads" \
-            "no build with MPI (cmake --preset mpi)"
+    why=
+    if ! command -v mpirun >/dev/null; then
+        why="there is no mpirun (tools/setup.sh mpi)"
+    elif [ ! -x "$mpi/bench/versus" ]; then
+        why="no build with MPI (cmake --preset mpi)"
     fi
+    [ -z "$why" ] || mpi=$build
+    bench/mpi/run.sh "$mpi" "$PWD/$json" ${why:+"$why"} ||
+        echo "run.sh: bench/mpi/run.sh failed; see above" >&2
 }
 
 mkdir -p "$work"
-rm -f "$json"
+[ -n "${ROWS:-}" ] || rm -f "$json"
+trap 'exit 130' INT TERM
+trap '[ ! -f "$json" ] || "$build/bench/versus" --table "$json"' EXIT
 for row in $rows; do
     echo "== $row" >&2
     case $row in
@@ -353,4 +381,3 @@ for row in $rows; do
     ranks) row_ranks ;;
     esac
 done
-"$build/bench/versus" --table "$json"

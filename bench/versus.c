@@ -19,7 +19,8 @@
  *     --also NAME KEY X one row more, of another figure of the same runs;
  *                       memory is wanted at most X, all else at least
  *     --pairs N         5
- *     --json FILE       append the rows to a list of rows
+ *     --json FILE       the rows into a list of rows, in the place of those
+ *                       of the same name against the same
  *
  * A program tells its figures on lines "KEY NUMBER" of standard output, and
  * with "formats TEXT" which number formats it used; what it needs to get ready
@@ -360,7 +361,7 @@ int main(int argc, char **argv)
         goto done;
     for (int r = 0; r < o.rows; r++)
         print_row(&o, r, side, &trial);
-    if (o.json != NULL && append_rows(&o, side, &trial, &err) != OK) {
+    if (o.json != NULL && store_rows(&o, side, &trial, &err) != OK) {
         (void)fprintf(stderr, "versus: %s\n", err.text);
         code = 1;
     } else if (trial.is_noisy) {

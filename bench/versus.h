@@ -51,12 +51,14 @@ struct spread {
 /* Of n numbers, no more than TRIES_MAX. */
 struct spread spread_of(const double *x, int n);
 
-/* Print a row of what was measured, and append all to the file that the
- * options name. */
+/* Print a row of what was measured. */
 void print_row(const struct options *o, int i, const struct program side[2],
                const struct trial *t);
-enum status append_rows(const struct options *o, const struct program side[2],
-                        const struct trial *t, struct err *err);
+
+/* All of them into the list of the file that the options name: in the place of
+ * the rows of the same name against the same, or behind the others. */
+enum status store_rows(const struct options *o, const struct program side[2],
+                       const struct trial *t, struct err *err);
 
 /* Print the rows of a file; the exit status. */
 int print_table(const char *path);

@@ -148,11 +148,22 @@ static void put_row(struct json_writer *w, const struct options *o, int i,
     json_close(w, '}');
 }
 
-/* The list in the file with the rows behind. */
-enum status append_rows(const struct options *o, const struct program side[2],
-                        const struct trial *t, struct err *err)
+/* Which of the rows that of the file is an older one of; -1: none. */
+static int find_newer(const struct options *o, const struct json *old)
+{
+    if (strcmp(json_text(json_get(old, "against"), ""), o->against) != 0)
+        return -1;
+    for (int r = 0; r < o->rows; r++)
+        if (strcmp(json_text(json_get(old, "name"), ""), o->row[r].name) == 0)
+            return r;
+    return -1;
+}
+
+enum status store_rows(const struct options *o, const struct program side[2],
+                       const struct trial *t, struct err *err)
 {
     enum status status = OK;
+    bool is_put[ROWS_MAX] = {false};
     struct json *old = NULL;
     struct json_writer w;
     struct buf text;
@@ -162,10 +173,18 @@ enum status append_rows(const struct options *o, const struct program side[2],
         TRY_DONE(json_read(&old, o->json, LIST_MAX, err));
     json_writer_init(&w, &text, true);
     json_open(&w, '[');
-    for (size_t i = 0; i < json_size(old); i++)
-        json_put_node(&w, json_at(old, i));
+    for (size_t i = 0; i < json_size(old); i++) {
+        int r = find_newer(o, json_at(old, i));
+        if (r < 0)
+            json_put_node(&w, json_at(old, i));
+        else if (!is_put[r])
+            put_row(&w, o, r, side, t);
+        if (r >= 0)
+            is_put[r] = true;
+    }
     for (int r = 0; r < o->rows; r++)
-        put_row(&w, o, r, side, t);
+        if (!is_put[r])
+            put_row(&w, o, r, side, t);
     json_close(&w, ']');
     TRY_DONE(buf_status(&text, err));
     TRY_DONE(file_write(o->json, buf_text(&text), text.len, err));

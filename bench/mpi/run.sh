@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh BUILD [JSON] - ranks, measured.  BUILD is of the preset mpi.
+# run.sh BUILD [JSON [WHY]] - ranks, measured.  BUILD is of the preset mpi.  With
+# WHY nothing is, and its rows say why; then any BUILD will do.
 #
 # 1. Two ranks of one thread against one rank of two threads, on this machine:
 #    an SFT and PPO of the demo's model (versus.c; target 0.9).
@@ -10,10 +11,25 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
-json=${2:+--json $2}
-pairs=${PAIRS:+--pairs $PAIRS}
 plumb=$build/plumb
 bench=$build/bench
+json=${2:+--json $2}
+pairs=${PAIRS:+--pairs $PAIRS}
+against='1 rank x 2 threads'
+sft_row="SFT, demo's model, 2 ranks"
+ppo_row="PPO iteration, demo's model, 2 ranks"
+
+# A row without ratios: ranks_absent NAME WHY
+ranks_absent() {
+    # shellcheck disable=SC2086 # a list of words
+    "$bench/versus" --name "$1" --against "$against" $json --absent "$2"
+}
+
+if [ -n "${3:-}" ]; then
+    ranks_absent "$sft_row" "$3"
+    ranks_absent "$ppo_row" "$3"
+    exit 0
+fi
 work=$(mktemp -d)
 hosts_down() { :; }
 trap 'hosts_down; rm -rf "$work"' EXIT
@@ -26,14 +42,24 @@ if ! command -v mpirun >/dev/null; then
 fi
 
 quietly() { "$plumb" "$@" --quiet >/dev/null; }
-"$plumb" world tokenizer --out desk >/dev/null
-quietly world demos --demos 2000 --out demos.jsonl
-quietly world tickets --split ranking --tickets 64 --out ranked.jsonl
-quietly world tickets --split ppo --tickets 256 --out prompts.jsonl
-quietly sft --data demos.jsonl --tokenizer desk --epochs 2 --out sft
-quietly generate -m sft --prompts ranked.jsonl --samples 4 --out candidates.jsonl
-quietly world rank --data candidates.jsonl --out rankings.jsonl
-quietly reward --data rankings.jsonl --model sft --epochs 1 --out reward
+prepare() {
+    "$plumb" world tokenizer --out desk >/dev/null &&
+        quietly world demos --demos 2000 --out demos.jsonl &&
+        quietly world tickets --split ranking --tickets 64 \
+            --out ranked.jsonl &&
+        quietly world tickets --split ppo --tickets 256 --out prompts.jsonl &&
+        quietly sft --data demos.jsonl --tokenizer desk --epochs 2 --out sft &&
+        quietly generate -m sft --prompts ranked.jsonl --samples 4 \
+            --out candidates.jsonl &&
+        quietly world rank --data candidates.jsonl --out rankings.jsonl &&
+        quietly reward --data rankings.jsonl --model sft --epochs 1 \
+            --out reward
+}
+prepare || {
+    ranks_absent "$sft_row" "its model cannot be made; see above"
+    ranks_absent "$ppo_row" "its models cannot be made; see above"
+    exit 1
+}
 
 # ranks_row NAME COMMAND ... : two ranks of one thread and one of two in turn;
 # a row without ratios where one of them fails.
@@ -44,17 +70,17 @@ ranks_row() {
     "$bench/versus" --name "$name" --against "$against" --target 0.9 $json \
         $pairs -- sh "$here/timed.sh" a $two "$@" --threads 1 --out a -- \
         sh "$here/timed.sh" b "$plumb" "$@" --threads 2 --out b || status=$?
-    # shellcheck disable=SC2086
-    [ "$status" -ne 1 ] || "$bench/versus" --name "$name" \
-        --against "$against" $json --absent "a program failed; see above"
+    case $status in
+    0 | 3) ;; # measured, or too noisy, which the row says
+    *) ranks_absent "$name" "a program failed; see above" ;;
+    esac
 }
 
 echo "== 2 ranks x 1 thread against 1 rank x 2 threads"
-against='1 rank x 2 threads'
 two="mpirun -n 2 --bind-to none $plumb"
-ranks_row "SFT, demo's model, 2 ranks" sft --data demos.jsonl --model sft \
+ranks_row "$sft_row" sft --data demos.jsonl --model sft \
     --epochs 1 --log-every 1 --quiet
-ranks_row "PPO iteration, demo's model, 2 ranks" ppo --model sft \
+ranks_row "$ppo_row" ppo --model sft \
     --reward-model reward --prompts prompts.jsonl --iterations 8 --batch 64 \
     --norm-prompts 64 --quiet
 
