@@ -3,13 +3,15 @@
  * all element work of a token costs more than its products.
  *
  * Every figure is the median of REPEATS timings on one worker.  Products are
- * set against a 1024^3 product measured in the same run.  The last part is
- * about the shape of a real model (bench_shapes.h).
+ * set against a 1024^3 product measured in the same run.  Then follow the shape
+ * of a real model (bench_shapes.h) and weights in another order
+ * (bench_packed.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "bench_packed.h"
 #include "bench_shapes.h"
 #include "measure.h"
 #include "nn/adamw.h"
@@ -339,6 +341,7 @@ static enum status bench(void *ctx, size_t item, size_t worker, struct err *err)
     bench_products();
     bench_elements();
     bench_shapes();
+    bench_packed();
     return OK;
 }
 

@@ -5,8 +5,54 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-/* The names are the linker's: --wrap sends calls of dnnl_sgemm to __wrap_ and
- * gives the library's own as __real_. */
+#include "nn/skinny.h"
+
+static struct {
+    atomic_llong ns, operations;
+} spent[GEMM_CLOCK_KINDS];
+
+static long long thread_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (long long)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A product of the kind that began at that moment has ended. */
+static void add(enum gemm_clock_kind kind, long long begin,
+                long long multiplications)
+{
+    atomic_fetch_add(&spent[kind].ns, thread_ns() - begin);
+    atomic_fetch_add(&spent[kind].operations, 2 * multiplications);
+}
+
+/* The two dimensions of a matrix that a primitive is given; 0 without. */
+static const dnnl_dim_t *dims_of(const dnnl_exec_arg_t *args, int n, int which)
+{
+    static const dnnl_dim_t none[2] = {0, 0};
+
+    for (int i = 0; i < n; i++) {
+        if (args[i].arg != which)
+            continue;
+#if DNNL_VERSION_MAJOR >= 3
+        const_dnnl_memory_desc_t shape;
+        const dnnl_dims_t *dims;
+        if (dnnl_memory_get_memory_desc(args[i].memory, &shape) ==
+                dnnl_success &&
+            dnnl_memory_desc_query(shape, dnnl_query_dims, (void *)&dims) ==
+                dnnl_success)
+            return *dims;
+#else
+        const dnnl_memory_desc_t *shape;
+        if (dnnl_memory_get_memory_desc(args[i].memory, &shape) == dnnl_success)
+            return shape->dims;
+#endif
+    }
+    return none;
+}
+
+/* The names are the linker's: --wrap sends calls of x to __wrap_x and gives the
+ * library's own as __real_x. */
 /* NOLINTBEGIN(bugprone-reserved-identifier) */
 dnnl_status_t __real_dnnl_sgemm(char, char, dnnl_dim_t, dnnl_dim_t, dnnl_dim_t,
                                 float, const float *, dnnl_dim_t, const float *,
@@ -15,15 +61,17 @@ dnnl_status_t __wrap_dnnl_sgemm(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n,
                                 dnnl_dim_t k, float alpha, const float *a,
                                 dnnl_dim_t lda, const float *b, dnnl_dim_t ldb,
                                 float beta, float *c, dnnl_dim_t ldc);
-
-static atomic_llong spent_ns;
-
-static long long thread_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (long long)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+dnnl_status_t __real_dnnl_primitive_execute(const_dnnl_primitive_t,
+                                            dnnl_stream_t, int,
+                                            const dnnl_exec_arg_t *);
+dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t primitive,
+                                            dnnl_stream_t stream, int n,
+                                            const dnnl_exec_arg_t *args);
+void __real_skinny_nt(float *restrict, const float *restrict,
+                      const float *restrict, size_t, size_t, size_t, bool);
+void __wrap_skinny_nt(float *restrict C, const float *restrict A,
+                      const float *restrict B, size_t M, size_t N, size_t K,
+                      bool accumulate);
 
 dnnl_status_t __wrap_dnnl_sgemm(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n,
                                 dnnl_dim_t k, float alpha, const float *a,
@@ -33,12 +81,48 @@ dnnl_status_t __wrap_dnnl_sgemm(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n,
     long long begin = thread_ns();
     dnnl_status_t status =
         __real_dnnl_sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    atomic_fetch_add(&spent_ns, thread_ns() - begin);
+    add(GEMM_CLOCK_F32, begin, m * n * k);
     return status;
+}
+
+dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t primitive,
+                                            dnnl_stream_t stream, int n,
+                                            const dnnl_exec_arg_t *args)
+{
+    const dnnl_dim_t *a = dims_of(args, n, DNNL_ARG_SRC);
+    const dnnl_dim_t *b = dims_of(args, n, DNNL_ARG_WEIGHTS);
+    long long begin = thread_ns();
+    dnnl_status_t status =
+        __real_dnnl_primitive_execute(primitive, stream, n, args);
+    add(GEMM_CLOCK_BF16, begin, a[0] * a[1] * b[1]);
+    return status;
+}
+
+void __wrap_skinny_nt(float *restrict C, const float *restrict A,
+                      const float *restrict B, size_t M, size_t N, size_t K,
+                      bool accumulate)
+{
+    long long begin = thread_ns();
+    __real_skinny_nt(C, A, B, M, N, K, accumulate);
+    add(GEMM_CLOCK_SKINNY, begin, (long long)(M * N * K));
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 
+void gemm_clock_read(struct gemm_clock out[GEMM_CLOCK_KINDS])
+{
+    for (int i = 0; i < GEMM_CLOCK_KINDS; i++)
+        out[i] = (struct gemm_clock){
+            .seconds = 1e-9 * (double)atomic_exchange(&spent[i].ns, 0),
+            .operations = (double)atomic_exchange(&spent[i].operations, 0)};
+}
+
 double gemm_clock_take(void)
 {
-    return 1e-9 * (double)atomic_exchange(&spent_ns, 0);
+    struct gemm_clock kind[GEMM_CLOCK_KINDS];
+    double seconds = 0;
+
+    gemm_clock_read(kind);
+    for (int i = 0; i < GEMM_CLOCK_KINDS; i++)
+        seconds += kind[i].seconds;
+    return seconds;
 }

@@ -126,9 +126,8 @@ need_reward() {
 why_demo="the demo's models cannot be made; see above"
 need_demo() {
     [ ! -f "$work/demo.rm.hf/model.safetensors" ] || return 0
-    [ -f "$work/demo/ppo/result.json" ] ||
-        "$plumb" demo --quiet --overwrite --out "$work/demo" >&2 || return 1
-    rm -rf "$work/demo.hf" "$work/demo.rm.hf" &&
+    bench/demo.sh "$plumb" "$work/demo" &&
+        rm -rf "$work/demo.hf" "$work/demo.rm.hf" &&
         "$plumb" export "$work/demo/sft" --out "$work/demo.hf" >&2 &&
         "$plumb" export "$work/demo/reward" --out "$work/demo.rm.hf" >&2
 }
