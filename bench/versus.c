@@ -208,6 +208,16 @@ static int keep_quiet(struct program side[2], double *slowest, int n,
     return kept;
 }
 
+/* Of n pairs, the slowest time over the fastest. */
+static double noise_of(const double *slowest, int n, double fastest)
+{
+    double noise = 1;
+
+    for (int i = 0; i < n; i++)
+        noise = fmax(noise, slowest[i] / fastest);
+    return noise;
+}
+
 /* All pairs; 1: a program failed. */
 static int run_pairs(struct trial *out, struct program side[2],
                      const struct options *o)
@@ -226,15 +236,13 @@ static int run_pairs(struct trial *out, struct program side[2],
         for (int i = 0; i < n; i++)
             quiet += memory_only || is_quiet(slowest[i], fastest) ? 1 : 0;
     }
-    *out = (struct trial){.pairs = n, .noise = 1};
-    if (memory_only)
-        return 0;
-    out->is_noisy = quiet < o->pairs;
-    if (!out->is_noisy)
+    *out =
+        (struct trial){.pairs = n, .noise_all = noise_of(slowest, n, fastest)};
+    out->is_noisy = !memory_only && quiet < o->pairs;
+    if (!memory_only && !out->is_noisy)
         out->pairs = keep_quiet(side, slowest, n, fastest);
     out->discarded = n - out->pairs;
-    for (int i = 0; i < out->pairs; i++)
-        out->noise = fmax(out->noise, slowest[i] / fastest);
+    out->noise = noise_of(slowest, out->pairs, fastest);
     return 0;
 }
 

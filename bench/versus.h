@@ -30,7 +30,8 @@ struct program {
 /* What was measured: pairs that count come first. */
 struct trial {
     int pairs, discarded;
-    double noise; // of the pairs that count
+    double noise;     // of the pairs that count: slowest over fastest
+    double noise_all; // of those that were discarded, too
     bool is_noisy;
 };
 

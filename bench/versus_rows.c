@@ -76,13 +76,12 @@ static bool is_met(double ratio, const struct row *row, bool absolute)
     return row->less || absolute ? ratio <= row->target : ratio >= row->target;
 }
 
-/* Of a row, over the pairs. */
-static struct spread find_ratios(const struct options *o, int row,
+/* A row's ratio in every pair; and over them. */
+static struct spread find_ratios(double ratio[TRIES_MAX],
+                                 const struct options *o, int row,
                                  const struct program side[2], int pairs)
 {
-    double ratio[TRIES_MAX];
-
-    if (o->absent != NULL)
+    if (pairs == 0)
         return (struct spread){NAN, NAN, NAN};
     for (int i = 0; i < pairs; i++) {
         double ours = side[0].figure[row][i], theirs = side[1].figure[row][i];
@@ -108,20 +107,34 @@ static const char *why_none(char out[128], const struct options *o, int row,
     return out;
 }
 
-/* The row; a ratio that may not be told is null. */
+/* Median and range over the pairs, and what it was in each; null when there
+ * is none that may be told. */
+static void put_ratios(struct json_writer *w, struct spread ratio,
+                       const double *each, int n)
+{
+    json_field_number(w, "ratio_median", ratio.median);
+    json_field_number(w, "ratio_min", ratio.min);
+    json_field_number(w, "ratio_max", ratio.max);
+    json_put_key(w, "ratios");
+    json_open(w, '[');
+    for (int i = 0; i < n; i++)
+        json_put_number(w, each[i]);
+    json_close(w, ']');
+}
+
 static void put_row(struct json_writer *w, const struct options *o, int i,
                     const struct program side[2], const struct trial *t)
 {
     char why[128];
+    double each[TRIES_MAX];
     const struct row *row = &o->row[i];
-    struct spread ratio = find_ratios(o, i, side, t->pairs);
     bool is_told = why_none(why, o, i, t)[0] == '\0';
+    int n = is_told ? t->pairs : 0;
+    struct spread ratio = find_ratios(each, o, i, side, n);
 
     json_open(w, '{');
     json_field_text(w, "name", row->name);
-    json_field_number(w, "ratio_median", is_told ? ratio.median : NAN);
-    json_field_number(w, "ratio_min", is_told ? ratio.min : NAN);
-    json_field_number(w, "ratio_max", is_told ? ratio.max : NAN);
+    put_ratios(w, ratio, each, n);
     json_field_number(w, "target", row->target);
     json_put_key(w, "met");
     if (is_told && !isnan(row->target))
@@ -144,6 +157,7 @@ static void put_row(struct json_writer *w, const struct options *o, int i,
         json_field_int(w, "pairs", t->pairs);
         json_field_int(w, "discarded", t->discarded);
         json_field_number(w, "noise", t->noise);
+        json_field_number(w, "noise_all", t->noise_all);
     }
     json_close(w, '}');
 }
@@ -198,6 +212,7 @@ void print_row(const struct options *o, int i, const struct program side[2],
                const struct trial *t)
 {
     char why[128];
+    double each[TRIES_MAX];
     const struct row *row = &o->row[i];
 
     (void)printf("%s: ", row->name);
@@ -213,16 +228,37 @@ void print_row(const struct options *o, int i, const struct program side[2],
         (void)printf("; no ratio: %s\n", why);
         return;
     }
-    struct spread ratio = find_ratios(o, i, side, t->pairs);
+    struct spread ratio = find_ratios(each, o, i, side, t->pairs);
     (void)printf("; %.2f [%.2f, %.2f]", ratio.median, ratio.min, ratio.max);
     if (!isnan(row->target))
         (void)printf(", target %s %.2f: %s",
                      row->less || o->absolute ? "<=" : ">=", row->target,
                      is_met(ratio.median, row, o->absolute) ? "met" : "missed");
-    (void)printf("\n");
+    (void)printf("\n    in each pair:");
+    for (int k = 0; k < t->pairs; k++)
+        (void)printf(" %.3f", each[k]);
+    (void)printf("; noise %.2f, of all %.2f, pairs discarded %d\n", t->noise,
+                 t->noise_all, t->discarded);
 }
 
 /* ---- the table ---------------------------------------------------------- */
+
+/* "5 + 2  1.12 / 1.45": pairs that count and those discarded, and the noise of
+ * the former and of all. */
+static void print_noise(const struct json *row)
+{
+    const struct json *noise = json_get(row, "noise");
+    const struct json *all = json_get(row, "noise_all");
+
+    if (!json_is_number(noise) || !json_is_number(all)) {
+        (void)printf("  %7s  %11s", "-", "-");
+        return;
+    }
+    (void)printf("  %3.0f + %.0f  %4.2f / %4.2f",
+                 json_number(json_get(row, "pairs"), 0),
+                 json_number(json_get(row, "discarded"), 0),
+                 json_number(noise, 0), json_number(all, 0));
+}
 
 static void print_cells(const struct json *row)
 {
@@ -244,9 +280,11 @@ static void print_cells(const struct json *row)
                      json_number(json_get(row, "target"), 0));
     else
         (void)printf("  %9s", "");
-    (void)printf("  %-6s  %s/%s",
-                 json_is_bool(met) ? json_bool(met, false) ? "met" : "missed"
-                                   : "-",
+    (void)printf("  %-6s", json_is_bool(met)
+                               ? json_bool(met, false) ? "met" : "missed"
+                               : "-");
+    print_noise(row);
+    (void)printf("  %s/%s",
                  json_text(json_get(json_get(row, "ours"), "formats"), "-"),
                  json_text(json_get(json_get(row, "theirs"), "formats"), "-"));
     if (json_get(row, "why") != NULL)
@@ -263,8 +301,9 @@ int print_table(const char *path)
         (void)fprintf(stderr, "versus: %s\n", err.text);
         return 1;
     }
-    (void)printf("%-36s  %-34s  %7s [%7s, %7s]  %9s  %-6s  %s\n", "work",
-                 "against", "ratio", "min", "max", "target", "", "formats");
+    (void)printf("%-36s  %-34s  %7s [%7s, %7s]  %9s  %-6s  %7s  %11s  %s\n",
+                 "work", "against", "ratio", "min", "max", "target", "",
+                 "pairs", "noise", "formats");
     for (size_t i = 0; i < json_size(list); i++)
         print_cells(json_at(list, i));
     json_free(list);
