@@ -29,7 +29,7 @@ help:
 	@echo 'make bench            Plumb and other programs in turn, as ratios, into'
 	@echo '                      build/bench.json (docs/benchmarks.md; ROWS=..., hours)'
 	@echo 'make bench-growth     how time and memory grow, as exponents and pictures'
-	@echo 'make bench-parts      kernels, scanner, store by themselves'
+	@echo 'make bench-parts      kernels, the profile of a PPO iteration, scanner, store'
 	@echo 'make bench-scenarios  the three scenarios over seeds 1 to 5, as a table'
 	@echo 'make acceptance       published results in small, each with its figure and'
 	@echo '                      its criterion (docs/acceptance.md; an hour)'
@@ -67,6 +67,8 @@ real-full: build
 
 check:
 	@tools/setup.sh check
+	@tools/setup.sh count || \
+	    echo 'check: without valgrind, whose test is skipped'
 	@tools/get-smollm2.sh > /dev/null || \
 	    echo 'check: without SmolLM2, whose tests are skipped'
 	@cmake --preset release --log-level=WARNING > /dev/null
@@ -95,6 +97,8 @@ exam: build
 	PLUMB=$(PLUMB) tests/exam/exam.sh $(EXAM)
 
 bench: build
+	@tools/setup.sh bench || \
+	    echo 'bench: rows that want these packages will say so'
 	@cmake --build --preset release --target versus bench_step bench_limit \
 		bench_generate make_traces -j $(JOBS)
 	@if tools/setup.sh mpi; then \
@@ -113,9 +117,11 @@ bench-parts:
 	@tools/setup.sh build
 	@cmake --preset release --log-level=WARNING > /dev/null
 	@cmake --build --preset release --target bench_nn bench_model \
-		bench_tokenizer bench_scan bench_store bench_label -j $(JOBS)
+		bench_tokenizer bench_scan bench_store bench_label profile_ppo plumb \
+		-j $(JOBS)
 	$(RELEASE)/bench/bench_nn
 	$(RELEASE)/bench/bench_model
+	bench/profile.sh $(RELEASE)
 	$(RELEASE)/bench/bench_tokenizer
 	$(RELEASE)/bench/bench_scan
 	$(RELEASE)/bench/bench_store $(RELEASE)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# setup.sh [build|check|mpi|pack|tidy] - install the Debian packages that are missing.
+# setup.sh [build|check|count|bench|mpi|pack|tidy] - install the Debian packages
+# that are missing.
 #
 # Does nothing, and needs no network, when all are there.  Installs as root or
 # through sudo; with neither, prints what is wanted and stops.
@@ -12,11 +13,13 @@ goal=${1:-build}
 case $goal in
 build) kinds='build' ;;
 check) kinds='build check' ;;
+count) kinds='count' ;;
+bench) kinds='build bench' ;;
 mpi) kinds='build mpi' ;;
 pack) kinds='build pack' ;;
 tidy) kinds='build check tidy' ;;
 *)
-    echo "usage: setup.sh [build|check|mpi|pack|tidy]" >&2
+    echo "usage: setup.sh [build|check|count|bench|mpi|pack|tidy]" >&2
     exit 2
     ;;
 esac
