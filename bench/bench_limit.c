@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < threads; i++)
         array[i] = measure_floats(4 * WORDS);
     measure_must(team_create(&team, threads, &err), &err);
-    double products = peak_products(team, is_bf16);
+    double products = peak_products(team, is_bf16).together;
     double memory = (double)threads * 7.0 * sizeof(float) * (double)WORDS /
                     peak_round(team, stream, NULL);
     team_destroy(team);

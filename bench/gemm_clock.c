@@ -5,6 +5,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "nn/nexttoken.h"
 #include "nn/skinny.h"
 
 static struct {
@@ -72,6 +73,20 @@ void __real_skinny_nt(float *restrict, const float *restrict,
 void __wrap_skinny_nt(float *restrict C, const float *restrict A,
                       const float *restrict B, size_t M, size_t N, size_t K,
                       bool accumulate);
+void __real_rowwise_nt(const struct rowwise_product *, float *restrict,
+                       enum rowwise_level);
+void __wrap_rowwise_nt(const struct rowwise_product *p, float *restrict scratch,
+                       enum rowwise_level level);
+void __real_rowwise_block(float *restrict, const float *restrict, struct weight,
+                          size_t, size_t, size_t, size_t, bool,
+                          enum rowwise_level);
+void __wrap_rowwise_block(float *restrict z, const float *restrict turned,
+                          struct weight w, size_t first, size_t N, size_t K,
+                          size_t lanes, bool next, enum rowwise_level level);
+void __real_nexttoken_forward(struct nexttoken *, const float *, size_t,
+                              enum rowwise_level);
+void __wrap_nexttoken_forward(struct nexttoken *t, const float *hidden,
+                              size_t M, enum rowwise_level level);
 
 dnnl_status_t __wrap_dnnl_sgemm(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n,
                                 dnnl_dim_t k, float alpha, const float *a,
@@ -104,7 +119,40 @@ void __wrap_skinny_nt(float *restrict C, const float *restrict A,
 {
     long long begin = thread_ns();
     __real_skinny_nt(C, A, B, M, N, K, accumulate);
-    add(GEMM_CLOCK_SKINNY, begin, (long long)(M * N * K));
+    add(GEMM_CLOCK_OWN_F32, begin, (long long)(M * N * K));
+}
+
+static enum gemm_clock_kind kind_of(struct weight w, enum rowwise_level level)
+{
+    return w.rounded != NULL && level == ROWWISE_BF16 ? GEMM_CLOCK_OWN_BF16
+                                                      : GEMM_CLOCK_OWN_F32;
+}
+
+void __wrap_rowwise_nt(const struct rowwise_product *p, float *restrict scratch,
+                       enum rowwise_level level)
+{
+    long long begin = thread_ns();
+    __real_rowwise_nt(p, scratch, level);
+    add(kind_of(p->w, level), begin, (long long)(p->M * p->N * p->K));
+}
+
+/* A block does not know how many of its lanes hold rows; the head does. */
+static _Thread_local size_t rows_of_head;
+
+void __wrap_nexttoken_forward(struct nexttoken *t, const float *hidden,
+                              size_t M, enum rowwise_level level)
+{
+    rows_of_head = M;
+    __real_nexttoken_forward(t, hidden, M, level);
+}
+
+void __wrap_rowwise_block(float *restrict z, const float *restrict turned,
+                          struct weight w, size_t first, size_t N, size_t K,
+                          size_t lanes, bool next, enum rowwise_level level)
+{
+    long long begin = thread_ns();
+    __real_rowwise_block(z, turned, w, first, N, K, lanes, next, level);
+    add(kind_of(w, level), begin, (long long)(rows_of_head * N * K));
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 

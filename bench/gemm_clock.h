@@ -4,17 +4,18 @@
  *
  * Link with the target gemm_clock of CMakeLists.txt, whose --wrap makes every
  * product pass through here on its way to what computes it.  The product itself
- * carries no clock.  Counted are those of weights: dnnl_sgemm's, those of
- * bfloat16s (dnnl_primitive_execute) and those of few rows (nn/skinny.h); not
- * those inside attention.
+ * carries no clock.  Counted are those of weights: oneDNN's (dnnl_sgemm, and
+ * dnnl_primitive_execute of bfloat16s) and our own (nn/rowwise.h of samplers,
+ * nn/skinny.h); not those inside attention.
  */
 #ifndef PLUMB_BENCH_GEMM_CLOCK_H
 #define PLUMB_BENCH_GEMM_CLOCK_H
 
 enum gemm_clock_kind {
-    GEMM_CLOCK_F32,
+    GEMM_CLOCK_F32, // oneDNN's
     GEMM_CLOCK_BF16,
-    GEMM_CLOCK_SKINNY, // of floats
+    GEMM_CLOCK_OWN_F32,
+    GEMM_CLOCK_OWN_BF16,
     GEMM_CLOCK_KINDS
 };
 

@@ -1,5 +1,6 @@
 #include "peak.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,17 +14,13 @@
 
 struct work {
     bool is_bf16;
-    float *a, *b, *c; // c of every worker
+    float *a, *b, *c; // c of every item
     uint16_t *a16, *b16;
+    double *least; // ns of a product, of every item
 };
 
-static enum status multiply(void *ctx, size_t item, size_t worker,
-                            struct err *err)
+static enum status product(const struct work *w, float *c, struct err *err)
 {
-    const struct work *w = ctx;
-    float *c = w->c + item * SIZE * SIZE;
-
-    (void)worker;
     if (w->is_bf16) {
         const struct gemm16 p = {.C = c,
                                  .A = w->a16,
@@ -40,6 +37,18 @@ static enum status multiply(void *ctx, size_t item, size_t worker,
     return gemm_nt(c, w->a, w->b, SIZE, SIZE, SIZE, false, err);
 }
 
+static enum status multiply(void *ctx, size_t item, size_t worker,
+                            struct err *err)
+{
+    const struct work *w = ctx;
+    double begin = measure_now_ns();
+
+    (void)worker;
+    TRY(product(w, w->c + item * SIZE * SIZE, err));
+    w->least[item] = fmin(w->least[item], measure_now_ns() - begin);
+    return OK;
+}
+
 double peak_round(struct team *team, team_fn fn, void *ctx)
 {
     double least = 1e30;
@@ -54,24 +63,33 @@ double peak_round(struct team *team, team_fn fn, void *ctx)
     return least;
 }
 
-double peak_products(struct team *team, bool is_bf16)
+struct peak peak_products(struct team *team, bool is_bf16)
 {
-    size_t n = SIZE * SIZE;
+    const double operations = 2.0 * (double)(SIZE * SIZE * SIZE);
+    size_t n = SIZE * SIZE, workers = team_size(team);
+    double ns = (double)INFINITY;
     struct work w = {.is_bf16 = is_bf16,
                      .a = measure_floats(n),
                      .b = measure_floats(n),
-                     .c = measure_floats(n * team_size(team))};
+                     .c = measure_floats(n * workers)};
     struct err err;
 
     measure_must(MEM_NEW(w.a16, n, &err), &err);
     measure_must(MEM_NEW(w.b16, n, &err), &err);
+    measure_must(MEM_NEW(w.least, workers, &err), &err);
+    for (size_t i = 0; i < workers; i++)
+        w.least[i] = (double)INFINITY;
     gemm16_round(w.a16, w.a, n);
     gemm16_round(w.b16, w.b, n);
     double seconds = peak_round(team, multiply, &w);
+    for (size_t i = 0; i < workers; i++)
+        ns = fmin(ns, w.least[i]);
     mem_free(w.a);
     mem_free(w.b);
     mem_free(w.c);
     mem_free(w.a16);
     mem_free(w.b16);
-    return (double)team_size(team) * 2 * (double)(n * SIZE) / seconds;
+    mem_free(w.least);
+    return (struct peak){.together = (double)workers * operations / seconds,
+                         .core = 1e9 * operations / ns};
 }

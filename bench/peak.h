@@ -11,9 +11,15 @@
 /* The least seconds of several rounds in which every worker does one item. */
 double peak_round(struct team *team, team_fn fn, void *ctx);
 
-/* Operations a second of all workers together, each with its own products of
- * 1,024 x 1,024 matrices by oneDNN, of floats or of bfloat16s.  Ends the
- * program without memory. */
-double peak_products(struct team *team, bool is_bf16);
+/* Operations a second of products of 1,024 x 1,024 matrices by oneDNN, of floats
+ * or of bfloat16s, each worker at its own. */
+struct peak {
+    double together; // of all, by the clock: the best round
+    double core;     // of one, in time on a processor: the best product, so
+                     // that it means something where others are at work
+};
+
+/* Ends the program without memory. */
+struct peak peak_products(struct team *team, bool is_bf16);
 
 #endif
