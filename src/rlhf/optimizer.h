@@ -69,8 +69,16 @@ enum status optimizer_grad(float **out, struct optimizer *o, size_t shard,
  * open (optimizer_grad), says so from its worker: parameters from number `from`
  * on get nothing more.  Without optimizer_begin(), and on one process, all is
  * done by optimizer_step().
+ *
+ * A round of parameters leaves when it is final in all of the rank's shards, so
+ * while its last ones are at their backward pass: the whole of it with a worker
+ * a shard, a last part with fewer.  An adapter's gradients, which are few, are
+ * final at the end of a shard only.
+ *
+ * optimizer_begin() is collective, and fails where a rank has failed.  A batch
+ * that is given up after it is let go by optimizer_free(), on all ranks.
  */
-void optimizer_begin(struct optimizer *o);
+enum status optimizer_begin(struct optimizer *o, struct err *err) MUST_CHECK;
 void optimizer_final(struct optimizer *o, size_t shard, size_t from);
 
 /* A shard to which this batch adds nothing. */
