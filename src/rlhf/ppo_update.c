@@ -448,6 +448,7 @@ enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,
             struct optimizer_report policy, value;
             arena_reset(&arena);
             batch_shard(&first, &last, n, parts, k);
+            batch_gather_twins(order + first, last - first, p->rollout.seq);
             struct minibatch b = {.p = p,
                                   .index = order + first,
                                   .n = last - first,
