@@ -15,6 +15,7 @@
 #include "model/checkpoint.h"
 #include "model/transformer.h"
 #include "rlhf/gradients.h"
+#include "rlhf/reduce.h"
 #include "rlhf/stage.h"
 
 struct optimizer_ranks;
@@ -52,6 +53,11 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
                              size_t shards, struct gradient_pool *pool,
                              struct comm *comm, struct err *err) MUST_CHECK;
 void optimizer_free(struct optimizer *o);
+
+/* About the bytes that rank 0 of several has for what is under way between
+ * them, of n trainable parameters (rlhf/optimizer_internal.h). */
+double optimizer_round_bytes(size_t n, size_t shards, size_t ranks,
+                             enum reduce_format format);
 
 /* One of its moments (m or v) as a checkpoint keeps it. */
 struct checkpoint_array optimizer_array(const struct optimizer *o,

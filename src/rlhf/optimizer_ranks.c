@@ -57,10 +57,9 @@ static enum status find_tops(struct optimizer_ranks *x, struct err *err)
     return OK;
 }
 
-/* Slices that a part may have. */
-static size_t part_slices(const struct optimizer_ranks *x)
+/* Slices that a part may have, with so many tops of all ranks. */
+static size_t part_slices(size_t tops)
 {
-    size_t tops = x->first_top[x->share.ranks];
     assert(tops > 0);
     size_t fit = ROOM / (OPTIMIZER_SLICE * tops);
     return fit < 1 ? 1 : fit < PART_SLICES ? fit : PART_SLICES;
@@ -70,7 +69,8 @@ static size_t part_slices(const struct optimizer_ranks *x)
 static enum status cut_parts(struct optimizer *o, struct optimizer_ranks *x,
                              struct err *err)
 {
-    size_t ranks = x->share.ranks, most = ranks * part_slices(x);
+    size_t ranks = x->share.ranks;
+    size_t most = ranks * part_slices(x->first_top[ranks]);
     assert(most > 0);
     x->n_round = (o->n_slice + most - 1) / most;
     o->n_part = x->n_round * ranks;
@@ -168,6 +168,24 @@ enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
     TRY(find_own(o, x, err));
     TRY(make_room(x, o->comm, err));
     return o->config.reduce == REDUCE_BF16 ? make_rounded_room(x, err) : OK;
+}
+
+double optimizer_round_bytes(size_t n, size_t shards, size_t ranks,
+                             enum reduce_format format)
+{
+    struct reduce_share share = {.shards = shards, .ranks = ranks};
+    size_t own = reduce_tops(NULL, &share), all = own;
+    for (share.rank = 1; share.rank < ranks; share.rank++)
+        all += reduce_tops(NULL, &share);
+    size_t slices = (n + OPTIMIZER_SLICE - 1) / OPTIMIZER_SLICE;
+    size_t most = ranks * part_slices(all), rounds = (slices + most - 1) / most;
+    size_t round = rounds > 0 ? (slices + rounds - 1) / rounds : 0;
+    size_t part = (round + ranks - 1) / ranks;
+    double in = (double)(all - own), out = (double)((ranks - 1) * own);
+    double block = 4 * in; // of floats, and rounded ones beside them
+    if (format == REDUCE_BF16)
+        block += 2 * (in + out);
+    return 2 * (double)(part * OPTIMIZER_SLICE) * block;
 }
 
 void optimizer_ranks_free(struct optimizer *o)
