@@ -177,8 +177,8 @@ static void check_told(size_t shards, size_t ranks, struct rig *r,
         run_abreast(r, straggles && r->workers > 1 && last - first > 1);
         assert_int_equal(gradient_pool_buffers(r->pool), told);
         assert_true(told <= last - first);
-        assert_true(told <= r->workers + (1 + straggles) * (ranks > 1 ? 2 : 1) *
-                                             levels(last - first));
+        size_t nodes = (ranks > 1 ? 2 : 1) * levels(last - first);
+        assert_true(told <= r->workers + (straggles ? 2 * nodes : nodes));
         gradients_free(r->g);
         gradient_pool_free(r->pool);
     }
