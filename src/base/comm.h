@@ -142,9 +142,10 @@ void comm_exchange_free(struct comm_exchange *x);
 
 /*
  * Start sending and receiving.  Blocks from one rank to another arrive in the
- * order given.  Memory must stay until comm_exchange_end() has waited for all
- * of them, or comm_exchange_poll(), which lets them move on in between, has
- * said that they are there.
+ * order given, and may be shorter than the room for them.  Memory must stay
+ * until comm_exchange_end() has waited for all of them, or until
+ * comm_exchange_poll(), which lets them move on in between, has said that they
+ * are there.
  */
 void comm_exchange_begin(struct comm_exchange *x, const struct comm_block *out,
                          size_t n_out, const struct comm_block *in,

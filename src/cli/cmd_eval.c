@@ -216,6 +216,7 @@ enum status cmd_eval(struct options *o, struct err *err)
     int lock = -1;
     bool is_followed = comm_rank(o->comm) > 0;
     TRY(place_find(&p.at, o->operand[0], o->v.common.out, err));
+    TRY(session_check_processors(o, err));
     TRY(place_read_run(&run, p.at.run, FOR_PPO, err));
     enum status status = check(&p, o, &run, err);
     if (status == OK && !is_followed)

@@ -9,6 +9,7 @@
 #include "model/checkpoint.h"
 #include "model/generate.h"
 #include "rlhf/corpus.h"
+#include "rlhf/optimizer.h"
 #include "rlhf/trainer.h"
 
 #define LIBRARIES 60e6 // resident bytes of a process that did nothing yet
@@ -237,16 +238,44 @@ static double moments(double trainable, const struct options *o)
     return 4 * trainable * 2 / (double)comm_size(o->comm);
 }
 
-/* Gradient buffers of the rank's shards of one model, or of two that share
- * them (rlhf/gradients.h).  Among ranks nobody clears the first's way. */
-static double buffers(size_t models, const struct options *o,
-                      const struct context *context)
+/* Gradient buffers of one model for the rank that has most of them. */
+static size_t buffers_of_one(const struct options *o,
+                             const struct context *context, bool straggles)
 {
-    size_t shards = own_shards(o), few = team_size(context->team);
-    for (size_t n = 1; n < shards; n *= 2)
-        few++;
-    few = comm_size(o->comm) > 1 ? models * few : few + models - 1;
-    return (double)(few < models * shards ? few : models * shards);
+    size_t shards = (size_t)o->v.common.shards, ranks = comm_size(o->comm);
+    size_t first, last, most = 0;
+    for (size_t rank = 0; rank < ranks; rank++) {
+        comm_cut(&first, &last, shards, ranks, rank);
+        size_t n = gradients_buffers(shards, first, last,
+                                     team_size(context->team), straggles);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* The same of one model, or of two that share them (rlhf/gradients.h).  On one
+ * process what the first has left is added up when the second wants room; among
+ * ranks it waits for its round as it is. */
+static double buffers(size_t models, const struct options *o,
+                      const struct context *context, bool straggles)
+{
+    size_t few = buffers_of_one(o, context, straggles);
+    size_t most = models * own_shards(o);
+    if (models > 1 && comm_size(o->comm) > 1)
+        few += buffers_of_one(o, context, false);
+    else
+        few += models - 1;
+    return (double)(few < most ? few : most);
+}
+
+/* What is under way between the ranks, of a model's trainable parameters. */
+static double rounds(double trainable, const struct options *o)
+{
+    if (comm_size(o->comm) == 1)
+        return 0;
+    return optimizer_round_bytes((size_t)trainable, (size_t)o->v.common.shards,
+                                 comm_size(o->comm),
+                                 (enum reduce_format)o->v.common.reduce);
 }
 
 /* What goes on at a time. */
@@ -304,10 +333,12 @@ static void plan_passes(struct plan *p, const struct material *m,
     p->tokens = batch_tokens * (double)p->updates;
     p->rate = t->rate;
     p->seconds = p->tokens / p->rate;
+    double even = buffers(1, o, context, false);
+    p->straggler_bytes =
+        4 * t->trainable * (buffers(1, o, context, true) - even);
     p->memory_bytes = LIBRARIES + weights(&m->shape, m->precision) + adapter +
-                      moments(t->trainable, o) +
-                      4 * t->trainable * buffers(1, o, context) + folding(m) +
-                      4 * m->tokens +
+                      moments(t->trainable, o) + rounds(t->trainable, o) +
+                      4 * t->trainable * even + folding(m) + 4 * m->tokens +
                       busy(o, context) * pass(&m->shape, t->row_bytes, shard);
 }
 
@@ -410,17 +441,21 @@ static double all_weights(const struct material *m, const struct trial *t,
     if (m->adapter->rank > 0)
         return policy + (c->reference ? reference : 0) + x->rewards +
                4 * (2 * t->trainable + x->value_trainable);
-    return 2 * policy + reference + x->rewards + 4 * x->value_trainable;
+    double value = x->has_value ? weights(&x->value, m->precision)
+                                : 4 * x->value_trainable;
+    return 2 * policy + reference + x->rewards + value;
 }
 
 /* A value model with a trunk of its own takes the policy's buffers. */
 static double gradients(const struct trial *t, const struct company *x,
-                        const struct options *o, const struct context *context)
+                        const struct options *o, const struct context *context,
+                        bool straggles)
 {
     if (x->has_value)
         return 4 * fmax(t->trainable, x->value_trainable) *
-               buffers(2, o, context);
-    return 4 * (t->trainable + x->value_trainable) * buffers(1, o, context);
+               buffers(2, o, context, straggles);
+    return 4 * (t->trainable + x->value_trainable) *
+           buffers(1, o, context, straggles);
 }
 
 /* Keys and values of the replies that are drawn, or a group of them under two
@@ -479,10 +514,12 @@ static enum status plan_ppo(struct plan *p, const struct options *o,
     p->tokens = tokens * (double)c->iterations;
     p->rate = t.rate;
     p->seconds = work * (double)c->iterations / p->rate;
+    double even = gradients(&t, &x, o, context, false);
+    p->straggler_bytes = gradients(&t, &x, o, context, true) - even;
     p->memory_bytes = LIBRARIES + all_weights(&m, &t, &x, c) +
                       moments(t.trainable + x.value_trainable, o) +
-                      gradients(&t, &x, o, context) + folding(&m) +
-                      4 * m.tokens +
+                      rounds(t.trainable, o) + rounds(x.value_trainable, o) +
+                      even + folding(&m) + 4 * m.tokens +
                       work_memory(&m, &t, &x, prompt, c, o, context);
     return OK;
 }
@@ -511,6 +548,9 @@ void plan_print(struct buf *out, const struct plan *p)
     buf_printf(out, "# about %.0f MiB of memory", p->memory_bytes / 1048576.0);
     if (p->ranks > 1)
         buf_printf(out, " on each of %zu ranks", p->ranks);
+    if (p->straggler_bytes > 0)
+        buf_printf(out, ", %.0f more when a worker falls far behind",
+                   p->straggler_bytes / 1048576.0);
     buf_putc(out, '\n');
 }
 
@@ -529,6 +569,7 @@ void plan_json(struct buf *out, const struct plan *p, const char *config)
     json_field_number(&w, "tokens_per_second", p->rate);
     json_field_number(&w, "seconds", p->seconds);
     json_field_number(&w, "memory_bytes", p->memory_bytes);
+    json_field_number(&w, "straggler_bytes", p->straggler_bytes);
     json_field_int(&w, "ranks", (int64_t)p->ranks);
     json_field_text(&w, "config", config);
     json_close(&w, '}');

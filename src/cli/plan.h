@@ -14,6 +14,9 @@ struct plan {
     int64_t updates;
     double tokens;       // that pass through a model, prompts included
     double memory_bytes; // at the peak, of a rank
+    /* More of it where one worker stays at a shard while the others go through
+     * the rest (rlhf/gradients.h). */
+    double straggler_bytes;
     size_t ranks;
     double rate; // tokens a second through all workers
     double seconds;
@@ -22,11 +25,13 @@ struct plan {
 /*
  * Count the data's tokens, and time a model of the stage's shape, with the
  * stage's adapter and in its precision, for a moment on this machine.  Memory:
- * each copy of a model's weights, moments and every shard's gradients of what
- * is trained, activations of one shard per worker, the data, and what the
- * libraries take; of weights in bf16 also the float ones that the adapter is
- * folded into at the end.  A reward model and a value model count in their own
- * shape.
+ * each copy of a model's weights, with the rounded one that products in bf16
+ * read; of what is trained the rank's moments, the gradient buffers of workers
+ * that keep abreast, and what is under way between ranks; activations of one
+ * shard per worker, of every layer, as none is computed again; the data, and
+ * what the libraries take; of weights in bf16 also the float ones that the
+ * adapter is folded into at the end.  A reward model and a value model count in
+ * their own shape.
  *
  * PPO's replies are taken to be as long as they may be, so that its figures
  * are upper bounds.  Both estimates are rough: within a factor of two.

@@ -10,6 +10,8 @@
 #include "cli/plan.h"
 #include "cli/record.h"
 #include "cli/stop.h"
+#include "nn/gemm.h"
+#include "nn/rowwise.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
 #define RESULT_MAX ((size_t)16 << 20)
@@ -125,6 +127,15 @@ static enum status check_ranks(const struct options *o, struct err *err)
                    ranks, shards, ranks);
 }
 
+enum status session_check_processors(const struct options *o, struct err *err)
+{
+    const unsigned isa[] = {(unsigned)rowwise_level(), gemm_isa()};
+    return comm_same(o->comm, isa, sizeof isa,
+                     "the processor's instruction set (ONEDNN_MAX_CPU_ISA "
+                     "lowers that of libdnnl)",
+                     err);
+}
+
 enum status session_stage(struct stage *out, struct buf *config,
                           struct options *o, enum option_command command,
                           const char *dir, struct session *s, struct err *err)
@@ -135,6 +146,7 @@ enum status session_stage(struct stage *out, struct buf *config,
         return err_set(err, ERR_ARG, "out is not set: directory to write");
     TRY(options_check_needed(o, command, err));
     TRY(check_ranks(o, err));
+    TRY(session_check_processors(o, err));
     TRY(record_config(config, o, command, dir, err));
     TRY(comm_same(o->comm, buf_text(config), config->len,
                   "the settings or the inputs", err));

@@ -46,6 +46,14 @@ enum status session_mode(enum run_mode *out, const struct options *o,
                          struct err *err) MUST_CHECK;
 
 /*
+ * Do all ranks multiply with the same instructions?  ERR_MISMATCH: their sums
+ * would be rounded in other places, and what each rank computes for itself from
+ * numbers that are to be identical would be different.  Collective.
+ */
+enum status session_check_processors(const struct options *o,
+                                     struct err *err) MUST_CHECK;
+
+/*
  * Prepare a training stage: its directory can be made, parents are found and
  * hashed, `config` holds the text of config.yaml.  The stage points into
  * `dir`, `config` and `s`, which must outlive it.

@@ -34,6 +34,11 @@ enum status gemm_told(dnnl_status_t s, size_t M, size_t N, size_t K,
                    M, K, K, N);
 }
 
+unsigned gemm_isa(void)
+{
+    return (unsigned)dnnl_get_effective_cpu_isa();
+}
+
 enum status gemm_part(const struct gemm_part *p, struct err *err)
 {
     char op_a = p->form == GEMM_TN ? 'T' : 'N';

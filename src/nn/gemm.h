@@ -62,4 +62,7 @@ struct gemm_part {
 };
 enum status gemm_part(const struct gemm_part *p, struct err *err) MUST_CHECK;
 
+/* Instructions that these products use, as the library's number of the set. */
+unsigned gemm_isa(void);
+
 #endif

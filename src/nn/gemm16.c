@@ -15,7 +15,7 @@ bool gemm16_pays(void)
     /* Each level has the bits of those that it includes. */
     const unsigned want = dnnl_cpu_isa_avx512_core_bf16;
 
-    return ((unsigned)dnnl_get_effective_cpu_isa() & want) == want;
+    return (gemm_isa() & want) == want;
 }
 
 NN_CLONES void gemm16_round(uint16_t *restrict out, const float *restrict in,

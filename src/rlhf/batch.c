@@ -30,6 +30,23 @@ static void find_twins(size_t *leader, size_t *n_twin,
     }
 }
 
+void batch_gather_twins(size_t *index, size_t n, const struct sequence *seq)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        const struct sequence *first = &seq[index[i]];
+        end = i + 1;
+        if (first->len_prompt < BATCH_SHARED_LEAST)
+            continue;
+        for (size_t k = end; k < n; k++) {
+            size_t twin = index[k];
+            if (!same_prompt(first, &seq[twin]))
+                continue;
+            memmove(index + end + 1, index + end, (k - end) * sizeof *index);
+            index[end++] = twin;
+        }
+    }
+}
+
 /* A pack in the making. */
 struct layout {
     int32_t *token, *position;

@@ -45,6 +45,13 @@ enum status batch_pack_least(struct batch *out, const struct sequence *seq,
                              size_t n, size_t least, struct arena *arena,
                              struct err *err) MUST_CHECK;
 
+/*
+ * Put the n items of `index` so that those whose prompt batch_pack() would
+ * share stand together, where the first of them stood; otherwise they stay in
+ * their order.  Shards cut from it have the fewest prompts.
+ */
+void batch_gather_twins(size_t *index, size_t n, const struct sequence *seq);
+
 /* Row of token i of sequence s, prompt and response counted through. */
 size_t batch_row(const struct batch *b, size_t s, size_t i);
 

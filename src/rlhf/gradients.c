@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "nn/ops.h"
+#include "rlhf/reduce.h"
 
 /* Sets that share a pool. */
 #define SETS_MAX 2
@@ -243,4 +244,28 @@ void gradients_return(struct gradients *g)
         g->shard[i] = NULL;
         g->sum[i] = 0;
     }
+}
+
+/* Buffers when shard k is the newest that is open: those of the others that are
+ * (shard `first`, too, where a worker straggles), and a node of the tree for
+ * what is closed. */
+static size_t count_buffers(size_t shards, size_t first, size_t k,
+                            size_t workers, bool straggles)
+{
+    size_t from = first + straggles;
+    size_t abreast = workers - straggles;
+    size_t open = k + 1 - from < abreast ? k + 1 - from : abreast;
+    return straggles + reduce_nodes(NULL, shards, from, k + 1 - open) + open;
+}
+
+size_t gradients_buffers(size_t shards, size_t first, size_t last,
+                         size_t workers, bool straggles)
+{
+    size_t most = 0;
+    straggles = straggles && workers > 1 && last - first > 1;
+    for (size_t k = first + straggles; k < last; k++) {
+        size_t n = count_buffers(shards, first, k, workers, straggles);
+        most = n > most ? n : most;
+    }
+    return most;
 }

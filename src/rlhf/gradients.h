@@ -5,10 +5,12 @@
  * A shard's buffer is needed until its neighbour's is added to it in the tree
  * of rlhf/reduce.h.  Whoever opens a shard therefore gets, in this order, a
  * buffer that nobody uses; one that an addition of the tree sets free, made on
- * the spot; or a new one.  With W workers, who take shards in order, about
- * W + log2(shards) buffers of n floats serve any number of shards, and the
- * additions are those of the tree in its order, so that the sum has the bits
- * that it has with a buffer for each.
+ * the spot; or a new one.  W workers who take shards in order, and are done
+ * with them in that order, make at most W + log2(shards) buffers of n floats.
+ * One that stays at an early shard while the others go through the rest keeps
+ * what lies beside it from being added: up to log2(shards) more.  The additions
+ * are those of the tree in its order, so that the sum has the bits that it has
+ * with a buffer for each.
  *
  * Several sets, of models that are trained in one pass, may share a pool: what
  * one has finished makes room for the other.
@@ -35,6 +37,15 @@ void gradient_pool_free(struct gradient_pool *p);
 
 /* Buffers made so far. */
 size_t gradient_pool_buffers(const struct gradient_pool *p);
+
+/*
+ * Buffers that a set makes for shards first..last-1 of `shards`, with workers
+ * abreast: each shard is closed before the one that is `workers` behind it is
+ * opened.  Or, if one straggles, with the others abreast and shard `first` open
+ * to the end.
+ */
+size_t gradients_buffers(size_t shards, size_t first, size_t last,
+                         size_t workers, bool straggles);
 
 struct gradients {
     struct gradient_pool *pool; // borrowed

@@ -15,6 +15,7 @@
 #include "model/checkpoint.h"
 #include "model/transformer.h"
 #include "rlhf/gradients.h"
+#include "rlhf/reduce.h"
 #include "rlhf/stage.h"
 
 struct optimizer_ranks;
@@ -53,6 +54,11 @@ enum status optimizer_create(struct optimizer *out, const struct model *m,
                              struct comm *comm, struct err *err) MUST_CHECK;
 void optimizer_free(struct optimizer *o);
 
+/* About the bytes that rank 0 of several has for what is under way between
+ * them, of n trainable parameters (rlhf/optimizer_internal.h). */
+double optimizer_round_bytes(size_t n, size_t shards, size_t ranks,
+                             enum reduce_format format);
+
 /* One of its moments (m or v) as a checkpoint keeps it. */
 struct checkpoint_array optimizer_array(const struct optimizer *o,
                                         const char *name, float *moment);
@@ -69,8 +75,16 @@ enum status optimizer_grad(float **out, struct optimizer *o, size_t shard,
  * open (optimizer_grad), says so from its worker: parameters from number `from`
  * on get nothing more.  Without optimizer_begin(), and on one process, all is
  * done by optimizer_step().
+ *
+ * A round of parameters leaves when it is final in all of the rank's shards, so
+ * while its last ones are at their backward pass: the whole of it with a worker
+ * a shard, a last part with fewer.  An adapter's gradients, which are few, are
+ * final at the end of a shard only.
+ *
+ * optimizer_begin() is collective, and fails where a rank has failed.  A batch
+ * that is given up after it is let go by optimizer_free(), on all ranks.
  */
-void optimizer_begin(struct optimizer *o);
+enum status optimizer_begin(struct optimizer *o, struct err *err) MUST_CHECK;
 void optimizer_final(struct optimizer *o, size_t shard, size_t from);
 
 /* A shard to which this batch adds nothing. */

@@ -111,6 +111,17 @@ bool optimizer_behind_take(struct optimizer *o)
     return has_begun;
 }
 
+size_t optimizer_behind_left(const struct optimizer *o)
+{
+    struct optimizer_behind *b = o->behind;
+    pthread_mutex_lock(&b->lock);
+    while (b->is_busy)
+        pthread_cond_wait(&b->changed, &b->lock);
+    size_t left = optimizer_ranks_left(o);
+    pthread_mutex_unlock(&b->lock);
+    return left;
+}
+
 void optimizer_behind_free(struct optimizer *o)
 {
     struct optimizer_behind *b = o->behind;
@@ -118,8 +129,8 @@ void optimizer_behind_free(struct optimizer *o)
     if (b == NULL)
         return;
     if (optimizer_behind_take(o))
-        while (!optimizer_ranks_is_over(o))
-            if (!optimizer_ranks_move(o, 0))
+        while (optimizer_behind_left(o) > 0)
+            if (!optimizer_ranks_drop(o))
                 nanosleep(&nap, NULL);
     pthread_mutex_lock(&b->lock);
     b->is_leaving = true;
@@ -134,11 +145,13 @@ void optimizer_behind_free(struct optimizer *o)
     o->behind = NULL;
 }
 
-void optimizer_begin(struct optimizer *o)
+enum status optimizer_begin(struct optimizer *o, struct err *err)
 {
     struct optimizer_behind *b = o->behind;
     if (b == NULL)
-        return;
+        return OK;
+    /* Nobody sends to a rank that has given up before it came here. */
+    TRY(comm_agree(o->comm, OK, err));
     pthread_mutex_lock(&b->lock);
     b->o = o;
     for (size_t i = 0; i < o->last_shard - o->first_shard; i++)
@@ -147,6 +160,7 @@ void optimizer_begin(struct optimizer *o)
     b->is_on = b->has_begun = true;
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->lock);
+    return OK;
 }
 
 void optimizer_behind_mark(struct optimizer *o, size_t shard, size_t from)

@@ -51,9 +51,13 @@ void optimizer_ranks_start(struct optimizer *o);
  * where gradients from `final` on are; false: there was nothing to do. */
 bool optimizer_ranks_move(struct optimizer *o, size_t final);
 
-/* Is a round under way?  Are any left? */
+/* The same of a batch that all ranks give up: nothing is summed, and what is
+ * begun from here on sends nothing and looks at no shard's buffer. */
+bool optimizer_ranks_drop(struct optimizer *o);
+
+/* Is a round under way?  How many are not over? */
 bool optimizer_ranks_flies(const struct optimizer *o);
-bool optimizer_ranks_is_over(const struct optimizer *o);
+size_t optimizer_ranks_left(const struct optimizer *o);
 
 /* The thread that sums behind a pass (optimizer_begin). */
 enum status optimizer_behind_create(struct optimizer *o,
@@ -65,8 +69,11 @@ void optimizer_behind_mark(struct optimizer *o, size_t shard, size_t from);
 /* Make it stop where it is; false: no pass had begun. */
 bool optimizer_behind_take(struct optimizer *o);
 
-/* The same at the end; what is under way is waited for, as the other ranks do
- * who end as well. */
+/* Rounds of the pass that are not over yet. */
+size_t optimizer_behind_left(const struct optimizer *o);
+
+/* The same at the end; what is left of a pass is dropped, as the other ranks
+ * do who end as well. */
 void optimizer_behind_free(struct optimizer *o);
 
 /* Give everybody the parameters that each rank has updated. */

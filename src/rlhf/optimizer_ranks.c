@@ -57,10 +57,9 @@ static enum status find_tops(struct optimizer_ranks *x, struct err *err)
     return OK;
 }
 
-/* Slices that a part may have. */
-static size_t part_slices(const struct optimizer_ranks *x)
+/* Slices that a part may have, with so many tops of all ranks. */
+static size_t part_slices(size_t tops)
 {
-    size_t tops = x->first_top[x->share.ranks];
     assert(tops > 0);
     size_t fit = ROOM / (OPTIMIZER_SLICE * tops);
     return fit < 1 ? 1 : fit < PART_SLICES ? fit : PART_SLICES;
@@ -70,7 +69,8 @@ static size_t part_slices(const struct optimizer_ranks *x)
 static enum status cut_parts(struct optimizer *o, struct optimizer_ranks *x,
                              struct err *err)
 {
-    size_t ranks = x->share.ranks, most = ranks * part_slices(x);
+    size_t ranks = x->share.ranks;
+    size_t most = ranks * part_slices(x->first_top[ranks]);
     assert(most > 0);
     x->n_round = (o->n_slice + most - 1) / most;
     o->n_part = x->n_round * ranks;
@@ -170,6 +170,24 @@ enum status optimizer_ranks_create(struct optimizer *o, struct err *err)
     return o->config.reduce == REDUCE_BF16 ? make_rounded_room(x, err) : OK;
 }
 
+double optimizer_round_bytes(size_t n, size_t shards, size_t ranks,
+                             enum reduce_format format)
+{
+    struct reduce_share share = {.shards = shards, .ranks = ranks};
+    size_t own = reduce_tops(NULL, &share), all = own;
+    for (share.rank = 1; share.rank < ranks; share.rank++)
+        all += reduce_tops(NULL, &share);
+    size_t slices = (n + OPTIMIZER_SLICE - 1) / OPTIMIZER_SLICE;
+    size_t most = ranks * part_slices(all), rounds = (slices + most - 1) / most;
+    size_t round = rounds > 0 ? (slices + rounds - 1) / rounds : 0;
+    size_t part = (round + ranks - 1) / ranks;
+    double in = (double)(all - own), out = (double)((ranks - 1) * own);
+    double block = 4 * in; // of floats, and rounded ones beside them
+    if (format == REDUCE_BF16)
+        block += 2 * (in + out);
+    return 2 * (double)(part * OPTIMIZER_SLICE) * block;
+}
+
 void optimizer_ranks_free(struct optimizer *o)
 {
     struct optimizer_ranks *x = o->ranks;
@@ -256,37 +274,68 @@ static void widen_blocks(const struct flight *f,
         weight_widen(f->room + k * x->longest, f->in + k * x->longest, n);
 }
 
+/* The own tops of every other rank's part, how many; of a round that is
+ * dropped with nothing in them. */
+static size_t list_out(struct optimizer_ranks *x, size_t round, bool is_dropped)
+{
+    const struct optimizer *o = x->job;
+    size_t me = x->share.rank, n_out = 0;
+    for (size_t r = 0; r < x->share.ranks; r++) {
+        const size_t *border = o->part + round * x->share.ranks + r;
+        size_t n = border[1] - border[0];
+        for (size_t t = x->first_top[me];
+             r != me && n > 0 && t < x->first_top[me + 1]; t++) {
+            struct comm_block *b = &x->out[n_out++];
+            *b = (struct comm_block){.rank = r};
+            if (is_dropped)
+                continue;
+            b->data = o->gradients->shard[x->top[t]] + border[0];
+            b->bytes = n * sizeof(float);
+        }
+    }
+    return n_out;
+}
+
+/* Every other rank's tops of the own part, and where they are to be. */
+static size_t list_in(struct optimizer_ranks *x, size_t round)
+{
+    struct flight *f = &x->flight[round % 2];
+    size_t me = x->share.rank, n_in = 0;
+    const size_t *border = x->job->part + round * x->share.ranks + me;
+    size_t n = border[1] - border[0];
+    for (size_t r = 0; r < x->share.ranks; r++)
+        for (size_t t = x->first_top[r];
+             r != me && n > 0 && t < x->first_top[r + 1]; t++, n_in++) {
+            f->shard[x->top[t]] = f->room + n_in * x->longest;
+            x->in[n_in] =
+                (struct comm_block){r, f->shard[x->top[t]], n * sizeof(float)};
+        }
+    return n_in;
+}
+
 /* Send each rank this one's tops of its part, and receive theirs. */
 static void begin_round(struct optimizer_ranks *x, size_t round)
 {
     const struct optimizer *o = x->job;
     struct flight *f = &x->flight[round % 2];
-    size_t me = x->share.rank, first = round * x->share.ranks;
-    size_t own = o->part[first + me + 1] - o->part[first + me];
-    size_t n_out = 0, n_in = 0;
+    size_t me = x->share.rank, part = round * x->share.ranks + me;
     for (size_t t = x->first_top[me]; t < x->first_top[me + 1]; t++)
-        f->shard[x->top[t]] =
-            o->gradients->shard[x->top[t]] + o->part[first + me];
-    for (size_t r = 0; r < x->share.ranks; r++) {
-        size_t part = first + r, n = o->part[part + 1] - o->part[part];
-        if (r == me)
-            continue;
-        for (size_t t = x->first_top[me]; n > 0 && t < x->first_top[me + 1];
-             t++)
-            x->out[n_out++] = (struct comm_block){
-                r, o->gradients->shard[x->top[t]] + o->part[part],
-                n * sizeof(float)};
-        for (size_t t = x->first_top[r]; own > 0 && t < x->first_top[r + 1];
-             t++, n_in++) {
-            f->shard[x->top[t]] = f->room + n_in * x->longest;
-            x->in[n_in] = (struct comm_block){r, f->shard[x->top[t]],
-                                              own * sizeof(float)};
-        }
-    }
-    f->n_in = n_in;
+        f->shard[x->top[t]] = o->gradients->shard[x->top[t]] + o->part[part];
+    size_t n_out = list_out(x, round, false);
+    f->n_in = list_in(x, round);
     if (f->out != NULL)
         round_blocks(f, x, n_out);
-    comm_exchange_begin(f->exchange, x->out, n_out, x->in, n_in);
+    comm_exchange_begin(f->exchange, x->out, n_out, x->in, f->n_in);
+}
+
+/* Of a batch that is given up shards may have no buffer, and nobody wants the
+ * sums: blocks travel because other ranks wait for them, empty. */
+static void begin_dropped(struct optimizer_ranks *x, size_t round)
+{
+    struct flight *f = &x->flight[round % 2];
+    size_t n_out = list_out(x, round, true);
+    f->n_in = list_in(x, round);
+    comm_exchange_begin(f->exchange, x->out, n_out, x->in, f->n_in);
 }
 
 /* Slices that a round has, and of them this rank's. */
@@ -331,9 +380,20 @@ bool optimizer_ranks_flies(const struct optimizer *o)
     return o->ranks->next < o->ranks->done;
 }
 
-bool optimizer_ranks_is_over(const struct optimizer *o)
+size_t optimizer_ranks_left(const struct optimizer *o)
 {
-    return o->ranks->done == 0;
+    return o->ranks->done;
+}
+
+/* Have the blocks of the oldest round that is under way arrived?  Then it is
+ * under way no more. */
+static bool has_landed(const struct optimizer_ranks *x)
+{
+    struct comm_exchange *oldest = x->flight[(x->done - 1) % 2].exchange;
+    if (x->next == x->done || !comm_exchange_poll(oldest))
+        return false;
+    comm_exchange_end(oldest);
+    return true;
 }
 
 bool optimizer_ranks_move(struct optimizer *o, size_t final)
@@ -346,13 +406,24 @@ bool optimizer_ranks_move(struct optimizer *o, size_t final)
         begin_round(x, x->round);
         return true;
     }
-    if (x->next == x->done ||
-        !comm_exchange_poll(x->flight[(x->done - 1) % 2].exchange))
+    if (!has_landed(x))
         return false;
-    comm_exchange_end(x->flight[(x->done - 1) % 2].exchange);
     receive(x);
     for (size_t i = 0; i < own_slices(x, x->round); i++)
         (void)sum_across(x, i, 0, NULL);
+    x->done--;
+    return true;
+}
+
+bool optimizer_ranks_drop(struct optimizer *o)
+{
+    struct optimizer_ranks *x = o->ranks;
+    if (may_begin(x)) {
+        begin_dropped(x, --x->next);
+        return true;
+    }
+    if (!has_landed(x))
+        return false;
     x->done--;
     return true;
 }

@@ -343,9 +343,9 @@ static enum status run_shards(struct minibatch *b, struct err *err)
     size_t last, shards = b->p->stage->shards;
     comm_own(&b->first_shard, &last, context->comm, shards);
     b->n_shard = last - b->first_shard;
-    optimizer_begin(&b->p->policy_optimizer);
+    TRY(optimizer_begin(&b->p->policy_optimizer, err));
     if (!b->p->config->value_freeze)
-        optimizer_begin(&b->p->value_optimizer);
+        TRY(optimizer_begin(&b->p->value_optimizer, err));
     enum status status =
         team_run(context->team, 2 * (last - b->first_shard), run_own, b, err);
     TRY(comm_agree(context->comm, status, err));
@@ -448,6 +448,7 @@ enum status ppo_update_run(struct ppo_update_report *report, struct ppo *p,
             struct optimizer_report policy, value;
             arena_reset(&arena);
             batch_shard(&first, &last, n, parts, k);
+            batch_gather_twins(order + first, last - first, p->rollout.seq);
             struct minibatch b = {.p = p,
                                   .index = order + first,
                                   .n = last - first,

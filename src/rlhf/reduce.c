@@ -48,21 +48,27 @@ void reduce_inside(float *const *shard, size_t at, size_t n,
     }
 }
 
-size_t reduce_tops(size_t *top, const struct reduce_share *share)
+size_t reduce_nodes(size_t *top, size_t shards, size_t first, size_t last)
 {
-    size_t first, last, n = 0;
-    comm_cut(&first, &last, share->shards, share->ranks, share->rank);
+    size_t n = 0;
     for (size_t i = first; i < last; n++) {
         /* The largest sum that starts here and lies inside. */
         size_t stride = 1;
         if (top != NULL)
             top[n] = i;
-        while (i % (2 * stride) == 0 && i + stride < share->shards &&
-               is_between(i, stride, share->shards, first, last))
+        while (i % (2 * stride) == 0 && i + stride < shards &&
+               is_between(i, stride, shards, first, last))
             stride *= 2;
         i += stride;
     }
     return n;
+}
+
+size_t reduce_tops(size_t *top, const struct reduce_share *share)
+{
+    size_t first, last;
+    comm_cut(&first, &last, share->shards, share->ranks, share->rank);
+    return reduce_nodes(top, share->shards, first, last);
 }
 
 void reduce_across(float *const *shard, size_t at, size_t n,

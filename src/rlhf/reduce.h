@@ -40,8 +40,12 @@ void reduce_all(float *const *shard, size_t at, size_t n, size_t shards);
 void reduce_inside(float *const *shard, size_t at, size_t n,
                    const struct reduce_share *share);
 
-/* Which shards hold a rank's tops afterwards, in order; top (which may be
- * NULL) has room for as many as the rank has shards.  Their number. */
+/* What is left of shards first..last-1 when all sums of the tree are made that
+ * need no others: the shards that hold them, in order, in top (which may be
+ * NULL) with room for last - first.  Their number. */
+size_t reduce_nodes(size_t *top, size_t shards, size_t first, size_t last);
+
+/* The same of a rank's shards: its tops. */
 size_t reduce_tops(size_t *top, const struct reduce_share *share);
 
 /* The rest of the tree: shard[] is of every rank's tops; the sum is in shard

@@ -310,7 +310,7 @@ static enum status run_pass(struct reward_training *r, enum reward_pass pass,
 {
     r->pass = pass;
     if (is_backward(pass))
-        optimizer_begin(&r->trainer.optimizer);
+        TRY(optimizer_begin(&r->trainer.optimizer, err));
     TRY(context_deal(r->trainer.context, r->trainer.optimizer.shards, run_shard,
                      r, err));
     return share_pass(r, err);

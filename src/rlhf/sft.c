@@ -164,7 +164,7 @@ static enum status run_items(double *loss, double *tokens, struct sft *s,
     s->item = item;
     s->n_item = n;
     if (s->is_training)
-        optimizer_begin(&s->trainer.optimizer);
+        TRY(optimizer_begin(&s->trainer.optimizer, err));
     TRY(context_deal(s->trainer.context, shards, run_shard, s, err));
     struct comm *comm = s->trainer.context->comm;
     TRY(comm_share(comm, s->loss, NULL, shards, 1, sizeof *s->loss, err));

@@ -46,6 +46,15 @@ holds [ "$checkpoint" = 000003 ]
 expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --json
 holds jq -e '.schema == "plumb.plan/1" and .plumb_version and .updates == 3
     and .seconds > 0 and (.config | contains("batch: 16"))' out
+# Two workers make 4 of 8 shards' buffers, and 6 where one falls behind.
+expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --json --shards 8 \
+    --threads 2
+holds jq -e '.straggler_bytes == 2 * 4 * .trainable' out
+expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --shards 8 \
+    --threads 2
+says out 'more when a worker falls far behind'
+expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --json --threads 1
+holds jq -e '.straggler_bytes == 0' out
 
 # A run is not overwritten by accident, but on request.
 expect 2 sft -c conf/sft.yaml --out runs/a

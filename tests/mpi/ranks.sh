@@ -55,6 +55,10 @@ expect 0 world tickets --split ppo --tickets 24 --out prompts.jsonl
 # shellcheck disable=SC2086 # a list of words
 on_ranks '1 2 3' sft --data demos.jsonl --tokenizer desk $shape --epochs 1
 mv alone sft
+# shellcheck disable=SC2086
+on_ranks 2 sft --data demos.jsonl --tokenizer desk $shape --epochs 1 \
+    --compute bf16
+holds sh -c '! cmp -s sft/metrics.jsonl shared/metrics.jsonl'
 on_ranks 2 sft --data demos.jsonl --model sft --lora-rank 2 --epochs 1 \
     --shards 5
 expect 0 generate -m sft --prompts ranked.jsonl --samples 3 --max-new 12 \
@@ -79,6 +83,8 @@ ppo:
 Y
 on_ranks 2 ppo -c ppo.yaml --iterations 2 --value-trunk --shards 3
 on_ranks 2 ppo -c ppo.yaml --iterations 2 --lora-rank 2
+on_ranks 2 ppo -c ppo.yaml --iterations 2 --compute bf16
+holds grep -q '^compute: bf16' shared/config.yaml
 on_ranks '2 3' ppo -c ppo.yaml
 mv alone whole
 rm -rf shared
@@ -92,6 +98,32 @@ expect 0 eval whole --n-prompts 20 --samples 2 --max-new 12 --top-p 0.9 \
 ranks 3 0 eval whole --n-prompts 20 --samples 2 --max-new 12 --top-p 0.9 \
     --out shared
 holds same alone shared
+
+# A diagnosis is rank 0's, and what it writes and says that of one process.
+rm -rf alone shared
+mkdir alone shared
+expect 0 diagnose whole
+mv diagnosis.json report.html out alone
+ranks 2 0 diagnose whole
+mv diagnosis.json report.html out shared
+holds same alone shared
+holds [ -s shared/diagnosis.json ]
+
+# Ranks whose products round otherwise would part ways.
+cat >mixed.sh <<'S'
+[ "$OMPI_COMM_WORLD_RANK" != 1 ] || export ONEDNN_MAX_CPU_ISA=SSE41
+exec "$@"
+S
+for command in 'ppo -c ppo.yaml --out mixed' 'eval whole --out mixed'; do
+    checks=$((checks + 1))
+    # shellcheck disable=SC2086 # a list of words
+    timeout 100 sh "$here/under.sh" 2 sh mixed.sh "$plumb" $command \
+        >out 2>errors </dev/null
+    holds [ $? -eq 4 ]
+    says errors 'rank 1 of 2'
+    says errors ONEDNN_MAX_CPU_ISA
+    holds [ ! -e mixed ]
+done
 
 # The last of a process's children.
 child_of() {

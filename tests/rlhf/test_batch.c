@@ -42,6 +42,30 @@ static size_t total(const struct sequence *s, size_t n)
     return sum;
 }
 
+/* Twins come together, where their first stood; short prompts stay. */
+static void test_twins(void **state)
+{
+    enum {
+        LONG = BATCH_SHARED_LEAST
+    };
+    static int32_t a[LONG], b[LONG + 1], c[LONG - 1];
+    const struct sequence seq[] = {
+        {PROMPT(c)}, {PROMPT(a)}, {PROMPT(b)}, {PROMPT(c)},
+        {PROMPT(b)}, {PROMPT(a)}, {PROMPT(a)},
+    };
+    static const size_t wanted[] = {0, 1, 5, 6, 2, 4, 3};
+    size_t index[] = {0, 1, 2, 3, 4, 5, 6};
+    (void)state;
+    batch_gather_twins(index, 7, seq);
+    assert_memory_equal(index, wanted, sizeof wanted);
+    /* Items in another order, and not all. */
+    size_t some_index[] = {6, 3, 4, 1, 0};
+    static const size_t some_wanted[] = {6, 1, 3, 4, 0};
+    batch_gather_twins(some_index, 5, seq);
+    assert_memory_equal(some_index, some_wanted, sizeof some_wanted);
+    batch_gather_twins(NULL, 0, seq);
+}
+
 static void pack_it(struct batch *b, const struct sequence *seq, size_t n,
                     struct arena *arena)
 {
@@ -225,6 +249,7 @@ static void test_short_prompts_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_alone_as_before),
         cmocka_unit_test(test_equal_prompts_once),
         cmocka_unit_test(test_short_prompts_apart),

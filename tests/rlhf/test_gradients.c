@@ -142,6 +142,65 @@ static void test_all(void **state)
                 check(shards, ranks, workers);
 }
 
+/* Workers abreast, with one at the first shard to the end or without. */
+static void run_abreast(struct rig *r, bool straggles)
+{
+    struct gradients *g = r->g;
+    size_t from = g->first + straggles, abreast = r->workers - straggles;
+    size_t closed = from;
+    if (straggles)
+        fill(r, g->first);
+    for (size_t k = from; k < g->last; k++) {
+        if (k - closed == abreast)
+            gradients_close(g, closed++);
+        fill(r, k);
+    }
+    while (closed < g->last)
+        gradients_close(g, closed++);
+    if (straggles)
+        gradients_close(g, g->first);
+}
+
+/* What is told of a number of buffers before any is made. */
+static void check_told(size_t shards, size_t ranks, struct rig *r,
+                       bool straggles)
+{
+    struct err err;
+    size_t first, last;
+    for (size_t rank = 0; rank < ranks; rank++) {
+        comm_cut(&first, &last, shards, ranks, rank);
+        size_t told =
+            gradients_buffers(shards, first, last, r->workers, straggles);
+        assert_int_equal(gradient_pool_create(&r->pool, N, &err), OK);
+        assert_int_equal(
+            gradients_create(&r->g, r->pool, N, shards, first, last, &err), OK);
+        run_abreast(r, straggles && r->workers > 1 && last - first > 1);
+        assert_int_equal(gradient_pool_buffers(r->pool), told);
+        assert_true(told <= last - first);
+        size_t nodes = (ranks > 1 ? 2 : 1) * levels(last - first);
+        assert_true(told <= r->workers + (straggles ? 2 * nodes : nodes));
+        gradients_free(r->g);
+        gradient_pool_free(r->pool);
+    }
+}
+
+static void test_told(void **state)
+{
+    struct rig r = {.batch = 0};
+    (void)state;
+    for (size_t shards = 1; shards <= SHARDS_MAX; shards++)
+        for (size_t ranks = 1; ranks <= 5 && ranks <= shards; ranks++)
+            for (r.workers = 1; r.workers <= 4; r.workers++) {
+                check_told(shards, ranks, &r, false);
+                check_told(shards, ranks, &r, true);
+            }
+    /* In numbers: two workers. */
+    assert_int_equal(gradients_buffers(8, 0, 8, 2, false), 4);
+    assert_int_equal(gradients_buffers(256, 0, 256, 2, false), 9);
+    assert_int_equal(gradients_buffers(8, 0, 8, 2, true), 6);
+    assert_int_equal(gradients_buffers(256, 0, 256, 2, true), 16);
+}
+
 /* What one set has finished makes room for the other; what is watched stays as
  * it is. */
 static void test_shared(void **state)
@@ -251,9 +310,9 @@ static void test_team(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),    cmocka_unit_test(test_shared),
-        cmocka_unit_test(test_settle), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_team),
+        cmocka_unit_test(test_all),    cmocka_unit_test(test_told),
+        cmocka_unit_test(test_shared), cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_team),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,15 +10,20 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/comm.h"
 #include "base/context.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "rlhf/optimizer_internal.h"
 #include "rlhf/reduce.h"
 #include "rlhf/schedule.h"
 
 #define STEPS 2
+/* Seconds after which a test that waits for another rank is killed. */
+#define PATIENCE 40
 
 static struct comm *comm;
 
@@ -90,6 +95,28 @@ static float *open_shard(struct optimizer *o, size_t shard)
     return grad;
 }
 
+static void begin(struct optimizer *o)
+{
+    struct err err;
+    assert_int_equal(optimizer_begin(o, &err), OK);
+}
+
+/* Rounds of parameters from `final` on are summed and over before anybody asks
+ * for the update, and the others are not. */
+static void check_overlap(const struct optimizer *o, size_t final)
+{
+    const struct timespec nap = {.tv_nsec = 1000000};
+    size_t ranks = comm_size(o->comm), rounds = o->n_part / ranks, left = 0;
+    while (left < rounds && o->part[left * ranks] < final)
+        left++;
+    assert_true(left > 0 && left < rounds);
+    (void)alarm(PATIENCE);
+    while (optimizer_behind_left(o) > left)
+        nanosleep(&nap, NULL);
+    (void)alarm(0);
+    assert_int_equal(optimizer_behind_left(o), left);
+}
+
 static void update(struct optimizer *o, struct model *m, int64_t step,
                    double *norm, const struct context *context)
 {
@@ -97,12 +124,15 @@ static void update(struct optimizer *o, struct model *m, int64_t step,
     struct err err;
     /* Every other step as a pass does it, whose gradients travel as they
      * become final. */
-    if (step % 2 == 1)
-        optimizer_begin(o);
+    bool is_pass = step % 2 == 1;
+    if (is_pass)
+        begin(o);
     for (size_t s = o->first_shard; s < o->last_shard; s++) {
         fill(open_shard(o, s), o->n, s, step);
-        optimizer_final(o, s, o->n / 2);
+        optimizer_final(o, s, o->n / 4);
     }
+    if (is_pass && o->behind != NULL)
+        check_overlap(o, o->n / 4);
     for (size_t s = o->first_shard; s < o->last_shard; s++)
         optimizer_final(o, s, 0);
     assert_int_equal(optimizer_step(&report, o, m, context, &err), OK);
@@ -229,12 +259,59 @@ static void test_not_finite(void **state)
     /* What a pass has left under way at the end is let go by all. */
     o = make(&a, comm_size(comm), comm);
     (void)open_shard(&o, o.first_shard);
-    optimizer_begin(&o);
+    begin(&o);
     optimizer_final(&o, o.first_shard, comm_rank(comm) == 0 ? 0 : o.n / 2);
     optimizer_free(&o);
     model_free(&a);
     model_free(&b);
     team_destroy(context.team);
+}
+
+/* A pass that failed on rank 0, before it came to any of its shards or to some
+ * of them, is let go by all. */
+static void test_dropped(void **state)
+{
+    struct model m = make_model();
+    (void)state;
+    (void)alarm(PATIENCE);
+    for (size_t step = 1; step <= 2; step++) {
+        struct optimizer o = make(&m, 2 * comm_size(comm) + 1, comm);
+        begin(&o);
+        for (size_t s = o.first_shard; s < o.last_shard; s++) {
+            if (comm_rank(comm) == 0 && s % step == 0)
+                continue;
+            fill(open_shard(&o, s), o.n, s, 0);
+            optimizer_final(&o, s, 0);
+        }
+        optimizer_free(&o);
+    }
+    (void)alarm(0);
+    model_free(&m);
+}
+
+/* Rank 0 fails where the others go on to a pass: they end as it does.  The
+ * last test, as all that is collective fails from here on. */
+static void test_failed_before(void **state)
+{
+    struct err err;
+    enum status status;
+    struct model m = make_model();
+    struct optimizer o = make(&m, comm_size(comm), comm);
+    (void)state;
+    (void)alarm(PATIENCE);
+    if (comm_rank(comm) == 0) {
+        optimizer_free(&o);
+        status = comm_agree(comm, err_set(&err, ERR_MEMORY, "no room"), &err);
+    } else {
+        status = optimizer_begin(&o, &err);
+        if (status == OK)
+            status = comm_agree(comm, OK, &err);
+        optimizer_free(&o);
+    }
+    (void)alarm(0);
+    assert_int_equal(status, ERR_MEMORY);
+    assert_non_null(strstr(err.text, "no room"));
+    model_free(&m);
 }
 
 int main(void)
@@ -244,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_several_a_rank),
         cmocka_unit_test(test_rounded),
         cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_failed_before),
     };
     struct err err;
     if (comm_open(&comm, &err) != OK)
