@@ -1,5 +1,6 @@
 #!/bin/sh
-# setup.sh [build|check|mpi|pack|tidy|plain|arm64] - install the Debian packages that are missing.
+# setup.sh [build|check|mpi|pack|tidy|plain|arm64] - install the Debian packages
+# that are missing.
 #
 # Does nothing, and needs no network, when all are there.  Installs as root or
 # through sudo; with neither, prints what is wanted and stops.
