@@ -11,7 +11,7 @@ RELEASE := build/release
 PLUMB := $(RELEASE)/plumb
 SOURCES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: help build demo story check check-mpi exam real real-quick real-full bench \
+.PHONY: help build demo story check check-mpi check-arm64 check-plain exam real real-quick real-full bench \
 	bench-growth bench-parts bench-scenarios acceptance install uninstall \
 	dist distcheck deb format tidy fuzz clean
 
@@ -21,6 +21,9 @@ help:
 	@echo '                      over 3 seeds, and docs/essay.md of their numbers'
 	@echo 'make check            build release and sanitizer trees, run every fast test'
 	@echo 'make check-mpi        the tests on several ranks alone (docs/cluster.md)'
+	@echo 'make check-arm64      the fast tests, built for arm64, in an emulator'
+	@echo 'make check-plain      the same on an emulated x86-64 without extensions'
+	@echo '                      (docs/install.md; neither is part of check)'
 	@echo 'make exam             plant every fault, diagnose blind, grade (docs/exam.md;'
 	@echo '                      EXAM=--quick, --calibrate, --grade)'
 	@echo 'make real             the same on a real model and real data (DATA=DIR;'
@@ -89,6 +92,19 @@ check-mpi:
 	else \
 	    echo 'check: without MPI, whose tests are skipped'; \
 	fi
+
+# On processors that this one is not: docs/install.md.
+check-arm64:
+	@tools/setup.sh arm64
+	@tools/arm64-root.sh build/arm64-root
+	@cmake --preset arm64 --log-level=WARNING > /dev/null
+	@cmake --build --preset arm64 -j $(JOBS)
+	ctest --preset arm64 -j $(JOBS)
+check-plain:
+	@tools/setup.sh plain
+	@cmake --preset plain --log-level=WARNING > /dev/null
+	@cmake --build --preset plain -j $(JOBS)
+	ctest --preset plain -j $(JOBS)
 
 # Every explanation planted and diagnosed blind: docs/exam.md.
 exam: build

@@ -148,9 +148,11 @@ static enum status check_job(void *ctx, size_t item, size_t worker,
     TRY(transformer_forward(&a, k->model, &pack, arena, err));
     TRY(lmhead_forward(logp, NULL, NULL, &head, a.hidden + first * head.C,
                        job->token, job->len, -1, scratch, err));
-    for (size_t t = 0; t < job->len; t++)
-        k->worst[item] =
-            fmax(k->worst[item], fabs((double)logp[t] - (double)job->logp[t]));
+    for (size_t t = 0; t < job->len; t++) {
+        /* Not fmax(), at which gcc 12 breaks off when it compiles for arm64. */
+        double off = fabs((double)logp[t] - (double)job->logp[t]);
+        k->worst[item] = off > k->worst[item] ? off : k->worst[item];
+    }
     return OK;
 }
 

@@ -1,5 +1,7 @@
 # cmake -DPLUMB=PROGRAM -DTO=DIR -P pages.cmake
 #
+# PROGRAM may be a list: an emulator, its arguments, the program.
+#
 # What the program says of itself, as files: man/plumb.1 and a page for every
 # command that it lists, and the completion of every shell.
 function(say file)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh [build|check|count|bench|mpi|pack|tidy] - install the Debian packages
-# that are missing.
+# setup.sh [build|check|count|bench|mpi|pack|tidy|plain|arm64] - install the
+# Debian packages that are missing.
 #
 # Does nothing, and needs no network, when all are there.  Installs as root or
 # through sudo; with neither, prints what is wanted and stops.
@@ -18,8 +18,10 @@ bench) kinds='build bench' ;;
 mpi) kinds='build mpi' ;;
 pack) kinds='build pack' ;;
 tidy) kinds='build check tidy' ;;
+plain) kinds='build check plain' ;;
+arm64) kinds='build plain arm64' ;;
 *)
-    echo "usage: setup.sh [build|check|count|bench|mpi|pack|tidy]" >&2
+    echo "usage: setup.sh [build|check|count|bench|mpi|pack|tidy|plain|arm64]" >&2
     exit 2
     ;;
 esac

@@ -7,15 +7,20 @@
 
 #include "base/mem.h"
 #include "nn/gemm_internal.h"
+#include "nn/matmul_desc.h"
 #include "nn/tensor.h"
 #include "nn/weight.h"
 
 bool gemm16_pays(void)
 {
+#if defined(__x86_64__)
     /* Each level has the bits of those that it includes. */
     const unsigned want = dnnl_cpu_isa_avx512_core_bf16;
 
     return (gemm_isa() & want) == want;
+#else
+    return false; // elsewhere the same bits are other levels
+#endif
 }
 
 NN_CLONES void gemm16_round(uint16_t *restrict out, const float *restrict in,
@@ -162,23 +167,17 @@ static dnnl_status_t kept_of_thread(struct kept **out)
 
 /* A matrix [rows,cols] that is stored in rows of length ld as it is, or the
  * other way round. */
-static dnnl_status_t shape_of(dnnl_memory_desc_t *out, size_t rows, size_t cols,
+static dnnl_status_t shape_of(struct matrix_desc *out, size_t rows, size_t cols,
                               size_t ld, bool is_transposed,
                               dnnl_data_type_t type)
 {
-    const dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
-    const dnnl_dims_t plain = {(dnnl_dim_t)ld, 1};
-    const dnnl_dims_t turned = {1, (dnnl_dim_t)ld};
-
-    return dnnl_memory_desc_init_by_strides(out, 2, dims, type,
-                                            is_transposed ? turned : plain);
+    return is_transposed ? matrix_desc_new(out, rows, cols, 1, ld, type)
+                         : matrix_desc_new(out, rows, cols, ld, 1, type);
 }
 
-static dnnl_status_t make(struct made *x, const struct shape *p,
-                          dnnl_engine_t engine)
+static dnnl_status_t make_of(struct made *x, struct matrix_desc shape[3],
+                             const struct shape *p, dnnl_engine_t engine)
 {
-    dnnl_memory_desc_t shape[3];
-    dnnl_matmul_desc_t matmul;
     dnnl_status_t s;
 
     DO(shape_of(&shape[0], p->M, p->K, p->lda, p->form == GEMM_TN, dnnl_bf16));
@@ -187,16 +186,26 @@ static dnnl_status_t make(struct made *x, const struct shape *p,
     DO(dnnl_primitive_attr_create(&x->attr));
     if (p->accumulate) {
         DO(dnnl_post_ops_create(&x->post));
-        DO(dnnl_post_ops_append_sum(x->post, 1.0f));
+        DO(matmul_desc_add(x->post));
         DO(dnnl_primitive_attr_set_post_ops(x->attr, x->post));
     }
-    DO(dnnl_matmul_desc_init(&matmul, &shape[0], &shape[1], NULL, &shape[2]));
-    DO(dnnl_primitive_desc_create(&x->desc, &matmul, x->attr, engine, NULL));
+    DO(matmul_desc_new(&x->desc, shape, x->attr, engine));
     DO(dnnl_primitive_create(&x->primitive, x->desc));
     for (size_t i = 0; i < 3; i++)
-        DO(dnnl_memory_create(&x->memory[i], &shape[i], engine,
-                              DNNL_MEMORY_NONE));
+        DO(matrix_desc_memory(&x->memory[i], &shape[i], engine));
     return dnnl_success;
+}
+
+static dnnl_status_t make(struct made *x, const struct shape *p,
+                          dnnl_engine_t engine)
+{
+    struct matrix_desc shape[3];
+
+    memset(shape, 0, sizeof shape);
+    dnnl_status_t s = make_of(x, shape, p, engine);
+    for (size_t i = 0; i < 3; i++)
+        matrix_desc_free(&shape[i]);
+    return s;
 }
 
 static bool is_same(const struct shape *a, const struct shape *b)

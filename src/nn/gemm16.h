@@ -24,7 +24,7 @@
 #include "nn/gemm.h"
 #include "nn/tensor.h"
 
-/* Has this processor instructions for it? */
+/* Has this processor instructions for it?  Never said of other than x86-64. */
 bool gemm16_pays(void);
 
 /* As struct gemm_part of gemm.h has it, with alpha 1; row lengths in numbers

@@ -3,6 +3,7 @@
 #include "nn/compare.h"
 
 #include "nn/gemm16.h"
+#include "nn/rowwise.h"
 
 /* A normal number that is a bfloat16. */
 static uint16_t half_normal(struct rng *r)
@@ -197,13 +198,25 @@ static void test_rows(void **state)
     array_free(&x);
 }
 
+/* What reads rows of bfloat16s asks the processor itself, oneDNN asks it for
+ * products: the same answer, but where the environment holds oneDNN back. */
+static void test_pays(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    if (gemm16_pays())
+        assert_true(rowwise_level() == ROWWISE_BF16);
+#else
+    assert_false(gemm16_pays());
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_loops),
-        cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_against_loops), cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_rounding),      cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_pays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

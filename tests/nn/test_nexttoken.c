@@ -59,8 +59,11 @@ static double log_sum(const struct nexttoken *t, size_t m)
     size_t blocks = nexttoken_blocks(t->head->V);
     double max = -INFINITY, sum = 0;
 
-    for (size_t b = 0; b < blocks; b++)
-        max = fmax(max, (double)t->max[b * t->lanes + m]);
+    for (size_t b = 0; b < blocks; b++) {
+        /* Not fmax(), at which gcc 12 breaks off when it compiles for arm64. */
+        double x = (double)t->max[b * t->lanes + m];
+        max = x > max ? x : max;
+    }
     for (size_t b = 0; b < blocks; b++)
         sum += (double)t->sum[b * t->lanes + m] *
                exp((double)t->max[b * t->lanes + m] - max);
