@@ -188,16 +188,17 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
     return OK;
 }
 
-double ppo_ratio_gate(const struct ppo *p, double least)
+struct ratio_bounds ppo_ratio_gates(const struct ppo *p)
 {
     double gate = p->config->ratio_gate;
-    return p->policy.rounded != NULL ? fmax(gate, least) : gate;
+    return gate > 0 ? (struct ratio_bounds){gate, gate}
+                    : ratio_bounds_of(p->policy.rounded != NULL);
 }
 
 static enum status check_ratio(const struct ppo *p, struct err *err)
 {
     double error = rollout_ratio_error(&p->rollout);
-    double gate = ppo_ratio_gate(p, PPO_GATE_BF16_SAMPLER);
+    double gate = ppo_ratio_gates(p).sampler;
     const struct ppo_config *c = p->config;
     if (error <= gate)
         return OK;
