@@ -28,7 +28,8 @@ static const struct option first[] = {
     CHOICE("compute", common.compute, "f32", "f32|bf16|auto",
            "numbers that products multiply: floats, or floats rounded to "
            "bfloat16, two to sixteen times as fast where the processor has "
-           "instructions for it; auto is bf16 there and f32 elsewhere",
+           "instructions for it; auto is bf16 there and f32 elsewhere, and a "
+           "run records which it was",
            FOR_STAGES | FOR_EVAL | FOR_PROBE | FOR_WHATIF | FOR_GENERATE |
                FOR_SCORE | FOR_INSPECT | FOR_LABEL,
            RECORDED),

@@ -181,9 +181,10 @@ static const struct option rows[] = {
         "iterations between checkpoints; 0: only the last", FOR_PPO, RECORDED),
     INT("ppo.trace_every", ppo.trace_every, "1", 0, MANY,
         "iterations between rollout files; 0: none", FOR_PPO, RECORDED),
-    REAL("ppo.ratio_gate", ppo.ratio_gate, "1e-4", 0, DBL_MAX,
-         "stop when training and sampling disagree: largest |ratio - 1| on "
-         "the first minibatch; inf is off",
+    REAL("ppo.ratio_gate", ppo.ratio_gate, "0", 0, DBL_MAX,
+         "stop when training and sampling disagree, or the first update and "
+         "the rollout: largest |ratio - 1| of a token; 0 is what rounding "
+         "explains, 1e-4, with compute in bf16 0.5 and 0.1; inf is off",
          FOR_PPO, RECORDED | OPTION_INFINITE),
     OPTIMIZER("ppo", ppo.optimizer, FOR_PPO, "3e-4", "0", "5", "constant",
               "0.95", "1e-5", "0"),

@@ -31,11 +31,26 @@ enum {
     COMPUTE_AUTO
 };
 
+static int settled(int compute)
+{
+    if (compute == COMPUTE_AUTO)
+        return gemm16_pays() ? COMPUTE_BF16 : COMPUTE_F32;
+    return compute;
+}
+
+void options_settle_compute(struct options *o)
+{
+    o->v.common.compute = settled(o->v.common.compute);
+}
+
+bool options_is_compute_open(const struct options *o)
+{
+    return o->v.common.compute == COMPUTE_AUTO;
+}
+
 int options_precision(const struct options *o)
 {
-    int compute = o->v.common.compute;
-    bool is_rounded =
-        compute == COMPUTE_BF16 || (compute == COMPUTE_AUTO && gemm16_pays());
+    bool is_rounded = settled(o->v.common.compute) == COMPUTE_BF16;
     return o->v.common.precision | (is_rounded ? MODEL_BY_BF16 : 0);
 }
 

@@ -175,6 +175,12 @@ enum status options_apply(struct options *o, struct err *err) MUST_CHECK;
  * this processor. */
 int options_precision(const struct options *o);
 
+/* Put what it is on this processor in the place of `compute` = auto; and is it
+ * still auto?  A run that was recorded before records settled it does not say
+ * what it was. */
+void options_settle_compute(struct options *o);
+bool options_is_compute_open(const struct options *o);
+
 /* ERR_ARG naming the first OPTION_NEEDED path or text of a command that is
  * absent. */
 enum status options_check_needed(const struct options *o, unsigned command,

@@ -126,10 +126,12 @@ static enum status fill(struct probing *p, const struct options *o,
     struct probe_config *c = &p->config;
     TRY(place_read_run(&p->run, p->at.run, FOR_PPO, err));
     c->ppo = &p->run.v.ppo;
-    c->ppo_run = (struct probe_run){.seed = (uint64_t)p->run.v.common.seed,
-                                    .shards = (size_t)p->run.v.common.shards,
-                                    .precision = options_precision(&p->run),
-                                    .data = p->run.v.data};
+    c->ppo_run =
+        (struct probe_run){.seed = (uint64_t)p->run.v.common.seed,
+                           .shards = (size_t)p->run.v.common.shards,
+                           .precision = options_precision(&p->run),
+                           .is_compute_open = options_is_compute_open(&p->run),
+                           .data = p->run.v.data};
     TRY(hash_config(c->config_hash, p->at.run, err));
     TRY(read_evaluation(p, o, err));
     if (c->heldout.reward_model != NULL)

@@ -121,6 +121,7 @@ enum status record_config(struct buf *out, struct options *o,
                           struct err *err)
 {
     const char *section = "";
+    options_settle_compute(o);
     for (size_t i = 0; i < option_count(); i++) {
         const struct option *row = option_row(i);
         bool is_its = (row->commands & command) || command == FOR_DEMO;

@@ -6,7 +6,8 @@
  * and by SHA-256 (of model.safetensors, of tokenizer.json, of the data file),
  * so that `plumb STAGE -c RUN/config.yaml --out NEW` repeats the run or
  * refuses because a parent has changed.  Threads, times and the run's own
- * place are not in it.
+ * place are not in it.  `compute` is what it came to, never auto: the same
+ * numbers on another processor, and what a diagnosis judges ratios by.
  */
 #ifndef PLUMB_CLI_RECORD_H
 #define PLUMB_CLI_RECORD_H
@@ -15,9 +16,9 @@
 
 /*
  * Find the parents of a stage, replace their options by what was found (a run
- * by its newest checkpoint), compare their hashes with those that a settings
- * file named, and append the text to `out`.  ERR_MISSING: no such parent.
- * ERR_MISMATCH: a parent is not the one that was recorded.
+ * by its newest checkpoint), settle `compute`, compare their hashes with those
+ * that a settings file named, and append the text to `out`.  ERR_MISSING: no
+ * such parent.  ERR_MISMATCH: a parent is not the one that was recorded.
  */
 enum status record_config(struct buf *out, struct options *o,
                           enum option_command command, const char *dir,

@@ -173,6 +173,7 @@ static enum status add_setting(void *ctx, const char *key, const char *text,
     return OK;
 }
 
+/* PPO's are the run's, wherever that lies. */
 static enum status read_settings(struct evidence *e, const char *stage,
                                  const char *what, const char *command,
                                  struct err *err)
@@ -181,7 +182,10 @@ static enum status read_settings(struct evidence *e, const char *stage,
     struct err reason;
     struct stage_reading reading = {e, stage};
     size_t before = e->n_setting;
-    TRY(file_join(path, e->project, what, err));
+    if (strcmp(stage, "ppo") == 0)
+        TRY(file_join(path, e->run, "config.yaml", err));
+    else
+        TRY(file_join(path, e->project, what, err));
     enum status status = file_need(path, &reason);
     if (status == OK)
         status = settings_read(path, add_setting, &reading, &reason);

@@ -1,12 +1,15 @@
 #include "diagnose/gates.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "diagnose/metric.h"
 #include "diagnose/rate.h"
+#include "stat/ratio.h"
 
 #define ROLLOUTS "ppo/rollouts"
+#define CONFIG "ppo/config.yaml"
 
 /* A number without an interval against an upper bound. */
 static void judge_bound(struct finding *f, double x, size_t n, double bound)
@@ -72,6 +75,97 @@ static struct finding judge_engine(const struct evidence *e)
     return f;
 }
 
+/* What a run's products multiplied, as its record has it. */
+enum numbers {
+    NUMBERS_F32,
+    NUMBERS_BF16,
+    NUMBERS_UNKNOWN
+};
+
+static enum numbers read_numbers(const struct evidence *e)
+{
+    const char *compute = evidence_text(e, "ppo", "compute");
+    if (evidence_lost(e, CONFIG) != NULL)
+        return NUMBERS_UNKNOWN;
+    return compute == NULL || strcmp(compute, "f32") == 0 ? NUMBERS_F32
+           : strcmp(compute, "bf16") == 0                 ? NUMBERS_BF16
+                                                          : NUMBERS_UNKNOWN;
+}
+
+/* Largest |ratio - 1| before any update; NaN: not known. */
+struct apart {
+    double sampler, update;
+};
+
+static struct apart read_apart(const struct evidence *e)
+{
+    struct metric_column sampler =
+        metric_find(&e->metrics, "ratio/sampler_error");
+    struct metric_column update = metric_find(&e->metrics, "ratio/first_error");
+    struct apart a = {metric_largest(&sampler), metric_largest(&update)};
+    for (size_t i = 0; i < e->n_step; i++)
+        a.sampler = fmax(a.sampler, e->step[i].sampler_error);
+    return a;
+}
+
+static bool is_within(const struct apart *a, const struct ratio_bounds *b)
+{
+    return !(a->sampler > b->sampler) && !(a->update > b->update);
+}
+
+/* Of the two, the one that is further out by its bound. */
+static bool is_sampler_further(const struct apart *a,
+                               const struct ratio_bounds *b)
+{
+    return isnan(a->update) || a->sampler / b->sampler > a->update / b->update;
+}
+
+/* "0.017 between sampler and training (bound 0.5)" */
+static void tell_apart(char out[96], double x, const char *where, double bound)
+{
+    if (isnan(x))
+        (void)snprintf(out, 96, "not known %s", where);
+    else
+        (void)snprintf(out, 96, "%.2g %s (bound %g)", x, where, bound);
+}
+
+/* The verdict and its sentence, of what is known. */
+static void judge_apart(struct finding *f, const struct apart *a,
+                        enum numbers numbers, size_t n)
+{
+    static const char *const said[] = {
+        [NUMBERS_F32] = "products are of floats",
+        [NUMBERS_BF16] = "products are of bfloat16s",
+        [NUMBERS_UNKNOWN] = "no record says what products are of",
+    };
+    const struct ratio_bounds narrow = ratio_bounds_of(false);
+    const struct ratio_bounds wide = ratio_bounds_of(true);
+    bool is_float = numbers == NUMBERS_F32 ||
+                    (numbers == NUMBERS_UNKNOWN && is_within(a, &narrow));
+    const struct ratio_bounds *b = is_float ? &narrow : &wide;
+    bool is_sampler = is_sampler_further(a, b);
+    char sampler[96], update[96];
+    judge_bound(f, is_sampler ? a->sampler : a->update, n,
+                is_sampler ? b->sampler : b->update);
+    f->verdict = is_within(a, b) ? VERDICT_SUPPORTED : VERDICT_NOT_SUPPORTED;
+    finding_add_number(f, "sampler_error", a->sampler, n);
+    finding_add_number(f, "first_error", a->update, n);
+    tell_apart(sampler, a->sampler, "between sampler and training", b->sampler);
+    tell_apart(update, a->update, "in the first update", b->update);
+    if (numbers == NUMBERS_UNKNOWN && !is_float && is_within(a, b))
+        finding_lack(f,
+                     "what products are of, which ppo/config.yaml does not say "
+                     "(compute): the largest |ratio - 1| before any update is "
+                     "%s and %s, which bfloat16s explain and floats (bound %g) "
+                     "do not",
+                     sampler, update, narrow.sampler);
+    else
+        finding_say(f,
+                    "the largest |ratio - 1| before any update is %s and %s; "
+                    "%s",
+                    sampler, update, said[numbers]);
+}
+
 static struct finding judge_ratio(const struct evidence *e)
 {
     if (e->import != NULL)
@@ -79,24 +173,13 @@ static struct finding judge_ratio(const struct evidence *e)
     struct finding f =
         finding_new("V1", "training and sampling give a token one probability",
                     "|ratio - 1|", "ppo/metrics.jsonl, ppo/rollouts");
-    const char *precision = evidence_text(e, "ppo", "precision");
-    double bound =
-        precision != NULL && strcmp(precision, "bf16") == 0 ? 2e-2 : 1e-4;
-    struct metric_column first = metric_find(&e->metrics, "ratio/first_error");
-    struct metric_column sampler =
-        metric_find(&e->metrics, "ratio/sampler_error");
-    double most = fmax(metric_largest(&first), metric_largest(&sampler));
-    for (size_t i = 0; i < e->n_step; i++)
-        most = fmax(most, e->step[i].sampler_error);
-    judge_bound(&f, most, e->n_step > 0 ? e->n_step : e->metrics.n, bound);
-    if (f.verdict == VERDICT_NOT_MEASURABLE)
+    const struct apart a = read_apart(e);
+    if (isnan(a.sampler) && isnan(a.update))
         finding_lack(&f, "neither ratio/first_error in the metrics nor "
                          "logp_sample in the rollouts");
     else
-        finding_say(&f,
-                    "the largest |ratio - 1| before any update is %.2g "
-                    "(bound %.0e)",
-                    most, bound);
+        judge_apart(&f, &a, read_numbers(e),
+                    e->n_step > 0 ? e->n_step : e->metrics.n);
     return f;
 }
 

@@ -6,9 +6,16 @@
  * "not measurable" when what it needs is not there.
  *
  *     V1  ratio identity      largest |ratio - 1| where nothing has moved yet,
- *                             of sampler and training: below 1e-4 (2e-2 where
- *                             the run's precision is bf16).  Of an imported
- *                             run two engines: GATES_ENGINE_SIZE and _BIAS
+ *                             of sampler and training, and of rollout and first
+ *                             update: each within its bound of stat/ratio.h,
+ *                             which the recorded `compute` chooses (f32 where a
+ *                             record has none), whatever gate the run was
+ *                             given.  Where it is auto, or no record is left,
+ *                             what floats explain is passed, what bfloat16s do
+ *                             not explain is failed, and between the two is not
+ *                             measurable.  The row has the one that is further
+ *                             out by its bound.  Of an imported run two
+ *                             engines: GATES_ENGINE_SIZE and _BIAS
  *     V2  sampler match       z of the mean of -logp - entropy over tokens,
  *                             zero when tokens are drawn from the distribution
  *                             that is logged: |z| < 4, or the mean is under 1 %

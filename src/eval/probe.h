@@ -47,8 +47,10 @@ struct probe_stage {
 /* What the PPO run was told besides its own settings. */
 struct probe_run {
     uint64_t seed;
-    size_t shards; // pieces its batches were cut into
-    int precision; // enum model_precision, of what it did not train
+    size_t shards;        // pieces its batches were cut into
+    int precision;        // enum model_precision, of what it did not train
+    bool is_compute_open; // the numbers of its products are a guess: it
+                          // recorded `compute` as auto
     struct data_config data;
 };
 

@@ -13,6 +13,8 @@
  *         "states"        tokens of the batch
  *         "beta"
  *         "logp_error"    largest |log-prob now - the trace's|
+ *         "logp_bound"    which it is within: what rounding explains
+ *                         (stat/ratio.h), whatever the run's own gate
  *         "norm"          {part: number}
  *         "cosine"        {"reward_kl": number, ...} every pair
  *         "residual"      |sum of parts - whole| / |whole|
@@ -38,6 +40,7 @@
 #include "rlhf/ppo_replay.h"
 #include "rlhf/ppo_split.h"
 #include "stat/measures.h"
+#include "stat/ratio.h"
 
 enum {
     ITERATIONS_MAX = 12,
@@ -46,9 +49,13 @@ enum {
     AVERAGES = 2 * SPLIT_PARTS + PAIRS
 };
 
-/* How far log-probs may lie from the trace's: the bound between sampler and
- * training (ppo.ratio_gate), in the logarithm. */
-static const double logp_gate = 1e-4;
+/* How far log-probs may lie from the trace's: the bound of two passes of
+ * training, in the logarithm. */
+static double logp_bound(const struct probe *p)
+{
+    int precision = p->config->ppo_run.precision;
+    return log1p(ratio_bounds_of((precision & MODEL_BY_BF16) != 0).update);
+}
 
 /* One that can be split. */
 struct iteration {
@@ -148,9 +155,9 @@ enum status probe_gradient_inputs(struct buf *out, const struct probe *p,
         buf_printf(out, "%s\n", hash);
     }
     TRY(file_hash(hash, p->config->ppo->prompts, err));
-    buf_printf(out, "prompts %s seed %llu precision %d\n", hash,
+    buf_printf(out, "prompts %s seed %llu precision %d bound %g\n", hash,
                (unsigned long long)p->config->ppo_run.seed,
-               p->config->ppo_run.precision);
+               p->config->ppo_run.precision, logp_bound(p));
     return OK;
 }
 
@@ -194,11 +201,16 @@ static enum status split(struct ppo_split *out, double *beta,
                                    c->optimizer.lr};
     TRY_DONE(ppo_split_run(out, &in, p->context, err));
     *beta = replay.beta;
-    if (!(out->logp_error <= logp_gate))
+    if (!(out->logp_error <= logp_bound(p)))
         status = err_set(err, ERR_MISMATCH,
                          "log-probabilities differ from those of %s by up to "
-                         "%.2g nats: it was drawn by another policy",
-                         x->trace, out->logp_error);
+                         "%.2g nats (bound %.2g): it was drawn by another "
+                         "policy%s",
+                         x->trace, out->logp_error, logp_bound(p),
+                         p->config->ppo_run.is_compute_open
+                             ? ", or with compute in other numbers than here, "
+                               "of which its record says only auto"
+                             : "");
 done:
     ppo_replay_free(&replay);
     model_free(&policy);
@@ -234,6 +246,7 @@ static void put_split(struct json_writer *w, const struct ppo_split *s,
     json_field_int(w, "states", (int64_t)s->states);
     json_field_number(w, "beta", beta);
     json_field_number(w, "logp_error", s->logp_error);
+    json_field_number(w, "logp_bound", logp_bound(p));
     json_put_key(w, "norm");
     json_open(w, '{');
     put_parts(w, s->norm);

@@ -188,30 +188,40 @@ static enum status choose_prompts(struct ppo *p, struct err *err)
     return OK;
 }
 
-double ppo_ratio_gate(const struct ppo *p, double least)
+struct ratio_bounds ppo_ratio_gates(const struct ppo *p)
 {
     double gate = p->config->ratio_gate;
-    return p->policy.rounded != NULL ? fmax(gate, least) : gate;
+    return gate > 0 ? (struct ratio_bounds){gate, gate}
+                    : ratio_bounds_of(p->policy.rounded != NULL);
+}
+
+/* What a disagreement of sampler and training comes from, as far as settings
+ * tell. */
+static const char *explain_ratio(const struct ppo *p, double error)
+{
+    const struct ppo_config *c = p->config;
+    if (c->log_temperature > 0 && c->log_temperature != c->temperature)
+        return "; ppo.log_temperature is not ppo.temperature, a fault that "
+               "only ppo.ratio_gate=inf lets through";
+    if (!c->mask_logits)
+        return "; ppo.mask_logits is false, a fault that only "
+               "ppo.ratio_gate=inf lets through";
+    if (error <= ratio_bounds_of(p->policy.rounded != NULL).sampler)
+        return "; rounding explains as much, and ppo.ratio_gate=0 lets it "
+               "through";
+    return "";
 }
 
 static enum status check_ratio(const struct ppo *p, struct err *err)
 {
     double error = rollout_ratio_error(&p->rollout);
-    double gate = ppo_ratio_gate(p, PPO_GATE_BF16_SAMPLER);
-    const struct ppo_config *c = p->config;
+    double gate = ppo_ratio_gates(p).sampler;
     if (error <= gate)
         return OK;
-    const char *why =
-        c->log_temperature > 0 && c->log_temperature != c->temperature
-            ? "; ppo.log_temperature is not ppo.temperature, a fault that "
-              "only ppo.ratio_gate=inf lets through"
-        : !c->mask_logits ? "; ppo.mask_logits is false, a fault that only "
-                            "ppo.ratio_gate=inf lets through"
-                          : "";
     return err_set(err, ERR_NUMERIC,
                    "training and sampling disagree on a token's probability "
                    "by a ratio of 1 +- %.2g (gate %.2g)%s",
-                   error, gate, why);
+                   error, gate, explain_ratio(p, error));
 }
 
 enum status ppo_collect(struct ppo *p, struct err *err)

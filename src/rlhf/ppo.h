@@ -65,7 +65,8 @@ struct ppo_config {
         // parameters with the adapter off
     int64_t save_every, trace_every;
     double ratio_gate; // largest |ratio - 1| between sampler and rollout, and
-                       // between rollout and the first minibatch
+                       // between rollout and the first minibatch; 0: what the
+                       // numbers of products explain (stat/ratio.h)
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "rlhf/optimizer.h"
 #include "rlhf/ppo.h"
 #include "rlhf/rollout.h"
+#include "stat/ratio.h"
 
 struct ppo {
     const struct ppo_config *config;
@@ -73,18 +74,9 @@ struct ppo_update_report {
     double lr;
 };
 
-/*
- * What two computations of a token's ratio may differ by: the option's, and
- * where products are in bfloat16 no less than `least`.  There a number near the
- * middle between two bfloat16s is rounded to either by sums in another order,
- * so that a pack of other sequences and the update agree to its 2^-8 and not to
- * a float's 2^-24, and every layer adds its own.  A sampler has each sum in
- * another order.  Over 60 iterations of the demo the largest of all tokens were
- * 0.016 and 0.037; of a model of 30 layers 0.17 is the sampler's over 2048.
- */
-#define PPO_GATE_BF16 0.1
-#define PPO_GATE_BF16_SAMPLER 0.5
-double ppo_ratio_gate(const struct ppo *p, double least);
+/* The run stops beyond them: ppo.ratio_gate, twice, or at 0 what the numbers of
+ * its products explain. */
+struct ratio_bounds ppo_ratio_gates(const struct ppo *p);
 
 /* How many tokens responses may have in iteration `step`, from 0. */
 size_t ppo_max_new(const struct ppo_config *c, int64_t step);

@@ -365,7 +365,7 @@ static enum status run_minibatch(struct ppo_stats *sum,
     *sum = (struct ppo_stats){.tokens = 0};
     for (size_t i = 0; i < 2 * p->stage->shards; i++)
         ppo_stats_add(sum, &b->stats[i]);
-    double gate = ppo_ratio_gate(p, PPO_GATE_BF16);
+    double gate = ppo_ratio_gates(p).update;
     if (b->is_first && !(sum->ratio_max_error <= gate))
         return err_set(err, ERR_NUMERIC,
                        "the update and the rollout disagree on a token's "

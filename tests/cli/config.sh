@@ -56,6 +56,15 @@ says out 'more when a worker falls far behind'
 expect 0 sft -c runs/a/config.yaml --out runs/dry --dry-run --json --threads 1
 holds jq -e '.straggler_bytes == 0' out
 
+# The record says what products multiplied, never auto: the same where it is
+# read again.
+expect 0 sft -c conf/sft.yaml --out runs/auto --compute auto
+holds grep -qxE 'compute: (f32|bf16)' runs/auto/config.yaml
+holds sh -c '! grep -q auto runs/auto/config.yaml'
+expect 0 sft -c runs/auto/config.yaml --out runs/again
+holds cmp runs/auto/config.yaml runs/again/config.yaml
+holds cmp runs/auto/metrics.jsonl runs/again/metrics.jsonl
+
 # A run is not overwritten by accident, but on request.
 expect 2 sft -c conf/sft.yaml --out runs/a
 expect 0 sft -c conf/sft.yaml --out runs/b --overwrite

@@ -38,6 +38,31 @@ expect 0 ppo --model sft --reward-model reward --prompts prompts.jsonl \
     --iterations 2 --batch 8 --max-new 12 --norm-prompts 8 --out ppo --json
 holds jq -e '.schema == "plumb.result/1"' out
 
+# In bfloat16 sampler and trainer differ by its rounding, which a diagnosis knows
+# by the record of the run; a gate of one's own is obeyed, tighter or looser.
+tune='--model sft --reward-model reward --prompts prompts.jsonl --iterations 2
+    --batch 8 --max-new 12 --norm-prompts 8'
+# shellcheck disable=SC2086 # a list of words
+expect 0 ppo $tune --compute bf16 --out bf16
+says bf16/config.yaml 'compute: bf16'
+expect 0 diagnose bf16 --out bf16.json
+holds jq -e '.gates[0] | .id == "V1" and .verdict == "supported" and
+    (.text | contains("products are of bfloat16s"))' bf16.json
+sed -i 's/^compute: bf16$/compute: f32/' bf16/config.yaml
+expect 0 diagnose bf16 --out float.json
+holds jq -e '.gates[0] | .verdict == "not_supported"' float.json
+# shellcheck disable=SC2086
+expect 1 ppo $tune --compute bf16 --ratio-gate 1e-6 --out tight
+says errors '(gate 1e-06)'
+says tight/config.yaml 'ratio_gate: 1e-06'
+holds [ ! -e tight/result.json ]
+# shellcheck disable=SC2086
+expect 1 ppo $tune --temperature 0.3 --log-temperature 1 --out colder
+says errors '(gate 0.0001)'
+# shellcheck disable=SC2086
+expect 0 ppo $tune --temperature 0.3 --log-temperature 1 --ratio-gate 1e9 \
+    --out colder --overwrite
+
 expect 0 generate -m ppo --prompt 'where is order #Q4?' --greedy --max-new 8 \
     --json
 holds jq -e '.schema and .plumb_version and (.prompt_ids | length > 3) and

@@ -127,6 +127,83 @@ static void test_faults(void **state)
     }
 }
 
+/* V1 of a run whose record says `compute`. */
+struct apart {
+    const char *compute; // NULL: not a word
+    double sampler, first;
+    enum verdict want;
+    double estimate, bound; // of the one that is further out
+    const char *said;       // in its text, or in what it needs
+};
+
+static void check_apart(const struct apart *a)
+{
+    struct toy t = toy_paradox(dir);
+    struct rows r;
+    t.iterations = 2;
+    t.compute = a->compute;
+    t.sampler_error = a->sampler;
+    t.first_error = a->first;
+    judge(&r, &t);
+    const struct finding *f = &r.gate[GATE_RATIO];
+    expect(f, a->want);
+    const char *text = a->want == VERDICT_NOT_MEASURABLE ? f->needs : f->text;
+    if (strstr(text, a->said) == NULL)
+        fail_msg("%s", text);
+    files_near(f->e.estimate, a->estimate, 1e-6);
+    files_near(f->effect, a->bound, 0);
+    files_near(measures_find(&f->detail, "sampler_error").estimate, a->sampler,
+               1e-6);
+    files_near(measures_find(&f->detail, "first_error").estimate, a->first, 0);
+    release(&r);
+}
+
+/* Sampler and first update have a bound each, that of the numbers which the
+ * run recorded. */
+static void test_ratio(void **state)
+{
+    (void)state;
+    static const char floats[] = "products are of floats";
+    static const char narrow[] = "products are of bfloat16s";
+    static const struct apart list[] = {
+        {"f32", 5e-5, 9e-5, VERDICT_SUPPORTED, 9e-5, 1e-4, floats},
+        {"f32", 1e-3, 1e-6, VERDICT_NOT_SUPPORTED, 1e-3, 1e-4, floats},
+        {"f32", 1e-6, 2e-4, VERDICT_NOT_SUPPORTED, 2e-4, 1e-4, floats},
+        {NULL, 1e-3, 1e-6, VERDICT_NOT_SUPPORTED, 1e-3, 1e-4, floats},
+        {"bf16", 0.02, 0.016, VERDICT_SUPPORTED, 0.016, 0.1, narrow},
+        {"bf16", 0.4, 0.016, VERDICT_SUPPORTED, 0.4, 0.5, narrow},
+        {"bf16", 0.6, 0.016, VERDICT_NOT_SUPPORTED, 0.6, 0.5, narrow},
+        {"bf16", 0.02, 0.2, VERDICT_NOT_SUPPORTED, 0.2, 0.1, narrow},
+        {"auto", 5e-5, 1e-6, VERDICT_SUPPORTED, 5e-5, 1e-4, "no record says"},
+        {"auto", 0.02, 0.016, VERDICT_NOT_MEASURABLE, 0.016, 0.1, "(compute)"},
+        {"auto", 0.02, 0.2, VERDICT_NOT_SUPPORTED, 0.2, 0.1, "no record says"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        check_apart(&list[i]);
+}
+
+/* Without its settings a run says no more of its numbers than with auto. */
+static void test_ratio_without_settings(void **state)
+{
+    (void)state;
+    static const double sampler[] = {5e-5, 0.02, 0.6};
+    static const enum verdict want[] = {
+        VERDICT_SUPPORTED, VERDICT_NOT_MEASURABLE, VERDICT_NOT_SUPPORTED};
+    for (size_t i = 0; i < 3; i++) {
+        struct toy t = toy_paradox(dir);
+        struct rows r;
+        struct err err;
+        t.iterations = 2;
+        t.sampler_error = sampler[i];
+        toy_write(&t);
+        files_must(file_remove(files_path(dir, "ppo/config.yaml"), &err), &err);
+        files_must(evidence_read(&r.e, dir, &plan, &err), &err);
+        files_must(gates_judge(r.gate, &r.e, &err), &err);
+        expect(&r.gate[GATE_RATIO], want[i]);
+        evidence_free(&r.e);
+    }
+}
+
 /* Two replies to each of two prompts, by hand:
  *     prompt a: (x, y) = (1, 2), (3, 6): sum of products 2 * (1 * 2) = 4
  *     prompt b: one reply: no covariance, and its mean does not leak into a's
@@ -213,6 +290,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_paradox, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_placebo, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ratio, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ratio_without_settings, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_covariance, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_seen, set_up, tear_down),
     };

@@ -131,7 +131,8 @@ static void draw(struct reply *r, const struct toy *t, struct rng *rng,
         size_t at = r->n++;
         r->token[at] = v;
         r->is_eos = v == 0;
-        r->logp[at] = r->logp_sample[at] = (float)d.log[v];
+        r->logp[at] = (float)d.log[v];
+        r->logp_sample[at] = (float)(d.log[v] - log1p(t->sampler_error));
         r->logp_ref[at] = (float)ref.log[v];
         r->kl[at] = (float)kl_of(t, &d, &ref, k);
         r->entropy[at] = (float)entropy_of(&d);
@@ -241,7 +242,10 @@ static void write_run(const struct toy *t)
 {
     struct buf text;
     buf_init(&text, (size_t)1 << 20);
-    buf_printf(&text, "precision: f32\nppo:\n  beta: %.9g\n", t->beta);
+    buf_puts(&text, "precision: f32\n");
+    if (t->compute != NULL)
+        buf_printf(&text, "compute: %s\n", t->compute);
+    buf_printf(&text, "ppo:\n  beta: %.9g\n", t->beta);
     save(t, "ppo/config.yaml", &text);
     buf_init(&text, (size_t)1 << 20);
     struct dist ref = dist_at(t, 0, false);
@@ -251,11 +255,12 @@ static void write_run(const struct toy *t)
         double length = 1 / now.p[0];
         buf_printf(&text,
                    "{\"step\":%d,\"kl/sequence\":%.17g,\"kl/step\":%.17g,"
-                   "\"ratio/first_error\":1e-6,\"clip/positive_above\":0.01,"
+                   "\"ratio/first_error\":%.9g,\"clip/positive_above\":0.01,"
                    "\"clip/negative_below\":0.01,\"clip/positive_below\":0,"
                    "\"clip/negative_above\":0}\n",
                    k, length * kl_of(t, &now, &ref, 0),
-                   length * kl_of(t, &now, &before, 0));
+                   length * kl_of(t, &now, &before, 0),
+                   t->first_error > 0 ? t->first_error : 1e-6);
         write_rollouts(t, k);
     }
     save(t, "ppo/metrics.jsonl", &text);

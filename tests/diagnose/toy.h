@@ -46,6 +46,9 @@ struct toy {
     bool keeps_banned;       // a token never sampled stays in the softmax
     bool masks_eos;          // its whitened advantage is 0
     bool is_other_reference; // logp_ref of another model from the start
+    const char *compute;     // as config.yaml has it; NULL: not at all
+    double sampler_error;    // of every token, as the metric has it
+    double first_error;      // ratio/first_error; 0: 1e-6
 };
 
 /* A run that leans towards length: 64 prompts x 4, 12 iterations x 32. */

@@ -11,6 +11,7 @@
 
 #include "eval/heldout_files.h"
 #include "files.h"
+#include "model/model.h"
 #include "world/desk.h"
 #include "world/replies.h"
 
@@ -62,10 +63,16 @@ static struct score_scale read_scale(const struct desk *d)
 
 void probed_open(struct probed *p, size_t threads)
 {
+    probed_open_as(p, threads, MODEL_F32);
+}
+
+void probed_open_as(struct probed *p, size_t threads, int precision)
+{
     memset(p, 0, sizeof *p);
     struct desk *d = &p->desk;
     struct probe_config *c = &p->config;
     desk_open(d, threads);
+    d->precision = precision;
     train(p);
     must(desk_write_prompts(desk_path(d, "heldout.jsonl"), TICKET_HELDOUT,
                             PROBED_PROMPTS, 1, &err));
@@ -87,7 +94,8 @@ void probed_open(struct probed *p, size_t threads)
     must(heldout_sample(&c->heldout, &d->context, &err));
     c->scale = read_scale(d);
     c->ppo = &p->ppo;
-    c->ppo_run = (struct probe_run){.seed = d->seed, .shards = d->shards};
+    c->ppo_run = (struct probe_run){
+        .seed = d->seed, .shards = d->shards, .precision = precision};
     c->reward = &p->reward;
     c->sft = &p->sft;
     c->seed = 5;

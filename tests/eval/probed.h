@@ -26,8 +26,10 @@ struct probed {
     struct probe_config config;
 };
 
-/* Train, evaluate, and describe; every call asserts. */
+/* Train, evaluate, and describe; every call asserts.  The same in another
+ * precision (enum model_precision) than float. */
 void probed_open(struct probed *p, size_t threads);
+void probed_open_as(struct probed *p, size_t threads, int precision);
 void probed_close(struct probed *p);
 
 /* Put demonstrations of the desk in the place of the samples: replies with

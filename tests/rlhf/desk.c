@@ -167,7 +167,6 @@ struct ppo_config desk_ppo(const struct desk *d)
                       .clip = 1},
         .save_every = 2,
         .trace_every = 1,
-        .ratio_gate = 1e-4,
     };
 }
 
