@@ -21,7 +21,7 @@ tidy) kinds='build check tidy' ;;
 plain) kinds='build check plain' ;;
 arm64) kinds='build plain arm64' ;;
 *)
-    echo "usage: setup.sh [build|check|count|bench|mpi|pack|tidy|plain|arm64]" >&2
+    echo "usage: setup.sh [KIND], a kind of the list at its head" >&2
     exit 2
     ;;
 esac
