@@ -19,12 +19,21 @@ static long long thread_ns(void)
     return (long long)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* A product of the kind that began at that moment has ended. */
-static void add(enum gemm_clock_kind kind, long long begin,
-                long long multiplications)
+/* A product of the kind, begun at that moment, has ended. */
+static void add(enum gemm_clock_kind kind, long long begin, long long M,
+                long long N, long long K)
 {
     atomic_fetch_add(&spent[kind].ns, thread_ns() - begin);
-    atomic_fetch_add(&spent[kind].operations, 2 * multiplications);
+    atomic_fetch_add(&spent[kind].operations, 2 * M * N * K);
+}
+
+static void add_own(struct weight w, enum rowwise_level level, long long begin,
+                    size_t M, size_t N, size_t K)
+{
+    bool is_bf16 = w.rounded != NULL && level == ROWWISE_BF16;
+
+    add(is_bf16 ? GEMM_CLOCK_OWN_BF16 : GEMM_CLOCK_OWN_F32, begin, (long long)M,
+        (long long)N, (long long)K);
 }
 
 /* The two dimensions of a matrix that a primitive is given; 0 without. */
@@ -96,7 +105,7 @@ dnnl_status_t __wrap_dnnl_sgemm(char ta, char tb, dnnl_dim_t m, dnnl_dim_t n,
     long long begin = thread_ns();
     dnnl_status_t status =
         __real_dnnl_sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-    add(GEMM_CLOCK_F32, begin, m * n * k);
+    add(GEMM_CLOCK_F32, begin, m, n, k);
     return status;
 }
 
@@ -109,7 +118,7 @@ dnnl_status_t __wrap_dnnl_primitive_execute(const_dnnl_primitive_t primitive,
     long long begin = thread_ns();
     dnnl_status_t status =
         __real_dnnl_primitive_execute(primitive, stream, n, args);
-    add(GEMM_CLOCK_BF16, begin, a[0] * a[1] * b[1]);
+    add(GEMM_CLOCK_BF16, begin, a[0], b[1], a[1]);
     return status;
 }
 
@@ -119,13 +128,7 @@ void __wrap_skinny_nt(float *restrict C, const float *restrict A,
 {
     long long begin = thread_ns();
     __real_skinny_nt(C, A, B, M, N, K, accumulate);
-    add(GEMM_CLOCK_OWN_F32, begin, (long long)(M * N * K));
-}
-
-static enum gemm_clock_kind kind_of(struct weight w, enum rowwise_level level)
-{
-    return w.rounded != NULL && level == ROWWISE_BF16 ? GEMM_CLOCK_OWN_BF16
-                                                      : GEMM_CLOCK_OWN_F32;
+    add_own((struct weight){.f32 = B}, ROWWISE_PLAIN, begin, M, N, K);
 }
 
 void __wrap_rowwise_nt(const struct rowwise_product *p, float *restrict scratch,
@@ -133,7 +136,7 @@ void __wrap_rowwise_nt(const struct rowwise_product *p, float *restrict scratch,
 {
     long long begin = thread_ns();
     __real_rowwise_nt(p, scratch, level);
-    add(kind_of(p->w, level), begin, (long long)(p->M * p->N * p->K));
+    add_own(p->w, level, begin, p->M, p->N, p->K);
 }
 
 /* A block does not know how many of its lanes hold rows; the head does. */
@@ -152,7 +155,7 @@ void __wrap_rowwise_block(float *restrict z, const float *restrict turned,
 {
     long long begin = thread_ns();
     __real_rowwise_block(z, turned, w, first, N, K, lanes, next, level);
-    add(kind_of(w, level), begin, (long long)(rows_of_head * N * K));
+    add_own(w, level, begin, rows_of_head, N, K);
 }
 /* NOLINTEND(bugprone-reserved-identifier) */
 

@@ -11,8 +11,8 @@
 /* The least seconds of several rounds in which every worker does one item. */
 double peak_round(struct team *team, team_fn fn, void *ctx);
 
-/* Operations a second of products of 1,024 x 1,024 matrices by oneDNN, of floats
- * or of bfloat16s, each worker at its own. */
+/* Operations a second of products of 1,024 x 1,024 matrices by oneDNN, of
+ * floats or of bfloat16s, each worker at its own. */
 struct peak {
     double together; // of all, by the clock: the best round
     double core;     // of one, in time on a processor: the best product, so
