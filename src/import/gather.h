@@ -11,7 +11,7 @@
  *
  * What two files say differently of one step is told: they may be two runs.
  *
- * Memory: 48 bytes for each row of one step, 16 for each value of a metric and
+ * Memory: 40 bytes for each row of one step, 16 for each value of a metric and
  * 16 more while they are sorted.
  */
 #ifndef PLUMB_IMPORT_GATHER_H

@@ -271,7 +271,7 @@ static void test_wrapped_numbers(void **state)
     (void)state;
     put("wrapped.txt",
         "step:1 - critic/score/mean:np.float16(0.25) - "
-        "response_length/mean:np.int32(30) - actor/entropy:tensor(.5, "
+        "response_length/mean:np.int32(30) - actor/entropy:tensor(0.5, "
         "device='cuda:0') - actor/pg_loss:np.float32(tensor(-1., "
         "device='cuda:1')) - actor/odd:<object>\n");
     struct imported *m = imported_run("verl", imported_at("wrapped.txt"), NULL);
