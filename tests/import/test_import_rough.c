@@ -322,7 +322,7 @@ static void test_estimators(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof estimators / sizeof *estimators; i++) {
-        char log[64], settings[64], dir[64];
+        char dir[32], log[64], settings[64];
         (void)snprintf(dir, sizeof dir, "est%zu", i);
         (void)snprintf(log, sizeof log, "%s/a.log", dir);
         (void)snprintf(settings, sizeof settings, "%s/args", dir);
