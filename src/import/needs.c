@@ -190,8 +190,9 @@ static const struct way *way_of(const char *trainer, const char *id)
 /* Rows that lie there in a form that is not read: what is wanted is no flag. */
 static const char *refused(const struct notes *n, const struct need *x)
 {
-    const unsigned rows = HAS_RESPONSE | HAS_SCORE | HAS_TOKENS;
-    for (size_t i = 0; i < n->warnings.n && (x->any & rows) != 0; i++)
+    bool is_of_rows =
+        strcmp(x->id, "texts") == 0 || strcmp(x->id, "scores") == 0;
+    for (size_t i = 0; i < n->warnings.n && is_of_rows; i++)
         if (strcmp(n->warnings.text[i].id, NOTES_PARQUET) == 0)
             return n->warnings.text[i].text;
     return NULL;

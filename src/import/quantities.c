@@ -258,20 +258,33 @@ const struct quantity *quantities_find(const char *trainer, const char *name)
     return found;
 }
 
-/* How many of the names the trainer of row `from` has; *to is the row of the
- * next one. */
+/* Is it a word that anybody uses? */
+static bool is_common(const char *name)
+{
+    for (size_t i = 0; i < N(table) && table[i].trainer[0] == '\0'; i++)
+        if (strcmp(table[i].from, name) == 0)
+            return true;
+    return false;
+}
+
+/* How many of the names the trainer of row `from` has, 0 where all of them are
+ * anybody's; *to is the row of the next one. */
 static size_t count_names(size_t *to, size_t from, const struct names *names)
 {
     const char *trainer = table[from].trainer;
-    size_t found = 0;
+    size_t found = 0, own = 0;
     for (*to = from; *to < N(table); ++*to) {
         if (strcmp(table[*to].trainer, trainer) != 0)
             break;
-        for (size_t k = 0; k < names->n; k++)
-            found += strcmp(quantities_bare(trainer, names->text[k]),
-                            table[*to].from) == 0;
+        for (size_t k = 0; k < names->n; k++) {
+            const char *name = names->text[k];
+            if (strcmp(quantities_bare(trainer, name), table[*to].from) != 0)
+                continue;
+            found++;
+            own += !is_common(name);
+        }
     }
-    return found;
+    return own > 0 ? found : 0;
 }
 
 const char *quantities_guess(const struct names *names)

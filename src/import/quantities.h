@@ -28,8 +28,9 @@ const struct quantity *quantities_find(const char *trainer, const char *name);
 /* A name without what the trackers of that trainer put in front of it. */
 const char *quantities_bare(const char *trainer, const char *name);
 
-/* The trainer that has the most of the names, at least two of them, and more
- * than any other; "" where there is none. */
+/* The trainer that has the most of the names, at least two of them and not only
+ * such as anybody uses ("reward"), and more than any other; "" where there is
+ * none. */
 const char *quantities_guess(const struct names *names);
 
 /* Note the KL curve that a quantity is, under the name it has with us. */

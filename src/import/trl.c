@@ -85,17 +85,33 @@ bool trl_is_reward(const struct value *v)
            v->kind != VALUE_BOOL;
 }
 
-/* The sum of the columns that are rewards, or of all; their names go to
- * `taken`, those of the others to `left`. */
+/* Where nothing else tells: does the name, as most functions' does? */
+static bool is_called_reward(const char *key)
+{
+    return strcasestr(key, "reward") != NULL;
+}
+
+static bool any_is_called_reward(const struct value *row)
+{
+    for (const struct value *v = row->first; v != NULL; v = v->next)
+        if (trl_is_reward(v) && is_called_reward(v->key))
+            return true;
+    return false;
+}
+
+/* The sum of the columns that are rewards, or are called so, or of all; their
+ * names go to `taken`, those of the others to `left`. */
 static double add_columns(struct buf *taken, struct buf *left, size_t *n,
                           const struct value *row, const struct trl_rewards *t)
 {
     double sum = 0;
+    bool by_name = any_is_called_reward(row);
     *n = 0;
     for (const struct value *v = row->first; v != NULL; v = v->next) {
         if (!trl_is_reward(v))
             continue;
-        bool is_taken = t == NULL || trl_rewards_has(t, v->key);
+        bool is_taken = t != NULL ? trl_rewards_has(t, v->key)
+                                  : !by_name || is_called_reward(v->key);
         struct buf *names = is_taken ? taken : left;
         buf_printf(names, "%s%.60s", names->len > 0 ? ", " : "", v->key);
         double x = is_taken ? value_number(v) : (double)NAN;
@@ -112,8 +128,8 @@ static enum status warn_of_columns(struct reader *r, const struct buf *taken,
     const char *why = is_known && r->rewards->logged.n > 0
                           ? "which the log has the means of"
                       : is_known ? "whose sum goes as the advantage does"
-                                 : "all that are numbers, as nothing tells "
-                                   "which of them are rewards";
+                                 : "by their names, as nothing else tells "
+                                   "which numbers are rewards";
     return notes_warn(&r->sink->notes, "trl_reward_weights", 1, err,
                       "the score is the sum of %.300s, %s, with reward_weights "
                       "of 1%s%.300s; --map score=COLUMN takes one",

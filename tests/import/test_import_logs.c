@@ -358,6 +358,7 @@ static void test_histories(void **state)
     assert_true(is(imported_metric(m, 2, "objective/scores"), 0.75));
     assert_true(is(imported_metric(m, 1, "response/length"), 103));
     assert_string_equal(imported_kl(m, "kl", "estimator"), "unknown");
+    assert_string_equal(json_text(json_get(m->doc, "trainer"), "none"), "none");
     imported_free(m);
     /* A text makes them rows, and so does who names a field of theirs. */
     m = imported_run("jsonl", imported_at("plain.jsonl"), "score=reward");

@@ -144,6 +144,14 @@ static void test_trl_columns(void **state)
     imported_write("columns/trainer_state.json", log, sizeof log - 1);
     m = imported_run("trl", imported_at("columns"), NULL);
     assert_true(row(m, 0)->score == 1 && row(m, 1)->score == 0);
+    /* Neither does: names do. */
+    static const char alone[] =
+        "{\"step\":1,\"prompt\":\"q\",\"completion\":\"a\",\"acc_reward\":0.5,"
+        "\"solution_id\":8,\"advantage\":0}\n";
+    imported_free(m);
+    imported_write("completions_00003.jsonl", alone, sizeof alone - 1);
+    m = imported_run("trl", imported_at("completions_00003.jsonl"), NULL);
+    assert_true(row(m, 0)->score == 0.5);
     imported_free(m);
     m = imported_run("trl", imported_at("columns"), "score=entropy");
     assert_true(row(m, 1)->score == 0.1);
