@@ -223,3 +223,51 @@ enum status arena_read_battles(struct reader *r, struct err *err)
     struct people p = {.take = take_battle};
     return people_read(&p, r, err);
 }
+
+/* ---- MT-bench, judged by a model ---------------------------------------- */
+
+/* Both orders of a pair: model_1 was shown first in g1, model_2 in g2; winners
+ * are named by model. */
+static enum status take_judgment(struct people *p, const struct value *row,
+                                 struct err *err)
+{
+    static const char *const models[2][2] = {{"model_1", NULL},
+                                             {"model_2", NULL}};
+    static const char *const ours[2] = {"model_a", "model_b"};
+    static const char *const winners[2][2] = {{"g1_winner", NULL},
+                                              {"g2_winner", NULL}};
+    static const char *const none[2] = {NULL, NULL};
+    struct people_pair pair;
+    people_pair_init(&pair);
+    TRY(take_id(&pair, p, row, value_int(value_get(row, "turn")), err));
+    for (size_t k = 0; k < 2; k++)
+        TRY(people_text(&pair.side[k].model, p, row, ours[k], models[k], err));
+    for (int k = 0; k < 2; k++) {
+        struct people_verdict v;
+        const char *word;
+        people_verdict_init(&v);
+        TRY(take_judge(&v, p, row, err));
+        v.kind = JUDGE_MODEL;
+        v.left = k;
+        v.visit = k + 1;
+        TRY(people_text(&word, p, row, "winner", winners[k], err));
+        if (word != NULL && people_word(&v, word, none))
+            TRY(people_put(p, &pair, &v, err));
+        else
+            TRY(people_skip(p, "a judgment without a winner", err));
+    }
+    return OK;
+}
+
+double arena_sniff_judgments(const struct head *h)
+{
+    static const char *const names[] = {"model_1", "model_2", "g1_winner",
+                                        "g2_winner"};
+    return sniff_count(h, names, 4) == 4 ? 0.95 : 0;
+}
+
+enum status arena_read_judgments(struct reader *r, struct err *err)
+{
+    struct people p = {.take = take_judgment};
+    return people_read(&p, r, err);
+}

@@ -20,6 +20,7 @@ enum format_yield {
     YIELDS_VOTES = 8,
     YIELDS_SETTINGS = 16,
     YIELDS_VERDICTS = 32,
+    OF_LINES = 64, // a text whose lines of interest may begin anywhere
 };
 
 struct format {
@@ -47,6 +48,18 @@ enum status formats_need(const char *name, struct err *err) MUST_CHECK;
  * format.  NULL and *confidence 0: none. */
 const struct format *formats_best(double *confidence, const char *name,
                                   const struct head *h);
+
+/* The same of a head, or of the file's end where a text does not begin with
+ * what it is: a log of hours may be silent of steps at first. */
+enum status formats_look(const struct format **out, double *confidence,
+                         const char *name, const struct head *h,
+                         struct err *err) MUST_CHECK;
+
+/* The kind of a trainer's format that is a log of lines; NULL: it has none. */
+const struct format *formats_text(const char *name);
+
+/* Is it of any rows or tables, whoever wrote them? */
+bool formats_is_generic(const struct format *f);
 
 /* The names, each once, with commas between, appended. */
 void formats_list(struct buf *out);

@@ -1,11 +1,14 @@
 #include "import/gather.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "import/import.h"
 #include "import/seen.h"
 #include "io/jsonl.h"
 #include "io/lines.h"
@@ -16,14 +19,15 @@
 
 /* ---- lines of all source files ------------------------------------------ */
 
-typedef enum status (*line_fn)(void *ctx, const char *text, size_t len,
-                               struct err *err);
+typedef gather_line_fn line_fn;
 
-static enum status walk(const char *state, const struct file_list *list,
-                        const char *name, line_fn fn, void *ctx,
-                        struct err *err)
+enum status gather_walk(const char *state, const struct file_list *list,
+                        const char *name, size_t *at, gather_line_fn fn,
+                        void *ctx, struct err *err)
 {
     for (size_t f = 0; f < list->n; f++) {
+        if (at != NULL)
+            *at = f;
         char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
         struct lines l;
         const char *text;
@@ -45,6 +49,13 @@ static enum status walk(const char *state, const struct file_list *list,
     return OK;
 }
 
+static enum status walk(const char *state, const struct file_list *list,
+                        const char *name, line_fn fn, void *ctx,
+                        struct err *err)
+{
+    return gather_walk(state, list, name, NULL, fn, ctx, err);
+}
+
 static bool any_has(const char *state, const struct file_list *list,
                     const char *name)
 {
@@ -59,15 +70,28 @@ static bool any_has(const char *state, const struct file_list *list,
 
 /* ---- metrics ------------------------------------------------------------ */
 
+enum {
+    NAME_BITS = 14,
+    FILE_BITS = 32 - NAME_BITS
+};
+
 struct cell {
-    uint32_t step, name; // name: in the order of first appearance
+    uint32_t step;
+    uint32_t name : NAME_BITS; // in the order of first appearance
+    uint32_t file : FILE_BITS; // that said it
     double value;
 };
+
+static_assert(IMPORT_FILES_MAX < (size_t)1 << FILE_BITS, "files have numbers");
 
 struct cells {
     struct names name;
     struct cell *cell;
     size_t n, room;
+    size_t file; // that is being read
+    /* What two files say of one step and name, and differ in. */
+    size_t differing, files[2], differing_name;
+    uint32_t differing_step;
 };
 
 /* "STEP\tNAME\tVALUE" */
@@ -90,9 +114,15 @@ static enum status add_cell(void *ctx, const char *text, size_t len,
         return err_set(err, ERR_LIMIT, "more than %zu values of metrics",
                        GATHER_VALUES_MAX);
     TRY(names_add(&c->name, &index, name, err));
+    if (index >> NAME_BITS != 0)
+        return err_set(err, ERR_LIMIT, "more than %d names of metrics",
+                       1 << NAME_BITS);
     TRY(MEM_ROOM(c->cell, c->n, c->room, err));
-    c->cell[c->n++] = (struct cell){(uint32_t)strtoul(line, NULL, 10),
-                                    (uint32_t)index, strtod(value, &end)};
+    struct cell *x = &c->cell[c->n++];
+    x->step = (uint32_t)strtoul(line, NULL, 10);
+    x->name = (uint32_t)index & ((1U << NAME_BITS) - 1);
+    x->file = (uint32_t)c->file & ((1U << FILE_BITS) - 1);
+    x->value = strtod(value, &end);
     return OK;
 }
 
@@ -115,6 +145,49 @@ static void sort_cells(struct cell *x, struct cell *scratch, size_t n)
         }
         memcpy(x, scratch, n * sizeof *x);
     }
+}
+
+/* Logs round: a text log has fewer digits than an event file, and that has
+ * those of a float. */
+static bool is_same_value(double a, double b)
+{
+    double high = fmax(fabs(a), fabs(b));
+    return fabs(a - b) <= 1e-3 * high + 1e-4;
+}
+
+/* Values that a later file has too, and otherwise. */
+static void compare_files(struct cells *c)
+{
+    for (size_t i = 1; i < c->n; i++) {
+        const struct cell *a = &c->cell[i - 1], *b = &c->cell[i];
+        if (a->step != b->step || a->name != b->name || a->file == b->file ||
+            is_same_value(a->value, b->value))
+            continue;
+        if (c->differing++ > 0)
+            continue;
+        c->files[0] = a->file;
+        c->files[1] = b->file;
+        c->differing_name = b->name;
+        c->differing_step = b->step;
+    }
+}
+
+static enum status warn_of_files(struct notes *notes, const struct cells *c,
+                                 const char *state,
+                                 const struct file_list *list, struct err *err)
+{
+    char path[2][FILE_PATH_MAX];
+    if (c->differing == 0)
+        return OK;
+    for (int k = 0; k < 2; k++)
+        TRY(gather_source(path[k], state, list, c->files[k], err));
+    return notes_warn(notes, "values_differ", c->differing, err,
+                      "values of a step that two files have and differ in, "
+                      "first %.80s of step %u in %.200s and %.200s: the later "
+                      "file counts. Are they two runs? A project is one, and "
+                      "each is imported for itself",
+                      c->name.text[c->differing_name],
+                      (unsigned)c->differing_step, path[0], path[1]);
 }
 
 static enum status put_cells(struct file_writer *out, const struct cells *c,
@@ -148,7 +221,8 @@ static enum status put_cells(struct file_writer *out, const struct cells *c,
     return status;
 }
 
-static enum status gather_metrics(const char *out, const char *state,
+static enum status gather_metrics(struct notes *notes, const char *out,
+                                  const char *state,
                                   const struct file_list *list, struct err *err)
 {
     struct cells c = {.n = 0};
@@ -156,7 +230,7 @@ static enum status gather_metrics(const char *out, const char *state,
     struct file_writer w;
     char ppo[FILE_PATH_MAX], path[FILE_PATH_MAX];
     enum status status = OK;
-    TRY_DONE(walk(state, list, "metrics", add_cell, &c, err));
+    TRY_DONE(gather_walk(state, list, "metrics", &c.file, add_cell, &c, err));
     TRY_DONE(file_join(ppo, out, "ppo", err));
     TRY_DONE(file_join(path, ppo, "metrics.jsonl", err));
     if (c.n == 0) {
@@ -165,6 +239,8 @@ static enum status gather_metrics(const char *out, const char *state,
     }
     TRY_DONE(MEM_NEW(scratch, c.n, err));
     sort_cells(c.cell, scratch, c.n);
+    compare_files(&c);
+    TRY_DONE(warn_of_files(notes, &c, state, list, err));
     TRY_DONE(file_create(&w, path, err));
     status = file_finish(&w, put_cells(&w, &c, err), err);
 done:
@@ -301,80 +377,20 @@ static enum status gather_replies(struct notes *notes, const char *out,
                       "replies that are in another file, too: they count once");
 }
 
-/* ---- settings ----------------------------------------------------------- */
-
-struct config {
-    struct names ours, theirs;
-    struct buf *ours_text, *theirs_text;
-};
-
-/* One YAML line "key: 'text'"; keys of theirs are quoted whole. */
-static void put_setting(struct buf *out, const char *key, const char *text)
+enum status gather_source(char out[FILE_PATH_MAX], const char *state,
+                          const struct file_list *list, size_t file,
+                          struct err *err)
 {
-    struct json_writer w;
-    buf_puts(out, "  ");
-    json_writer_init(&w, out, false);
-    json_put_text(&w, key);
-    buf_puts(out, ": ");
-    json_writer_init(&w, out, false);
-    json_put_text(&w, text);
-    buf_putc(out, '\n');
-}
-
-static enum status add_setting(void *ctx, const char *text, size_t len,
-                               struct err *err)
-{
-    struct config *c = ctx;
-    struct json *row;
-    size_t index, before;
-    TRY(json_parse(&row, text, len, "import.state", err));
-    const char *ours = json_text(json_at(row, 0), NULL);
-    const char *theirs = json_text(json_at(row, 1), "");
-    const char *value = json_text(json_at(row, 2), NULL);
-    before = c->theirs.n;
-    enum status status = names_add(&c->theirs, &index, theirs, err);
-    if (status == OK && index == before && value != NULL) {
-        put_setting(c->theirs_text, theirs, value);
-        before = c->ours.n;
-        if (ours != NULL)
-            status = names_add(&c->ours, &index, ours, err);
-        if (ours != NULL && status == OK && index == before)
-            put_setting(c->ours_text, ours + strlen("ppo."), value);
-    }
-    json_free(row);
-    return status;
-}
-
-static enum status gather_settings(const char *out, const char *state,
-                                   const struct file_list *list,
-                                   struct err *err)
-{
-    struct buf ours, theirs;
-    struct config c = {.ours_text = &ours, .theirs_text = &theirs};
-    char ppo[FILE_PATH_MAX], path[FILE_PATH_MAX];
-    enum status status = OK;
-    buf_init(&ours, PIECE);
-    buf_init(&theirs, PIECE);
-    buf_puts(&ours, "ppo:\n");
-    buf_puts(&theirs, "imported:\n");
-    TRY_DONE(file_join(ppo, out, "ppo", err));
-    TRY_DONE(file_join(path, ppo, "config.yaml", err));
-    TRY_DONE(walk(state, list, "settings", add_setting, &c, err));
-    if (c.theirs.n == 0) {
-        status = file_remove(path, err);
-        goto done;
-    }
-    if (c.ours.n == 0)
-        buf_clear(&ours);
-    buf_append(&ours, theirs.data, theirs.len);
-    TRY_DONE(buf_status(&ours, err));
-    status = file_write(path, ours.data, ours.len, err);
-done:
-    names_free(&c.ours);
-    names_free(&c.theirs);
-    buf_free(&ours);
-    buf_free(&theirs);
-    return status;
+    char dir[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    struct json *doc;
+    TRY(file_join(dir, state, list->name[file], err));
+    TRY(file_join(path, dir, "done.json", err));
+    TRY(json_read(&doc, path, DONE_MAX, err));
+    const struct json *source = json_get(doc, "source");
+    (void)snprintf(out, FILE_PATH_MAX, "%s",
+                   json_text(json_get(source, "path"), "?"));
+    json_free(doc);
+    return OK;
 }
 
 /* ---- all ---------------------------------------------------------------- */
@@ -403,9 +419,9 @@ static enum status read_notes(struct notes *notes, size_t *passes,
     return OK;
 }
 
-enum status gather_project(struct notes *notes, const char *out,
-                           const char *state, const struct context *context,
-                           struct err *err)
+enum status gather_project(struct notes *notes, const char *trainer,
+                           const char *out, const char *state,
+                           const struct context *context, struct err *err)
 {
     struct file_list list = {.n = 0};
     size_t *passes = NULL;
@@ -417,7 +433,7 @@ enum status gather_project(struct notes *notes, const char *out,
     TRY_DONE(file_join(ppo, out, "ppo", err));
     TRY_DONE(file_make_dir(ppo, err));
     TRY_DONE(gather_rollouts(notes, out, state, &list, passes, context, err));
-    TRY_DONE(gather_metrics(out, state, &list, err));
+    TRY_DONE(gather_metrics(notes, out, state, &list, err));
     TRY_DONE(gather_replies(notes, out, state, &list, err));
     TRY_DONE(gather_lines(out, "eval", "verdicts.jsonl", "verdicts", 0, state,
                           &list, err));
@@ -425,7 +441,7 @@ enum status gather_project(struct notes *notes, const char *out,
                           &list, err));
     TRY_DONE(gather_lines(out, "judge", "votes.jsonl", "votes", 'j', state,
                           &list, err));
-    status = gather_settings(out, state, &list, err);
+    status = gather_settings(notes, trainer, out, state, &list, err);
 done:
     mem_free(passes);
     file_list_free(&list);

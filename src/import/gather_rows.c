@@ -29,6 +29,8 @@ struct gathering {
     size_t n, room;
     struct buf text, packed;
     struct file_writer out;
+    size_t pooled, files[2]; // rows of a step that has some of another file
+    int64_t pooled_step;
 };
 
 typedef enum status (*line_fn)(struct gathering *g, const struct entry *e,
@@ -228,10 +230,46 @@ static void number(struct gathering *g)
     qsort(g->entry, g->n, sizeof *g->entry, by_place);
 }
 
-static enum status settle(struct gathering *g, struct err *err)
+/* Entries stand in the order of the files. */
+static void count_pooled(struct gathering *g, int64_t step)
+{
+    const struct entry *first = NULL;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct entry *e = &g->entry[i];
+        if (e->is_dropped)
+            continue;
+        first = first != NULL ? first : e;
+        if (e->file == first->file)
+            continue;
+        if (g->pooled++ == 0) {
+            g->files[0] = first->file;
+            g->files[1] = e->file;
+            g->pooled_step = step;
+        }
+    }
+}
+
+/* Ranks that write a file each are one run; what are two, only the user
+ * knows. */
+static enum status warn_of_pooled(struct gathering *g, struct err *err)
+{
+    char path[2][FILE_PATH_MAX];
+    if (g->pooled == 0)
+        return OK;
+    for (int k = 0; k < 2; k++)
+        TRY(gather_source(path[k], g->state, g->list, g->files[k], err));
+    return notes_warn(g->notes, "rows_pooled", g->pooled, err,
+                      "rows of a step of which another file has rows, too, and "
+                      "all count: first of step %lld, in %.200s and %.200s. If "
+                      "these are two runs, each is imported for itself",
+                      (long long)g->pooled_step, path[0], path[1]);
+}
+
+static enum status settle(struct gathering *g, int64_t step, struct err *err)
 {
     size_t again = drop_passes(g), copies = drop_copies(g);
     number(g);
+    count_pooled(g, step);
     if (again > 0)
         TRY(notes_warn(g->notes, "steps_done_over", again, err,
                        "rows of steps that a resumed run did over; the later "
@@ -277,7 +315,7 @@ static enum status write_step(struct gathering *g, const char *rollouts,
     char path[FILE_PATH_MAX], name[48];
     g->n = 0;
     TRY(walk_step(g, step, keep_entry, err));
-    TRY(settle(g, err));
+    TRY(settle(g, step, err));
     (void)snprintf(name, sizeof name, "%06lld.jsonl.zst", (long long)step);
     TRY(file_join(path, rollouts, name, err));
     TRY(file_create(&g->out, path, err));
@@ -357,6 +395,7 @@ enum status gather_rollouts(struct notes *notes, const char *out,
         if (context != NULL)
             context_progress(context, (double)(i + 1), (double)n, "step", NULL);
     }
+    status = warn_of_pooled(&g, err);
 done:
     mem_free(step);
     mem_free(g.entry);

@@ -5,95 +5,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/comm.h"
-#include "base/file.h"
 #include "base/mem.h"
-#include "import/formats.h"
 #include "import/gather.h"
+#include "import/import_internal.h"
 #include "import/needs.h"
 #include "import/rowmap.h"
 #include "io/run.h"
 
 #define STATE "import.state"
 #define DOCUMENT "import.json"
-#define DEPTH_MAX 8
 #define UNMAPPED "unmapped:" // warnings of fields that --map names
 #define DONE_MAX ((size_t)64 << 20)
 #define FIELDS_TOLD 24
 #define HEAD_MAX ((size_t)1 << 16)
-
-/* A file to be read, and whether the user named it or its folder. */
-struct source {
-    char *path;
-    bool is_named;
-    struct json *done; // its done.json; NULL: not read, or passed over
-};
-
-struct importing {
-    const struct import_config *c;
-    const struct context *context;
-    struct source *source;
-    size_t n, room;
-    char state[FILE_PATH_MAX];
-    struct comm *comm;  // whose ranks share the files
-    struct notes notes; // of the whole
-    char trainer[64];   // of the first kind that says one
-    char format[64];
-};
-
-/* ---- files -------------------------------------------------------------- */
-
-static enum status add_path(struct importing *m, const char *path,
-                            bool is_named, struct err *err)
-{
-    if (m->n == IMPORT_FILES_MAX)
-        return err_set(err, ERR_LIMIT, "more than %zu files", IMPORT_FILES_MAX);
-    TRY(MEM_ROOM(m->source, m->n, m->room, err));
-    char *copy = mem_strdup(path);
-    if (copy == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory for a path");
-    m->source[m->n++] = (struct source){copy, is_named, NULL};
-    return OK;
-}
-
-static enum status add_folder(struct importing *m, const char *dir,
-                              unsigned depth, struct err *err)
-{
-    struct file_list list = {.n = 0};
-    char path[FILE_PATH_MAX];
-    enum status status = OK;
-    if (depth == DEPTH_MAX)
-        return err_set(err, ERR_LIMIT, "%s: folders deeper than %d", dir,
-                       DEPTH_MAX);
-    TRY(file_list(&list, dir, err));
-    for (size_t i = 0; i < list.n; i++) {
-        if (list.name[i][0] == '.')
-            continue;
-        TRY_DONE(file_join(path, dir, list.name[i], err));
-        if (file_is_dir(path))
-            TRY_DONE(add_folder(m, path, depth + 1, err));
-        else
-            TRY_DONE(add_path(m, path, false, err));
-    }
-done:
-    file_list_free(&list);
-    return status;
-}
-
-static enum status find_files(struct importing *m, struct err *err)
-{
-    for (size_t i = 0; i < m->c->n_paths; i++) {
-        const char *path = m->c->path[i];
-        if (file_is_dir(path))
-            TRY(add_folder(m, path, 0, err));
-        else
-            TRY(add_path(m, path, true, err));
-    }
-    if (m->n == 0)
-        return err_set(err, ERR_MISSING, "there is no file in %s",
-                       m->c->path[0]);
-    return OK;
-}
 
 /* ---- one file ----------------------------------------------------------- */
 
@@ -146,7 +70,8 @@ static enum status find_done(struct json **out, const struct importing *m,
 
 /* What done.json begins with. */
 static enum status write_head(struct buf *out, const char *path,
-                              const struct format *f, struct err *err)
+                              const struct format *f, const char *trainer,
+                              struct err *err)
 {
     char hash[65];
     struct stat info;
@@ -159,7 +84,7 @@ static enum status write_head(struct buf *out, const char *path,
     json_field_text(&w, "path", path);
     json_field_text(&w, "format", f->name);
     json_field_text(&w, "kind", f->kind);
-    json_field_text(&w, "trainer", f->trainer);
+    json_field_text(&w, "trainer", trainer);
     json_field_int(&w, "bytes", (int64_t)info.st_size);
     json_field_text(&w, "sha256", hash);
     json_close(&w, '}');
@@ -197,7 +122,8 @@ static enum status read_with(const struct importing *m, size_t i,
     struct sink sink;
     struct reader r;
     struct buf head;
-    /* An event file is of the trainer whose format was named. */
+    /* An event file is of the trainer whose format was named; where none was,
+     * its reader may find out. */
     const struct format *named = formats_find(m->c->format);
     const char *trainer =
         f->trainer[0] != '\0' || named == NULL ? f->trainer : named->trainer;
@@ -208,14 +134,20 @@ static enum status read_with(const struct importing *m, size_t i,
     r.map = m->c->map;
     r.n_maps = m->c->n_maps;
     r.people = &m->c->people;
+    r.rewards = &m->rewards;
     r.skip_bad = m->c->skip_bad;
     r.context = m->context;
     if (status == OK)
         status = name_file(f->read(&r, err), r.path, err);
     if (status == OK)
         status = note_unmapped(&r, err);
+    if (status == OK && m->source[i].is_tried && sink.notes.has == 0)
+        status = err_set(err, ERR_FORMAT,
+                         "%s: it does not look like a file of %s (plumb import "
+                         "--sniff tells what it looks like)",
+                         r.path, m->c->format);
     if (status == OK)
-        status = write_head(&head, m->source[i].path, f, err);
+        status = write_head(&head, r.path, f, sink.trainer, err);
     if (status == OK)
         status = sink_finish(&sink, buf_text(&head), err);
     buf_free(&head);
@@ -224,63 +156,17 @@ static enum status read_with(const struct importing *m, size_t i,
     return status;
 }
 
-/* The kind of a file; NULL for one of a folder that is none of the format's. */
-static enum status find_kind(const struct format **out, struct importing *m,
-                             size_t i, struct err *err)
-{
-    struct head h;
-    double sure;
-    const char *path = m->source[i].path;
-    const char *name = strcmp(m->c->format, "auto") == 0 ? NULL : m->c->format;
-    TRY(sniff_open(&h, path, err));
-    *out = formats_best(&sure, name, &h);
-    /* Who names a format of one kind says what the file is. */
-    const struct format *only = name != NULL ? formats_find(name) : NULL;
-    bool is_generic = only != NULL && only->trainer[0] == '\0';
-    bool is_told = m->source[i].is_named || m->c->n_maps > 0;
-    // Its rows may differ in length: then the reader says which one does.
-    bool is_table = is_generic && strcmp(name, "csv") == 0 && h.n_lines > 1;
-    if (*out == NULL && is_generic && is_told &&
-        (h.n_rows > 0 || h.n_columns > 0 || is_table))
-        *out = only;
-    struct err why = h.why;
-    bool is_broken = h.n_rows == 0 && why.code != OK;
-    sniff_close(&h);
-    if (*out != NULL)
-        return OK;
-    if (m->source[i].is_named && is_broken)
-        return err_set(err, why.code, "%s:1: %s", path, why.text);
-    if (!m->source[i].is_named)
-        return notes_warn(&m->notes, "files_passed_over", 1, err,
-                          "files in a folder that are none of the format's, "
-                          "among them %.300s",
-                          path);
-    return err_set(err, ERR_FORMAT,
-                   "%s: it does not look like a file of %s (plumb import "
-                   "--sniff tells what it looks like)",
-                   path, name != NULL ? name : "any format that is known");
-}
-
 static enum status read_file(struct importing *m, size_t i, struct err *err)
 {
-    const struct format *f;
-    if (m->source[i].done != NULL)
+    struct source *s = &m->source[i];
+    if (s->done != NULL)
         return OK;
     if (m->c->is_resumed || m->comm != NULL)
-        TRY(find_done(&m->source[i].done, m, i, m->c->is_resumed, err));
-    if (m->source[i].done != NULL)
+        TRY(find_done(&s->done, m, i, m->c->is_resumed, err));
+    if (s->done != NULL || s->kind == NULL)
         return OK;
-    enum status status = find_kind(&f, m, i, err);
-    /* An archive or the like among other files of a folder. */
-    if (status == ERR_FORMAT && !m->source[i].is_named) {
-        struct err reason = *err;
-        return notes_warn(&m->notes, "files_refused", 1, err, "%s",
-                          reason.text);
-    }
-    if (status != OK || f == NULL)
-        return status;
-    TRY(read_with(m, i, f, err));
-    return find_done(&m->source[i].done, m, i, false, err);
+    TRY(read_with(m, i, s->kind, err));
+    return find_done(&s->done, m, i, false, err);
 }
 
 /* ---- the place ---------------------------------------------------------- */
@@ -328,8 +214,7 @@ static enum status open_place(struct importing *m, struct err *err)
 }
 
 /* The place is rank 0's to open; then each rank reads every n-th file into it,
- * and rank 0, which goes on alone, finds them read.  What was noted of a file
- * that is passed over rank 0 notes again. */
+ * and rank 0, which goes on alone, finds them read. */
 static enum status share_files(struct importing *m, struct err *err)
 {
     enum status status = OK;
@@ -343,10 +228,7 @@ static enum status share_files(struct importing *m, struct err *err)
     for (size_t i = comm_rank(m->comm); i < m->n && status == OK;
          i += comm_size(m->comm))
         status = read_file(m, i, err);
-    TRY(comm_agree(m->comm, status, err));
-    notes_free(&m->notes);
-    notes_init(&m->notes);
-    return OK;
+    return comm_agree(m->comm, status, err);
 }
 
 /* ---- import.json -------------------------------------------------------- */
@@ -410,6 +292,9 @@ static void find_trainer(struct importing *m)
         if (strcmp(m->format, "auto") == 0 && format[0] != '\0')
             (void)snprintf(m->format, sizeof m->format, "%s", format);
     }
+    const struct format *named = formats_find(m->c->format);
+    if (m->trainer[0] == '\0' && named != NULL)
+        (void)snprintf(m->trainer, sizeof m->trainer, "%s", named->trainer);
 }
 
 /* Lengths of two kinds are not to be compared. */
@@ -519,7 +404,8 @@ static enum status import_all(struct buf *document, struct importing *m,
                               struct err *err)
 {
     size_t read = 0;
-    TRY(find_files(m, err));
+    TRY(import_find_files(m, err));
+    TRY(import_look(m, err));
     TRY(share_files(m, err));
     if (comm_rank(m->comm) > 0)
         return OK;
@@ -535,7 +421,8 @@ static enum status import_all(struct buf *document, struct importing *m,
                        "%s: none of its files looks like one of %s",
                        m->c->path[0], m->c->format);
     find_trainer(m);
-    TRY(gather_project(&m->notes, m->c->out, m->state, m->context, err));
+    TRY(gather_project(&m->notes, m->trainer, m->c->out, m->state, m->context,
+                       err));
     TRY(check_mapped(m, err));
     TRY(check_evidence(m, err));
     TRY(judge_trainers(m, err));
@@ -584,6 +471,7 @@ enum status import_run(struct buf *document, const struct import_config *c,
         json_free(m.source[i].done);
     }
     mem_free(m.source);
+    trl_rewards_free(&m.rewards);
     notes_free(&m.notes);
     buf_free(&own);
     if (is_first)

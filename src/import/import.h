@@ -21,9 +21,9 @@
  *     import.json                    what was understood, field by field
  *                                    (docs/import.md has the schema)
  *
- * Memory does not grow with the files: rows go to the disk as they come, and
- * what is kept of each row of one step while that step is put together is 48
- * bytes; of each value of a metric 16.
+ * Memory does not grow with the texts: rows go to the disk as they come, and
+ * what is kept of each row of one step while that step is put together is 40
+ * bytes; of each value of a metric 16, and 16 more while they are sorted.
  *
  * An import that was stopped goes on with is_resumed: source files that were
  * read to their end are not read again.  They must be the same (SHA-256).

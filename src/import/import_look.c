@@ -21,30 +21,38 @@ static void write_fields(struct json_writer *w, const struct head *h)
     json_close(w, ']');
 }
 
-enum status import_sniff(struct buf *out, const char *path, struct err *err)
+static void write_looks(struct buf *out, const struct head *h,
+                        const struct format *f, double sure)
 {
-    struct head h;
     struct json_writer w;
-    double sure;
-    TRY(sniff_open(&h, path, err));
-    const struct format *f = formats_best(&sure, NULL, &h);
     json_writer_init(&w, out, false);
     json_open(&w, '{');
     json_field_text(&w, "format", f != NULL ? f->name : NULL);
     json_field_text(&w, "kind", f != NULL ? f->kind : NULL);
     json_field_number(&w, "confidence", sure);
     json_field_int(&w, "rows_sampled",
-                   (int64_t)(h.n_rows > 0    ? h.n_rows
-                             : h.n_lines > 1 ? h.n_lines - 1
-                                             : 0));
-    write_fields(&w, &h);
+                   (int64_t)(h->n_rows > 0    ? h->n_rows
+                             : h->n_lines > 1 ? h->n_lines - 1
+                                              : 0));
+    write_fields(&w, h);
     json_field_text(&w, "map_with",
-                    f != NULL         ? NULL
-                    : h.n_columns > 1 ? "csv"
-                    : is_object(&h)   ? "jsonl"
-                                      : NULL);
+                    f != NULL          ? NULL
+                    : h->n_columns > 1 ? "csv"
+                    : is_object(h)     ? "jsonl"
+                                       : NULL);
     json_close(&w, '}');
     buf_putc(out, '\n');
+}
+
+enum status import_sniff(struct buf *out, const char *path, struct err *err)
+{
+    struct head h;
+    const struct format *f;
+    double sure;
+    TRY(sniff_open(&h, path, err));
+    enum status status = formats_look(&f, &sure, NULL, &h, err);
+    if (status == OK)
+        write_looks(out, &h, f, sure);
     sniff_close(&h);
-    return buf_status(out, err);
+    return status == OK ? buf_status(out, err) : status;
 }

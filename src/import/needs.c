@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "import/quantities.h"
+
 /* What is wanted, the cheapest to be had first. */
 static const struct need {
     const char *id;
@@ -65,6 +67,9 @@ static const struct way {
      "rest"},
     {"verl", "reference",
      "trainer.val_before_train=True trainer.validation_data_dir=DIR", NULL},
+    {"verl", "finish", NULL,
+     "decoded texts do not tell it: response_length/clip_ratio of the log is "
+     "the share that was cut"},
     /* PPO writes no completion and no length to a file, whatever is set; the
      * table of samples goes to trackers only */
     {TRL_PPO, "texts", NULL,
@@ -86,6 +91,18 @@ static const struct way {
     {"trl", "texts", "--log_completions True", NULL},
     {"trl", "scores", "--log_completions True", NULL},
     {"trl", "lengths", "--logging_steps 1", NULL},
+    {"trl", "settings", NULL,
+     "the JSON or YAML of its arguments, or the script that started it, beside "
+     "the rest"},
+    {"openrlhf", "settings", NULL,
+     "the script that started it, or a JSON or YAML of its arguments, beside "
+     "the rest"},
+    {"openrlhf", "texts", NULL,
+     "OpenRLHF writes none to a file: dump prompt, output and reward as JSON "
+     "Lines where the experience is made, or in a remote reward function"},
+    {"openrlhf", "scores", NULL,
+     "OpenRLHF writes none to a file: dump prompt, output and reward as JSON "
+     "Lines where the experience is made, or in a remote reward function"},
     {"openrlhf", "metrics",
      "--logger.tensorboard_dir DIR (older versions: --use_tensorboard DIR)",
      NULL},
@@ -124,6 +141,16 @@ static const struct way {
     {"trlx", "kl", "train.tracker: tensorboard, train.logging_dir: DIR", NULL},
     {"deepspeed-chat", "metrics", "--enable_tensorboard --tensorboard_path DIR",
      NULL},
+    {"deepspeed-chat", "texts", NULL,
+     "DeepSpeed-Chat writes none to a file; --print_answers shows them in its "
+     "log: dump them as JSON Lines where they are generated"},
+    {"deepspeed-chat", "scores", NULL,
+     "DeepSpeed-Chat writes none to a file: dump them beside the texts"},
+    {"torchtune", "texts", NULL,
+     "torchtune writes none to a file: dump them as JSON Lines in the recipe, "
+     "which is made to be copied and changed"},
+    {"torchtune", "scores", NULL,
+     "torchtune writes none to a file: dump them beside the texts"},
     {"torchtune", "metrics",
      "metric_logger._component_=torchtune.training.metric_logging.DiskLogger "
      "metric_logger.log_dir=DIR",
@@ -141,11 +168,13 @@ static const struct way {
 /* TRL's trainers log different things, and can be asked for different ones. */
 static const char *variant_of(const struct notes *n, const char *trainer)
 {
-    for (size_t i = 0; i < n->field_key.n && strcmp(trainer, "trl") == 0; i++)
-        if (strcmp(n->field[i].from, "objective/rlhf_reward") == 0 ||
-            strcmp(n->field[i].from, "objective/scores") == 0 ||
-            strcmp(n->field[i].from, "val/num_eos_tokens") == 0)
+    for (size_t i = 0; i < n->field_key.n && strcmp(trainer, "trl") == 0; i++) {
+        const char *name = quantities_bare(trainer, n->field[i].from);
+        if (strcmp(name, "objective/rlhf_reward") == 0 ||
+            strcmp(name, "objective/scores") == 0 ||
+            strcmp(name, "val/num_eos_tokens") == 0)
             return TRL_PPO;
+    }
     return trainer;
 }
 
@@ -158,6 +187,17 @@ static const struct way *way_of(const char *trainer, const char *id)
     return NULL;
 }
 
+/* Rows that lie there in a form that is not read: what is wanted is no flag. */
+static const char *refused(const struct notes *n, const struct need *x)
+{
+    bool is_of_rows =
+        strcmp(x->id, "texts") == 0 || strcmp(x->id, "scores") == 0;
+    for (size_t i = 0; i < n->warnings.n && is_of_rows; i++)
+        if (strcmp(n->warnings.text[i].id, NOTES_PARQUET) == 0)
+            return n->warnings.text[i].text;
+    return NULL;
+}
+
 void needs_write(struct json_writer *w, const struct notes *n,
                  const char *trainer)
 {
@@ -167,8 +207,11 @@ void needs_write(struct json_writer *w, const struct notes *n,
     for (size_t i = 0; i < N(needs); i++) {
         const struct need *x = &needs[i];
         const struct way *way = way_of(variant, x->id);
-        const char *flag = way != NULL ? way->flag : NULL;
-        const char *note = way != NULL ? way->note : x->note;
+        const char *there = refused(n, x);
+        const char *flag = way != NULL && there == NULL ? way->flag : NULL;
+        const char *note = there != NULL ? there
+                           : way != NULL ? way->note
+                                         : x->note;
         if ((n->has & x->any) != 0)
             continue;
         json_open(w, '{');

@@ -78,9 +78,16 @@ enum status notes_field(struct notes *n, const char *from, const char *to,
 enum status notes_kl(struct notes *n, const struct notes_kl *kl,
                      struct err *err)
 {
-    for (size_t i = 0; i < n->n_kl; i++)
-        if (strcmp(n->kl[i].name, kl->name) == 0)
-            return OK;
+    for (size_t i = 0; i < n->n_kl; i++) {
+        struct notes_kl *known = &n->kl[i];
+        if (strcmp(known->name, kl->name) != 0)
+            continue;
+        /* Another file's values may tell more. */
+        return known->estimator != NULL &&
+                       strcmp(known->estimator, "unknown") == 0
+                   ? keep(&known->estimator, n, kl->estimator, err)
+                   : OK;
+    }
     TRY(MEM_ROOM(n->kl, n->n_kl, n->room_kl, err));
     struct notes_kl *k = &n->kl[n->n_kl];
     TRY(keep(&k->name, n, kl->name, err));

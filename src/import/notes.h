@@ -56,8 +56,8 @@ struct notes_kl {
     const char *name;      // of the metric, as it is in metrics.jsonl
     const char *kind;      // reference|update|engine
     const char *estimator; // k1|k2|k3|exact|unknown
-    const char *aggregate; // sequence_sum|token_mean
-    const char *where;     // reward|loss|metric
+    const char *aggregate; // sequence_sum|token_mean|unknown
+    const char *where;     // reward|loss|metric|unknown
     const char *sign; // "policy||reference": whose log-probability is first
     const char *unit;
     const char *note;
@@ -99,6 +99,8 @@ enum status notes_field(struct notes *n, const char *from, const char *to,
                         struct err *err) MUST_CHECK;
 enum status notes_kl(struct notes *n, const struct notes_kl *kl,
                      struct err *err) MUST_CHECK;
+/* The id of the warning of Parquet files in a folder. */
+#define NOTES_PARQUET "files_parquet"
 /* A warning; told once for each id, with how often. */
 enum status notes_warn(struct notes *n, const char *id, size_t times,
                        struct err *err, const char *fmt, ...) MUST_CHECK

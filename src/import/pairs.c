@@ -10,20 +10,47 @@
 
 /* ---- any names ---------------------------------------------------------- */
 
+/* HelpSteer's preference: from -3, the first is much better, to 3. */
+static enum status take_strength(bool *is_there, struct people_verdict *v,
+                                 struct people *p, const struct value *row,
+                                 struct err *err)
+{
+    static const char *const names[] = {"preference_strength",
+                                        "overall_preference"};
+    *is_there = false;
+    for (size_t i = 0; i < 2 && !*is_there; i++) {
+        const struct value *x = value_get(row, names[i]);
+        double strength = value_number(x);
+        if (x == NULL || !(strength >= -3 && strength <= 3))
+            continue;
+        *is_there = true;
+        v->win = strength < 0 ? 1 : strength > 0 ? 0 : 0.5;
+        TRY(people_note(p, names[i], "overall", NULL,
+                        "below 0 the first is better, above it the second",
+                        err));
+    }
+    return OK;
+}
+
 static enum status take_verdict(struct people_verdict *v, struct people *p,
                                 const struct people_pair *pair,
                                 const char *const field[2],
                                 const struct value *row, struct err *err)
 {
     static const char *const winners[] = {
-        "winner", "preferred", "choice", "label", "overall", "verdict", NULL};
+        "winner",  "preferred",          "choice", "label", "overall",
+        "verdict", "overall_preference", NULL};
     static const char *const judges[] = {"judge",  "annotator", "rater",
                                          "worker", "user",      NULL};
     static const char *const reasons[] = {"rationale", "reason", NULL};
     const char *const model[2] = {pair->side[0].model, pair->side[1].model};
     const char *word;
+    bool is_there;
     TRY(people_text(&v->judge, p, row, "judge", judges, err));
     TRY(people_text(&v->rationale, p, row, "rationale", reasons, err));
+    TRY(take_strength(&is_there, v, p, row, err));
+    if (is_there)
+        return OK;
     TRY(people_text(&word, p, row, "winner", winners, err));
     if (word == NULL)
         return people_skip(p, "no winner", err);
@@ -53,12 +80,16 @@ static enum status take_pair(struct people *p, const struct value *row,
 double pairs_sniff_any(const struct head *h)
 {
     static const char *const a[] = {"response_a", "response_1", "output_1",
-                                    "model_a",    "model_1",    "answer1"};
+                                    "model_a",    "model_1",    "answer1",
+                                    "response1"};
     static const char *const b[] = {"response_b", "response_2", "output_2",
-                                    "model_b",    "model_2",    "answer2"};
-    static const char *const winner[] = {"winner", "preferred", "choice"};
-    return sniff_count(h, a, 6) > 0 && sniff_count(h, b, 6) > 0 &&
-                   sniff_count(h, winner, 3) > 0
+                                    "model_b",    "model_2",    "answer2",
+                                    "response2"};
+    static const char *const winner[] = {"winner", "preferred", "choice",
+                                         "preference_strength",
+                                         "overall_preference"};
+    return sniff_count(h, a, 7) > 0 && sniff_count(h, b, 7) > 0 &&
+                   sniff_count(h, winner, 5) > 0
                ? 0.35
                : 0;
 }

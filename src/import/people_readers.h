@@ -22,6 +22,8 @@ enum status alpaca_read_preferences(struct reader *r,
 /* arena.c */
 double arena_sniff_battles(const struct head *h);
 enum status arena_read_battles(struct reader *r, struct err *err) MUST_CHECK;
+double arena_sniff_judgments(const struct head *h);
+enum status arena_read_judgments(struct reader *r, struct err *err) MUST_CHECK;
 
 /* pairs.c */
 double pairs_sniff_any(const struct head *h);

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "import/value.h"
+#include "io/flat.h"
+
 /* ---- metrics ------------------------------------------------------------ */
 
 #define PLAIN(trainer, from, to, unit, note)                                   \
@@ -16,11 +19,20 @@
 #define TOK "nats/token"
 
 static const struct quantity table[] = {
+    /* what anybody means, where no trainer is known (a table of metrics) */
+    {"", "kl", NULL, "nats",
+     "whose, how it is estimated and added up is not said", "reference",
+     "unknown", "unknown", "unknown", POLICY_REF},
+    PLAIN("", "reward", "objective/scores", "score", NULL),
+    PLAIN("", "score", "objective/scores", "score", NULL),
+    PLAIN("", "response_length", "response/length", "tokens", NULL),
+    PLAIN("", "completion_length", "response/length", "tokens", NULL),
+    PLAIN("", "entropy", "policy/entropy_avg", TOK, NULL),
     /* TRL, PPO of trl.experimental and its kind */
     {"trl", "objective/kl", "objective/kl", SEQ,
-     "mean over sequences of the sum over tokens; k1, or k3 where kl_estimator "
-     "says so",
-     "reference", "k1", "sequence_sum", "reward", POLICY_REF},
+     "mean over sequences of the sum over tokens; the estimator is "
+     "kl_estimator, k1 by default",
+     "reference", "unknown", "sequence_sum", "reward", POLICY_REF},
     {"trl", "policy/approxkl_avg", NULL, TOK,
      "of the update, half the mean square; unmasked where #6809 is not fixed",
      "update", "k2", "token_mean", "metric", NEW_OLD},
@@ -28,8 +40,9 @@ static const struct quantity table[] = {
      "token_mean", "metric", NEW_OLD},
     {"trl", "ppo/policy/policykl", NULL, TOK, "may be negative", "update", "k1",
      "token_mean", "metric", OLD_NEW},
-    {"trl", "kl", NULL, TOK, "GRPO, RLOO: mean over tokens", "reference", "k3",
-     "token_mean", "loss", POLICY_REF},
+    {"trl", "kl", NULL, TOK,
+     "mean over tokens; of GRPO k3 in the loss, of RLOO k1 in the reward",
+     "reference", "unknown", "token_mean", "unknown", POLICY_REF},
     PLAIN("trl", "objective/entropy", NULL, SEQ,
           "-log policy summed over the sequence: no entropy of states"),
     PLAIN("trl", "objective/non_score_reward", NULL, "score/sequence",
@@ -56,6 +69,11 @@ static const struct quantity table[] = {
           "GRPO, RLOO: weighted sum of the reward functions"),
     PLAIN("trl", "completions/mean_length", "response/length", "tokens", NULL),
     PLAIN("trl", "entropy", "policy/entropy_avg", TOK, NULL),
+    PLAIN("trl", "reward_std", NULL, "score",
+          "GRPO, RLOO: standard deviation within a group"),
+    PLAIN("trl", "num_tokens", NULL, "tokens", "so far"),
+    PLAIN("trl", "grad_norm", NULL, NULL, "before it is clipped"),
+    PLAIN("trl", "learning_rate", NULL, NULL, NULL),
     PLAIN("trl", "completions/clipped_ratio", NULL, "share of responses",
           "ended at the length limit"),
     /* verl */
@@ -65,7 +83,13 @@ static const struct quantity table[] = {
     {"verl", "actor/kl_loss", NULL, TOK,
      "before its coefficient; the estimator is kl_loss_type, low_var_kl by "
      "default",
-     "reference", "k3", "token_mean", "loss", POLICY_REF},
+     "reference", "unknown", "token_mean", "loss", POLICY_REF},
+    {"verl", "critic/kl", NULL, TOK,
+     "up to 0.3: mean over sequences of their token means; the estimator is "
+     "kl_penalty",
+     "reference", "unknown", "token_mean", "reward", POLICY_REF},
+    PLAIN("verl", "critic/kl_coeff", "kl/beta", "score/nat", "up to 0.3"),
+    PLAIN("verl", "actor/kl_coef", NULL, "loss/nat", "of actor/kl_loss"),
     {"verl", "actor/ppo_kl", NULL, TOK, "of the update; may be negative",
      "update", "k1", "token_mean", "metric", OLD_NEW},
     {"verl", "training/rollout_probs_diff_mean", NULL, "probability",
@@ -89,8 +113,9 @@ static const struct quantity table[] = {
           "share", NULL),
     /* OpenRLHF */
     {"openrlhf", "kl", NULL, TOK,
-     "the estimator is kl_estimator, k1 by default", "reference", "k1",
-     "token_mean", "reward", POLICY_REF},
+     "the estimator is kl_estimator, k1 by default; in the loss where use_loss "
+     "says so",
+     "reference", "unknown", "token_mean", "unknown", POLICY_REF},
     {"openrlhf", "ppo_kl", NULL, TOK, "of the update; may be negative",
      "update", "k1", "token_mean", "metric", OLD_NEW},
     {"openrlhf", "vllm_kl", NULL, TOK,
@@ -195,12 +220,21 @@ static const struct quantity table[] = {
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
-/* OpenRLHF's trackers put "train/" in front. */
-static const char *bare(const char *trainer, const char *name)
+/* Trackers of these put "train/" in front. */
+const char *quantities_bare(const char *trainer, const char *name)
 {
-    if (strcmp(trainer, "openrlhf") == 0 && strncmp(name, "train/", 6) == 0)
-        return name + 6;
+    static const char *const all[] = {"openrlhf", "trl", "nemo-rl"};
+    for (size_t i = 0; i < N(all); i++)
+        if (strcmp(trainer, all[i]) == 0 && strncmp(name, "train/", 6) == 0)
+            return name + 6;
     return name;
+}
+
+/* Do two rows mean one thing? */
+static bool is_alike(const struct quantity *a, const struct quantity *b)
+{
+    return (a->kind == b->kind && a->to == b->to) ||
+           (a->to != NULL && b->to != NULL && strcmp(a->to, b->to) == 0);
 }
 
 const struct quantity *quantities_find(const char *trainer, const char *name)
@@ -210,22 +244,61 @@ const struct quantity *quantities_find(const char *trainer, const char *name)
         const struct quantity *q = &table[i];
         if (trainer[0] != '\0' && strcmp(q->trainer, trainer) != 0)
             continue;
-        if (strcmp(q->from, bare(trainer, name)) != 0)
+        if (strcmp(q->from, quantities_bare(trainer, name)) != 0)
             continue;
-        /* Without a trainer a name must have a folder in it and one meaning. */
-        if (trainer[0] != '\0')
+        if (trainer[0] != '\0' || q->trainer[0] == '\0')
             return q;
+        /* Without a trainer a name must have a folder in it and one meaning. */
         if (strchr(name, '/') == NULL)
             continue;
-        bool is_same = found == NULL ||
-                       (found->kind == q->kind && found->to == q->to) ||
-                       (found->to != NULL && q->to != NULL &&
-                        strcmp(found->to, q->to) == 0);
-        if (!is_same)
+        if (found != NULL && !is_alike(found, q))
             return NULL;
         found = found != NULL ? found : q;
     }
     return found;
+}
+
+/* Is it a word that anybody uses? */
+static bool is_common(const char *name)
+{
+    for (size_t i = 0; i < N(table) && table[i].trainer[0] == '\0'; i++)
+        if (strcmp(table[i].from, name) == 0)
+            return true;
+    return false;
+}
+
+/* How many of the names the trainer of row `from` has, 0 where all of them are
+ * anybody's; *to is the row of the next one. */
+static size_t count_names(size_t *to, size_t from, const struct names *names)
+{
+    const char *trainer = table[from].trainer;
+    size_t found = 0, own = 0;
+    for (*to = from; *to < N(table); ++*to) {
+        if (strcmp(table[*to].trainer, trainer) != 0)
+            break;
+        for (size_t k = 0; k < names->n; k++) {
+            const char *name = names->text[k];
+            if (strcmp(quantities_bare(trainer, name), table[*to].from) != 0)
+                continue;
+            found++;
+            own += !is_common(name);
+        }
+    }
+    return own > 0 ? found : 0;
+}
+
+const char *quantities_guess(const struct names *names)
+{
+    const char *best = "";
+    size_t most = 1; // one name is no sign
+    for (size_t from = 0, to; from < N(table); from = to) {
+        size_t found = count_names(&to, from, names);
+        if (table[from].trainer[0] == '\0' || found < most)
+            continue;
+        best = found > most ? table[from].trainer : "";
+        most = found;
+    }
+    return best;
 }
 
 enum status quantities_note_kl(struct notes *n, const struct quantity *q,
@@ -248,7 +321,6 @@ static const struct {
     const char *trainer, *key, *ours;
 } settings[] = {
     {"trl", "kl_coef", "ppo.beta"},
-    {"trl", "beta", "ppo.beta"},
     {"trl", "gamma", "ppo.gamma"},
     {"trl", "lam", "ppo.lambda"},
     {"trl", "vf_coef", "ppo.value_coef"},
@@ -262,8 +334,12 @@ static const struct {
     {"verl", "actor_rollout_ref.actor.ppo_epochs", "ppo.epochs"},
     {"verl", "actor_rollout_ref.rollout.temperature", "ppo.temperature"},
     {"openrlhf", "init_kl_coef", "ppo.beta"},
+    {"openrlhf", "algo.kl.init_coef", "ppo.beta"},
     {"openrlhf", "gamma", "ppo.gamma"},
+    {"openrlhf", "algo.advantage.gamma", "ppo.gamma"},
     {"openrlhf", "lambd", "ppo.lambda"},
+    {"openrlhf", "algo.advantage.lambd", "ppo.lambda"},
+    {"openrlhf", "rollout.temperature", "ppo.temperature"},
     {"trlx", "method.init_kl_coef", "ppo.beta"},
     {"trlx", "method.gamma", "ppo.gamma"},
     {"trlx", "method.lam", "ppo.lambda"},
@@ -276,12 +352,49 @@ static const struct {
     {"tldr", "task.temperature", "ppo.temperature"},
 };
 
-const char *quantities_setting(const char *trainer, const char *key)
+/* Is one of the keys (ended by NULL) among the settings, and true? */
+static bool says(const struct flat *f, const char *const *keys, bool *is_true)
+{
+    bool is_there = false;
+    *is_true = false;
+    for (size_t g = 0; f != NULL && g < f->n_groups; g++)
+        for (size_t k = 0; keys[k] != NULL; k++) {
+            const struct flat_entry *e = flat_find(f, g, keys[k]);
+            double x = 0;
+            if (e == NULL || e->text == NULL)
+                continue;
+            is_there = true;
+            *is_true = *is_true || (value_text_bool(&x, e->text) && x != 0) ||
+                       strcmp(e->text, "1") == 0;
+        }
+    return is_there;
+}
+
+/* Is the coefficient that of a penalty in the reward, as ours is?  In the loss
+ * it weighs a mean over tokens.  verl up to 0.3 had no use_kl_in_reward: its
+ * penalty was in the reward unless it was in the loss. */
+static bool is_of_reward(const char *trainer, const struct flat *all)
+{
+    static const char *const reward[] = {"algorithm.use_kl_in_reward", NULL};
+    static const char *const loss[] = {"actor_rollout_ref.actor.use_kl_loss",
+                                       "algo.kl.use_loss", "use_kl_loss", NULL};
+    bool is_true, is_verl = strcmp(trainer, "verl") == 0;
+    if (is_verl && says(all, reward, &is_true))
+        return is_true;
+    bool is_there = says(all, loss, &is_true);
+    return !is_true && (!is_verl || is_there);
+}
+
+const char *quantities_setting(const char *trainer, const char *key,
+                               const struct flat *all)
 {
     for (size_t i = 0; i < N(settings); i++)
         if (strcmp(settings[i].trainer, trainer) == 0 &&
             strcmp(settings[i].key, key) == 0)
-            return settings[i].ours;
+            return strcmp(settings[i].ours, "ppo.beta") != 0 ||
+                           is_of_reward(trainer, all)
+                       ? settings[i].ours
+                       : NULL;
     return NULL;
 }
 
@@ -341,7 +454,7 @@ enum status quantities_judge(struct notes *n, const char *trainer,
             (traps[i].when == NOT_FINITE_OR_HUGE &&
              (x->not_finite > 0 || x->high > 1e4));
         if (!is_so || strcmp(traps[i].trainer, trainer) != 0 ||
-            strcmp(traps[i].name, name) != 0)
+            strcmp(traps[i].name, quantities_bare(trainer, name)) != 0)
             continue;
         if (traps[i].when == NEGATIVE)
             TRY(notes_warn(n, traps[i].id, x->negative, err,

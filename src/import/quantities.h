@@ -25,18 +25,29 @@ struct quantity {
  * name that means one thing only.  NULL: not known. */
 const struct quantity *quantities_find(const char *trainer, const char *name);
 
+/* A name without what the trackers of that trainer put in front of it. */
+const char *quantities_bare(const char *trainer, const char *name);
+
+/* The trainer that has the most of the names, at least two of them and not only
+ * such as anybody uses ("reward"), and more than any other; "" where there is
+ * none. */
+const char *quantities_guess(const struct names *names);
+
 /* Note the KL curve that a quantity is, under the name it has with us. */
 enum status quantities_note_kl(struct notes *n, const struct quantity *q,
                                const char *name, struct err *err) MUST_CHECK;
 
-/* Our key for a trainer's setting where they mean the same, or NULL. */
-const char *quantities_setting(const char *trainer, const char *key);
+/* Our key for a trainer's setting where they mean the same, or NULL; `all` are
+ * the settings beside it, NULL where it stands alone. */
+struct flat;
+const char *quantities_setting(const char *trainer, const char *key,
+                               const struct flat *all);
 
 /* The values of a metric: how many there are, how many of them were not finite
- * and how many below 0, and the highest finite one. */
+ * and how many below 0, and the lowest and the highest finite one. */
 struct quantity_range {
     size_t n, not_finite, negative;
-    double high;
+    double low, high;
 };
 
 /* Warn where they show what known versions get wrong. */

@@ -26,6 +26,7 @@ struct reader {
     const struct import_map *map;
     size_t n_maps;
     const struct import_people *people; // or NULL
+    const struct trl_rewards *rewards;  // of TRL's completions, or NULL
     struct arena arena;                 // of the row at hand
     struct buf text;                    // scratch
     size_t skip_bad, n_bad; // rows that cannot be read: allowed, so far

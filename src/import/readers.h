@@ -20,11 +20,22 @@ enum status verl_read_rollouts(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_validation(const struct head *h);
 enum status verl_read_validation(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_config(const struct head *h);
-enum status verl_read_config(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_logger(const struct head *h);
 enum status verl_read_logger(struct reader *r, struct err *err) MUST_CHECK;
 double verl_sniff_console(const struct head *h);
 enum status verl_read_console(struct reader *r, struct err *err) MUST_CHECK;
+
+/* arguments.c: JSON, YAML, commands */
+double arguments_sniff_verl(const struct head *h);
+double arguments_sniff_trl(const struct head *h);
+double arguments_sniff_openrlhf(const struct head *h);
+enum status arguments_read(struct reader *r, struct err *err) MUST_CHECK;
+
+/* metrics.c: any step-level values */
+double metrics_sniff_jsonl(const struct head *h);
+enum status metrics_read_jsonl(struct reader *r, struct err *err) MUST_CHECK;
+double metrics_sniff_csv(const struct head *h);
+enum status metrics_read_csv(struct reader *r, struct err *err) MUST_CHECK;
 
 /* trl.c */
 double trl_sniff_state(const struct head *h);

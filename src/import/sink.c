@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "import/estimators.h"
 #include "import/quantities.h"
 #include "import/sink_internal.h"
 #include "io/flat.h"
@@ -130,6 +131,7 @@ static enum status judge_series(struct sink *s, struct err *err)
             TRY(notes_warn(&s->notes, "steps_repeated", x->back, err,
                            "steps come again or go back, as after a resumed "
                            "run; of each the later value counts"));
+        estimators_judge(&s->notes, s->trainer, name, x->range.low);
         TRY(quantities_judge(&s->notes, s->trainer, name, &x->range, err));
     }
     return OK;
@@ -146,6 +148,11 @@ enum status sink_finish(struct sink *s, const char *head, struct err *err)
     TRY(sink_flush(s, "settings", &s->settings, 0, err));
     TRY(sink_flush(s, "verdicts", &s->verdicts, 0, err));
     TRY(judge_series(s, err));
+    if (s->stepless > 0 && s->step >= 0)
+        TRY(notes_warn(&s->notes, "step_missing", s->stepless, err,
+                       "rows without a step among others that have one: they "
+                       "are taken to be of the step before them (0: of the "
+                       "first ones)"));
     TRY(file_join(path, s->dir, "done.json", err));
     buf_clear(&s->line);
     json_writer_init(&w, &s->line, true);
@@ -215,7 +222,9 @@ static struct trace_row as_trace(struct sink *s, const struct import_row *r)
 {
     struct trace_row t = {
         .run = "ppo",
-        .step = r->step >= 0 ? r->step : 0,
+        .step = r->step >= 0   ? r->step
+                : s->step >= 0 ? s->step
+                               : 0,
         .prompt_id = sink_id(s, r->prompt_id, r->prompt),
         .sample = -1,
         .prompt = r->prompt,
@@ -273,6 +282,19 @@ static enum status check_row(const struct import_row *r, struct err *err)
     return OK;
 }
 
+/* The step that a row says it is of; one that says none changes nothing. */
+static enum status follow_step(struct sink *s, int64_t step, struct err *err)
+{
+    bool is_back = step >= 0 && step < s->step;
+    s->stepless += step < 0;
+    s->notes.passes += is_back;
+    s->step = step >= 0 ? step : s->step;
+    return is_back
+               ? notes_warn(&s->notes, "steps_back", 1, err,
+                            "the steps of rows go back, as after a resumed run")
+               : OK;
+}
+
 enum status sink_put_row(struct sink *s, const struct import_row *row,
                          struct err *err)
 {
@@ -287,11 +309,7 @@ enum status sink_put_row(struct sink *s, const struct import_row *row,
         return notes_skip(n, "it is longer than a row of rollouts can be", 1,
                           err);
     TRY(buf_status(&s->row, err));
-    n->passes += t.step < s->step;
-    if (t.step < s->step)
-        TRY(notes_warn(n, "steps_back", 1, err,
-                       "the steps of rows go back, as after a resumed run"));
-    s->step = t.step;
+    TRY(follow_step(s, row->step, err));
     if (t.step != s->rows_step || s->rows.len > HELD_MAX)
         TRY(flush_rows(s, err));
     s->rows_step = t.step;
@@ -324,8 +342,9 @@ static enum status find_series(struct sink_series **out, struct sink *s,
             names_cut(&s->series_name, before);
             return status;
         }
-        s->series[index] = (struct sink_series){.range.high = -(double)INFINITY,
-                                                .last = INT64_MIN};
+        s->series[index] = (struct sink_series){
+            .range = {.low = (double)INFINITY, .high = -(double)INFINITY},
+            .last = INT64_MIN};
     }
     *out = &s->series[index];
     return OK;
@@ -344,7 +363,8 @@ enum status sink_put_metric(struct sink *s, int64_t step, const char *name,
                        "a metric's name is empty, long or has a line end");
     const struct quantity *q = quantities_find(s->trainer, name);
     const char *to = q != NULL && q->to != NULL ? q->to : name;
-    TRY(notes_field(&s->notes, name, to, q != NULL ? q->unit : NULL,
+    TRY(notes_field(&s->notes, name, q != NULL ? to : NULL,
+                    q != NULL ? q->unit : NULL,
                     q == NULL ? "kept under its own name" : q->note, 1, err));
     if (q != NULL && q->kind != NULL)
         TRY(quantities_note_kl(&s->notes, q, to, err));
@@ -357,6 +377,7 @@ enum status sink_put_metric(struct sink *s, int64_t step, const char *name,
         return OK;
     }
     x->range.negative += value < 0;
+    x->range.low = fmin(x->range.low, value);
     x->range.high = fmax(x->range.high, value);
     s->notes.has |= HAS_METRICS;
     if (strcmp(to, "response/length") == 0)
@@ -366,10 +387,27 @@ enum status sink_put_metric(struct sink *s, int64_t step, const char *name,
     return sink_flush(s, "metrics", &s->metrics, SINK_HELD, err);
 }
 
-enum status sink_put_setting(struct sink *s, const char *key, const char *text,
-                             struct err *err)
+/* Keys of accounts, which scripts hold too. */
+static bool is_secret(const char *key)
 {
-    const char *ours = quantities_setting(s->trainer, key);
+    static const char *const ends[] = {
+        "use_wandb",    "wandb_token", "hf_token", "hub_token",
+        "access_token", "auth_token",  "api_key",  "password"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (file_ends_with(key, ends[i]))
+            return true;
+    return false;
+}
+
+/* `all`: the settings beside it, or NULL. */
+static enum status put_setting(struct sink *s, const char *key,
+                               const char *text, const struct flat *all,
+                               struct err *err)
+{
+    const char *ours = quantities_setting(s->trainer, key, all);
+    if (is_secret(key))
+        return notes_field(&s->notes, key, NULL, NULL,
+                           "may be a key of an account: not kept", 1, err);
     TRY(notes_field(&s->notes, key, ours, NULL,
                     ours == NULL ? "kept as a setting of the trainer" : NULL, 1,
                     err));
@@ -385,13 +423,19 @@ enum status sink_put_setting(struct sink *s, const char *key, const char *text,
     return sink_flush(s, "settings", &s->settings, SINK_HELD, err);
 }
 
+enum status sink_put_setting(struct sink *s, const char *key, const char *text,
+                             struct err *err)
+{
+    return put_setting(s, key, text, NULL, err);
+}
+
 enum status sink_put_settings(struct sink *s, const struct flat *settings,
                               struct err *err)
 {
     for (size_t i = 0; i < settings->n; i++) {
         const struct flat_entry *x = &settings->entry[i];
         if (x->text != NULL)
-            TRY(sink_put_setting(s, x->key, x->text, err));
+            TRY(put_setting(s, x->key, x->text, settings, err));
     }
     return OK;
 }

@@ -128,7 +128,8 @@ struct sink {
     struct buf row, line, id; // scratch
     struct buf rows;          // of rows_step, not on the disk yet
     int64_t rows_step;
-    int64_t step; // of the row before
+    int64_t step;    // of the last row that said it; -1
+    size_t stepless; // rows that did not
     struct buf metrics, replies, votes, settings, verdicts;
     struct names series_name;
     struct sink_series *series;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "io/csv.h"
 #include "io/scan.h"
 #include "io/stream.h"
@@ -132,6 +133,9 @@ static enum status take_line(void *ctx, const struct csv_row *row,
             TRY(arena_text(&h->column[i], &h->arena, row->field[i],
                            strlen(row->field[i]), err));
     }
+    for (size_t i = 0; h->n_lines == 2 && i < row->n && i < h->n_columns; i++)
+        TRY(arena_text(&h->cell[i], &h->arena, row->field[i],
+                       strlen(row->field[i]), err));
     t->is_even = t->is_even && (t->last == 0 || t->last == h->n_columns);
     t->last = row->n;
     if (h->n_lines > SNIFF_ROWS)
@@ -169,11 +173,46 @@ static void read_table(struct head *h, const char *at)
 
 /* ---- all ---------------------------------------------------------------- */
 
-enum status sniff_open(struct head *h, const char *path, struct err *err)
+static void init(struct head *h, const char *path)
 {
     const char *slash = strrchr(path, '/');
     *h = (struct head){.path = path, .name = slash != NULL ? slash + 1 : path};
     buf_init(&h->bytes, SNIFF_BYTES);
+}
+
+/* Is it gzip or Zstandard, as io/stream.h tells them? */
+static bool is_packed(const struct file_map *map)
+{
+    return map->len >= 4 && (memcmp(map->data, "\x1f\x8b", 2) == 0 ||
+                             memcmp(map->data, "\x28\xb5\x2f\xfd", 4) == 0);
+}
+
+enum status sniff_open_tail(struct head *h, const char *path, struct err *err)
+{
+    struct file_map map;
+    init(h, path);
+    h->text = buf_text(&h->bytes);
+    if (file_map(&map, path, NULL) != OK) // a pipe
+        return OK;
+    if (!is_packed(&map)) {
+        size_t n = map.len < SNIFF_TAIL ? map.len : SNIFF_TAIL;
+        const char *from = (const char *)map.data + (map.len - n);
+        const char *stop = n > 0 ? memchr(from, '\n', n) : NULL;
+        size_t skip = stop != NULL ? (size_t)(stop + 1 - from) : n;
+        buf_append(&h->bytes, from + skip, n - skip);
+    }
+    file_unmap(&map);
+    h->text = buf_text(&h->bytes);
+    h->len = h->bytes.len;
+    enum status status = buf_status(&h->bytes, err);
+    if (status != OK)
+        sniff_close(h);
+    return status;
+}
+
+enum status sniff_open(struct head *h, const char *path, struct err *err)
+{
+    init(h, path);
     enum status status = read_beginning(h, err);
     h->text = buf_text(&h->bytes);
     h->len = h->bytes.len;

@@ -7,6 +7,7 @@
 #include "import/value.h"
 
 #define SNIFF_BYTES ((size_t)4 << 20) // that are looked at, expanded
+#define SNIFF_TAIL ((size_t)1 << 20)
 #define SNIFF_ROWS 16
 #define SNIFF_COLUMNS 256
 
@@ -22,6 +23,7 @@ struct head {
     size_t n_rows;
     struct err why; // of what begins like JSON, where there is no row
     const char *column[SNIFF_COLUMNS]; // of a table with a line of names
+    const char *cell[SNIFF_COLUMNS];   // of the row behind it, or NULL
     size_t n_columns, n_lines;         // n_lines: that were looked at
     char separator;                    // of the table; 0: none
     struct arena arena;
@@ -32,6 +34,11 @@ struct head {
 enum status sniff_open(struct head *h, const char *path,
                        struct err *err) MUST_CHECK;
 void sniff_close(struct head *h);
+
+/* The last SNIFF_TAIL bytes of a file in place of its first, as text alone:
+ * whole lines.  Nothing of a file that is compressed or no regular one. */
+enum status sniff_open_tail(struct head *h, const char *path,
+                            struct err *err) MUST_CHECK;
 
 /* A member of the first row; NULL when it has none. */
 const struct value *sniff_member(const struct head *h, const char *key);

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "import/quantities.h"
 #include "import/readers.h"
 #include "io/stream.h"
 #include "io/tfevents.h"
@@ -17,8 +18,11 @@ struct events {
     struct reader *r;
     struct buf held; // bytes that wait for the rest of their record
     size_t records;
-    size_t others; // values that are no scalars
+    size_t others;       // values that are no scalars
+    struct names *names; // of a first walk, for these alone; else NULL
 };
+
+#define NAMES_MAX 4096 // that a trainer is guessed from
 
 /* ---- protobuf ----------------------------------------------------------- */
 
@@ -166,6 +170,10 @@ static enum status read_value(struct events *e, int64_t step,
         e->others++;
         return OK;
     }
+    size_t index;
+    if (e->names != NULL)
+        return e->names->n < NAMES_MAX ? names_add(e->names, &index, tag, err)
+                                       : OK;
     return sink_put_metric(e->r->sink, step, tag, x, err);
 }
 
@@ -256,28 +264,51 @@ double tensorboard_sniff(const struct head *h)
     return little(b + 8, 4) == tfevents_mask(tfevents_crc(b, 8)) ? 0.99 : 0;
 }
 
-enum status tensorboard_read(struct reader *r, struct err *err)
+static enum status walk(struct events *e, struct err *err)
 {
-    struct events e = {.r = r};
     struct stream *s;
     const char *piece;
     size_t len;
     enum status status = OK;
-    TRY(stream_open(&s, r->path, err));
-    buf_init(&e.held, RECORD_MAX + ((size_t)1 << 20));
+    TRY(stream_open(&s, e->r->path, err));
     do {
         TRY_DONE(stream_next(s, &piece, &len, err));
-        TRY_DONE(take_piece(&e, piece, len, err));
+        TRY_DONE(take_piece(e, piece, len, err));
     } while (len > 0);
-    if (e.held.len > 0)
-        TRY_DONE(notes_warn(&r->sink->notes, "torn_record", 1, err,
-                            "the last record is cut short, as of a run that "
-                            "is being written or was killed"));
-    if (e.others > 0)
-        TRY_DONE(notes_field(&r->sink->notes, "histograms, texts, images", NULL,
-                             NULL, "only scalars are read", e.others, err));
 done:
-    buf_free(&e.held);
     stream_close(s);
+    return status;
+}
+
+/* Whose event file it is, where nobody said. */
+static enum status guess_trainer(struct reader *r, struct err *err)
+{
+    struct names names = {.text = NULL};
+    struct events e = {.r = r, .names = &names};
+    if (r->sink->trainer[0] != '\0')
+        return OK;
+    buf_init(&e.held, RECORD_MAX + ((size_t)1 << 20));
+    enum status status = walk(&e, err);
+    if (status == OK)
+        r->sink->trainer = quantities_guess(&names);
+    buf_free(&e.held);
+    names_free(&names);
+    return status;
+}
+
+enum status tensorboard_read(struct reader *r, struct err *err)
+{
+    struct events e = {.r = r};
+    TRY(guess_trainer(r, err));
+    buf_init(&e.held, RECORD_MAX + ((size_t)1 << 20));
+    enum status status = walk(&e, err);
+    if (status == OK && e.held.len > 0)
+        status = notes_warn(&r->sink->notes, "torn_record", 1, err,
+                            "the last record is cut short, as of a run that "
+                            "is being written or was killed");
+    if (status == OK && e.others > 0)
+        status = notes_field(&r->sink->notes, "histograms, texts, images", NULL,
+                             NULL, "only scalars are read", e.others, err);
+    buf_free(&e.held);
     return status;
 }

@@ -10,7 +10,8 @@
 const char *textlog_after(const char *line, const char *mark);
 
 /* A number as logs write it: 1e-5, nan, 'None' (NaN), in quotes or brackets,
- * "tensor(0.5)", "np.float64(0.5)".  *end is behind it; false: none. */
+ * "tensor(0.5, device='cuda:0')", "np.int32(3)".  *end is behind it and its
+ * brackets; false: none. */
 bool textlog_number(double *out, const char *text, const char **end);
 
 /* The number behind a mark; false: neither. */

@@ -3,6 +3,7 @@
 
 #include "import/readers.h"
 #include "import/rowmap.h"
+#include "import/trl_rewards.h"
 
 /* ---- trainer_state.json ------------------------------------------------- */
 
@@ -78,31 +79,94 @@ static bool is_known(const char *key)
     return strncmp(key, "__index", 7) == 0;
 }
 
+bool trl_is_reward(const struct value *v)
+{
+    return !is_known(v->key) && value_is_number(v) && v->kind != VALUE_TEXT &&
+           v->kind != VALUE_BOOL;
+}
+
+/* Where nothing else tells: does the name, as most functions' does? */
+static bool is_called_reward(const char *key)
+{
+    return strcasestr(key, "reward") != NULL;
+}
+
+static bool any_is_called_reward(const struct value *row)
+{
+    for (const struct value *v = row->first; v != NULL; v = v->next)
+        if (trl_is_reward(v) && is_called_reward(v->key))
+            return true;
+    return false;
+}
+
+/* The sum of the columns that are rewards, or are called so, or of all; their
+ * names go to `taken`, those of the others to `left`. */
+static double add_columns(struct buf *taken, struct buf *left, size_t *n,
+                          const struct value *row, const struct trl_rewards *t)
+{
+    double sum = 0;
+    bool by_name = any_is_called_reward(row);
+    *n = 0;
+    for (const struct value *v = row->first; v != NULL; v = v->next) {
+        if (!trl_is_reward(v))
+            continue;
+        bool is_taken = t != NULL ? trl_rewards_has(t, v->key)
+                                  : !by_name || is_called_reward(v->key);
+        struct buf *names = is_taken ? taken : left;
+        buf_printf(names, "%s%.60s", names->len > 0 ? ", " : "", v->key);
+        double x = is_taken ? value_number(v) : (double)NAN;
+        sum += isfinite(x) ? x : 0;
+        *n += isfinite(x) ? 1 : 0;
+    }
+    return sum;
+}
+
+static enum status warn_of_columns(struct reader *r, const struct buf *taken,
+                                   const struct buf *left, bool is_known,
+                                   struct err *err)
+{
+    const char *why = is_known && r->rewards->logged.n > 0
+                          ? "which the log has the means of"
+                      : is_known ? "whose sum goes as the advantage does"
+                                 : "by their names, as nothing else tells "
+                                   "which numbers are rewards";
+    return notes_warn(&r->sink->notes, "trl_reward_weights", 1, err,
+                      "the score is the sum of %.300s, %s, with reward_weights "
+                      "of 1%s%.300s; --map score=COLUMN takes one",
+                      buf_text(taken), why, left->len > 0 ? "; not of " : "",
+                      buf_text(left));
+}
+
 /* The reward is the weighted sum of the functions; their weights are not in the
  * table and 1 unless set. */
 static enum status add_rewards(struct import_row *out, struct reader *r,
                                const struct value *row, struct err *err)
 {
-    size_t n = 0;
-    double sum = 0;
+    struct buf taken, left;
+    size_t n;
+    bool is_told = trl_rewards_known(r->rewards);
     if (isfinite(out->score))
         return OK;
-    for (const struct value *v = row->first; v != NULL; v = v->next) {
-        bool is_reward = !is_known(v->key) && value_is_number(v) &&
-                         v->kind != VALUE_TEXT && v->kind != VALUE_BOOL;
-        double x = is_reward ? value_number(v) : (double)NAN;
-        sum += isfinite(x) ? x : 0;
-        n += isfinite(x) ? 1 : 0;
+    buf_init(&taken, IMPORT_LINE_MAX);
+    buf_init(&left, IMPORT_LINE_MAX);
+    double sum =
+        add_columns(&taken, &left, &n, row, is_told ? r->rewards : NULL);
+    /* None of them: the log is of another run. */
+    if (is_told && taken.len == 0) {
+        is_told = false;
+        buf_clear(&left);
+        sum = add_columns(&taken, &left, &n, row, NULL);
     }
-    if (n == 0)
-        return OK;
-    out->score = out->score_raw = sum;
-    if (n == 1)
-        return OK;
-    return notes_warn(&r->sink->notes, "trl_reward_weights", 1, err,
-                      "the score is the sum of %zu columns, as with "
-                      "reward_weights of 1; --map score=COLUMN takes one",
-                      n);
+    if (n > 0)
+        out->score = out->score_raw = sum;
+    enum status status = buf_status(&taken, err);
+    if (status == OK)
+        status = buf_status(&left, err);
+    if (status == OK && (n > 1 || left.len > 0))
+        status = warn_of_columns(r, &taken, &left, is_told, err);
+    buf_free(&taken);
+    buf_free(&left);
+    return status;
 }
 
 static enum status take_completion(struct reader *r, void *ctx,

@@ -6,7 +6,6 @@
 #include "import/rowmap.h"
 #include "import/seen.h"
 #include "import/textlog.h"
-#include "io/flat.h"
 
 /* ---- rollouts ----------------------------------------------------------- */
 
@@ -216,13 +215,4 @@ double verl_sniff_config(const struct head *h)
                    sniff_says(h, "algorithm:")
                ? 0.9
                : 0;
-}
-
-enum status verl_read_config(struct reader *r, struct err *err)
-{
-    struct flat f;
-    TRY(flat_read(&f, r->path, err));
-    enum status status = sink_put_settings(r->sink, &f, err);
-    flat_free(&f);
-    return status;
 }

@@ -213,6 +213,24 @@ static enum status check_bytes(const char *text, size_t len, const char *name,
     return OK;
 }
 
+enum status flat_unbox(struct flat *f, struct err *err)
+{
+    static const char box[] = ".value";
+    const size_t n = sizeof box - 1;
+    for (size_t i = 0; i < f->n && f->syntax == FLAT_YAML; i++) {
+        const char *key = f->entry[i].key, *dot = strchr(key, '.');
+        char open[FLAT_KEY_MAX];
+        if (dot == NULL || strncmp(dot, box, n) != 0 ||
+            (dot[n] != '\0' && dot[n] != '.'))
+            continue;
+        size_t len = (size_t)(dot - key), rest = strlen(dot + n);
+        memcpy(open, key, len);
+        memcpy(open + len, dot + n, rest + 1);
+        TRY(arena_text(&f->entry[i].key, &f->text, open, len + rest, err));
+    }
+    return OK;
+}
+
 enum status flat_parse(struct flat *out, const char *text, size_t len,
                        const char *name, struct err *err)
 {

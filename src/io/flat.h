@@ -11,8 +11,12 @@
  *
  *     JSON     {"actor": {"lr": 1e-6}}           actor.lr = 1e-6
  *     YAML     actor: {lr: 1e-6}                 actor.lr = 1e-6
+ *              - actor.lr=1e-6               actor.lr = 1e-6
  *     command  python train.py --actor-lr 1e-6   actor_lr = 1e-6
  *              ... actor.lr=1e-6                 actor.lr = 1e-6
+ *
+ * YAML that is one list of "key=value" is Hydra's overrides.yaml, read as the
+ * words of a command.
  *
  * JSON and YAML: a list of plain values is one text with blanks between its
  * items ("-10 10"); a list that holds more has keys with an index in them
@@ -93,6 +97,10 @@ enum status flat_parse(struct flat *out, const char *text, size_t len,
 /* The last entry of a key in a group, as later settings win; or NULL. */
 const struct flat_entry *flat_find(const struct flat *f, size_t group,
                                    const char *key);
+
+/* The configuration that Weights & Biases keeps of a run has each value in a
+ * box of its own: "actor.value.lr" becomes "actor.lr".  Only of YAML. */
+enum status flat_unbox(struct flat *f, struct err *err) MUST_CHECK;
 
 /* Fine on a zeroed struct. */
 void flat_free(struct flat *f);

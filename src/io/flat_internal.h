@@ -47,6 +47,9 @@ struct flat_word {
     size_t line;
 };
 
+/* Is it "key=value", "+key=value" or "++key=value"? */
+bool flat_is_override(const char *word);
+
 /* The settings of one command, words[0..n) without what the shell took. */
 enum status flat_words(struct flat *f, const struct flat_word *words, size_t n,
                        struct err *err) MUST_CHECK;

@@ -55,11 +55,16 @@ static const char *past_plus(const char *word)
     return word + strspn(word, "+");
 }
 
+bool flat_is_override(const char *word)
+{
+    return override_key(past_plus(word)) > 0;
+}
+
 /* Is this the value of the flag before it? */
 static bool is_value(const char *word)
 {
     bool is_dashed = word[0] == '-' && !is_number(word);
-    return !is_dashed && override_key(past_plus(word)) == 0;
+    return !is_dashed && !flat_is_override(word);
 }
 
 /* --some-flag as some_flag. */
@@ -151,7 +156,7 @@ static enum status take_override(struct flat *f, const struct flat_word *w,
 
 static bool is_setting(const struct flat_word *w)
 {
-    return is_flag(w->text) || override_key(past_plus(w->text)) > 0;
+    return is_flag(w->text) || flat_is_override(w->text);
 }
 
 /* The words that are neither settings nor their values. */

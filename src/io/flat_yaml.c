@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "io/flat_internal.h"
 #include "io/yaml_source.h"
 
@@ -148,7 +149,56 @@ static enum status read_value(struct yaml_reader *r, const yaml_event_t *event,
     }
 }
 
-/* What a document may be: one mapping, or nothing. */
+/* ---- a list of overrides ------------------------------------------------ */
+
+struct overrides {
+    struct flat_word *word;
+    size_t n, room;
+};
+
+/* "key=value"; "~key", which takes one away, says nothing of the others. */
+static enum status add_override(struct yaml_reader *r, struct overrides *list,
+                                const yaml_event_t *event, struct err *err)
+{
+    static const char what[] =
+        "neither a command line nor lines of 'key: value'";
+    const char *text;
+    if (event->type != YAML_SCALAR_EVENT)
+        return refuse(r, event, what, err);
+    TRY(yaml_source_check(&r->source, event, err));
+    if (yaml_source_text(event)[0] == '~')
+        return OK;
+    if (!flat_is_override(yaml_source_text(event)))
+        return refuse(r, event, what, err);
+    TRY(arena_text(&text, &r->f->text, yaml_source_text(event),
+                   event->data.scalar.length, err));
+    TRY(MEM_ROOM(list->word, list->n, list->room, err));
+    list->word[list->n++] =
+        (struct flat_word){.text = text, .line = event->start_mark.line + 1};
+    return OK;
+}
+
+static enum status read_overrides(struct yaml_reader *r, struct err *err)
+{
+    struct overrides list = {.n = 0};
+    enum status status = OK;
+    for (bool is_end = false; !is_end && status == OK;) {
+        yaml_event_t event;
+        status = yaml_source_next(&r->source, &event, err);
+        if (status != OK)
+            break;
+        is_end = event.type == YAML_SEQUENCE_END_EVENT;
+        if (!is_end)
+            status = add_override(r, &list, &event, err);
+        yaml_event_delete(&event);
+    }
+    if (status == OK && list.n > 0)
+        status = flat_words(r->f, list.word, list.n, err);
+    mem_free(list.word);
+    return status;
+}
+
+/* What a document may be: one mapping, a list of overrides, or nothing. */
 static enum status read_root(void *ctx, const yaml_event_t *event,
                              struct err *err)
 {
@@ -156,6 +206,8 @@ static enum status read_root(void *ctx, const yaml_event_t *event,
     switch ((int)event->type) {
     case YAML_MAPPING_START_EVENT:
         return read_mapping(r, 0, err);
+    case YAML_SEQUENCE_START_EVENT:
+        return read_overrides(r, err);
     case YAML_SCALAR_EVENT:
         if (is_null(event))
             return OK;

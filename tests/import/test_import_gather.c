@@ -49,6 +49,7 @@ static void test_two_files(void **state)
     struct imported *m = imported_run("jsonl", path_of("two", dir), NULL);
     assert_int_equal(m->n, 3);
     assert_true(imported_warned(m, "rows_twice"));
+    assert_true(imported_warned(m, "rows_pooled"));
     assert_true(score(m, 0) == 1 && score(m, 1) == 2 && score(m, 2) == 3);
     assert_int_equal(m->row[1].view.row.sample, 1);
     assert_int_equal(m->row[2].view.row.sample, 0);
@@ -91,6 +92,66 @@ static void test_resumed_run(void **state)
     assert_true(score(m, 0) == 1 && score(m, 1) == 20 && score(m, 2) == 30 &&
                 score(m, 3) == 40);
     assert_true(imported_warned(m, "steps_done_over"));
+    imported_free(m);
+}
+
+/* Rows that do not say their step are no resumed run, and lose nothing. */
+static void test_stepless(void **state)
+{
+    char file[FILE_PATH_MAX];
+    struct buf text;
+    (void)state;
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < 20; i++) {
+        buf_printf(&text, "{\"prompt\":\"p\",\"response\":\"r%d\",\"score\":%d",
+                   i, i);
+        if (i != 7 && i != 13)
+            buf_printf(&text, ",\"step\":%d", i / 5 + 1);
+        buf_puts(&text, "}\n");
+    }
+    imported_write("stepless.jsonl", text.data, text.len);
+    buf_free(&text);
+    struct imported *m =
+        imported_run("jsonl", path_of("stepless.jsonl", file), NULL);
+    assert_int_equal(m->n, 20);
+    for (size_t i = 0; i < m->n; i++) {
+        assert_true(score(m, i) == (double)i);
+        assert_int_equal(m->row[i].view.row.step, (int64_t)i / 5 + 1);
+    }
+    assert_true(imported_warned(m, "step_missing"));
+    assert_false(imported_warned(m, "steps_done_over"));
+    assert_false(imported_warned(m, "steps_back"));
+    imported_free(m);
+}
+
+/* Two runs in one folder are told of, by their files. */
+static void test_two_runs(void **state)
+{
+    static const char log[] =
+        "{\"step\":1,\"data\":{\"critic/score/mean\":%s}}\n"
+        "{\"step\":2,\"data\":{\"critic/score/mean\":%s}}\n";
+    char dir[FILE_PATH_MAX], text[512];
+    (void)state;
+    (void)snprintf(text, sizeof text, log, "0.5", "0.625");
+    put("runs/a.jsonl", text);
+    /* The same value with the digits of a float. */
+    (void)snprintf(text, sizeof text, log, "0.50000001", "0.625");
+    put("runs/b.jsonl", text);
+    struct imported *m = imported_run("verl", path_of("runs", dir), NULL);
+    assert_false(imported_warned(m, "values_differ"));
+    imported_free(m);
+    (void)snprintf(text, sizeof text, log, "0.5", "0.75");
+    put("runs/b.jsonl", text);
+    m = imported_run("verl", path_of("runs", dir), NULL);
+    const struct json *list = json_get(m->doc, "warnings");
+    const char *said = "";
+    for (size_t i = 0; i < json_size(list); i++)
+        if (strcmp(json_text(json_get(json_at(list, i), "id"), ""),
+                   "values_differ") == 0)
+            said = json_text(json_get(json_at(list, i), "text"), "");
+    assert_non_null(strstr(said, "runs/a.jsonl and "));
+    assert_non_null(strstr(said, "runs/b.jsonl"));
+    assert_non_null(strstr(said, "of step 2 "));
     imported_free(m);
 }
 
@@ -152,9 +213,9 @@ static void test_resume(void **state)
     path_of("r/out", out);
     path_of("r/whole", whole);
     put("r/a.jsonl", good);
-    put("r/b.jsonl", "{\"step\":2,\"prompt\":\"p\",\"resp");
+    put("r/b.jsonl", "{\"prompt\":\"p\",\"response\":\"b\"}\n{\"resp\n");
     assert_int_equal(import_two(&err, path, out, false), ERR_FORMAT);
-    assert_non_null(strstr(err.text, "r/b.jsonl:1: "));
+    assert_non_null(strstr(err.text, "r/b.jsonl:2: "));
     /* It is there, and not to be lost unasked. */
     assert_int_equal(import_two(&err, path, out, false), ERR_ARG);
     put("r/b.jsonl", more);
@@ -181,7 +242,7 @@ static void test_resume_changed(void **state)
     const char *path[] = {path_of("c/a.jsonl", a), path_of("c/b.jsonl", b)};
     path_of("c/out", out);
     put("c/a.jsonl", "{\"prompt\":\"p\",\"response\":\"a\",\"score\":1}\n");
-    put("c/b.jsonl", "{");
+    put("c/b.jsonl", "{\"prompt\":\"p\",\"response\":\"b\"}\n{\n");
     assert_int_equal(import_two(&err, path, out, false), ERR_FORMAT);
     put("c/a.jsonl", "{\"prompt\":\"p\",\"response\":\"a\",\"score\":2}\n");
     put("c/b.jsonl", "{\"prompt\":\"p\",\"response\":\"b\",\"score\":2}\n");
@@ -261,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_samples_again),
         cmocka_unit_test(test_resumed_run),
         cmocka_unit_test(test_shuffled),
+        cmocka_unit_test(test_stepless),
+        cmocka_unit_test(test_two_runs),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_resume_changed),
         cmocka_unit_test(test_hostile),

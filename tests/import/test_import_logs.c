@@ -163,6 +163,209 @@ static void test_events(void **state)
     imported_free(m);
 }
 
+/* An event file of three steps; each name's value is its step. */
+static void write_tags(const char *name, const char *const *tags, size_t n)
+{
+    struct tfevents *t;
+    struct buf all;
+    char path[FILE_PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s", imported_at("tags.tmp"));
+    assert_int_equal(tfevents_open(&t, path, 1, NULL), OK);
+    for (int64_t step = 1; step <= 3; step++)
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(
+                tfevents_scalar(t, 1, step, tags[i], (double)step, NULL), OK);
+    assert_int_equal(tfevents_flush(t, NULL), OK);
+    tfevents_close(t);
+    buf_init(&all, 1 << 20);
+    assert_int_equal(file_read(&all, path, NULL), OK);
+    imported_write(name, all.data, all.len);
+    buf_free(&all);
+}
+
+/* The names as each trainer's tracker writes them; `auto` tells whose they
+ * are, and the trainer's own flags are advised. */
+static void test_trackers(void **state)
+{
+    static const struct {
+        const char *trainer, *tag[6], *score, *kl, *length;
+    } all[] = {
+        {"trl",
+         {"train/objective/kl", "train/objective/scores",
+          "train/objective/rlhf_reward", "train/val/num_eos_tokens",
+          "train/tokens/responses_len_mean", "train/loss"},
+         "objective/scores",
+         "objective/kl",
+         "response/length"},
+        {"trl",
+         {"train/kl", "train/reward", "train/completions/mean_length",
+          "train/entropy", "train/completions/clipped_ratio", "train/loss"},
+         "objective/scores",
+         "train/kl",
+         "response/length"},
+        {"nemo-rl",
+         {"train/kl_penalty", "train/reward", "train/gen_kl_error",
+          "train/mean_gen_tokens_per_sample", "train/loss",
+          "validation/accuracy"},
+         "objective/scores",
+         "train/kl_penalty",
+         "response/length"},
+        {"openrlhf",
+         {"train/kl", "train/reward", "train/ppo_kl", "train/policy_loss",
+          "train/response_length", "eval/eval_pass1"},
+         "objective/scores",
+         "train/kl",
+         "response/length"},
+        {"verl",
+         {"actor/kl_loss", "critic/score/mean", "actor/ppo_kl",
+          "response_length/mean", "actor/entropy", "training/global_step"},
+         "objective/scores",
+         "actor/kl_loss",
+         "response/length"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int k = 0; k < 2; k++) {
+            write_tags("tags/events.out.tfevents.1", all[i].tag, 6);
+            struct imported *m = imported_run(k == 0 ? all[i].trainer : "auto",
+                                              imported_at("tags"), NULL);
+            assert_string_equal(json_text(json_get(m->doc, "trainer"), ""),
+                                all[i].trainer);
+            assert_true(is(imported_metric(m, 2, all[i].score), 2));
+            assert_true(is(imported_metric(m, 2, all[i].length), 2));
+            assert_string_equal(imported_kl(m, all[i].kl, "kind"), "reference");
+            assert_false(imported_misses(m, "kl", NULL));
+            assert_false(imported_misses(m, "lengths", NULL));
+            imported_free(m);
+        }
+    /* What several trainers say alike is nobody's. */
+    write_tags("tags/events.out.tfevents.1", all[1].tag, 2);
+    struct imported *m = imported_run("auto", imported_at("tags"), NULL);
+    assert_string_equal(json_text(json_get(m->doc, "trainer"), "none"), "none");
+    imported_free(m);
+}
+
+/* A field that is only kept is not one that was understood. */
+static void test_unknown_names(void **state)
+{
+    static const char *const tags[] = {"train/objective/kl",
+                                       "train/objective/scores", "train/odd"};
+    (void)state;
+    write_tags("odd/events.out.tfevents.1", tags, 3);
+    struct imported *m = imported_run("trl", imported_at("odd"), NULL);
+    assert_string_equal(imported_field(m, "train/odd"), "");
+    assert_true(is(imported_metric(m, 3, "train/odd"), 3));
+    assert_string_equal(imported_field(m, "train/objective/scores"),
+                        "objective/scores");
+    imported_free(m);
+}
+
+static void put(const char *name, const char *text)
+{
+    imported_write(name, text, strlen(text));
+}
+
+/* What numpy and torch put around a number. */
+static void test_wrapped_numbers(void **state)
+{
+    (void)state;
+    put("wrapped.txt",
+        "step:1 - critic/score/mean:np.float16(0.25) - "
+        "response_length/mean:np.int32(30) - actor/entropy:tensor(0.5, "
+        "device='cuda:0') - actor/pg_loss:np.float32(tensor(-1., "
+        "device='cuda:1')) - actor/odd:<object>\n");
+    struct imported *m = imported_run("verl", imported_at("wrapped.txt"), NULL);
+    assert_true(is(imported_metric(m, 1, "objective/scores"), 0.25));
+    assert_true(is(imported_metric(m, 1, "response/length"), 30));
+    assert_true(is(imported_metric(m, 1, "policy/entropy_avg"), 0.5));
+    assert_true(is(imported_metric(m, 1, "loss/policy_avg"), -1));
+    assert_true(imported_warned(m, "pairs_unread"));
+    imported_free(m);
+    put("wrapped.txt",
+        "Global step 2: {'policy_loss': -0.5, 'reward': tensor(0.5, "
+        "device='cuda:0'), 'response_length': 120.0}\n");
+    m = imported_run("openrlhf", imported_at("wrapped.txt"), NULL);
+    assert_true(is(imported_metric(m, 2, "objective/scores"), 0.5));
+    assert_true(is(imported_metric(m, 2, "response/length"), 120));
+    assert_null(imported_field(m, "device='cuda"));
+    assert_null(imported_field(m, "device"));
+    imported_free(m);
+}
+
+/* A console log that is silent of steps for megabytes. */
+static void test_late_steps(void **state)
+{
+    static const char line[] = "(WorkerDict pid=12) loading a shard, please "
+                               "wait for the others to follow\n";
+    static const char step[] = "step:1 - critic/score/mean:0.5\n";
+    struct buf text;
+    struct err err;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        buf_init(&text, (size_t)16 << 20);
+        while (text.len < (size_t)5 << 20)
+            buf_puts(&text, line);
+        buf_puts(&text, step);
+        /* Named, the middle does as well as the end. */
+        while (i == 1 && text.len < (size_t)8 << 20)
+            buf_puts(&text, line);
+        imported_write("late.log", text.data, text.len);
+        buf_free(&text);
+        struct imported *m = imported_run(i == 0 ? "auto" : "verl",
+                                          imported_at("late.log"), NULL);
+        assert_true(is(imported_metric(m, 1, "objective/scores"), 0.5));
+        imported_free(m);
+    }
+    put("none.log", "nothing of the kind\n");
+    assert_int_equal(imported_fails(&err, "verl", imported_at("none.log")),
+                     ERR_FORMAT);
+    assert_non_null(strstr(err.text, "does not look like a file of verl"));
+}
+
+/* A history exported from a tracker, and a log of one's own. */
+static void test_histories(void **state)
+{
+    (void)state;
+    put("history.csv",
+        "Step,train/objective/kl,train/objective/scores,train/global_step\n"
+        "0,1.5,0.25,1\n1,2.5,,2\n2,,0.75,3\n");
+    struct imported *m = imported_run("csv", imported_at("history.csv"), NULL);
+    assert_string_equal(json_text(json_get(m->doc, "trainer"), ""), "trl");
+    assert_true(is(imported_metric(m, 1, "objective/scores"), 0.25));
+    assert_true(is(imported_metric(m, 2, "objective/kl"), 2.5));
+    assert_true(isnan(imported_metric(m, 2, "objective/scores")));
+    assert_false(imported_warned(m, "not_finite")); // a cell that is empty
+    assert_int_equal(m->n, 0);
+    imported_free(m);
+    put("history.jsonl",
+        "{\"_step\":1,\"_runtime\":9.5,\"critic/score/mean\":0.5,"
+        "\"actor/kl_loss\":0.25}\n"
+        "{\"_step\":2,\"critic/score/mean\":0.75,\"actor/kl_loss\":0.5}\n");
+    for (int i = 0; i < 2; i++) {
+        m = imported_run(i == 0 ? "auto" : "verl", imported_at("history.jsonl"),
+                         NULL);
+        assert_string_equal(json_text(json_get(m->doc, "trainer"), ""), "verl");
+        assert_true(is(imported_metric(m, 2, "objective/scores"), 0.75));
+        assert_null(imported_field(m, "_runtime"));
+        imported_free(m);
+    }
+    put("plain.jsonl", "{\"step\":1,\"reward\":0.5,\"kl\":0.02,"
+                       "\"response_length\":103}\n"
+                       "{\"step\":2,\"reward\":0.75,\"kl\":0.04,"
+                       "\"response_length\":105}\n");
+    m = imported_run("jsonl", imported_at("plain.jsonl"), NULL);
+    assert_int_equal(m->n, 0); // these are no responses
+    assert_true(is(imported_metric(m, 2, "objective/scores"), 0.75));
+    assert_true(is(imported_metric(m, 1, "response/length"), 103));
+    assert_string_equal(imported_kl(m, "kl", "estimator"), "unknown");
+    assert_string_equal(json_text(json_get(m->doc, "trainer"), "none"), "none");
+    imported_free(m);
+    /* A text makes them rows, and so does who names a field of theirs. */
+    m = imported_run("jsonl", imported_at("plain.jsonl"), "score=reward");
+    assert_int_equal(m->n, 2);
+    imported_free(m);
+}
+
 static void test_damaged_events(void **state)
 {
     struct buf all;
@@ -185,9 +388,17 @@ static void test_damaged_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_console),        cmocka_unit_test(test_deepspeed),
-        cmocka_unit_test(test_torchtune),      cmocka_unit_test(test_tldr),
-        cmocka_unit_test(test_grpo),           cmocka_unit_test(test_events),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_deepspeed),
+        cmocka_unit_test(test_torchtune),
+        cmocka_unit_test(test_tldr),
+        cmocka_unit_test(test_grpo),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_trackers),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_wrapped_numbers),
+        cmocka_unit_test(test_late_steps),
+        cmocka_unit_test(test_histories),
         cmocka_unit_test(test_damaged_events),
     };
     return cmocka_run_group_tests(tests, imported_set_up, imported_tear_down);

@@ -234,6 +234,70 @@ static void test_arena_table(void **state)
     imported_free(m);
 }
 
+static void write_text(const char *name, const char *what)
+{
+    imported_write(name, what, strlen(what));
+}
+
+/* MT-bench's judgments of a model: both orders, winners by model. */
+static void test_judgments(void **state)
+{
+    (void)state;
+    write_text(
+        "judged.jsonl",
+        "{\"question_id\":81,\"model_1\":\"stork\",\"model_2\":\"heron\","
+        "\"g1_winner\":\"model_1\",\"g2_winner\":\"model_2\","
+        "\"judge\":[\"gpt-9\",\"pair-v2\"],\"turn\":1}\n"
+        "{\"question_id\":81,\"model_1\":\"stork\",\"model_2\":\"heron\","
+        "\"g1_winner\":\"tie\",\"g2_winner\":\"error\","
+        "\"judge\":[\"gpt-9\",\"pair-v2\"],\"turn\":2}\n");
+    struct imported *m = imported_run("auto", imported_at("judged.jsonl"),
+                                      "policy=stork reference=heron");
+    VOTES(m, JUDGE, "model gpt-9 1 won left 0/0",
+          "model gpt-9 2 lost right 0/0", "model gpt-9 1 tie left 0/0");
+    NONE(m, HUMAN);
+    assert_true(says(m, JUDGE, 2, "prompt_id", "81#2"));
+    imported_free(m);
+}
+
+/* Preferences as numbers, and in words with a degree. */
+static void test_degrees(void **state)
+{
+    static const char *const names[] = {"preference_strength",
+                                        "overall_preference"};
+    static const char *const values[2][3] = {
+        {"-3", "0", "2"},
+        {"\"a-is-slightly-better\"", "\"tie\"", "\"b-is-better\""}};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        char lines[1024] = "";
+        size_t n = 0;
+        for (int i = 0; i < 3; i++)
+            n += (size_t)snprintf(
+                lines + n, sizeof lines - n,
+                "{\"prompt\":\"q%d\",\"response_1\":\"a\",\"response_2\":"
+                "\"b\",\"%s\":%s}\n",
+                i, names[k], values[k][i]);
+        write_text("degrees.jsonl", lines);
+        char path[FILE_PATH_MAX];
+        struct imported m = {.n = 0};
+        struct err err = {OK, ""};
+        (void)snprintf(path, sizeof path, "%s", imported_at("degrees.jsonl"));
+        (void)snprintf(m.dir, sizeof m.dir, "%s",
+                       imported_at(k == 0 ? "numbers" : "worded"));
+        const struct import_config c = {
+            .format = "auto",
+            .path = (const char *const[]){path},
+            .n_paths = 1,
+            .out = m.dir,
+            .people = {"response_1", "response_2", 1 + JUDGE_HUMAN}};
+        if (import_run(NULL, &c, NULL, &err) != OK)
+            fail_msg("%s", err.text);
+        VOTES(&m, HUMAN, "human - 1 won ? 0/0", "human - 1 tie ? 0/0",
+              "human - 1 lost ? 0/0");
+    }
+}
+
 static void test_crowd(void **state)
 {
     (void)state;
@@ -473,6 +537,8 @@ int main(void)
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_arena_table),
+        cmocka_unit_test(test_judgments),
+        cmocka_unit_test(test_degrees),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_pandalm),

@@ -101,6 +101,63 @@ static void test_trl(void **state)
     imported_free(m);
 }
 
+static void put_completions(const char *name, bool is_first)
+{
+    /* 0.5 acc + 0.5 at the group's level goes as the advantage; the others are
+     * what the functions were handed. */
+    static const double acc[] = {1, 0, 0, 1}, form[] = {0.5, 0.5, 0, 0};
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    for (int g = 0; g < 2; g++)
+        for (int i = 0; i < 4; i++) {
+            double r = acc[i] + form[i];
+            buf_printf(
+                &text,
+                "{\"step\":%d,\"prompt\":\"q%d\",\"completion\":\"a%d\","
+                "\"acc_reward\":%g,\"format_reward\":%g,"
+                "\"solution_id\":%d,\"entropy\":%g,\"advantage\":%.9g}\n",
+                is_first ? 1 : 2, g, i, acc[i], is_first ? 1 : form[i], 8 + g,
+                0.1 * (i % 3),
+                is_first ? (acc[i] - 0.5) / 0.5774
+                         : (r - 0.75) / (0.6455 + 1e-4));
+        }
+    imported_write(name, text.data, text.len);
+    buf_free(&text);
+}
+
+/* Numbers beside the rewards are none, in any step alike. */
+static void test_trl_columns(void **state)
+{
+    static const char log[] =
+        "{\"log_history\":[{\"step\":1,\"rewards/acc_reward/mean\":0.5,"
+        "\"rewards/acc_reward/std\":0.5}]}";
+    (void)state;
+    put_completions("columns/completions_00001.jsonl", true);
+    put_completions("columns/completions_00002.jsonl", false);
+    struct imported *m = imported_run("trl", imported_at("columns"), NULL);
+    assert_int_equal(m->n, 16);
+    assert_true(row(m, 0)->score == 2 && row(m, 1)->score == 1);
+    assert_true(row(m, 8)->score == 1.5 && row(m, 11)->score == 1);
+    assert_true(imported_warned(m, "trl_reward_weights"));
+    imported_free(m);
+    /* The log names the functions. */
+    imported_write("columns/trainer_state.json", log, sizeof log - 1);
+    m = imported_run("trl", imported_at("columns"), NULL);
+    assert_true(row(m, 0)->score == 1 && row(m, 1)->score == 0);
+    /* Neither does: names do. */
+    static const char alone[] =
+        "{\"step\":1,\"prompt\":\"q\",\"completion\":\"a\",\"acc_reward\":0.5,"
+        "\"solution_id\":8,\"advantage\":0}\n";
+    imported_free(m);
+    imported_write("completions_00003.jsonl", alone, sizeof alone - 1);
+    m = imported_run("trl", imported_at("completions_00003.jsonl"), NULL);
+    assert_true(row(m, 0)->score == 0.5);
+    imported_free(m);
+    m = imported_run("trl", imported_at("columns"), "score=entropy");
+    assert_true(row(m, 1)->score == 0.1);
+    imported_free(m);
+}
+
 static void test_trl_tables(void **state)
 {
     (void)state;
@@ -330,12 +387,12 @@ static void test_sniff(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verl),       cmocka_unit_test(test_trl),
-        cmocka_unit_test(test_trl_tables), cmocka_unit_test(test_openrlhf),
-        cmocka_unit_test(test_nemo),       cmocka_unit_test(test_open_instruct),
-        cmocka_unit_test(test_trlx),       cmocka_unit_test(test_rewardspy),
-        cmocka_unit_test(test_samples),    cmocka_unit_test(test_generic),
-        cmocka_unit_test(test_sniff),
+        cmocka_unit_test(test_verl),          cmocka_unit_test(test_trl),
+        cmocka_unit_test(test_trl_columns),   cmocka_unit_test(test_trl_tables),
+        cmocka_unit_test(test_openrlhf),      cmocka_unit_test(test_nemo),
+        cmocka_unit_test(test_open_instruct), cmocka_unit_test(test_trlx),
+        cmocka_unit_test(test_rewardspy),     cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_generic),       cmocka_unit_test(test_sniff),
     };
     return cmocka_run_group_tests(tests, imported_set_up, imported_tear_down);
 }

@@ -73,6 +73,8 @@ static void test_yaml(void **state)
          "a=1e-6@1;b.c=True@3;b.d=~@4;b.e=~@5;"},
         {"a: [-10, 10]\nb:\n  - x\n  - y\nc: []\n", "a=-10 10@1;b=x y@3;c=@5;"},
         {"a:\n  - b: 1\n  - [2, 3]\n  - z\n", "a.0.b=1@2;a.1=2 3@3;a=z@2;"},
+        {"- a.b=1e-6\n- +c=x y\n- ~d\n- e=null\n- f=${g}\n",
+         "a.b=1e-6@1;c=x y@2;e=~@4;f=?@5;"},
         {"a: 'null'\nb: ~\n", "a=null@1;b=~@2;"},
         {"a: ${b.c}\nb: ???\n", "a=?@1;b=?@2;"},
         {"a: !!str 1\nb: &x 2\n", "a=1@1;b=2@2;"},
@@ -153,6 +155,25 @@ static void refuse(const char *name, const char *text, size_t len,
                  err.text, want);
 }
 
+/* Weights & Biases' boxes are taken off, and nothing else is. */
+static void test_boxes(void **state)
+{
+    static const char text[] = "a:\n  value:\n    b: 1\nc:\n  value: 2\n"
+                               "d:\n  values: 3\nvalue: 4\ne:\n  f:\n"
+                               "    value: 5\n";
+    struct flat f;
+    struct buf out;
+    (void)state;
+    buf_init(&out, 1 << 20);
+    assert_int_equal(flat_parse(&f, text, sizeof text - 1, "x.yaml", NULL), OK);
+    assert_int_equal(flat_unbox(&f, NULL), OK);
+    print(&out, &f);
+    assert_string_equal(buf_text(&out),
+                        "a.b=1@3;c=2@5;d.values=3@7;value=4@8;e.f.value=5@11;");
+    flat_free(&f);
+    buf_free(&out);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -168,6 +189,8 @@ static void test_refused(void **state)
         {"f.yaml", "? [a]\n: 1\n", "f.yaml:1: a key must be a word"},
         {"f.yaml", "a: \"x\\0y\"\n", "f.yaml:1: a NUL byte"},
         {"f.yaml", "- a\n", "f.yaml:1: neither"},
+        {"f.yaml", "- a=1\n- b: 2\n", "f.yaml:2: neither"},
+        {"f.yaml", "- a=1\n- b\n", "f.yaml:2: neither"},
         {"f.yaml", "just words\n", "f.yaml:1: neither"},
         {"f.yaml", "a: {b: 1\n", "not YAML"},
         {"f.sh", "x\ny --a 'b\n", "f.sh:2: a quotation mark"},
@@ -267,11 +290,11 @@ static void test_long_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_yaml),
-        cmocka_unit_test(test_command),    cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_find),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_expansion),
-        cmocka_unit_test(test_long_value),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_command),   cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_boxes),     cmocka_unit_test(test_find),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_expansion), cmocka_unit_test(test_long_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
