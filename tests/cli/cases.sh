@@ -26,6 +26,17 @@ diagnosed() {
     cp out diagnosis
 }
 
+# headline TEXT: the diagnosis in out begins its sentence so.
+headline() {
+    holds jq -e --arg text "$1" '.sentence | startswith($text)' diagnosis
+}
+
+# unsaid TEXT: neither its sentence nor a row has it.
+unsaid() {
+    holds jq -e --arg text "$1" '[.. | strings | select(contains($text))] |
+        length == 0' diagnosis
+}
+
 # mean FILE WHICH MEMBER: of the replies' numbers, to four digits.
 mean() {
     jq -r -s --arg which "$2" '[.[] | select(.which == $which) | '"$3"'] |
@@ -170,3 +181,20 @@ row late_fall '.lead and .verdict == "not_measurable" and
     (.estimate * 266 | round) == -15 and
     (.needs | contains("neither whether it is more than noise nor when"))'
 finish
+
+# The whole folder, as somebody would point at it: four runs (7 to 10), two
+# models they began with, two sets of questions.  It is told that rows are there
+# twice and that a model is no checkpoint of it; of the two held-out measures
+# the one on 266 questions, asked more often, is told: highest at 80, lower at
+# 200, which three points do not decide.  That there is no fall, which the two
+# points on 54 questions would say, is not said.
+expect 0 import auto "$grpo" --out folder
+holds jq -e '[.warnings[].id] | index("rows_twice") or
+    index("values_differ")' folder/import.json
+diagnosed folder
+holds jq -e '.verdict == "inconclusive"' diagnosis
+row late_fall '.verdict == "not_measurable" and .estimate < 0 and
+    .detail.best_at.estimate == 80 and .detail.last_at.estimate == 200 and
+    (.text | contains("dataset_grpo_v4_mixed/accuracy, which has most of 2 "))'
+unsaid 'there is no fall'
+unsaid 'points to a fault'
