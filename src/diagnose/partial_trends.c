@@ -432,21 +432,38 @@ enum status partial_trends(struct leads *leads, const struct evidence *e,
     return add_fall(leads, e, err);
 }
 
+/* Whose ids begin so; the last ones are many and say something only where they
+ * are supported. */
+static const char *const families[] = {
+    "settings",     "trend_",     "late_fall",   "score_length", "engine_gap",
+    "worse",        "win_equal",  "judge_taste", "judge_win",    "judge_sides",
+    "judge_length", "judge_gain", "pattern_",    "style_"};
+
+enum {
+    FAMILIES = sizeof families / sizeof *families,
+    QUIET = 2
+};
+
+static size_t family_of(const struct finding *f)
+{
+    size_t i = 0;
+    while (i < FAMILIES &&
+           strncmp(f->id, families[i], strlen(families[i])) != 0)
+        i++;
+    return i;
+}
+
+bool partial_is_lead(const struct finding *f)
+{
+    return family_of(f) < FAMILIES;
+}
+
 bool partial_is_told(const struct finding *f)
 {
-    static const char *const begins[] = {
-        "trend_",    "late_fall",   "score_length", "engine_gap",
-        "judge_win", "judge_sides", "judge_length", "judge_gain",
-        "pattern_",  "style_"};
-    enum {
-        N = sizeof begins / sizeof *begins,
-        QUIET = 2 // the last ones
-    };
-    for (size_t i = 0; i < N; i++)
-        if (strncmp(f->id, begins[i], strlen(begins[i])) == 0)
-            return f->text[0] != '\0' &&
-                   (i < N - QUIET || f->verdict == VERDICT_SUPPORTED);
-    return false;
+    size_t i = family_of(f);
+    bool is_asked = strcmp(f->id, "worse") != 0 || isfinite(f->e.estimate);
+    return i < FAMILIES && f->text[0] != '\0' && is_asked &&
+           (i < FAMILIES - QUIET || f->verdict == VERDICT_SUPPORTED);
 }
 
 enum status partial_leads(struct leads *leads, const struct evidence *e,
@@ -454,6 +471,7 @@ enum status partial_leads(struct leads *leads, const struct evidence *e,
 {
     if (e->import == NULL)
         return OK;
+    TRY(partial_settings(leads, e, err));
     TRY(partial_trends(leads, e, err));
     TRY(partial_texts(leads, e, err));
     return partial_judges(leads, e, err);
