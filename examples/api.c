@@ -1,18 +1,14 @@
 /*
- * api.c - what plumb.h is for, in the order one needs it: draw replies, ask a
- * reward model, diagnose the run.
+ * api.c - draw replies, ask a reward model, diagnose the run.
  *
  *     cc api.c $(pkg-config --cflags --libs plumb) -o api
- *     ./api plumb-demo "where is order #Q4?"
- *
- * The first argument is a project, as `plumb demo` leaves one.
+ *     ./api PROJECT "where is order #Q4?"      a project of `plumb demo`
  */
 #include <plumb.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SAMPLES 4
-
 static struct plumb_error error;
 
 static void must(int status)
@@ -36,16 +32,14 @@ int main(int argc, char **argv)
     double score[SAMPLES];
     if (argc != 3)
         return PLUMB_USAGE;
-
+    how.samples = SAMPLES;
+    for (size_t i = 0; i < SAMPLES; i++)
+        prompt[i] = argv[2];
     must(plumb_context_create(&context, 0, &error));
     must(plumb_model_load(&policy, argv[1], NULL, &error));
     must(plumb_reward_model_load(&judge, argv[1], NULL, &error));
-
-    how.samples = SAMPLES;
-    prompt[0] = argv[2];
     must(plumb_generate(context, policy, prompt, 1, &how, &replies, &error));
     for (size_t i = 0; i < SAMPLES; i++) {
-        prompt[i] = argv[2];
         response[i] = plumb_replies_text(replies, i);
         ended[i] = plumb_replies_ended(replies, i);
     }
@@ -53,12 +47,10 @@ int main(int argc, char **argv)
                      &error));
     for (size_t i = 0; i < SAMPLES; i++)
         printf("%8.4f  %s\n", score[i], response[i]);
-
     must(plumb_diagnose(context, argv[1], NULL, &diagnosis, &error));
     printf("verdict: %s, first explanation: %s\n",
            plumb_verdict_name(plumb_diagnosis_verdict(diagnosis)),
            plumb_diagnosis_rival(diagnosis));
-
     plumb_diagnosis_free(diagnosis);
     plumb_replies_free(replies);
     plumb_reward_model_free(judge);

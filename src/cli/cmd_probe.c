@@ -85,7 +85,10 @@ static enum status ask(struct probe_result *result, const struct place *at,
 {
     struct session s;
     TRY(session_open(&s, o, "probe", err));
-    enum status status = probing_run(result, at, o, &s.context, err);
+    enum status status =
+        place_is_imported(at->project)
+            ? probing_imported_run(result, at->project, o, &s.context, err)
+            : probing_run(result, at, o, &s.context, err);
     if (status == OK)
         session_tell_cost(&s);
     session_close(&s);
@@ -101,12 +104,21 @@ static enum status ask(struct probe_result *result, const struct place *at,
     return status != OK ? status : printed;
 }
 
+/* A project that an import made has no run of ours in it. */
+static enum status find(struct place *out, const char *given, struct err *err)
+{
+    if (!place_is_imported(given))
+        return place_find(out, given, NULL, err);
+    TRY(file_join(out->project, "", given, err));
+    return file_join(out->run, given, "ppo", err);
+}
+
 enum status cmd_probe(struct options *o, struct err *err)
 {
     struct place at;
     struct probe_result *result = NULL;
     int lock;
-    TRY(place_find(&at, o->operand[0], NULL, err));
+    TRY(find(&at, o->operand[0], err));
     TRY(run_lock(&lock, at.project, err));
     enum status status = MEM_NEW(result, probe_count, err);
     if (status == OK)

@@ -11,6 +11,12 @@ enum status place_find(struct place *out, const char *given,
     char config[FILE_PATH_MAX];
     if (!file_is_dir(given))
         return err_set(err, ERR_MISSING, "%s: no such directory", given);
+    if (place_is_imported(given))
+        return err_set(err, ERR_MISSING,
+                       "%s is an imported run, whose models are elsewhere; "
+                       "plumb diagnose reads it, and plumb probe with "
+                       "--reward-command",
+                       given);
     TRY(file_join(p.project, "", given, err));
     TRY(file_join(p.run, given, "ppo", err));
     if (!file_is_dir(p.run)) {
@@ -24,6 +30,13 @@ enum status place_find(struct place *out, const char *given,
         return err_set(err, ERR_MISSING, "%s holds no ppo run", given);
     *out = p;
     return OK;
+}
+
+bool place_is_imported(const char *project)
+{
+    char path[FILE_PATH_MAX];
+    return file_join(path, project, "import.json", NULL) == OK &&
+           file_exists(path);
 }
 
 static const char *name_of(enum option_command stage)

@@ -14,9 +14,14 @@ struct place {
 };
 
 /* `given` is a project D, or D/ppo; `project` (may be NULL) names another
- * directory for what is written.  ERR_MISSING: it holds no ppo run. */
+ * directory for what is written.  ERR_MISSING: it holds no ppo run, or one that
+ * was imported. */
 enum status place_find(struct place *out, const char *given,
                        const char *project, struct err *err) MUST_CHECK;
+
+/* Did an import make it?  Then no model is there, and place_find() refuses it.
+ */
+bool place_is_imported(const char *project);
 
 /*
  * The settings in DIR/config.yaml, which must be those of `stage` (FOR_SFT,

@@ -199,3 +199,31 @@ enum status probing_run(struct probe_result *result, const struct place *at,
     probing_close(&p);
     return status;
 }
+
+/* ---- an imported run ----------------------------------------------------- */
+
+enum status probing_imported_run(struct probe_result *result,
+                                 const char *project, const struct options *o,
+                                 const struct context *context, struct err *err)
+{
+    struct probe probe;
+    struct probe_config c = {.sizes = o->v.probe.sizes,
+                             .only = o->v.probe.probes,
+                             .fillers = o->v.probe.fillers,
+                             .rankings = o->v.probe.rankings,
+                             .seed = (uint64_t)o->v.common.seed,
+                             .overwrite = o->v.common.overwrite};
+    c.heldout.project = project;
+    c.heldout.reward_command = o->v.outside.reward;
+    c.heldout.data = o->v.data;
+    if (c.heldout.reward_command.command == NULL)
+        return err_set(err, ERR_ARG,
+                       "%s is an imported run, whose models are elsewhere: "
+                       "--reward-command, a program that scores texts, is what "
+                       "can be asked",
+                       project);
+    TRY(probe_open_texts(&probe, &c, context, err));
+    enum status status = probe_run(result, &probe, err);
+    probe_close(&probe);
+    return status;
+}

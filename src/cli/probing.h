@@ -30,4 +30,11 @@ enum status probing_run(struct probe_result *result, const struct place *at,
                         const struct options *o, const struct context *context,
                         struct err *err) MUST_CHECK;
 
+/* The same of a project that an import made: there is no model, and what can
+ * be is asked of o->v.outside.reward; ERR_ARG: that is not given. */
+enum status probing_imported_run(struct probe_result *result,
+                                 const char *project, const struct options *o,
+                                 const struct context *context,
+                                 struct err *err) MUST_CHECK;
+
 #endif

@@ -83,9 +83,10 @@ struct rows diagnose_rows(const struct diagnosis *d);
 void diagnose_write(struct json_writer *w, const struct diagnosis *d,
                     const struct evidence *e);
 
-/* Of an imported run whose verdict has no explanation of its own: "probably
- * ..., because ...; to try: ..." of its leads (diagnose/partial.h), appended;
- * false and nothing where there is none. */
+/* Of an imported run whose verdict has no explanation of its own what its rows
+ * say together (diagnose/partial.h): "probably ..., because ...; to try: ...",
+ * or that nothing points to a fault, appended; false and nothing where neither
+ * can be said. */
 bool diagnose_sentence(struct buf *out, const struct diagnosis *d,
                        const struct evidence *e);
 

@@ -103,14 +103,41 @@ static void write_counts(struct json_writer *w, const struct evidence *e)
     json_close(w, '}');
 }
 
-static void write_sentence(struct json_writer *w, const struct diagnosis *d,
-                           const struct evidence *e)
+/* Where the verdict has no explanation of its own, what the rows say; that
+ * nothing is wrong only where nothing else is known to be. */
+static bool find_story(struct partial_story *s, const struct diagnosis *d,
+                       const struct evidence *e)
 {
+    const struct rows rows = diagnose_rows(d);
+    bool is_open =
+        d->verdict == DIAGNOSIS_INCONCLUSIVE || d->verdict == DIAGNOSIS_OTHER;
+    return e->import != NULL && is_open && partial_tell(s, &rows, e) &&
+           (s->cause != NULL || d->verdict == DIAGNOSIS_INCONCLUSIVE);
+}
+
+bool diagnose_sentence(struct buf *out, const struct diagnosis *d,
+                       const struct evidence *e)
+{
+    struct partial_story s;
+    bool is_told = find_story(&s, d, e);
+    if (is_told)
+        partial_say(out, &s, &d->leads);
+    return is_told;
+}
+
+static void write_story(struct json_writer *w, const struct diagnosis *d,
+                        const struct evidence *e)
+{
+    struct partial_story s;
     struct buf text;
     buf_init(&text, 1 << 13);
     if (diagnose_sentence(&text, d, e) && text.code == OK)
         json_field_text(w, "sentence", buf_text(&text));
     buf_free(&text);
+    if (!find_story(&s, d, e))
+        return;
+    json_put_key(w, "story");
+    partial_write(w, &s);
 }
 
 void diagnose_write(struct json_writer *w, const struct diagnosis *d,
@@ -123,7 +150,7 @@ void diagnose_write(struct json_writer *w, const struct diagnosis *d,
     json_field_text(w, "top_rival", d->rival[0].id);
     if (e->import != NULL)
         imported_write(w, e);
-    write_sentence(w, d, e);
+    write_story(w, d, e);
     write_counts(w, e);
     write_losses(w, e);
     json_put_key(w, "contradictions");
@@ -251,15 +278,6 @@ static void put_missing(struct buf *out, const struct diagnosis *d,
     for (size_t i = 0; i < REMEDIES; i++)
         told[i] = i < d->n_remedies ? d->remedy[i].title : NULL;
     imported_summary_missing(out, e, told, REMEDIES);
-}
-
-/* Where the verdict has no explanation of its own, what the leads say. */
-bool diagnose_sentence(struct buf *out, const struct diagnosis *d,
-                       const struct evidence *e)
-{
-    bool is_open =
-        d->verdict == DIAGNOSIS_INCONCLUSIVE || d->verdict == DIAGNOSIS_OTHER;
-    return e->import != NULL && is_open && partial_sentence(out, &d->leads);
 }
 
 void diagnose_summary(struct buf *out, const struct diagnosis *d,

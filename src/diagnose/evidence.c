@@ -448,6 +448,7 @@ static enum status read_all(struct evidence *e, const char *human,
 {
     TRY(imported_read(e, err));
     TRY(read_settings(e, "ppo", "ppo/config.yaml", "plumb ppo", err));
+    TRY(imported_read_settings(e, err));
     TRY(read_settings(e, "reward", "reward/config.yaml", "plumb reward", err));
     TRY(read_settings(e, "sft", "sft/config.yaml", "plumb sft", err));
     TRY(read_documents(e, err));

@@ -353,6 +353,8 @@ enum status imported_read(struct evidence *e, struct err *err)
 
 void imported_free(struct imported *x)
 {
+    if (x != NULL)
+        lint_free(&x->lint);
     mem_free(x);
 }
 
@@ -471,6 +473,11 @@ void imported_write(struct json_writer *w, const struct evidence *e)
         json_put_text(w, x->warning[i]);
     json_close(w, ']');
     write_missing(w, x);
+    json_put_key(w, "lint");
+    if (x->is_linted)
+        lint_document(w, &x->lint, "ppo/config.yaml");
+    else
+        json_put_null(w);
     json_close(w, '}');
 }
 

@@ -20,6 +20,10 @@
  * first; what an entry is about is told by its id, one of
  * imported_item_name().
  *
+ * What plumb lint finds in the trainer's settings, which an import keeps under
+ * "imported" in ppo/config.yaml, is read with it: errors and warnings follow
+ * the import's own warnings.
+ *
  * The file comes from outside.  Members of another type or that are too long
  * are damage: the run is still known to be another trainer's, and nothing of
  * the file is believed.  Of each list the first IMPORTED_MAX items are kept.
@@ -28,6 +32,7 @@
 #define PLUMB_DIAGNOSE_IMPORTED_H
 
 #include "diagnose/evidence.h"
+#include "diagnose/lint.h"
 
 enum imported_kind {
     KL_KIND_UNKNOWN,
@@ -107,6 +112,8 @@ struct imported {
     const char *warning[IMPORTED_MAX];
     struct imported_missing missing[IMPORTED_MAX];
     size_t n_field, n_kl, n_warning, n_missing;
+    bool is_linted; // the settings are those of a trainer that lint knows
+    struct lint lint;
 };
 
 /* How to go on with an import that was stopped. */
@@ -119,6 +126,11 @@ bool imported_is_unfinished(const struct evidence *e);
  * import.state: what is damaged or was stopped is a loss.  ERR_MEMORY is the
  * only failure. */
 enum status imported_read(struct evidence *e, struct err *err) MUST_CHECK;
+/* Look at the trainer's settings, once those of the run were read; settings of
+ * a trainer that lint does not know are passed over.  ERR_MEMORY is the only
+ * failure. */
+enum status imported_read_settings(struct evidence *e,
+                                   struct err *err) MUST_CHECK;
 /* NULL is fine. */
 void imported_free(struct imported *x);
 

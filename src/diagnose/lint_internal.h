@@ -205,6 +205,8 @@ void lint_kl_in_reward_abs(struct lint_case *c);
 void lint_kl_in_reward_full(struct lint_case *c);
 void lint_kl_in_loss_abs(struct lint_case *c);
 void lint_kl_in_loss_k3(struct lint_case *c);
+void lint_kl_clamped_reward(struct lint_case *c);
+void lint_kl_clamped_loss(struct lint_case *c);
 void lint_kl_refused(struct lint_case *c);
 void lint_kl_off_policy(struct lint_case *c);
 

@@ -113,6 +113,39 @@ void lint_kl_in_loss_k3(struct lint_case *c)
              "median of small problems)");
 }
 
+/* OpenRLHF cuts what compute_approx_kl() gives to +-10, since 0.8.6; verl the
+ * value of low_var_kl. */
+#define CUT 10
+
+void lint_kl_clamped_reward(struct lint_case *c)
+{
+    if (lint_is_openrlhf(c) && is_reward(c, LINT_K1) &&
+        lint_is_number(&c->reward.coef))
+        lint_add(c, LINT_NOTE, &c->reward.coef, "",
+                 "a token's KL is cut to %d nats either way before it is "
+                 "charged: at %s it costs %.4g at most, however rare the "
+                 "reference finds it; the logged kl is of the cut values and "
+                 "reads too low where a policy collapses",
+                 CUT, c->reward.coef.text, CUT * c->reward.coef.number);
+}
+
+void lint_kl_clamped_loss(struct lint_case *c)
+{
+    bool is_k3 = is_loss(c, LINT_K3);
+    bool is_k2 = is_loss(c, LINT_K2);
+    bool is_cut = lint_is_openrlhf(c) ? is_k2 || is_k3
+                                      : c->out->trainer == LINT_VERL && is_k3;
+    if (!is_cut)
+        return;
+    lint_add(c, LINT_NOTE, &c->loss.estimator,
+             c->out->trainer == LINT_VERL ? loss_fix(c) : "",
+             "the estimate of a token is cut to %d nats, and beyond that no "
+             "gradient is left: a token whose log-probability %s by %s is not "
+             "pulled back at all",
+             CUT, is_k2 ? "moved" : "fell",
+             is_k2 ? "4.47 nats" : "2.61 nats (or rose by 11)");
+}
+
 static void refuse(struct lint_case *c, const struct lint_penalty *p,
                    const char *fix)
 {

@@ -48,25 +48,78 @@
  *     judge_gain        the score's gain on a prompt goes with its verdict
  *
  * People's votes on replies without scores have win_equal and judge_taste
- * (diagnose/reward_leads.h) here.  All are leads.
+ * (diagnose/reward_leads.h) here.
+ *
+ * What plumb lint says of the trainer's settings, where they were imported:
+ *
+ *     settings          a setting keeps what was asked for from acting;
+ *     settings_penalty  the same where the first error is about the KL penalty
+ *
+ * All are leads.
  */
 #ifndef PLUMB_DIAGNOSE_PARTIAL_H
 #define PLUMB_DIAGNOSE_PARTIAL_H
 
-#include "diagnose/evidence.h"
+#include "diagnose/imported.h"
 #include "diagnose/leads.h"
+#include "diagnose/rivals.h"
 
 /* Nothing is added for a run of Plumb's.  ERR_MEMORY is the only failure. */
 enum status partial_leads(struct leads *leads, const struct evidence *e,
                           struct err *err) MUST_CHECK;
 
-/* Is it one of these, with something to say?  Patterns and styles say something
- * where they are supported. */
+/* Is it one of these, or a row of people's votes that belongs to them? */
+bool partial_is_lead(const struct finding *f);
+
+/* And has it something to say?  Patterns and styles say something where they
+ * are supported. */
 bool partial_is_told(const struct finding *f);
 
-/* "probably ..., because ...; to try: ..." of the supported leads, appended;
- * false and nothing where none that has a likely cause is supported. */
-bool partial_sentence(struct buf *out, const struct leads *l);
+/* ---- what they say together --------------------------------------------- */
+
+enum {
+    PARTIAL_SIGNS = 3,
+    PARTIAL_ADVICE = 2
+};
+
+struct partial_advice {
+    const char *text;          // what to try
+    const struct finding *row; // that it answers; NULL: there is none
+};
+
+/*
+ * The likely cause that the rows of an imported run speak for, with the rows,
+ * and two things to try.  How sure: so many leads have an interval, so many of
+ * them are supported, and so many would be by chance alone, at 2.5 % each.  The
+ * story is firm where its rows' p-values, multiplied with each other and with
+ * the number of leads that were looked at, stay below 0.05, or where it rests
+ * on settings, which are no matter of chance.
+ */
+struct partial_story {
+    const char *cause; // NULL: nothing points to a fault
+    const struct finding *sign[PARTIAL_SIGNS]; // NULL behind the last
+    struct partial_advice advice[PARTIAL_ADVICE];
+    size_t n_advice; // 0 without a cause
+    size_t looked, shown;
+    double by_chance;
+    bool is_firm;
+};
+
+/* False: neither is there a cause, nor can it be said that nothing points to
+ * one, since no course was measured, some other row is bad, the score is not
+ * seen to rise, or a fall of few points is not decided. */
+bool partial_tell(struct partial_story *out, const struct rows *rows,
+                  const struct evidence *e);
+bool partial_is_sign(const struct partial_story *s, const struct finding *f);
+
+/* "probably ..., because ...; to try: ..., or ...; how sure: ...", "perhaps" of
+ * a story that is not firm, or "nothing that was imported points to a fault:
+ * ...", appended. */
+void partial_say(struct buf *out, const struct partial_story *s,
+                 const struct leads *l);
+
+/* The story as an object of diagnosis.json. */
+void partial_write(struct json_writer *w, const struct partial_story *s);
 
 /* The parts. */
 enum status partial_trends(struct leads *leads, const struct evidence *e,
@@ -75,5 +128,7 @@ enum status partial_texts(struct leads *leads, const struct evidence *e,
                           struct err *err) MUST_CHECK;
 enum status partial_judges(struct leads *leads, const struct evidence *e,
                            struct err *err) MUST_CHECK;
+enum status partial_settings(struct leads *leads, const struct evidence *e,
+                             struct err *err) MUST_CHECK;
 
 #endif

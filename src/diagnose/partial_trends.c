@@ -266,30 +266,54 @@ static enum status add_engine_gap(struct leads *leads, const struct evidence *e,
 
 /* ---- a peak and a fall -------------------------------------------------- */
 
-/* A held-out measure of which more is better: the first such column. */
-static const char *find_evaluation(const struct evidence *e)
+/* A held-out measure of which more is better? */
+static bool is_evaluation(const char *name)
 {
     static const char *const good[] = {"acc", "reward", "score",
                                        "win", "pass",   "correct"};
     static const char *const held[] = {"eval", "val-", "val/", "test",
                                        "holdout"};
-    const struct run_table *t = &e->metrics;
-    for (size_t c = 0; t->n > 0 && c < t->columns; c++)
-        for (size_t h = 0; h < sizeof held / sizeof *held; h++)
-            for (size_t g = 0; g < sizeof good / sizeof *good; g++)
-                if (strncmp(t->name[c], held[h], strlen(held[h])) == 0 &&
-                    strstr(t->name[c] + strlen(held[h]), good[g]) != NULL)
-                    return t->name[c];
-    return NULL;
+    for (size_t h = 0; h < sizeof held / sizeof *held; h++)
+        for (size_t g = 0; g < sizeof good / sizeof *good; g++)
+            if (strncmp(name, held[h], strlen(held[h])) == 0 &&
+                strstr(name + strlen(held[h]), good[g]) != NULL)
+                return true;
+    return false;
 }
 
-static enum status find_measure(struct course *out, bool *is_heldout,
+/* Of the held-out measures the one with most points, the first of those with
+ * as many; *n: how many there are. */
+static enum status find_evaluation(struct course *out, size_t *n,
+                                   const struct evidence *e, struct err *err)
+{
+    const struct run_table *t = &e->metrics;
+    *out = (struct course){.m = 0};
+    *n = 0;
+    for (size_t c = 0; t->n > 0 && c < t->columns; c++) {
+        const char *const names[] = {t->name[c], NULL};
+        struct course other;
+        if (!is_evaluation(t->name[c]))
+            continue;
+        enum status status = course_of_metric(&other, e, names, err);
+        if (status != OK) {
+            course_free(out);
+            return status;
+        }
+        *n += other.m > 0;
+        struct course *less = other.m > out->m ? out : &other;
+        course_free(less);
+        if (less == out)
+            *out = other;
+    }
+    return OK;
+}
+
+/* *heldout: how many held-out measures there are; 0: it is the score. */
+static enum status find_measure(struct course *out, size_t *heldout,
                                 const struct evidence *e, struct err *err)
 {
-    const char *const names[] = {find_evaluation(e), NULL};
-    TRY(course_of_metric(out, e, names, err));
-    *is_heldout = out->m > 0;
-    return *is_heldout ? OK : course_of_score(out, e, err);
+    TRY(find_evaluation(out, heldout, e, err));
+    return *heldout > 0 ? OK : course_of_score(out, e, err);
 }
 
 /* Where the highest point is, the first of several. */
@@ -338,32 +362,42 @@ static enum status judge_fall(struct finding *f, const struct course *c,
     return OK;
 }
 
+/* "of 4 evaluations of eval/a, which has most of 2 measures, the highest" */
+static void say_fall(struct finding *f, const struct course *c, size_t heldout)
+{
+    char among[64] = "";
+    size_t best = highest(c);
+    if (heldout > 1)
+        (void)snprintf(among, sizeof among,
+                       ", which has most of %zu held-out measures,", heldout);
+    finding_say(f,
+                "of %zu %s of %.60s%s the highest is %.3g at %.0f and the last "
+                "%.3g at %.0f%s",
+                c->m, heldout > 0 ? "evaluations" : "iterations", c->name,
+                among, c->y[best], c->t[best], c->y[c->m - 1], c->t[c->m - 1],
+                best + 1 == c->m
+                    ? ": there is no fall"
+                    : "; the highest of several is so by luck in part");
+}
+
 static enum status add_fall(struct leads *leads, const struct evidence *e,
                             struct err *err)
 {
     struct course c;
     struct finding *f;
-    bool is_heldout;
-    TRY(find_measure(&c, &is_heldout, e, err));
-    const char *points = is_heldout ? "evaluations" : "iterations";
+    size_t heldout;
+    TRY(find_measure(&c, &heldout, e, err));
     enum status status =
         leads_add(&f, leads, "late_fall",
-                  is_heldout ? "the held-out measure peaked and fell"
-                             : "the score in training peaked and fell",
+                  heldout > 0 ? "the held-out measure peaked and fell"
+                              : "the score in training peaked and fell",
                   "last minus highest", c.data != NULL ? c.data : METRICS, err);
     if (status == OK && c.m < 2) {
         finding_lack(f, "no held-out measure and no score over iterations");
     } else if (status == OK) {
-        size_t best = highest(&c);
-        status = judge_fall(f, &c, points, e, err);
-        finding_say(f,
-                    "of %zu %s of %.60s the highest is %.3g at %.0f and the "
-                    "last %.3g at %.0f%s",
-                    c.m, points, c.name, c.y[best], c.t[best], c.y[c.m - 1],
-                    c.t[c.m - 1],
-                    best + 1 == c.m
-                        ? ": there is no fall"
-                        : "; the highest of several is so by luck in part");
+        status = judge_fall(f, &c, heldout > 0 ? "evaluations" : "iterations",
+                            e, err);
+        say_fall(f, &c, heldout);
     }
     course_free(&c);
     return status;
@@ -398,21 +432,38 @@ enum status partial_trends(struct leads *leads, const struct evidence *e,
     return add_fall(leads, e, err);
 }
 
+/* Whose ids begin so; the last ones are many and say something only where they
+ * are supported. */
+static const char *const families[] = {
+    "settings",     "trend_",     "late_fall",   "score_length", "engine_gap",
+    "worse",        "win_equal",  "judge_taste", "judge_win",    "judge_sides",
+    "judge_length", "judge_gain", "pattern_",    "style_"};
+
+enum {
+    FAMILIES = sizeof families / sizeof *families,
+    QUIET = 2
+};
+
+static size_t family_of(const struct finding *f)
+{
+    size_t i = 0;
+    while (i < FAMILIES &&
+           strncmp(f->id, families[i], strlen(families[i])) != 0)
+        i++;
+    return i;
+}
+
+bool partial_is_lead(const struct finding *f)
+{
+    return family_of(f) < FAMILIES;
+}
+
 bool partial_is_told(const struct finding *f)
 {
-    static const char *const begins[] = {
-        "trend_",    "late_fall",   "score_length", "engine_gap",
-        "judge_win", "judge_sides", "judge_length", "judge_gain",
-        "pattern_",  "style_"};
-    enum {
-        N = sizeof begins / sizeof *begins,
-        QUIET = 2 // the last ones
-    };
-    for (size_t i = 0; i < N; i++)
-        if (strncmp(f->id, begins[i], strlen(begins[i])) == 0)
-            return f->text[0] != '\0' &&
-                   (i < N - QUIET || f->verdict == VERDICT_SUPPORTED);
-    return false;
+    size_t i = family_of(f);
+    bool is_asked = strcmp(f->id, "worse") != 0 || isfinite(f->e.estimate);
+    return i < FAMILIES && f->text[0] != '\0' && is_asked &&
+           (i < FAMILIES - QUIET || f->verdict == VERDICT_SUPPORTED);
 }
 
 enum status partial_leads(struct leads *leads, const struct evidence *e,
@@ -420,6 +471,7 @@ enum status partial_leads(struct leads *leads, const struct evidence *e,
 {
     if (e->import == NULL)
         return OK;
+    TRY(partial_settings(leads, e, err));
     TRY(partial_trends(leads, e, err));
     TRY(partial_texts(leads, e, err));
     return partial_judges(leads, e, err);

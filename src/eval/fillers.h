@@ -67,7 +67,7 @@ enum status fillers_mine(struct fillers_list *out,
                          struct err *err) MUST_CHECK;
 void fillers_free_list(struct fillers_list *list);
 
-/* Can the policy's tokenizer write this text? */
+/* Can the policy's tokenizer write this text?  Without one any can be. */
 enum status fillers_can_write(bool *out, const struct setup *s,
                               const char *text, struct err *err) MUST_CHECK;
 

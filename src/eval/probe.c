@@ -1,5 +1,6 @@
 #include "eval/probe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "io/run.h"
 
 #define KEY_MAX ((size_t)1 << 20)
+#define SAME_MODEL 0.99 // correlation: below, another model said the scores
 
 /* ---- which probes ------------------------------------------------------- */
 
@@ -93,6 +95,13 @@ static enum status put_key(struct buf *out, const struct probe *p,
     const struct probe_config *c = p->config;
     const struct setup *s = &p->setup;
     put(out, "plumb", PLUMB_VERSION);
+    if (p->is_of_texts) {
+        put(out, "reward_command", outside_command(s->reward.outside));
+        put(out, "samples", p->samples_hash);
+        buf_printf(out, "seed %llu scale %.17g %.17g\n",
+                   (unsigned long long)c->seed, s->scale.mean, s->scale.sd);
+        return buf_status(out, err);
+    }
     TRY(put_model(out, "policy", s->policy_path, err));
     TRY(put_model(out, "reference", s->reference_path, err));
     if (s->reward.outside != NULL)
@@ -124,10 +133,12 @@ static enum status make_key(struct probe *p, struct err *err)
     return status;
 }
 
-enum status probe_open(struct probe *out, const struct probe_config *config,
-                       const struct context *context, struct err *err)
+/* Where everything is. */
+static enum status find_files(struct probe *out,
+                              const struct probe_config *config,
+                              const struct context *context, const char *who,
+                              struct err *err)
 {
-    enum status status = OK;
     const char *project = config->heldout.project;
     memset(out, 0, sizeof *out);
     out->config = config;
@@ -136,9 +147,17 @@ enum status probe_open(struct probe *out, const struct probe_config *config,
     TRY(file_join(out->dir, project, "probes", err));
     TRY(heldout_files_path(out->samples, project, "samples.jsonl", err));
     if (!file_exists(out->samples))
-        return err_set(err, ERR_MISSING,
-                       "%s: no such file; `plumb eval` draws the samples",
-                       out->samples);
+        return err_set(err, ERR_MISSING, "%s: no such file; %s", out->samples,
+                       who);
+    return OK;
+}
+
+enum status probe_open(struct probe *out, const struct probe_config *config,
+                       const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    TRY(find_files(out, config, context, "`plumb eval` draws the samples",
+                   err));
     TRY(setup_open(&out->setup, &config->heldout, context, false, err));
     out->setup.scale = config->scale;
     TRY_DONE(file_hash(out->samples_hash, out->samples, err));
@@ -150,8 +169,43 @@ done:
     return status;
 }
 
+/* A program that scores otherwise than the run's reward model did is told. */
+static void compare(const struct probe *p)
+{
+    double r = p->texts.agreement;
+    if (isfinite(r) && r < SAME_MODEL)
+        context_warn(p->context,
+                     "the program's scores and those that were imported "
+                     "correlate by %.2f: it is not the reward model of this "
+                     "run, and what follows is about the program",
+                     r);
+}
+
+enum status probe_open_texts(struct probe *out, struct probe_config *config,
+                             const struct context *context, struct err *err)
+{
+    enum status status = OK;
+    TRY(find_files(out, config, context, "the import found no held-out replies",
+                   err));
+    out->is_of_texts = true;
+    out->setup.config = &config->heldout;
+    TRY_DONE(texts_open(&out->texts, &out->setup, out->samples,
+                        &config->heldout.reward_command, context, err));
+    config->heldout.n_prompts = (int64_t)out->texts.n_prompts;
+    config->scale = out->setup.scale;
+    compare(out);
+    TRY_DONE(file_hash(out->samples_hash, out->samples, err));
+    TRY_DONE(make_key(out, err));
+    TRY_DONE(file_make_dir(out->dir, err));
+done:
+    if (status != OK)
+        probe_close(out);
+    return status;
+}
+
 void probe_close(struct probe *p)
 {
+    texts_close(&p->texts);
     setup_close(&p->setup);
 }
 
@@ -165,6 +219,11 @@ static bool is_skip(enum status status)
 static enum status check_needs(const struct probe *p,
                                const struct probe_kind *kind, struct err *err)
 {
+    if (p->is_of_texts && kind->models != NULL)
+        return err_set(err, ERR_MISSING,
+                       "not measurable: an import has replies as texts, and "
+                       "texts do not tell %s",
+                       kind->models);
     if (kind->needs == NULL || p->config->policy_command == NULL)
         return OK;
     return err_set(err, ERR_MISSING,

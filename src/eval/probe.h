@@ -24,6 +24,13 @@
  * is passed over.  D/probes/summary.json holds, for each probe, "written", or
  * "skipped" or "failed" and why.
  *
+ * Of an imported run, whose replies are texts and whose models are elsewhere
+ * (eval/texts.h), what a program can answer is asked of it: "edits" and
+ * "pairs".  Then there are no "policy" and "reference", lengths are in words
+ * ("len_unit" says so), scores are in the unit of the reference's replies, and
+ * "agreement" is the correlation of the program's scores of the replies with
+ * those that were imported: a program that is the run's reward model has 1.
+ *
  * A probe that lacks something of its own (there is no reward run to take
  * rankings from) is skipped, one that fails is told; the others go on.
  */
@@ -31,7 +38,7 @@
 #define PLUMB_EVAL_PROBE_H
 
 #include "base/json.h"
-#include "eval/setup.h"
+#include "eval/texts.h"
 #include "rlhf/ppo.h"
 #include "rlhf/reward_model.h"
 #include "rlhf/sft.h"
@@ -87,6 +94,8 @@ struct probe_config {
 struct probe {
     const struct probe_config *config;
     struct setup setup;
+    bool is_of_texts;            // no model is there; then:
+    struct texts texts;          // the replies
     char dir[FILE_PATH_MAX];     // D/probes
     char samples[FILE_PATH_MAX]; // D/eval/samples.jsonl
     char samples_hash[65];       // its SHA-256
@@ -102,6 +111,13 @@ struct probe {
 enum status probe_open(struct probe *out, const struct probe_config *config,
                        const struct context *context,
                        struct err *err) MUST_CHECK;
+
+/* The same of an imported run: of `config` heldout.project and
+ * heldout.reward_command, sizes, only, fillers, rankings, seed and overwrite
+ * are read; heldout.n_prompts and scale are set.  Fails as texts_open() too. */
+enum status probe_open_texts(struct probe *out, struct probe_config *config,
+                             const struct context *context,
+                             struct err *err) MUST_CHECK;
 void probe_close(struct probe *p);
 
 /* One row of the table. */
@@ -111,6 +127,9 @@ struct probe_kind {
     /* What it asks of the policy or of its run, which a program in its place
      * does not tell: the probe is skipped there.  NULL: nothing. */
     const char *needs;
+    /* And of a model, which texts do not tell: it is skipped there.  NULL: a
+     * program that scores texts is enough. */
+    const char *models;
     /* Append what the result depends on besides p->key: lines of text.  May be
      * NULL. */
     enum status (*inputs)(struct buf *out, const struct probe *p,

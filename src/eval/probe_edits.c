@@ -13,7 +13,8 @@
  * "flatteries"; "skipped", edits that could not be made at all and why;
  * "replies": {"read","cut": not looked at, since they did not end,
  * "reencoded": whose text gives the same tokens again}.  Both scores are of
- * texts encoded anew, so that nothing else differs.
+ * texts encoded anew, so that nothing else differs.  Of an imported run's texts
+ * there are no tokens: words are counted, and none is encoded.
  */
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct row {
 /* A text to be scored: tokens at `at` of the pool. */
 struct variant {
     size_t prompt, at, len;
+    char *text;  // of texts, else NULL
     size_t base; // the variant that it is an edit of; itself: a reply
     struct row row;
 };
@@ -76,6 +78,8 @@ static void edits_free(struct edits *e)
     for (size_t i = 0; e->text != NULL && i < e->drawn.n; i++)
         mem_free(e->text[i]);
     mem_free(e->text);
+    for (size_t i = 0; i < e->n; i++)
+        mem_free(e->variant[i].text);
     mem_free(e->variant);
     mem_free(e->row);
     ids_free(&e->pool);
@@ -84,6 +88,31 @@ static void edits_free(struct edits *e)
 }
 
 /* ---- what is edited ----------------------------------------------------- */
+
+static enum status copy(char **out, const char *text, struct err *err)
+{
+    *out = mem_strdup(text);
+    return *out != NULL ? OK
+                        : err_set(err, ERR_MEMORY, "out of memory: a reply");
+}
+
+/* The replies that an import left, as if they had been drawn. */
+static enum status take_texts(struct edits *e, const struct probe *p,
+                              struct err *err)
+{
+    const struct texts *t = &p->texts;
+    const struct probe_sizes *most = &p->config->sizes;
+    TRY(MEM_NEW(e->drawn.reply, t->n, err));
+    TRY(MEM_NEW(e->text, t->n, err));
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->reply[i].prompt >= (size_t)most->prompts ||
+            t->reply[i].sample >= most->samples)
+            continue;
+        TRY(copy(&e->text[e->drawn.n], t->text[i], err));
+        e->drawn.reply[e->drawn.n++] = t->reply[i];
+    }
+    return OK;
+}
 
 static enum status read_texts(struct edits *e, const struct probe *p,
                               struct err *err)
@@ -95,9 +124,7 @@ static enum status read_texts(struct edits *e, const struct probe *p,
     for (size_t i = 0; i < e->drawn.n; i++) {
         buf_clear(&text);
         TRY_DONE(drawn_text(&text, &p->setup, &e->drawn.reply[i].seq, err));
-        e->text[i] = mem_strdup(buf_text(&text));
-        if (e->text[i] == NULL)
-            TRY_DONE(err_set(err, ERR_MEMORY, "out of memory: a reply"));
+        TRY_DONE(copy(&e->text[i], buf_text(&text), err));
     }
 done:
     buf_free(&text);
@@ -147,6 +174,21 @@ static enum status grow(struct edits *e, struct err *err)
     return OK;
 }
 
+/* A text as it is, its length in words. */
+static enum status add_words(struct edits *e, size_t prompt, const char *text,
+                             struct err *err)
+{
+    struct variant v = {.prompt = prompt, .base = e->n};
+    int64_t words;
+    TRY(texts_words(&words, text, err));
+    v.len = (size_t)words;
+    if (e->n == e->room)
+        TRY(grow(e, err));
+    TRY(copy(&v.text, text, err));
+    e->variant[e->n++] = v;
+    return OK;
+}
+
 /* Add a text with the end of a turn; *added is false when it cannot be
  * written or is too long for the models. */
 static enum status add_text(bool *added, struct edits *e, const struct probe *p,
@@ -156,7 +198,9 @@ static enum status add_text(bool *added, struct edits *e, const struct probe *p,
     const struct model_config *c = &s->policy.config;
     struct variant v = {.prompt = prompt, .at = e->pool.n, .base = e->n};
     bool can;
-    *added = false;
+    *added = p->is_of_texts;
+    if (p->is_of_texts)
+        return add_words(e, prompt, text, err);
     TRY(fillers_can_write(&can, s, text, err));
     if (!can)
         return OK;
@@ -316,7 +360,7 @@ static enum status make_all(struct editing *x, struct err *err)
 static bool is_same(const struct edits *e, const struct drawn_reply *reply)
 {
     const struct variant *v = &e->variant[e->n - 1];
-    return v->len == reply->seq.len_response &&
+    return v->text == NULL && v->len == reply->seq.len_response &&
            memcmp(e->pool.id + v->at, reply->seq.response,
                   v->len * sizeof *e->pool.id) == 0;
 }
@@ -360,6 +404,7 @@ done:
 /* What a scoring call is given. */
 struct scoring {
     struct sequence *seq;
+    const char **text; // of texts
     size_t *prompt;
     bool *is_eos;
     double *score;
@@ -368,6 +413,7 @@ struct scoring {
 static void scoring_free(struct scoring *s)
 {
     mem_free(s->seq);
+    mem_free(s->text);
     mem_free(s->prompt);
     mem_free(s->is_eos);
     mem_free(s->score);
@@ -377,16 +423,20 @@ static enum status scoring_make(struct scoring *s, const struct edits *e,
                                 const struct probe *p, struct err *err)
 {
     TRY(MEM_NEW(s->seq, e->n, err));
+    TRY(MEM_NEW(s->text, e->n, err));
     TRY(MEM_NEW(s->prompt, e->n, err));
     TRY(MEM_NEW(s->is_eos, e->n, err));
     TRY(MEM_NEW(s->score, e->n, err));
     for (size_t i = 0; i < e->n; i++) {
         const struct variant *v = &e->variant[i];
+        s->prompt[i] = v->prompt;
+        s->text[i] = v->text;
+        s->is_eos[i] = true;
+        if (p->is_of_texts)
+            continue;
         s->seq[i] = p->setup.prompt[v->prompt];
         s->seq[i].response = e->pool.id + v->at;
         s->seq[i].len_response = v->len;
-        s->prompt[i] = v->prompt;
-        s->is_eos[i] = true;
     }
     return OK;
 }
@@ -394,6 +444,9 @@ static enum status scoring_make(struct scoring *s, const struct edits *e,
 static enum status score(struct scoring *s, const struct edits *e,
                          const struct probe *p, struct err *err)
 {
+    if (p->is_of_texts)
+        return texts_score(s->score, &p->setup, s->prompt, s->text, s->is_eos,
+                           e->n, p->context, err);
     for (size_t i = 0; i < e->n; i += SCORED) {
         const struct reward_replies replies = {
             .records = p->setup.prompts.record,
@@ -493,10 +546,14 @@ enum status probe_edits(struct json_writer *w, const struct probe *p,
     enum status status = OK;
     struct edits e = {.n = 0};
     struct scoring s = {.seq = NULL};
-    TRY_DONE(drawn_read(&e.drawn, &p->setup, p->samples,
-                        (size_t)p->config->sizes.prompts,
-                        (size_t)p->config->sizes.samples, err));
-    TRY_DONE(read_texts(&e, p, err));
+    if (p->is_of_texts)
+        TRY_DONE(take_texts(&e, p, err));
+    else
+        TRY_DONE(drawn_read(&e.drawn, &p->setup, p->samples,
+                            (size_t)p->config->sizes.prompts,
+                            (size_t)p->config->sizes.samples, err));
+    if (!p->is_of_texts)
+        TRY_DONE(read_texts(&e, p, err));
     TRY_DONE(find_fillers(&e, p, err));
     for (size_t i = 0; i < e.drawn.n; i++) {
         if (e.drawn.reply[i].is_eos)

@@ -123,8 +123,13 @@ static enum status put_header(struct json_writer *w, const struct probe *p,
     json_field_text(w, "inputs", inputs);
     json_field_text(w, "samples_sha256", p->samples_hash);
     json_field_int(w, "seed", (int64_t)p->config->seed);
-    TRY(put_path(w, "policy", p, s->policy_path, err));
-    TRY(put_path(w, "reference", p, s->reference_path, err));
+    if (!p->is_of_texts) {
+        TRY(put_path(w, "policy", p, s->policy_path, err));
+        TRY(put_path(w, "reference", p, s->reference_path, err));
+    } else {
+        json_field_text(w, "len_unit", "words");
+        json_field_number(w, "agreement", p->texts.agreement);
+    }
     if (p->config->policy_command != NULL)
         json_field_text(w, "policy_command", p->config->policy_command);
     if (s->reward.outside != NULL)

@@ -12,7 +12,8 @@
  *
  * A program in place of the reward model has no tokens, and nobody knows what
  * it was trained on: the rankings are those of probe.rankings, all of them held
- * out, its scores are of whole texts, and tokens are the policy's.
+ * out, its scores are of whole texts, and tokens are the policy's; of an
+ * imported run, whose tokenizer is elsewhere, they are words.
  */
 #include <string.h>
 
@@ -82,6 +83,9 @@ static enum status load_texts(struct rankings *r, const struct probe *p,
     const struct corpus_files files = {.path = p->config->rankings,
                                        .kind = DATASET_RANKINGS};
     struct data_config how = p->config->heldout.data;
+    if (p->is_of_texts)
+        return dataset_load(&r->data, p->config->rankings, DATASET_RANKINGS,
+                            &how.dataset, p->context, err);
     how.too_long = TOO_LONG_TRUNCATE;
     return corpus_load(&r->corpus, &r->data, &files, &how, s->tokenizer,
                        s->policy.config.eos, s->policy.config.T_max, p->context,
@@ -135,19 +139,21 @@ static enum status describe(struct rankings *r, size_t record, size_t at,
 {
     const struct record *from = &r->data.record[record];
     for (size_t k = 0; k < from->n_responses; k++) {
-        const struct sequence *seq =
-            &r->corpus.seq[r->corpus.first[record] + k];
         const char *text = from->responses[k];
-        r->seq[at + k] = *seq;
+        if (r->corpus.seq != NULL)
+            r->seq[at + k] = r->corpus.seq[r->corpus.first[record] + k];
         r->row[at + k] = (struct row){
             .prompt_id = from->id,
             .split = record < r->n_train ? "train" : "heldout",
             .response = (int64_t)k,
             .rank = from->ranking[k],
-            .tokens = (int64_t)seq->len_response,
+            .tokens = (int64_t)r->seq[at + k].len_response,
         };
         TRY(features_of(r->row[at + k].feature, from->prompt,
                         strlen(from->prompt), text, strlen(text), err));
+        if (r->corpus.seq == NULL)
+            r->row[at + k].tokens =
+                (int64_t)r->row[at + k].feature[FEATURE_WORDS];
     }
     return OK;
 }

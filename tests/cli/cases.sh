@@ -26,6 +26,17 @@ diagnosed() {
     cp out diagnosis
 }
 
+# headline TEXT: the diagnosis in out begins its sentence so.
+headline() {
+    holds jq -e --arg text "$1" '.sentence | startswith($text)' diagnosis
+}
+
+# unsaid TEXT: neither its sentence nor a row has it.
+unsaid() {
+    holds jq -e --arg text "$1" '[.. | strings | select(contains($text))] |
+        length == 0' diagnosis
+}
+
 # mean FILE WHICH MEMBER: of the replies' numbers, to four digits.
 mean() {
     jq -r -s --arg which "$2" '[.[] | select(.which == $which) | '"$3"'] |
@@ -63,6 +74,13 @@ row judge_win '.verdict == "not_measurable" and .detail.won.estimate == 36 and
 row judge_sides '.verdict == "not_measurable"'
 row worse '.verdict == "not_measurable"'
 row G '.verdict == "not_measurable"'
+# The headline: one feature of style is seen, of eleven things that were looked
+# at: "perhaps".  It claims neither that the reward rose nor what the judge
+# thinks.
+headline "perhaps the policy learned a style, because the policy's replies have \
+more thanks and flattery (style_thanks 0."
+holds jq -e '.story.firm == false and (.story.to_try | length) == 2 and
+    all(.story.to_try[]; .row == "style_thanks" and .low < .high)' diagnosis
 
 # GRPO: the score rose, and the judge prefers the policy; but not on the same
 # prompts: the correlation of gain and verdict is about 0, which refutes a
@@ -74,6 +92,33 @@ row judge_win '.verdict == "supported" and .detail.won.estimate == 50 and
     .detail.tied.estimate == 19 and .detail.lost.estimate == 31'
 row judge_gain '.estimate > -0.2 and .estimate < 0.2 and
     .low < 0 and .high > 0 and .verdict != "supported"'
+# The headline: the judge likes length, but replies did not get longer, so that
+# it is not for length that it prefers the policy.
+row judge_length '.verdict == "supported"'
+row S2a '.verdict == "not_supported"'
+headline "perhaps the policy learned a style, because the policy's replies have \
+more thanks and flattery (style_thanks 0."
+unsaid 'for its length'
+
+# What docs/report.md shows of the same replies without the judge.
+expect 0 diagnose --import auto "$hh/all_samples.json.gz" --map policy=grpo
+says out 'understood 5 of 7 fields; not ppo, dpo'
+says out "perhaps the policy learned a style, because the policy's replies have \
+more thanks and flattery (style_thanks 0.32 [0.02, 0.86] in a hundred words"
+says out 'how sure: 1 of the 7 leads that have an interval are shown at 95 %'
+says out '  + S1   the reward model scores the policy above the reference     0.33'
+says out '  - S2a  replies are longer                                         1.02'
+says out '  metrics: import the step-level log too (what is open)'
+
+# DPO: neither the score nor the judge tells the policy from the reference, and
+# replies got no longer.  The headline is the same style, by no more.
+diagnosed dpo
+holds jq -e '.verdict == "inconclusive"' diagnosis
+row S1 '.verdict == "not_measurable"'
+row S2a '.verdict == "not_supported"'
+row judge_win '.verdict == "not_measurable" and .detail.won.estimate == 43'
+headline "perhaps the policy learned a style, because the policy's replies have \
+more thanks and flattery (style_thanks 0."
 
 # ---- AlpacaFarm: longer, and nothing else is known ---------------------------
 #
@@ -169,4 +214,21 @@ row late_fall '.lead and .verdict == "not_measurable" and
     .detail.best_at.estimate == 80 and .detail.last_at.estimate == 200 and
     (.estimate * 266 | round) == -15 and
     (.needs | contains("neither whether it is more than noise nor when"))'
+
+# The whole folder, as somebody would point at it: four runs (7 to 10), two
+# models they began with, two sets of questions.  It is told that rows are there
+# twice and that a model is no checkpoint of it; of the two held-out measures
+# the one on 266 questions, asked more often, is told: highest at 80, lower at
+# 200, which three points do not decide.  That there is no fall, which the two
+# points on 54 questions would say, is not said.
+expect 0 import auto "$grpo" --out folder
+holds jq -e '[.warnings[].id] | index("rows_twice") or
+    index("values_differ")' folder/import.json
+diagnosed folder
+holds jq -e '.verdict == "inconclusive"' diagnosis
+row late_fall '.verdict == "not_measurable" and .estimate < 0 and
+    .detail.best_at.estimate == 80 and .detail.last_at.estimate == 200 and
+    (.text | contains("dataset_grpo_v4_mixed/accuracy, which has most of 2 "))'
+unsaid 'there is no fall'
+unsaid 'points to a fault'
 finish

@@ -216,6 +216,14 @@ static const struct said {
     {VERL "actor_rollout_ref.rollout.ignore_eos=True", "stop-token-unset",
      LINT_ERROR, "actor_rollout_ref.rollout.ignore_eos", "for measuring",
      "actor_rollout_ref.rollout.ignore_eos=False"},
+    /* 10 nats at 0.05 a nat */
+    {DOTTED "--algo.kl.init_coef 0.05", "k1-clamped", LINT_NOTE,
+     "algo.kl.init_coef", "it costs 0.5 at most", ""},
+    {FLAT "--use_kl_loss --kl_estimator k2", "loss-clamped", LINT_NOTE,
+     "kl_estimator", "moved by 4.47 nats", ""},
+    {VERL "actor_rollout_ref.actor.use_kl_loss=True", "loss-clamped", LINT_NOTE,
+     "actor_rollout_ref.actor.kl_loss_type", "fell by 2.61 nats",
+     "actor_rollout_ref.actor.kl_loss_type=mse"},
     {"kl_coef: 1\nkl_estimator: k2\n", "estimator-refused", LINT_ERROR,
      "kl_estimator", "does not take", "--kl_estimator k1"},
 };
@@ -271,6 +279,17 @@ static const struct {
     {"num_generations: 8\nbeta: 0.1\nlearning_rate: 1e-4\nuse_peft: true\n",
      "learning-rate"},
     {VERL "actor_rollout_ref.rollout.top_k=-1", "sampling-truncated"},
+    {FLAT "--use_kl_loss --kl_estimator k2", "k1-clamped"},
+    {FLAT "--init_kl_coef 0", "k1-clamped"},
+    {FLAT "--kl_estimator k1", "loss-clamped"},
+    {CLASSIC "init_kl_coef: 0.2\nkl_penalty: kl\n", "k1-clamped"},
+    {VERL "algorithm.use_kl_in_reward=True", "k1-clamped"},
+    {VERL "actor_rollout_ref.actor.use_kl_loss=True "
+          "actor_rollout_ref.actor.kl_loss_type=mse",
+     "loss-clamped"},
+    {VERL "actor_rollout_ref.actor.use_kl_loss=True "
+          "actor_rollout_ref.actor.kl_loss_type=k3+",
+     "loss-clamped"},
 };
 
 static void test_unsaid(void **state)

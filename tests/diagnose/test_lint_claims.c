@@ -30,6 +30,7 @@ enum pull {
     ABS_REWARD,
     ABS_LOSS,
     FULL_REWARD,
+    CUT_REWARD,
     PULLS
 };
 
@@ -47,6 +48,13 @@ static double sign(double x)
     return (x > 0) - (x < 0);
 }
 
+#define CUT 10.0
+
+static double cut(double x)
+{
+    return fmin(fmax(x, -CUT), CUT);
+}
+
 static double weight(enum pull what, double d, double kl)
 {
     switch (what) {
@@ -62,6 +70,8 @@ static double weight(enum pull what, double d, double kl)
         return sign(d);
     case FULL_REWARD:
         return kl; // the same for every token
+    case CUT_REWARD:
+        return cut(d);
     case RIGHT:
     case PULLS:
         break;
@@ -187,13 +197,64 @@ static void test_abs_loss(void **state)
     assert_true(near.size[ABS_LOSS] > 10 && far.size[ABS_LOSS] < 1);
 }
 
+/* k1 cut to 10 nats in the reward is k1 while no token moved further; where the
+ * policy fell on a token that the reference gives e^-15, it pulls two thirds as
+ * hard, and no harder at e^-30. */
+static void test_cut_reward(void **state)
+{
+    (void)state;
+    struct seen s = look(1);
+    assert_true(fabs(s.size[CUT_REWARD] - 1) < 1e-12);
+    static const double rare[] = {-15, -30}, size[] = {0.67, 0.33};
+    for (size_t i = 0; i < 2; i++) {
+        double p[K], q[K], right[K], g[K], z[K] = {rare[i]}, y[K] = {0};
+        softmax(q, z);
+        softmax(p, y);
+        pull(right, RIGHT, p, q);
+        pull(g, CUT_REWARD, p, q);
+        assert_true(fabs(g[0] / right[0] - size[i]) < 0.02);
+    }
+}
+
+/* The slope of a cut estimate by d, which is the slope by log pi: what a token
+ * is pulled by in the loss. */
+static double slope_of(double (*estimate)(double), double d)
+{
+    const double h = 1e-5;
+    return (cut(estimate(d + h)) - cut(estimate(d - h))) / (2 * h);
+}
+
+static double k2(double d)
+{
+    return d * d / 2;
+}
+
+static double k3(double d)
+{
+    return expm1(-d) + d;
+}
+
+/* In the loss there is a pull up to where the estimate is 10, and none beyond:
+ * k2 from 4.47 nats either way, k3 from 2.61 below and from 11 above. */
+static void test_cut_loss(void **state)
+{
+    (void)state;
+    assert_true(fabs(k2(4.47) - CUT) < 0.02);
+    assert_true(fabs(k3(-2.61) - CUT) < 0.02);
+    assert_true(fabs(k3(11) - CUT) < 0.02);
+    assert_true(fabs(slope_of(k2, 4.4) - 4.4) < 1e-6);
+    assert_true(slope_of(k2, 4.6) == 0 && slope_of(k2, -4.6) == 0);
+    assert_true(fabs(slope_of(k3, -2.5) - (1 - exp(2.5))) < 1e-6);
+    assert_true(slope_of(k3, -2.7) == 0 && slope_of(k3, 11.1) == 0);
+    assert_true(slope_of(k3, 10.9) > 0.9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),
-        cmocka_unit_test(test_second_order),
-        cmocka_unit_test(test_abs_reward),
-        cmocka_unit_test(test_abs_loss),
+        cmocka_unit_test(test_none),       cmocka_unit_test(test_second_order),
+        cmocka_unit_test(test_abs_reward), cmocka_unit_test(test_abs_loss),
+        cmocka_unit_test(test_cut_reward), cmocka_unit_test(test_cut_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

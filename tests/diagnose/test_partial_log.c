@@ -272,6 +272,33 @@ static void test_few_evaluations(void **state)
     foreign_free(&e, &d);
 }
 
+static double several(size_t column, size_t i)
+{
+    static const double accuracy[] = {0.504, 0.579, 0.541, 0.523};
+    if (column == 0)
+        return i == 1 ? 0.537 : i == 3 ? 0.556 : (double)NAN;
+    return accuracy[i];
+}
+
+/* Two held-out sets, one asked twice and one four times: that asked four times
+ * is told, whichever column comes first, and never that there is no fall. */
+static void test_several_evaluations(void **state)
+{
+    (void)state;
+    static const char *const column[] = {"eval/holdout/accuracy",
+                                         "eval/mixed/accuracy", NULL};
+    foreign_import(dir, foreign_missing);
+    foreign_metrics(dir, 4, 80, column, several);
+    foreign_diagnose(&e, &d, dir);
+    const struct finding *f = foreign_row_of(&d, "late_fall");
+    files_near(f->e.estimate, 0.523 - 0.579, 1e-9);
+    assert_true(foreign_mentions(f->text, "of 4 evaluations of "
+                                          "eval/mixed/accuracy, which has most "
+                                          "of 2 held-out measures,"));
+    assert_false(foreign_mentions(f->text, "no fall"));
+    foreign_free(&e, &d);
+}
+
 /* Forty evaluations, falling over the whole second half: a fall. */
 static void test_many_evaluations(void **state)
 {
@@ -342,6 +369,7 @@ int main(void)
         CASE(test_unknown),
         CASE(test_update),
         CASE(test_few_evaluations),
+        CASE(test_several_evaluations),
         CASE(test_many_evaluations),
         CASE(test_no_fall),
         CASE(test_three_iterations),

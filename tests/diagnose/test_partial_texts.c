@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "diagnose/foreign.h"
+#include "diagnose/partial.h"
 #include "eval/files.h"
 
 FILES_FIXTURE(dir)
@@ -277,6 +278,17 @@ static void write_votes(const struct sets *s)
     buf_free(&b);
 }
 
+/* It stands on the screen. */
+static void must_show(const char *part)
+{
+    struct buf out;
+    buf_init(&out, (size_t)1 << 24);
+    diagnose_summary(&out, &d, &e);
+    if (strstr(buf_text(&out), part) == NULL)
+        fail_msg("'%s' is not in: %s", part, buf_text(&out));
+    buf_free(&out);
+}
+
 static void read_sets(const struct sets *s)
 {
     foreign_import(dir, foreign_missing);
@@ -313,6 +325,7 @@ static void test_proxy_up_judge_open(void **state)
     assert_int_equal(e.n_judged, 100);
     assert_int_equal(foreign_verdict_of(&d, "S2b"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(foreign_verdict_of(&d, "worse"), VERDICT_NOT_MEASURABLE);
+    assert_false(partial_is_told(foreign_row_of(&d, "worse")));
     assert_int_equal(foreign_verdict_of(&d, "G"), VERDICT_NOT_MEASURABLE);
     assert_int_equal(d.verdict, DIAGNOSIS_INCONCLUSIVE);
     foreign_free(&e, &d);
@@ -429,8 +442,27 @@ static void test_votes_of_people_alone(void **state)
     assert_int_equal(foreign_verdict_of(&d, "win_equal"),
                      VERDICT_NOT_SUPPORTED);
     assert_false(is_there("judge_win"));
+    must_show("  + worse: judges prefer the policy in 30 %");
+    must_show("  - win_equal: people prefer the policy in 30 %");
+    must_show("judge_taste: at equal quality a much longer reply");
+    must_show("probably the policy is paid for what people like less, because "
+              "people prefer the reference (worse 0.30");
     /* No placebo pairs. */
     assert_int_equal(foreign_verdict_of(&d, "S2b"), VERDICT_NOT_MEASURABLE);
+    foreign_free(&e, &d);
+}
+
+/* The same with 80 wins, no tie and 20 defeats: people prefer the policy, and
+ * the screen says by how much, at equal length too. */
+static void test_votes_for_the_policy(void **state)
+{
+    (void)state;
+    const struct sets s = {80,    0,       20,    0,     0, true,
+                           false, "human", false, false, 0};
+    read_sets(&s);
+    assert_int_equal(foreign_verdict_of(&d, "worse"), VERDICT_NOT_SUPPORTED);
+    must_show("  - worse: judges prefer the policy in 80 % [");
+    must_show(" win_equal: people prefer the policy in 80 % [");
     foreign_free(&e, &d);
 }
 
@@ -451,6 +483,7 @@ int main(void)
         CASE(test_votes_of_a_model_alone),
         CASE(test_sides_unknown),
         CASE(test_votes_of_people_alone),
+        CASE(test_votes_for_the_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,2 @@
+python3 -m openrlhf.cli.train_ppo_ray --actor.model_name_or_path m \
+   --rollout.batch_size 1024 --algo.kl.init_coef 0.05
