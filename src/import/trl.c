@@ -1,5 +1,6 @@
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "import/readers.h"
 #include "import/rowmap.h"
@@ -88,7 +89,10 @@ bool trl_is_reward(const struct value *v)
 /* Where nothing else tells: does the name, as most functions' does? */
 static bool is_called_reward(const char *key)
 {
-    return strcasestr(key, "reward") != NULL;
+    for (; *key != '\0'; key++)
+        if (strncasecmp(key, "reward", 6) == 0)
+            return true;
+    return false;
 }
 
 static bool any_is_called_reward(const struct value *row)
