@@ -136,18 +136,26 @@ static const struct finding *find(const struct rows *rows, const char *id)
     return f != NULL && f->verdict == want ? f : NULL;
 }
 
+/* A share of cut responses that is no fault by itself. */
+static bool is_few(const struct finding *f)
+{
+    return strcmp(f->id, "trend_cut") == 0 &&
+           !(measures_find(&f->detail, "last").estimate >= CUT_LEAST);
+}
+
 /* Are all its rows there?  They are put in `sign`, the rest NULL. */
 static bool is_told(const struct finding *sign[PARTIAL_SIGNS],
                     const struct story *s, const struct rows *rows)
 {
+    size_t n = 0;
     for (size_t k = 0; k < PARTIAL_SIGNS; k++)
-        sign[k] = s->want[k] != NULL ? find(rows, s->want[k]) : NULL;
-    for (size_t k = 0; k < PARTIAL_SIGNS; k++)
-        if (s->want[k] != NULL && sign[k] == NULL)
-            return false;
-    bool is_cuts = strcmp(s->want[0], "trend_cut") == 0 && s->want[1] == NULL;
-    return !is_cuts ||
-           measures_find(&sign[0]->detail, "last").estimate >= CUT_LEAST;
+        sign[k] = NULL;
+    while (n < PARTIAL_SIGNS && s->want[n] != NULL &&
+           (sign[n] = find(rows, s->want[n])) != NULL)
+        n++;
+    if (n < PARTIAL_SIGNS && s->want[n] != NULL)
+        return false;
+    return n > 1 || (n == 1 && !is_few(sign[0]));
 }
 
 static const struct story *next_story(const struct finding **sign,
