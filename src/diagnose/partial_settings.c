@@ -46,7 +46,7 @@ enum status partial_settings(struct leads *leads, const struct evidence *e,
     TRY(leads_add(&f, leads, is_penalty ? "settings_penalty" : "settings",
                   is_penalty ? "the KL penalty does not act as it is set"
                              : "a setting keeps what was asked for from acting",
-                  "errors of plumb lint", "ppo/config.yaml", err));
+                  "error(s) of plumb lint", "ppo/config.yaml", err));
     f->e.estimate = (double)errors;
     f->e.n = x->lint.n;
     f->null = 0;

@@ -447,7 +447,7 @@ static void test_settings_beside(void **state)
     must_say("probably the run went on past its best while");
     must_say("(beside it: settings_penalty)");
     must_say("or actor_rollout_ref.actor.kl_loss_type=mse (settings_penalty 1 "
-             "errors of plumb lint)");
+             "error(s) of plumb lint)");
     done();
 }
 
