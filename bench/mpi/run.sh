@@ -113,6 +113,12 @@ measure_work() {
     wait $other
     value step work
 }
+# The middle one of three, since the machine may be somebody else's as well.
+middle_work() {
+    for _ in 1 2 3; do
+        measure_work "$@"
+    done | sort -g | sed -n 2p
+}
 measure_work "$@" >/dev/null
 newest=$(find one/checkpoints -mindepth 1 -maxdepth 1 | tail -n 1)
 parameters=$("$plumb" inspect "$newest" --json |
@@ -123,7 +129,7 @@ echo "|---|---|---|---|---|---|---|"
 for link in 'none 0' '1gbit 0' '1gbit 200' '1gbit 1000' '200mbit 0'; do
     hosts_up ${link% *} ${link#* }
     hosts_run "$bench/bench_comm" >messages
-    compute=$(measure_work "$@")
+    compute=$(middle_work "$@")
     sh "$here/timed.sh" pair env hosts_dir="$hosts_dir" sh -c '
         . "$0"; hosts_a=$1; hosts_dir=$2; shift 2; hosts_run "$@"' \
         "$here/hosts.sh" "$hosts_a" "$hosts_dir" "$plumb" "$@" --out pair \
@@ -151,7 +157,7 @@ flops=$(awk -v p="$parameters" -v t="$tokens" -v s="$compute" \
 echo "== EXTRAPOLATION: beyond two hosts nothing was measured"
 echo "a rank of 32 cores, $flops operations a second in f32, and in bf16 an"
 echo "assumed 2.9 times as many; 16384 tokens a rank and update (weak scaling)."
-echo "Beside every figure: +- 20 % of the update, as off as the rows above"
+echo "Beside every figure: +- 25 % of the update, as off as the rows above"
 for net in 'the last wire above' '10 Gbit/s, 50 us' '100 Gbit/s, 10 us'; do
     alpha=$(value alpha messages)
     beta=$(value beta messages)
