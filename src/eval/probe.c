@@ -152,6 +152,14 @@ static enum status find_files(struct probe *out,
     return OK;
 }
 
+/* What both kinds of runs end with: the key of what is asked, and a folder. */
+static enum status begin(struct probe *p, struct err *err)
+{
+    TRY(file_hash(p->samples_hash, p->samples, err));
+    TRY(make_key(p, err));
+    return file_make_dir(p->dir, err);
+}
+
 enum status probe_open(struct probe *out, const struct probe_config *config,
                        const struct context *context, struct err *err)
 {
@@ -160,9 +168,7 @@ enum status probe_open(struct probe *out, const struct probe_config *config,
                    err));
     TRY(setup_open(&out->setup, &config->heldout, context, false, err));
     out->setup.scale = config->scale;
-    TRY_DONE(file_hash(out->samples_hash, out->samples, err));
-    TRY_DONE(make_key(out, err));
-    TRY_DONE(file_make_dir(out->dir, err));
+    TRY_DONE(begin(out, err));
 done:
     if (status != OK)
         probe_close(out);
@@ -194,9 +200,7 @@ enum status probe_open_texts(struct probe *out, struct probe_config *config,
     config->heldout.n_prompts = (int64_t)out->texts.n_prompts;
     config->scale = out->setup.scale;
     compare(out);
-    TRY_DONE(file_hash(out->samples_hash, out->samples, err));
-    TRY_DONE(make_key(out, err));
-    TRY_DONE(file_make_dir(out->dir, err));
+    TRY_DONE(begin(out, err));
 done:
     if (status != OK)
         probe_close(out);
