@@ -87,21 +87,29 @@ static enum status find_prompt(size_t *out, const struct reading *r,
     return OK;
 }
 
+enum status drawn_whose(bool *is_policy, const struct json *row,
+                        const char *path, size_t line, struct err *err)
+{
+    const char *which;
+    TRY(json_need_text(&which, row, "which", path, err));
+    *is_policy = strcmp(which, "policy") == 0;
+    if (!*is_policy && strcmp(which, "reference") != 0)
+        return err_set(err, ERR_FORMAT,
+                       "%s:%zu: \"which\" is '%s', neither policy nor "
+                       "reference",
+                       path, line, which);
+    return OK;
+}
+
 static enum status add_row(void *ctx, const struct json *row, size_t line,
                            struct err *err)
 {
     const struct reading *r = ctx;
     struct drawn *d = r->out;
-    const char *which;
+    bool is_policy;
     size_t prompt, before = d->pool.n;
     int64_t sample = json_int(json_get(row, "sample"), -1);
-    TRY(json_need_text(&which, row, "which", r->path, err));
-    bool is_policy = strcmp(which, "policy") == 0;
-    if (!is_policy && strcmp(which, "reference") != 0)
-        return err_set(err, ERR_FORMAT,
-                       "%s:%zu: \"which\" is '%s', neither policy nor "
-                       "reference",
-                       r->path, line, which);
+    TRY(drawn_whose(&is_policy, row, r->path, line, err));
     TRY(find_prompt(&prompt, r, row, line, err));
     if (prompt >= r->prompts || sample < 0 || (uint64_t)sample >= r->samples)
         return OK;

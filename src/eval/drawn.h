@@ -32,6 +32,12 @@ enum status drawn_read(struct drawn *out, const struct setup *s,
                        struct err *err) MUST_CHECK;
 void drawn_free(struct drawn *d);
 
+/* Is a record's reply the policy's, or the reference's?  ERR_FORMAT: `which`
+ * names neither, or is not there. */
+enum status drawn_whose(bool *is_policy, const struct json *row,
+                        const char *path, size_t line,
+                        struct err *err) MUST_CHECK;
+
 /* Only the policy's, or only the reference's, in their order. */
 void drawn_keep(struct drawn *d, bool is_policy);
 

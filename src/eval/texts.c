@@ -57,19 +57,14 @@ static enum status add_row(void *ctx, const struct json *row, size_t line,
 {
     struct reading *r = ctx;
     struct texts *t = r->out;
-    const char *id, *which;
+    const char *id;
+    bool is_policy;
     size_t prompt;
     const char *asked = json_text(json_get(row, "prompt"), "");
     const char *text = json_text(json_get(row, "response"), "");
     int64_t sample = json_int(json_get(row, "sample"), 0);
     TRY(json_need_text(&id, row, "prompt_id", r->path, err));
-    TRY(json_need_text(&which, row, "which", r->path, err));
-    bool is_policy = strcmp(which, "policy") == 0;
-    if (!is_policy && strcmp(which, "reference") != 0)
-        return err_set(err, ERR_FORMAT,
-                       "%s:%zu: \"which\" is '%s', neither policy nor "
-                       "reference",
-                       r->path, line, which);
+    TRY(drawn_whose(&is_policy, row, r->path, line, err));
     t->unasked += asked[0] == '\0' || text[0] == '\0';
     if (asked[0] == '\0' || text[0] == '\0' || sample < 0)
         return OK;
